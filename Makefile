@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# The common errands; all of them work in build/ and .venv/ and can be repeated. The build itself is
+# plain CMake: see CMakeLists.txt and CMakePresets.json.
+
+PREFIX ?= /usr/local
+BUILD ?= build
+# A compilation with torch/torch.h takes 1.5 GB: as many at a time as there are cores and memory.
+JOBS ?= $(shell awk '/MemAvailable/ {m = int($$2 / 1600000)} END {n = $(shell nproc); \
+          if (m < n) n = m; print n < 1 ? 1 : n}' /proc/meminfo)
+PYTHON_VENV := $(CURDIR)/.venv/bin/python
+CONFIGURE = cmake -S . -G Ninja -DPython3_EXECUTABLE=$(PYTHON_VENV)
+CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp'
+
+.PHONY: help train build test test-asan setup format lint install clean
+
+help:           ## This list
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
+
+train: build    ## Environment, build, and a demonstration that trains and draws
+	$(PYTHON_VENV) experiments/demo/run.py
+
+build: setup    ## Environment and build
+	@echo "build: $(BUILD)/, $(JOBS) jobs"
+	@$(CONFIGURE) -B $(BUILD)
+	@cmake --build $(BUILD) -j $(JOBS)
+
+test: build     ## Environment, build and every test
+	@ctest --test-dir $(BUILD) --output-on-failure
+
+test-asan: setup ## The tests again under the address and undefined-behaviour sanitizers
+	@$(CONFIGURE) -B $(BUILD)-asan -DSTEEPEST_SANITIZE=address,undefined
+	@cmake --build $(BUILD)-asan -j $(JOBS)
+	@ctest --test-dir $(BUILD)-asan --output-on-failure
+
+setup:
+	@scripts/setup.sh
+
+install: build  ## Library, headers, CMake package and trainer to PREFIX=/usr/local
+	@cmake --install $(BUILD) --prefix "$(PREFIX)"
+
+format:         ## Rewrite the C++ files with clang-format
+	@$(CXX_FILES) | xargs clang-format -i
+
+lint:           ## Check formatting (clang-format 14), house rules, and Python with ruff if it is there
+	@$(CXX_FILES) | xargs clang-format --dry-run --Werror
+	@for rule in layering headers length spdx paths; do python3 tests/house/house.py $$rule || exit 1; done
+	@if command -v ruff >/dev/null; then ruff check .; else echo "ruff is not installed: skipped"; fi
+
+clean:          ## Remove the build trees; .venv stays
+	rm -rf $(BUILD) $(BUILD)-asan

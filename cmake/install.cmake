@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# Installed: headers, libsteepest, the trainer, and a CMake package that names no torch path: the
+# program that uses it brings its torch, and steepestConfig.cmake checks that it is the same series.
+include(CMakePackageConfigHelpers)
+
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/steepest")
+string(REGEX MATCH "^[0-9]+\\.[0-9]+" STEEPEST_TORCH_SERIES "${LibTorch_VERSION}")
+
+install(TARGETS steepest EXPORT steepestTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/steepest" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+  FILES_MATCHING PATTERN "*.h")
+if(TARGET steepest_cli)
+  install(TARGETS steepest_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
+
+install(EXPORT steepestTargets NAMESPACE steepest:: DESTINATION "${package_dir}")
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/steepestConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/steepestConfig.cmake" INSTALL_DESTINATION "${package_dir}"
+  NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/steepestConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/steepestConfig.cmake"
+  "${PROJECT_BINARY_DIR}/steepestConfigVersion.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/FindLibTorch.cmake" DESTINATION "${package_dir}")

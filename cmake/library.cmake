@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# The library, from the bottom up.
+
+# polar/ and svd/: linear algebra that knows nothing of norms and optimizers. As a target of its own
+# it is linked alone by tests/polar and tests/svd; what it includes is checked by tests/house.
+steepest_sources(linalg_sources steepest/polar steepest/svd)
+if(NOT linalg_sources)
+  set(linalg_sources "${PROJECT_SOURCE_DIR}/cmake/pch.cpp")
+endif()
+add_library(steepest_linalg OBJECT ${linalg_sources})
+target_include_directories(steepest_linalg PUBLIC "${PROJECT_SOURCE_DIR}")
+target_link_libraries(steepest_linalg PRIVATE steepest_flags PUBLIC LibTorch::torch)
+steepest_precompile(steepest_linalg)
+
+steepest_sources(library_sources
+  steepest steepest/norms steepest/engine steepest/optimizers)
+add_library(steepest SHARED ${library_sources} $<TARGET_OBJECTS:steepest_linalg>)
+add_library(steepest::steepest ALIAS steepest)
+target_include_directories(steepest PUBLIC
+  "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+target_compile_features(steepest PUBLIC cxx_std_20)
+# BUILD_INTERFACE: what only we compile and link against stays out of the exported targets.
+target_link_libraries(steepest PUBLIC LibTorch::torch PRIVATE $<BUILD_INTERFACE:steepest_flags>
+  $<BUILD_INTERFACE:ZLIB::ZLIB> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
+set_target_properties(steepest PROPERTIES
+  LINKER_LANGUAGE CXX DEFINE_SYMBOL ""
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+  LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib"
+  # Finds the torch it was built with; a program that has loaded its own torch keeps that one.
+  # (INSTALL_RPATH_USE_LINK_PATH would drop a torch inside the source tree, such as .venv's.)
+  INSTALL_RPATH "${LibTorch_LIBRARY_DIR}")
+steepest_precompile(steepest)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+# Options, and `steepest_flags`: what every one of our own compilations gets. It is linked PRIVATE
+# everywhere, so nothing of it reaches a program that uses the library.
+
+option(STEEPEST_PCH "Precompile the ATen headers (pays off from about four files on)"
+  ${PROJECT_IS_TOP_LEVEL})
+option(STEEPEST_CCACHE "Compile through ccache where it is installed" ${PROJECT_IS_TOP_LEVEL})
+option(STEEPEST_WERROR "Warnings are errors" ${PROJECT_IS_TOP_LEVEL})
+option(STEEPEST_TRAINER "Build the command-line trainer" ${PROJECT_IS_TOP_LEVEL})
+option(STEEPEST_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(STEEPEST_INSTALL "Write install rules" ${PROJECT_IS_TOP_LEVEL})
+set(STEEPEST_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=: address,undefined")
+
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+if(PROJECT_IS_TOP_LEVEL)  # CMake's own default, -O3, only costs compile time: the work is in torch
+  string(REPLACE "-O3" "-O2" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
+endif()
+
+add_library(steepest_flags INTERFACE)
+target_compile_features(steepest_flags INTERFACE cxx_std_20)
+target_compile_options(steepest_flags INTERFACE
+  -Wall -Wextra $<$<BOOL:${STEEPEST_WERROR}>:-Werror>
+  # {.lr = 0.02} with the rest at their defaults is how options are written here.
+  -Wno-missing-field-initializers
+  # Without it at::parallel_for, a header template, silently runs on one thread.
+  -fopenmp
+  # Everywhere, executables too: one precompiled header serves only compilations of one kind.
+  -fPIC)
+target_link_options(steepest_flags INTERFACE -fopenmp)
+
+if(STEEPEST_SANITIZE)
+  set(sanitize -fsanitize=${STEEPEST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_compile_options(steepest_flags INTERFACE ${sanitize} -g1)
+  target_link_options(steepest_flags INTERFACE ${sanitize})
+endif()
+
+if(STEEPEST_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  find_program(STEEPEST_CCACHE_PROGRAM ccache)
+  mark_as_advanced(STEEPEST_CCACHE_PROGRAM)
+  if(STEEPEST_CCACHE_PROGRAM)
+    # ccache refuses a precompiled header unless told that its macros and time stamps are harmless.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
+      ${STEEPEST_CCACHE_PROGRAM})
+    if(STEEPEST_PCH)
+      target_compile_options(steepest_flags INTERFACE -fpch-preprocess)
+    endif()
+  endif()
+endif()
+
+# One precompiled header for all targets: the first user makes it, the others reuse it.
+function(steepest_precompile target)
+  if(NOT STEEPEST_PCH)
+    return()
+  endif()
+  if(NOT TARGET steepest_pch)
+    add_library(steepest_pch OBJECT "${PROJECT_SOURCE_DIR}/cmake/pch.cpp")
+    target_link_libraries(steepest_pch PRIVATE steepest_flags LibTorch::torch)
+    target_precompile_headers(steepest_pch PRIVATE
+      <ATen/ATen.h> <cmath> <map> <memory> <optional> <string> <vector>)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM steepest_pch)
+endfunction()
+
+# The .cpp files of folders (of the folder alone, or of all below with RECURSE), without an edit here
+# when a file is added.
+function(steepest_sources out)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "RECURSE" "" "")
+  set(glob GLOB)
+  if(arg_RECURSE)
+    set(glob GLOB_RECURSE)
+  endif()
+  set(all "")
+  foreach(folder IN LISTS arg_UNPARSED_ARGUMENTS)
+    file(${glob} files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.cpp")
+    list(APPEND all ${files})
+  endforeach()
+  set(${out} "${all}" PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# The command-line trainer: everything but main.cpp is a library, so that tests can link it.
+
+find_package(CLI11 2.1 REQUIRED)
+# Only the headers: Debian's package file would link a compiled libtomlplusplus.
+find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
+mark_as_advanced(TOMLPLUSPLUS_INCLUDE_DIR)
+
+steepest_sources(trainer_sources RECURSE trainer)
+set(trainer_main "${PROJECT_SOURCE_DIR}/trainer/main.cpp")
+list(REMOVE_ITEM trainer_sources "${trainer_main}")
+if(NOT trainer_sources)
+  set(trainer_sources "${PROJECT_SOURCE_DIR}/cmake/pch.cpp")
+endif()
+
+add_library(steepest_trainer STATIC ${trainer_sources})
+target_include_directories(steepest_trainer SYSTEM PUBLIC "${TOMLPLUSPLUS_INCLUDE_DIR}")
+target_link_libraries(steepest_trainer PRIVATE steepest_flags
+  PUBLIC steepest::steepest CLI11::CLI11 nlohmann_json::nlohmann_json ZLIB::ZLIB)
+steepest_precompile(steepest_trainer)
+
+if(EXISTS "${trainer_main}")
+  add_executable(steepest_cli "${trainer_main}")
+  target_link_libraries(steepest_cli PRIVATE steepest_flags steepest_trainer)
+  set_target_properties(steepest_cli PROPERTIES
+    OUTPUT_NAME steepest RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin"
+    INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${LibTorch_LIBRARY_DIR}")
+  if(TARGET LibTorch::torch_cuda)
+    target_link_libraries(steepest_cli PRIVATE LibTorch::torch_cuda)  # 0.1 s of start-up
+  endif()
+  steepest_precompile(steepest_cli)
+endif()

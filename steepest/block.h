@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// A block is one parameter, or a piece of one, seen as a batch of matrices [B, r, c].
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+namespace steepest {
+
+enum class Role { matrix, backup };
+
+// How a parameter is to be seen. The default: 2-D as it is, convolutions (out, in, k..) as
+// (out, in k..), vectors as 1 x n.
+struct View {
+  bool batch = false;  // 3-D and higher: the last two dimensions are matrices, the rest a batch;
+                       // false: everything after the first dimension is flattened
+  bool transposed = false;           // matrices are stored (in, out)
+  std::vector<int64_t> split_sizes;  // a fused matrix: its parts along split_dim
+  int64_t num_heads = 0;             // or: so many equal parts
+  int64_t split_dim = 0;             // 0 (out) or 1 (in), of the matrix as stored
+
+  bool operator==(const View&) const = default;
+};
+
+struct Block {
+  int64_t param = 0;  // index into the step's lists
+  int64_t group = 0;
+  Role role = Role::matrix;
+  View view;
+  int64_t kernel = 1;  // k*k of a flattened convolution
+  int64_t dim = 0;     // a piece: param.narrow(dim, offset, length)
+  int64_t offset = 0;
+  int64_t length = -1;                    // -1: the whole parameter
+  int64_t parts = 1;                      // equal parts along `dim` of the stored matrix
+  int64_t batch = 1, rows = 0, cols = 0;  // of the matrices, after the transposition
+  int64_t leaf = 0;  // its duals are leaves [leaf, leaf + batch) of the outer norm
+  double radius = 1;
+
+  at::Tensor piece(const at::Tensor& t) const;     // t: any tensor of the parameter's shape
+  at::Tensor matrices(const at::Tensor& t) const;  // [B, r, c]; a view where strides allow
+  at::Tensor unmatrices(const at::Tensor& s,
+                        const at::Tensor& piece) const;  // back to piece's shape
+};
+
+// The blocks of one parameter: one, or one for each run of unequal split sizes. Throws
+// c10::ValueError naming the parameter where the view does not fit its shape.
+std::vector<Block> make_blocks(const std::string& name, at::IntArrayRef shape, Role role,
+                               const View& view);
+
+}  // namespace steepest

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The closed sets of choices, and their names in options, TOML, Python and checkpoints.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "steepest/block.h"
+
+namespace steepest {
+
+enum class Outer { max, l2, hybrid };
+enum class Update { constrained, regularized };
+enum class StepSize { fixed, momo };
+enum class Duals { fresh, stale };
+enum class Directions { stored, recomputed };  // of fresh duals: memory, or a second polar factor
+enum class BackupBlocks { per_tensor, flattened };
+enum class MomoModel { inner_products, recursive };  // of f~: from <m, w>, or from the steps taken
+enum class Form { ema, heavy_ball };
+enum class Start { zero, corrected, first };  // zero, zero with bias correction, first gradient
+enum class Place { before, after };           // momentum before the norm, or after it
+enum class Nonfinite { propagate, skip };     // a step with a NaN or Inf gradient or loss
+
+// The names in the order of the enumerators.
+const std::vector<std::string>& names_of(Outer);
+const std::vector<std::string>& names_of(Update);
+const std::vector<std::string>& names_of(StepSize);
+const std::vector<std::string>& names_of(Duals);
+const std::vector<std::string>& names_of(Directions);
+const std::vector<std::string>& names_of(BackupBlocks);
+const std::vector<std::string>& names_of(MomoModel);
+const std::vector<std::string>& names_of(Form);
+const std::vector<std::string>& names_of(Start);
+const std::vector<std::string>& names_of(Place);
+const std::vector<std::string>& names_of(Nonfinite);
+const std::vector<std::string>& names_of(Role);
+
+const std::string& name_of(auto choice) { return names_of(choice)[static_cast<size_t>(choice)]; }
+
+// Sets `choice` from its name; throws c10::ValueError with option, received and allowed.
+size_t index_of_name(const std::string& option, const std::string& text,
+                     const std::vector<std::string>& names);
+void read_choice(auto& choice, const std::string& option, const std::string& text) {
+  using Choice = std::remove_reference_t<decltype(choice)>;
+  choice = static_cast<Choice>(index_of_name(option, text, names_of(choice)));
+}
+
+}  // namespace steepest

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/momentum.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+namespace steepest {
+
+MomentumMap momentum_map(const Choices& c, bool first) {
+  if (c.momentum == 0) return {};
+  const double b = c.momentum;
+  const bool ema = c.form == Form::ema;
+  MomentumMap map{.keep = b, .take = ema ? 1 - b : 1 - c.dampening};
+  if (first && c.start == Start::first) map.keep = 0, map.take = 1;
+  if (c.nesterov) map.carry = b, map.look = ema ? 1 - b : 1;
+  return map;
+}
+
+double momentum_correction(const Choices& c, int64_t step) {
+  if (c.start != Start::corrected || c.momentum == 0) return 1;
+  const auto map = momentum_map(c, false);
+  return map.carry * (1 - std::pow(c.momentum, static_cast<double>(step))) + map.look;
+}
+
+void advance(at::Tensor& m, const at::Tensor& x, const MomentumMap& map) {
+  if (map.keep == 0 && map.take == 1) {
+    m.copy_(x);
+  } else if (map.keep + map.take == 1) {
+    m.lerp_(x, map.take);
+  } else {
+    m.mul_(map.keep).add_(x, map.take);
+  }
+}
+
+at::Tensor look_ahead(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map) {
+  if (map.look == 0) return m;
+  if (map.look == 1) return x.add(m, map.carry);
+  return x.lerp(m, map.carry);
+}
+
+}  // namespace steepest

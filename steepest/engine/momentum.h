@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Momentum is one linear map, applied to the gradient and, under Momo, to the loss, to <g, w> and
+// to the number 1 alike:
+//   m <- keep m + take x,     u = carry m + look x      (u: what the norm is given)
+//   EMA         keep = b, take = 1 - b;           Nesterov  carry = b, look = 1 - b
+//   heavy ball  keep = b, take = 1 - dampening;   Nesterov  carry = b, look = 1
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "steepest/recipe.h"
+
+namespace steepest {
+
+struct MomentumMap {
+  double keep = 0, take = 1, carry = 1, look = 0;
+  bool stateless() const { return keep == 0 && take == 1 && look == 0; }  // u = x
+};
+
+// first: this is the state's first gradient.
+MomentumMap momentum_map(const Choices& choices, bool first);
+
+// The sum of the weights that u gives to the gradients so far: 1 unless the start is `corrected`,
+// where u / correction is the mean. step counts from 1.
+double momentum_correction(const Choices& choices, int64_t step);
+
+// In place on m; x in m's dtype. The evaluation is torch's: lerp for an EMA, mul and add for a
+// ball.
+void advance(at::Tensor& m, const at::Tensor& x, const MomentumMap& map);
+at::Tensor look_ahead(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map);
+
+}  // namespace steepest

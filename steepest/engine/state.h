@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a step reads and writes. The engine owns none of it: an optimizer's face does.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "steepest/plan.h"
+
+namespace steepest {
+
+// Saved under torch's names; undefined until the parameter's first gradient.
+struct ParamState {
+  int64_t step = 0;
+  at::Tensor momentum_buffer;
+  std::vector<at::Tensor> slots;  // of the norm, of the parameter's shape
+  at::Tensor intercept;           // 0-dim float64, Momo: see step_size.h
+  at::Tensor dual;                // float64, one a matrix of the parameter: the last step's duals
+};
+
+struct GlobalState {
+  int64_t step = 0;
+  at::Tensor loss_average;  // 0-dim float64, Momo's momentum of the loss
+  at::Tensor weight;        // of the number 1
+  at::Tensor f_star;        // tracked lower bound
+};
+
+struct Param {
+  at::Tensor value;
+  at::Tensor grad;  // undefined: skipped, its state stays as it is
+  ParamState* state = nullptr;
+};
+
+struct Rates {
+  double lr = 0, weight_decay = 0;  // of a plan's group, at this step
+};
+
+struct StepStats {
+  bool skipped = false;
+  std::vector<std::string> nonfinite;  // names of the parameters with NaN or Inf gradients
+  at::Tensor dual;                     // D; undefined where the recipe needs no dual
+  at::Tensor q;                        // the step size's factor
+  at::Tensor model;                    // f~ - f* under Momo
+};
+
+}  // namespace steepest

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// One step of any recipe:
+//   m_l = momentum(g_l)                       s_l, dual_l = norm_l.steepest(m_l)
+//   R_l = lr_l r_l (constrained)  |  sqrt(lr_l) r_l (regularized)
+//   d_l = R_l dual_l,   (c, D) = outer(d),   q = 1 (fixed)  |  Momo's factor
+//   constrained   W_l <- decay_l W_l - q (c_l / D) R_l s_l
+//   regularized   W_l <- decay_l W_l - q  c_l      R_l s_l
+#pragma once
+
+#include "steepest/engine/state.h"
+
+namespace steepest {
+
+// Owns nothing: reads and writes only what it is given, one Rates a plan's group. Gradients are not
+// modified. loss: 0-dim, needed by Momo. Everything that can be refused is refused before anything
+// changes (c10::ValueError). Parameters without a gradient are skipped.
+StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& global,
+               const std::vector<Rates>& rates, const at::Tensor& loss = {});
+
+}  // namespace steepest

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/step_size.h"
+
+#include <ATen/ATen.h>
+
+namespace steepest {
+namespace {
+
+at::Tensor flat_product(const at::Tensor& a, const at::Tensor& b) {
+  return inner_product(a.reshape({1, 1, -1}), b.reshape({1, 1, -1})).view({});
+}
+
+at::Tensor zero_like(const at::Tensor& t) { return at::zeros({}, t.options().dtype(at::kDouble)); }
+
+void start(GlobalState& global, const at::Tensor& loss, double f_star) {
+  if (global.loss_average.defined()) return;
+  global.loss_average = zero_like(loss);
+  global.weight = zero_like(loss);
+  global.f_star = at::full({}, f_star, global.weight.options());
+}
+
+// MoMo's online lower bound, with its tau |d|^2 read as q D^2 (regularized) or q D (constrained):
+// a model below f* pulls f* down to its half, and after the step f* rises to the model's minimum.
+void lower(at::Tensor& f_star, const at::Tensor& model, const at::Tensor& rho, double floor) {
+  const auto pulled = (model / (2 * rho)).clamp_min(floor);
+  f_star = at::where(model < rho * f_star, pulled, f_star);
+}
+void raise(at::Tensor& f_star, const at::Tensor& model, const at::Tensor& rho,
+           const at::Tensor& decrease, double floor) {
+  f_star = ((model - decrease / 2) / rho).clamp_min(floor);
+}
+
+}  // namespace
+
+at::Tensor linear_part(const Recipe& recipe, const MomentumMap& map, const Param& param,
+                       const at::Tensor& grad, const at::Tensor& u) {
+  auto& state = *param.state;
+  if (!state.intercept.defined()) state.intercept = zero_like(param.value);
+  const double rho = momentum_correction(recipe.matrix, state.step);
+  if (recipe.momo_model == MomoModel::recursive) {
+    state.intercept = state.intercept * map.keep;  // + take * (<g, w> - <g, w>)
+    return state.intercept * (map.carry / rho);
+  }
+  const auto product = flat_product(grad, param.value);
+  state.intercept = state.intercept * map.keep + product * map.take;
+  return (flat_product(u, param.value) - (state.intercept * map.carry + product * map.look)) / rho;
+}
+
+at::Tensor frozen_part(const Recipe& recipe, const Param& param) {
+  const auto& state = *param.state;
+  const double rho = momentum_correction(recipe.matrix, state.step);
+  if (recipe.momo_model == MomoModel::recursive) return state.intercept / rho;
+  return (flat_product(state.momentum_buffer, param.value) - state.intercept) / rho;
+}
+
+Size momo_size(const StepSizeInput& in, GlobalState& global) {
+  const auto loss = in.loss.detach().to(in.dual.options()).view({});
+  start(global, loss, in.recipe.f_star);
+  const auto map = momentum_map(in.recipe.matrix, global.step == 0);
+  const auto mean = [&](at::Tensor& average, const at::Tensor& x) {
+    average = average * map.keep + x * map.take;
+    return average * map.carry + x * map.look;
+  };
+  auto model = mean(global.loss_average, loss);
+  auto rho = mean(global.weight, at::ones_like(loss));
+  if (in.recipe.matrix.start == Start::corrected) {
+    model = model / rho;
+    rho = at::ones_like(rho);
+  }
+  model = model + in.linear;
+  const double floor = in.recipe.f_star;
+  if (in.recipe.f_star_auto) lower(global.f_star, model, rho, floor);
+
+  const auto gap = model - rho * global.f_star;
+  const bool regularized = in.recipe.update == Update::regularized;
+  const auto decrease = regularized ? in.dual.square() : in.dual;  // of the model, by a full step
+  const auto q =
+      at::where(in.dual == 0, at::ones_like(gap), (gap.clamp_min(0) / decrease).clamp_max(1));
+  if (in.recipe.f_star_auto) raise(global.f_star, model, rho, q * decrease, floor);
+  return {q, gap};
+}
+
+}  // namespace steepest

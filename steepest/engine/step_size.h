@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The step size's factor q: 1, or Momo's truncated model ("Momo", arXiv 2305.07583; for any norm
+// "Non-Euclidean Gradient Descent", arXiv 2510.09827):
+//   q = min(1, (f~ - f*)+ / D) constrained,   min(1, (f~ - f*)+ / D^2) regularized,   1 where D =
+//   0,
+// with f~ - f* = F + <u, w> - rho f*, where (u, F, rho) is the momentum of (g, f - <g, w>, 1).
+// Written block by block, F + <u, w> = f_u + sum_l h_l with h_l = <u_l, w_l> - (<g, w>_l)_u. A
+// block without a gradient keeps its m and its intercept (<g, w>_l), so its h_l.
+#pragma once
+
+#include "steepest/engine/momentum.h"
+#include "steepest/engine/state.h"
+
+namespace steepest {
+
+// h_l of this step, for one parameter whose momentum has just advanced. Updates state.intercept:
+//   inner_products  the momentum of <g, w>
+//   recursive       <m, w> - (momentum of <g, w>) itself, which moves by <m, dw> with every step
+//   taken
+at::Tensor linear_part(const Recipe& recipe, const MomentumMap& map, const Param& param,
+                       const at::Tensor& grad, const at::Tensor& u);
+at::Tensor frozen_part(const Recipe& recipe, const Param& param);
+
+struct StepSizeInput {
+  const Recipe& recipe;
+  at::Tensor loss;    // 0-dim
+  at::Tensor linear;  // sum of the h_l
+  at::Tensor dual;    // D
+};
+
+struct Size {
+  at::Tensor q;    // 0-dim float64
+  at::Tensor gap;  // f~ - f*, before it is cut at 0
+};
+
+// Advances the global state.
+Size momo_size(const StepSizeInput& input, GlobalState& global);
+
+}  // namespace steepest

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// File operations that either succeed or throw one line with the file and the system's reason.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace steepest {
+
+// what() is one line: the file, what could not be done, and why.
+struct FileError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Called before every operation of this header and of AtomicFile, so that tests can stop the
+// process between any two of them; a non-zero result is the errno with which the operation then
+// fails.
+using FaultHook = int (*)(const char* operation, const std::string& path);
+void set_fault_hook(FaultHook hook);
+
+// Runs a system call that reports failure by a negative result; again after EINTR.
+int64_t system_call(const char* operation, const std::string& path,
+                    const std::function<int64_t()>& call);
+
+// A file descriptor that is closed at the end of its scope.
+class File {
+ public:
+  // Messages show `name`, where it is given, in place of the path.
+  File(const std::string& path, int flags, const std::string& name = "");
+  ~File();
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  int descriptor() const { return descriptor_; }
+  const std::string& name() const { return name_; }
+  void write_all(const void* data, size_t size);
+  size_t read_some(void* data, size_t size);  // 0 at the end of the file
+  void read_all(void* data, size_t size);     // throws when the file ends before
+  uint64_t size() const;                      // throws when this is not a regular file
+  void sync();
+
+ private:
+  std::string name_;
+  int descriptor_;
+};
+
+std::string read_file(const std::string& path);
+bool is_folder(const std::string& path);
+std::string folder_of(const std::string& path);
+void make_folder(const std::string& path);  // one level; throws when it exists
+void remove_file(const std::string& path);
+void remove_folder(const std::string& path);  // an empty one
+void rename_file(const std::string& from, const std::string& to);
+void sync_folder(const std::string& path);  // makes what was created or renamed in it durable
+
+// CRC-32 (zlib's), continued from `start`; detects every change confined to 32 consecutive bits.
+uint32_t crc32_of(const void* data, size_t size, uint32_t start = 0);
+std::string crc32_text(uint32_t crc);  // 8 lower-case hexadecimal digits
+
+struct FileSum {
+  uint64_t size = 0;
+  std::string crc32;
+};
+FileSum sum_file(const std::string& path);
+
+// Text as one quoted line, for messages that show what a file contains.
+std::string in_quotes(std::string_view text);
+
+}  // namespace steepest

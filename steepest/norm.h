@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// A norm answers one question: for this m, which s in the unit ball makes <m, s> largest, and how
+// large is it?  s is the steepest direction (the linear minimisation oracle without its sign), the
+// value is the dual norm of m.  "Old Optimizer, New Norm" (arXiv 2409.20325), section 1.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace steepest {
+
+struct Measured {
+  at::Tensor
+      direction;    // s [B, r, c], m's dtype; the ascent direction: the update applies the sign
+  at::Tensor dual;  // [B] float64: <m, s> along the very direction returned
+};
+
+// What flattening several blocks of this norm into one vector does to their duals.
+enum class Joins { max, l2 };
+
+struct NormTraits {
+  int degree = 0;     // steepest(a m) = a^degree s for a > 0: 0 for every norm that does not
+                      // itself depend on m; 1 for ada_inf (the dual has degree + 1)
+  bool exact = true;  // the direction is the argmax to rounding, not to a solver's tolerance
+  bool synchronises = false;  // may wait for the host on an accelerator (data-dependent stop)
+  Joins joins = Joins::l2;
+  std::string transpose;  // the norm with steepest'(m^T) = steepest(m)^T; empty: itself
+};
+
+// What a stateful norm is given beside m: its slots as [B, r, c], and how they are to be read.
+struct NormContext {
+  std::vector<at::Tensor> slots;
+  double correction = 1;  // 1 - beta2^t under bias correction, else 1
+  double eps = 1e-8;
+};
+
+class Norm {
+ public:
+  virtual ~Norm() = default;
+
+  // m [B, r, c], any floating dtype; not modified. Zero in, zero out.
+  virtual Measured steepest(const at::Tensor& m, const NormContext& context) const = 0;
+
+  // dual * direction: the steepest direction of <m, s> - |s|^2 / 2, often without any division.
+  virtual at::Tensor sharp(const at::Tensor& m, const NormContext& context) const;
+
+  // State tensors of the parameter's shape, by torch's names; started at zero.
+  virtual std::vector<std::string> slots() const { return {}; }
+
+  // slots <- keep * slots + take * (this norm's statistic of grad), in place.
+  virtual void observe(const at::Tensor& grad, std::vector<at::Tensor>& slots, double keep,
+                       double take) const;
+
+  virtual NormTraits traits() const = 0;
+
+  // The norm in the grammar of make_norm: "ky_fan(k=8)".
+  virtual std::string name() const = 0;
+};
+
+using NormPtr = std::shared_ptr<const Norm>;
+
+// <a, b> of each matrix of a batch [B, r, c], accumulated in float64; returns [B].
+at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b);
+
+// v [B] as [B, 1, 1] in m's dtype, to scale a batch of matrices.
+at::Tensor per_matrix(const at::Tensor& v, const at::Tensor& m);
+
+// float16 and bfloat16 as float32, else x itself: what reductions and divisions are done in.
+at::Tensor widened(const at::Tensor& x);
+
+// a / b, and 0 where b is 0: the convention of every norm at m = 0.
+at::Tensor safe_divide(const at::Tensor& a, const at::Tensor& b);
+
+}  // namespace steepest

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// |sqrt(a) x|_2 <= 1 with a = sqrt(v) + eps:  dual = sqrt(sum m^2 / a),  s = (m / a) / dual, and
+// sharp = m / a: Adam's direction again, as the regularized step ("Non-Euclidean Gradient Descent",
+// arXiv 2510.09827, |.|_ada-2; its slides print sqrt(sqrt(v) + eps) in the update, which
+// contradicts the norm).
+#include <ATen/ATen.h>
+
+#include "steepest/norms/norms.h"
+#include "steepest/norms/second_moment.h"
+
+namespace steepest::norms {
+namespace {
+
+class Ada2 : public Adaptive {
+ public:
+  Measured steepest(const at::Tensor& m, const NormContext& context) const override {
+    const auto x = preconditioned(m, context);
+    const auto dual = inner_product(m, x).sqrt();
+    return {safe_divide(x, per_matrix(dual, x)), dual};
+  }
+  at::Tensor sharp(const at::Tensor& m, const NormContext& context) const override {
+    return preconditioned(m, context);
+  }
+  NormTraits traits() const override { return {}; }
+  std::string name() const override { return "ada_2"; }
+};
+
+}  // namespace
+
+void Adaptive::observe(const at::Tensor& grad, std::vector<at::Tensor>& slots, double keep,
+                       double take) const {
+  slots[0].mul_(keep).addcmul_(grad, grad, take);
+}
+
+at::Tensor Adaptive::preconditioned(const at::Tensor& m, const NormContext& context) {
+  auto metric = context.slots[0].sqrt();
+  if (context.correction != 1) metric.div_(std::sqrt(context.correction));
+  metric.add_(context.eps);
+  if (context.eps > 0) return m / metric;
+  return at::where(m == 0, at::zeros({}, m.options()), m / metric);  // else 0 / 0
+}
+
+NormEntry ada_2() {
+  return {"ada_2",
+          "|sqrt(a) x|_2, a = sqrt(v) + eps: s = (m / a) / dual, dual = sqrt(sum m^2 / a)",
+          {},
+          {"ada_2"},
+          [](const Spec&, const Solvers&) -> NormPtr { return std::make_shared<Ada2>(); }};
+}
+
+}  // namespace steepest::norms

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// max_i a_i |x_i| / |m_i| <= 1 with a = sqrt(v) + eps:  s = m / a,  dual = sum m^2 / a.
+// Adam's direction as steepest descent ("Non-Euclidean Gradient Descent", arXiv 2510.09827,
+// |.|_ada-inf). The norm depends on m: s has degree 1 in m, the dual degree 2.
+#include <ATen/ATen.h>
+
+#include "steepest/norms/norms.h"
+#include "steepest/norms/second_moment.h"
+
+namespace steepest::norms {
+namespace {
+
+class AdaInf : public Adaptive {
+ public:
+  Measured steepest(const at::Tensor& m, const NormContext& context) const override {
+    const auto s = preconditioned(m, context);
+    return {s, inner_product(m, s)};
+  }
+  NormTraits traits() const override { return {.degree = 1, .joins = Joins::max}; }
+  std::string name() const override { return "ada_inf"; }
+};
+
+}  // namespace
+
+NormEntry ada_inf() {
+  return {"ada_inf",
+          "max a|x|/|m|, a = sqrt(v) + eps: s = m / a, dual = sum m^2 / a (Adam)",
+          {},
+          {"ada_inf"},
+          [](const Spec&, const Solvers&) -> NormPtr { return std::make_shared<AdaInf>(); }};
+}
+
+}  // namespace steepest::norms

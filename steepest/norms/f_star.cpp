@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// |X|^2 = (|X|_F^2 + |X|_nuc^2) / 2 <= 1, the F* norm of "Neon" (its text prints |X|_F + |X|_nuc
+// for the square, which is no norm; equations (5) and (6) belong to this one):
+//   sum_i [sigma_i - tau]+ = tau,   so tau = (sigma_1 + .. + sigma_k) / (k + 1) for the largest k
+//   with sigma_k > tau;   with d = [sigma - tau]+ and e = tau^2 + |d|^2: s = U diag(d) V^T / sqrt(e
+//   / 2),   dual = sqrt(2 e).
+#include <ATen/ATen.h>
+
+#include "steepest/norms/norms.h"
+
+namespace steepest::norms {
+namespace {
+
+class FStar : public Norm {
+ public:
+  explicit FStar(SvdOptions options) : options_(std::move(options)) {}
+
+  Measured steepest(const at::Tensor& m, const NormContext&) const override {
+    const auto [t, tau] = shrinkage_triplets(m, options_);
+    const auto d = (t.s - tau.unsqueeze(1)).clamp_min(0);
+    const auto root = (tau.square() + d.square().sum(1)).mul(0.5).sqrt().unsqueeze(1);
+    const auto scale = safe_divide(d, root).to(t.u.scalar_type()).unsqueeze(1);
+    const auto s = at::bmm(t.u * scale, t.vh).to(m.scalar_type());
+    return {s, inner_product(m, s)};
+  }
+  NormTraits traits() const override {
+    return {.exact = options_.method == "exact", .synchronises = true};
+  }
+  std::string name() const override { return "f_star"; }
+
+ private:
+  SvdOptions options_;
+};
+
+}  // namespace
+
+NormEntry f_star() {
+  return {"f_star",
+          "sqrt((|X|_F^2 + |X|_nuc^2) / 2): s ~ U [sigma - tau]+ V^T (F* of Neon, corrected)",
+          {},
+          {"f_star"},
+          [](const Spec&, const Solvers& solvers) -> NormPtr {
+            return std::make_shared<FStar>(solvers.svd);
+          }};
+}
+
+}  // namespace steepest::norms

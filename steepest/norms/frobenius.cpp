@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// |X|_F <= 1:  s = m / |m|_F, dual = |m|_F, and sharp = m itself: plain gradient descent.
+#include <ATen/ATen.h>
+
+#include "steepest/norms/norms.h"
+
+namespace steepest::norms {
+namespace {
+
+class Frobenius : public Norm {
+ public:
+  explicit Frobenius(std::string name) : name_(std::move(name)) {}
+
+  Measured steepest(const at::Tensor& m, const NormContext&) const override {
+    // Scaling by the largest entry first keeps the squares of 1e-38 and 3e38 in range.
+    if (m.numel() == 0) return {m.clone(), at::zeros({m.size(0)}, m.options().dtype(at::kDouble))};
+    const auto largest = m.abs().amax({1, 2}, /*keepdim=*/true);
+    const auto scaled = safe_divide(widened(m), largest);
+    const auto length = at::linalg_vector_norm(scaled, 2, {1, 2}, true, at::kDouble);
+    const auto s = safe_divide(scaled, length.to(scaled.scalar_type())).to(m.scalar_type());
+    return {s, (length * largest.to(at::kDouble)).view({-1})};
+  }
+  at::Tensor sharp(const at::Tensor& m, const NormContext&) const override { return m; }
+  NormTraits traits() const override { return {}; }
+  std::string name() const override { return name_; }
+
+ private:
+  std::string name_;
+};
+
+NormEntry entry(const std::string& name, const std::string& summary) {
+  return {name, summary, {}, {name}, [name](const Spec&, const Solvers&) -> NormPtr {
+            return std::make_shared<Frobenius>(name);
+          }};
+}
+
+}  // namespace
+
+NormEntry frobenius() { return entry("frobenius", "|X|_F: s = m / |m|_F, dual = |m|_F (SGD)"); }
+
+// The same ball, by the name that it has for what is not a matrix.
+NormEntry l2() { return entry("l2", "|x|_2: s = m / |m|_2, dual = |m|_2 (SGD, as a backup)"); }
+
+}  // namespace steepest::norms

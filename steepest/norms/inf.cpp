@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// max |X_ij| <= 1:  s = sign(m), dual = sum |m_ij|.   signSGD, and Scion's backup.
+#include <ATen/ATen.h>
+
+#include "steepest/norms/norms.h"
+
+namespace steepest::norms {
+namespace {
+
+class Inf : public Norm {
+ public:
+  Measured steepest(const at::Tensor& m, const NormContext&) const override {
+    return {m.sign(), m.abs().sum({1, 2}, false, at::kDouble)};
+  }
+  // Flattened vectors share one maximum, so their duals add up.
+  NormTraits traits() const override { return {.joins = Joins::max}; }
+  std::string name() const override { return "inf"; }
+};
+
+}  // namespace
+
+NormEntry inf() {
+  return {"inf",
+          "max |X_ij|: s = sign(m), dual = sum |m_ij| (signSGD)",
+          {},
+          {"inf"},
+          [](const Spec&, const Solvers&) -> NormPtr { return std::make_shared<Inf>(); }};
+}
+
+}  // namespace steepest::norms

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Norms that are the largest 2-norm of a matrix' lines (its rows, or its columns).
+#pragma once
+
+#include "steepest/norms/norms.h"
+
+namespace steepest::norms {
+
+// dim: the dimension of [B, r, c] along which a line runs.
+NormPtr make_lines(const std::string& name, int64_t dim, const std::string& transpose);
+
+}  // namespace steepest::norms

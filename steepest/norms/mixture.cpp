@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ball sum_i a_i B_i (Minkowski sum, a_i > 0):  s = sum a_i s_i,  dual = sum a_i dual_i
+// (arXiv 2512.09678, its lemma).  F-Muon 0.5*spectral+0.5*frobenius, S-Muon 0.5*spectral+e*inf,
+// F-Neon 0.5*nuclear+0.5*frobenius. (The paper prints (1-a)/e for S-Muon's second coefficient; by
+// its own lemma it is (1-a) e.)
+#include <ATen/ATen.h>
+#include <c10/util/Exception.h>
+
+#include "steepest/norms/norms.h"
+
+namespace steepest {
+namespace {
+
+class Mixture : public Norm {
+ public:
+  Mixture(std::vector<NormPtr> norms, std::vector<double> weights)
+      : norms_(std::move(norms)), weights_(std::move(weights)) {}
+
+  Measured steepest(const at::Tensor& m, const NormContext& context) const override {
+    Measured sum;
+    for (size_t i = 0; i < norms_.size(); ++i) {
+      const auto term = norms_[i]->steepest(m, context);
+      sum.direction =
+          i == 0 ? term.direction * weights_[i] : sum.direction.add_(term.direction, weights_[i]);
+      sum.dual = i == 0 ? term.dual * weights_[i] : sum.dual + term.dual * weights_[i];
+    }
+    return sum;
+  }
+  NormTraits traits() const override {
+    NormTraits all;
+    for (const auto& norm : norms_) {
+      all.exact &= norm->traits().exact;
+      all.synchronises |= norm->traits().synchronises;
+    }
+    all.transpose = spec(/*transposed=*/true);
+    return all;
+  }
+  std::string name() const override { return spec(/*transposed=*/false); }
+
+ private:
+  std::string spec(bool transposed) const {
+    std::vector<std::string> terms;
+    for (size_t i = 0; i < norms_.size(); ++i) {
+      const auto partner = norms_[i]->traits().transpose;
+      const auto name = transposed && !partner.empty() ? partner : norms_[i]->name();
+      terms.push_back(print_number(weights_[i]) + "*" + name);
+    }
+    return join(terms, "+");
+  }
+
+  std::vector<NormPtr> norms_;
+  std::vector<double> weights_;
+};
+
+}  // namespace
+
+NormPtr make_mixture(const std::vector<Spec>& terms, const Solvers& solvers) {
+  std::vector<NormPtr> norms;
+  std::vector<double> weights;
+  for (const auto& term : terms) {
+    TORCH_CHECK_VALUE(term.weight > 0, "norm: the weight of ", term.name, ": received ",
+                      print_number(term.weight), ", allowed a number above 0");
+    norms.push_back(make_norm(print_spec(term), solvers));
+    TORCH_CHECK_VALUE(norms.back()->slots().empty(), "norm: a mixture of ", term.name,
+                      ": allowed are norms without state");
+    weights.push_back(term.weight);
+  }
+  return std::make_shared<Mixture>(std::move(norms), std::move(weights));
+}
+
+}  // namespace steepest

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// sum sigma_i <= 1:  s = u_1 v_1^T, dual = sigma_1.   Neon.
+#include "steepest/norms/low_rank.h"
+
+namespace steepest::norms {
+
+NormEntry nuclear() {
+  return {"nuclear",
+          "sum sigma_i: s = u_1 v_1^T, dual = sigma_1 (Neon)",
+          {},
+          {"nuclear"},
+          [](const Spec& spec, const Solvers& solvers) {
+            return make_low_rank(print_spec(spec), 1, solvers.svd);
+          }};
+}
+
+}  // namespace steepest::norms

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// max_i |X_i,:|_2 <= 1:  s_i = m_i / |m_i|_2 row by row, dual = sum_i |m_i|_2.   RowNorm of LIONS'
+// Scion (arXiv 2502.07529), up to its radius 1 / sqrt(in).
+#include "steepest/norms/lines.h"
+
+namespace steepest::norms {
+
+NormEntry row() {
+  return {"row",
+          "max row length: s = rows of m normalised, dual = sum of the rows' lengths",
+          {},
+          {"row"},
+          [](const Spec&, const Solvers&) { return make_lines("row", 2, "column"); }};
+}
+
+}  // namespace steepest::norms

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the adaptive norms share: v = running mean of g^2, and the metric a = sqrt(v) + eps.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "steepest/norm.h"
+
+namespace steepest::norms {
+
+class Adaptive : public Norm {
+ public:
+  std::vector<std::string> slots() const override { return {"exp_avg_sq"}; }
+  void observe(const at::Tensor& grad, std::vector<at::Tensor>& slots, double keep,
+               double take) const override;
+
+ protected:
+  // m / a, and 0 where m is 0 (also where a is). With torch's placement of the bias correction:
+  // a = sqrt(v) / sqrt(1 - beta2^t) + eps, so that Adam is reproduced to rounding.
+  static at::Tensor preconditioned(const at::Tensor& m, const NormContext& context);
+};
+
+}  // namespace steepest::norms

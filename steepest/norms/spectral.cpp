@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// |X|_2 <= 1:  s = U V^T (the polar factor), dual = sum sigma_i = |m|_nuc.   Muon.
+#include "steepest/norms/norms.h"
+
+namespace steepest::norms {
+namespace {
+
+class Spectral : public Norm {
+ public:
+  explicit Spectral(const PolarOptions& options) : polar_(make_polar(options)) {}
+
+  Measured steepest(const at::Tensor& m, const NormContext&) const override {
+    auto s = polar_->polar(m);
+    // <m, s> is what this s attains; the true nuclear norm only for an exact polar factor.
+    return {s, inner_product(m, s)};
+  }
+  NormTraits traits() const override { return {.exact = polar_->bound(0) == 0}; }
+  std::string name() const override { return "spectral"; }
+
+ private:
+  std::unique_ptr<PolarSolver> polar_;
+};
+
+}  // namespace
+
+NormEntry spectral() {
+  return {"spectral",
+          "|X|_2: s = U V^T, dual = sum sigma_i (Muon)",
+          {},
+          {"spectral"},
+          [](const Spec&, const Solvers& solvers) -> NormPtr {
+            return std::make_shared<Spectral>(solvers.polar);
+          }};
+}
+
+}  // namespace steepest::norms

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The C++ face: a torch::optim::Optimizer over the engine, for any libtorch program.
+#pragma once
+
+#include <torch/optim/optimizer.h>
+
+#include <string>
+#include <vector>
+
+#include "steepest/engine/state.h"
+#include "steepest/route.h"
+
+namespace steepest {
+
+// A group's options, as torch's schedulers and programs see them. Read at every step: lr, lr_ratio,
+// weight_decay.
+struct GroupOptions : public torch::optim::OptimizerCloneableOptions<GroupOptions> {
+  GroupOptions(double lr = 1e-3) : lr(lr) {}
+  double lr;                // the base rate; schedulers write it
+  double lr_ratio = 1;      // effective rate = lr * lr_ratio, for the decay too
+  double backup_ratio = 1;  // of the backup blocks in a group without a role
+  double weight_decay = 0, backup_weight_decay = 0;
+  Group group;  // names, role, view, overrides (its tensors are the param group's)
+
+  double get_lr() const override { return lr; }
+  void set_lr(double value) override { lr = value; }
+  void serialize(torch::serialize::InputArchive&) override {}
+  void serialize(torch::serialize::OutputArchive&) const override {}
+};
+
+struct BlockState : public torch::optim::OptimizerCloneableParamState<BlockState> {
+  ParamState value;
+  void serialize(torch::serialize::InputArchive&) override {}
+  void serialize(torch::serialize::OutputArchive&) const override {}
+};
+
+class Optimizer : public torch::optim::Optimizer {
+ public:
+  // Throws c10::ValueError where recipe, groups or views are wrong.
+  Optimizer(const Groups& groups, Recipe recipe);
+  // Bare tensors, torch's way: 2-D are matrices, the rest goes to the backup norm.
+  Optimizer(const std::vector<at::Tensor>& params, Recipe recipe);
+
+  // Hides torch's, which drops the options of classes that it does not know; a group added through
+  // a torch::optim::Optimizer& is taken as bare tensors with the recipe's choices.
+  void add_param_group(const Group& group);
+
+  // The loss of a micro-batch, unscaled and undivided; step() consumes their weighted mean (Momo).
+  void observe(const at::Tensor& loss, double weight = 1);
+
+  // One step. Under Momo the loss comes from observe() or from the closure; none, or both, is an
+  // error before anything changes. Returns the closure's loss, or an undefined tensor.
+  at::Tensor step(LossClosure closure = nullptr) override;
+
+  const Recipe& recipe() const { return recipe_; }
+  const Plan& plan();
+  const StepStats& stats() const { return stats_; }
+  int64_t skipped_steps() const { return skipped_; }
+
+  void save(torch::serialize::OutputArchive& archive) const override;
+  void load(torch::serialize::InputArchive& archive) override;
+
+ private:
+  friend struct Snapshot;
+  void refresh();  // the plan, when groups have come
+  std::vector<Param> collect_params();
+  std::vector<Rates> current_rates() const;
+  at::Tensor take_loss(const at::Tensor& closure_loss);
+  ParamState& state_of(const at::Tensor& param);
+
+  Recipe recipe_;
+  Plan plan_;
+  std::vector<size_t> owners_;  // of each plan group: the param group
+  size_t planned_ = 0;          // number of tensors in the plan
+  GlobalState global_;
+  at::Tensor observed_;
+  double observed_weight_ = 0;
+  StepStats stats_;
+  int64_t skipped_ = 0;
+};
+
+// All state, by parameter name, under torch's keys ("state.<name>.momentum_buffer"), with the
+// recipe's name and the groups' rates as metadata. load changes nothing unless everything fits:
+// names, shapes, recipe. Both throw one line naming the file.
+void save(const Optimizer& optimizer, const std::string& path);
+void load(Optimizer& optimizer, const std::string& path);
+
+}  // namespace steepest

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// torch.optim.Adam:  W <- W - lr m^ / (sqrt(v^) + eps), m^ and v^ with bias correction, decay as
+// part of the gradient.  Its direction is the constrained step in |.|_ada-inf.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe adam() {
+  const Choices all{.norm = "ada_inf",
+                    .lr = 1e-3,
+                    .momentum = 0.9,
+                    .start = Start::corrected,
+                    .beta2 = 0.999,
+                    .weight_decay = 0,
+                    .decoupled = false};
+  return {.name = "adam",
+          .paper = "Kingma and Ba 2015, arXiv 1412.6980; torch.optim.Adam",
+          .equation = "W -= lr m^ / (sqrt(v^) + eps)",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = all,
+          .backup = all};
+}
+
+}  // namespace steepest::optimizers

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// torch.optim.AdamW:  W <- W - lr m^ / (sqrt(v^) + eps), m^ and v^ with bias correction, decoupled
+// decay.  Its direction is the constrained step in |.|_ada-inf.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe adamw() {
+  const Choices all{.norm = "ada_inf",
+                    .lr = 1e-3,
+                    .momentum = 0.9,
+                    .start = Start::corrected,
+                    .beta2 = 0.999,
+                    .weight_decay = 1e-2,
+                    .decoupled = true};
+  return {.name = "adamw",
+          .paper = "Loshchilov and Hutter 2019, arXiv 1711.05101; torch.optim.AdamW",
+          .equation = "W -= lr m^ / (sqrt(v^) + eps)",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = all,
+          .backup = all};
+}
+
+}  // namespace steepest::optimizers

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
+
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest {
+namespace optimizers {
+#define OPTIMIZER(name) Recipe name();
+#include "steepest/optimizers/catalog.inc"
+#undef OPTIMIZER
+}  // namespace optimizers
+
+namespace {
+
+const std::string kMomo = "-momo";
+
+bool ends_with_momo(const std::string& name) {
+  return name.size() > kMomo.size() && name.ends_with(kMomo);
+}
+
+// "neon(k=4)" is the row neon with ky_fan(k=4) for its norm; so is fanion.
+Recipe with_arguments(Recipe row, const Spec& spec) {
+  if (spec.args.empty()) return row;
+  const bool low_rank = row.name == "neon" || row.name == "fanion";
+  allow_arguments(spec, low_rank ? std::vector<std::string>{"k"} : std::vector<std::string>{});
+  row.matrix.norm = print_spec({"ky_fan", spec.args, 1});
+  row.name = print_spec(spec);
+  return row;
+}
+
+}  // namespace
+
+const std::vector<Recipe>& optimizer_catalog() {
+  static const std::vector<Recipe> catalog = {
+#define OPTIMIZER(name) optimizers::name(),
+#include "steepest/optimizers/catalog.inc"
+#undef OPTIMIZER
+  };
+  return catalog;
+}
+
+std::vector<std::string> optimizer_names() {
+  std::vector<std::string> names;
+  for (const auto& row : optimizer_catalog()) names.push_back(row.name);
+  const size_t rows = names.size();
+  for (size_t i = 0; i < rows; ++i) {
+    if (optimizer_catalog()[i].matrix.place == Place::before) names.push_back(names[i] + kMomo);
+  }
+  return names;
+}
+
+Recipe catalog_row(const std::string& text) {
+  if (ends_with_momo(text)) {
+    auto row = catalog_row(text.substr(0, text.size() - kMomo.size()));
+    const auto start = row.matrix.start;
+    row.name += kMomo;
+    // A zero start without correction makes the model's first values wrong.
+    return override_recipe(
+        row, {.step_size = "momo", .start = start == Start::zero ? "first" : name_of(start)});
+  }
+  const auto spec = parse_spec(text);
+  for (const auto& row : optimizer_catalog()) {
+    if (row.name == spec.name) return with_arguments(row, spec);
+  }
+  TORCH_CHECK_VALUE(false, "recipe: received \"", spec.name, "\", allowed ",
+                    join(optimizer_names()), nearest(spec.name, optimizer_names()));
+}
+
+}  // namespace steepest

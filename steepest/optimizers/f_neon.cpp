@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// F-Neon: half Fanion-1, half normalised SGD.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe f_neon() {
+  return {.name = "f-neon",
+          .paper = "Kravatskiy et al. 2025, \"Ky Fan Norms and Beyond\", arXiv 2512.09678",
+          .equation = "W -= lr (u_1 v_1^T + M / |M|_F) / 2",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = {.norm = "0.5*nuclear+0.5*frobenius",
+                     .lr = 0.02,
+                     .momentum = 0.95,
+                     .form = Form::heavy_ball,
+                     .nesterov = true,
+                     .start = Start::zero,
+                     .radius = "original"},
+          .backup = {.norm = "ada_inf",
+                     .lr = 1e-3,
+                     .momentum = 0.9,
+                     .start = Start::corrected,
+                     .beta2 = 0.95,
+                     .eps = 1e-8,
+                     .weight_decay = 0}};
+}
+
+}  // namespace steepest::optimizers

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The F* method of "Neon", equations (5) and (6) with the norm they belong to (norms/f_star.cpp): D
+// = -U [sigma - tau]+ V^T / lambda with lr = 1 / (2 lambda).
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe f_star() {
+  return {.name = "f-star",
+          .paper = "Kravatskiy et al. 2025, \"Neon: Nuclear Norm to Beat Muon\"",
+          .equation = "W -= 2 lr U [sigma - tau]+ V^T,  sum [sigma - tau]+ = tau",
+          .outer = Outer::l2,
+          .update = Update::regularized,
+          .matrix = {.norm = "f_star", .lr = 1e-1},
+          .backup = {.norm = "ada_2", .lr = 1e-3}};
+}
+
+}  // namespace steepest::optimizers

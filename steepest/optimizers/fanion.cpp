@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fanion-k: the constrained step whose dual norm is the Ky Fan k-norm; fanion(k=..). Momentum as
+// its code has it: heavy ball with Nesterov.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe fanion() {
+  return {.name = "fanion",
+          .paper = "Kravatskiy et al. 2025, \"Ky Fan Norms and Beyond\", arXiv 2512.09678",
+          .equation = "W -= lr sum_{i<=k} u_i v_i^T",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = {.norm = "ky_fan(k=5)",
+                     .lr = 0.02,
+                     .momentum = 0.95,
+                     .form = Form::heavy_ball,
+                     .nesterov = true,
+                     .start = Start::zero,
+                     .radius = "original"},
+          .backup = {.norm = "ada_inf",
+                     .lr = 1e-3,
+                     .momentum = 0.9,
+                     .start = Start::corrected,
+                     .beta2 = 0.95,
+                     .eps = 1e-8,
+                     .weight_decay = 0}};
+}
+
+}  // namespace steepest::optimizers

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// torch.optim.Muon's numbers: EMA from zero, Nesterov, five Jordan steps in bfloat16, sqrt(max(1,
+// out/in)); torch.optim.AdamW's on the rest.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe muon() {
+  return {.name = "muon",
+          .paper = "Jordan et al. 2024, kellerjordan.github.io/posts/muon; torch.optim.Muon",
+          .equation = "B = lerp(B, g, 1 - mu);  W -= lr sqrt(max(1, out/in)) NS5(lerp(g, B, mu))",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = {.norm = "spectral",
+                     .lr = 1e-3,
+                     .momentum = 0.95,
+                     .nesterov = true,
+                     .start = Start::zero,
+                     .weight_decay = 0.1,
+                     .radius = "original",
+                     .solvers = {.polar = {"jordan", 5, at::kBFloat16}}},
+          .backup = {.norm = "ada_inf",
+                     .lr = 1e-3,
+                     .momentum = 0.9,
+                     .start = Start::corrected,
+                     .beta2 = 0.999,
+                     .eps = 1e-8,
+                     .weight_decay = 1e-2}};
+}
+
+}  // namespace steepest::optimizers

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// MuonAdam of "Non-Euclidean Gradient Descent": (constrained, max, ada_inf), EMA from the first
+// gradient, no Nesterov, no bias correction. Rates: its table for GPT-2 small.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe muon_adam() {
+  return {.name = "muon-adam",
+          .paper = "Crawshaw, Modi, Liu and Gower 2025, arXiv 2510.09827",
+          .equation = "W -= lr polar(M);  theta -= lr_b m / (sqrt(v) + eps)",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = {.norm = "spectral", .lr = 1e-2},
+          .backup = {.norm = "ada_inf", .lr = 1e-3}};
+}
+
+}  // namespace steepest::optimizers

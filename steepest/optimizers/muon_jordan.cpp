@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keller Jordan's Muon as his text defines it: heavy ball from zero, Nesterov, five steps in
+// bfloat16; AdamW (.9, .95) on the rest. torch's row keeps an EMA instead; the direction is the
+// same for a constant gradient, the transient is not.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe muon_jordan() {
+  return {.name = "muon-jordan",
+          .paper = "Jordan et al. 2024, kellerjordan.github.io/posts/muon",
+          .equation = "B = mu B + g;  W -= lr sqrt(max(1, out/in)) NS5(g + mu B)",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = {.norm = "spectral",
+                     .lr = 0.02,
+                     .momentum = 0.95,
+                     .form = Form::heavy_ball,
+                     .nesterov = true,
+                     .start = Start::zero,
+                     .radius = "original",
+                     .solvers = {.polar = {"jordan", 5, at::kBFloat16}}},
+          .backup = {.norm = "ada_inf",
+                     .lr = 3e-4,
+                     .momentum = 0.9,
+                     .start = Start::corrected,
+                     .beta2 = 0.95,
+                     .eps = 1e-10,
+                     .weight_decay = 0}};
+}
+
+}  // namespace steepest::optimizers

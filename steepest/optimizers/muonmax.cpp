@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// MuonMax: (regularized, hybrid, ada_2), the norm sqrt((max_l |W_l|_2)^2 + lr/lr_b |sqrt(a)
+// theta|_2^2) (its slide prints one square too many under the root).
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe muonmax() {
+  return {.name = "muonmax",
+          .paper = "Crawshaw, Modi, Liu and Gower 2025, arXiv 2510.09827",
+          .equation = "W -= lr (sum_j |M_j|_nuc) polar(M);  theta -= lr_b m / (sqrt(v) + eps)",
+          .outer = Outer::hybrid,
+          .update = Update::regularized,
+          .matrix = {.norm = "spectral", .lr = 1e-3},
+          .backup = {.norm = "ada_2", .lr = 1e-3}};
+}
+
+}  // namespace steepest::optimizers

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Normalised SGD with momentum:  W <- W - lr m / |m|, with one length |m| for the whole network:
+// the constrained step in the Euclidean norm.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe normalized_sgd() {
+  const Choices all{.norm = "frobenius", .lr = 1e-2, .momentum = 0.95};
+  Recipe row{.name = "normalized-sgd",
+             .paper = "Cutkosky and Mehta 2020, arXiv 2002.03305",
+             .equation = "m = b m + (1 - b) g;  W -= lr m / |m|_2",
+             .outer = Outer::l2,
+             .update = Update::constrained,
+             .matrix = all,
+             .backup = all};
+  row.backup.norm = "l2";
+  return row;
+}
+
+}  // namespace steepest::optimizers

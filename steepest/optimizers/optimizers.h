@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The catalog of named optimizers. A new one is one .cpp in this folder, which returns its row of
+// choices, and one line in catalog.inc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "steepest/recipe.h"
+
+namespace steepest {
+
+// Every row as it stands, before overrides.
+const std::vector<Recipe>& optimizer_catalog();
+
+// "muon", "neon(k=4)", and any row with "-momo" behind its name: its Momo form.
+Recipe catalog_row(const std::string& name);
+
+// All names: the rows, then their Momo forms.
+std::vector<std::string> optimizer_names();
+
+}  // namespace steepest

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Orthogonal-SGDM: the gradient is orthogonalised by an exact SVD first and the momentum taken of
+// that, the other way round from Muon.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe orthogonal_sgdm() {
+  return {.name = "orthogonal-sgdm",
+          .paper = "Tuddenham, Pruegel-Bennett and Hare 2022, arXiv 2202.07052",
+          .equation = "B = mu B + U V^T of g;  W -= lr B",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = {.norm = "spectral",
+                     .lr = 1e-2,
+                     .momentum = 0.9,
+                     .form = Form::heavy_ball,
+                     .start = Start::zero,
+                     .place = Place::after,
+                     .solvers = {.polar = {"svd", {}, {}}}},
+          .backup = {.norm = "ada_inf",
+                     .lr = 1e-3,
+                     .momentum = 0.9,
+                     .start = Start::corrected,
+                     .beta2 = 0.95,
+                     .eps = 1e-8,
+                     .weight_decay = 0}};
+}
+
+}  // namespace steepest::optimizers

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// S-Muon: half Muon, half sign descent scaled by e = .003. The sign half is not to be scaled by the
+// shape, so no radius.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe s_muon() {
+  return {.name = "s-muon",
+          .paper = "Kravatskiy et al. 2025, \"Ky Fan Norms and Beyond\", arXiv 2512.09678",
+          .equation = "W -= lr (U V^T + e sign(M)) / 2, e = .003",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = {.norm = "0.5*spectral+0.0015*inf",
+                     .lr = 0.02,
+                     .momentum = 0.95,
+                     .form = Form::heavy_ball,
+                     .nesterov = true,
+                     .start = Start::zero,
+                     .radius = "none"},
+          .backup = {.norm = "ada_inf",
+                     .lr = 1e-3,
+                     .momentum = 0.9,
+                     .start = Start::corrected,
+                     .beta2 = 0.95,
+                     .eps = 1e-8,
+                     .weight_decay = 0}};
+}
+
+}  // namespace steepest::optimizers

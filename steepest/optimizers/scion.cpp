@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scion as "Non-Euclidean Gradient Descent" names (constrained, max, inf): no radii, no Frank-Wolfe
+// decay; scion-lions has them.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe scion() {
+  return {.name = "scion",
+          .paper = "Crawshaw, Modi, Liu and Gower 2025, arXiv 2510.09827",
+          .equation = "W -= lr polar(M);  theta -= lr_b sign(m)",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = {.norm = "spectral", .lr = 1e-2},
+          .backup = {.norm = "inf", .lr = 1e-3}};
+}
+
+}  // namespace steepest::optimizers

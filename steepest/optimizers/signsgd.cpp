@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// signSGD:  W <- W - lr sign(g): the constrained step in the largest entry. With momentum it is
+// Signum.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe signsgd() {
+  const Choices all{.norm = "inf", .lr = 1e-3, .momentum = 0};
+  return {.name = "signsgd",
+          .paper = "Bernstein et al. 2018, arXiv 1802.04434",
+          .equation = "m = b m + (1 - b) g;  W -= lr sign(m)",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = all,
+          .backup = all};
+}
+
+}  // namespace steepest::optimizers

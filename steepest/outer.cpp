@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/outer.h"
+
+#include <ATen/ATen.h>
+
+namespace steepest {
+namespace {
+
+// D of a node and, in `duals`, of every node below it in depth-first order.
+at::Tensor measure(const OuterNode& node, const at::Tensor& d, std::vector<at::Tensor>& duals) {
+  const size_t own = duals.size();
+  duals.emplace_back();
+  std::vector<at::Tensor> parts = {d.slice(0, node.begin, node.end)};
+  for (const auto& child : node.children) parts.push_back(measure(child, d, duals).view({1}));
+  const auto all = at::cat(parts);
+  duals[own] = node.kind == Joins::max ? all.sum() : all.square().sum().sqrt();
+  return duals[own];
+}
+
+void distribute(const OuterNode& node, const at::Tensor& c, const at::Tensor& d,
+                const std::vector<at::Tensor>& duals, size_t& next, at::Tensor& coefficients) {
+  const auto& own = duals[next++];
+  const auto child = [&](const at::Tensor& dual) {
+    return node.kind == Joins::max ? c.expand_as(dual) : c * safe_divide(dual, own);
+  };
+  if (node.end > node.begin) {
+    coefficients.slice(0, node.begin, node.end).copy_(child(d.slice(0, node.begin, node.end)));
+  }
+  for (const auto& below : node.children) {
+    distribute(below, child(duals[next]), d, duals, next, coefficients);
+  }
+}
+
+}  // namespace
+
+Combined combine(const OuterNode& root, const at::Tensor& d) {
+  std::vector<at::Tensor> duals;
+  Combined out{at::empty_like(d), measure(root, d, duals)};
+  size_t next = 0;
+  distribute(root, out.dual, d, duals, next, out.coefficients);
+  return out;
+}
+
+}  // namespace steepest

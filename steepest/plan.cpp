@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/plan.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <iomanip>
+#include <sstream>
+
+namespace steepest {
+namespace {
+
+void add_blocks(Plan& plan, Role role) {
+  for (size_t i = 0; i < plan.params.size(); ++i) {
+    const auto& param = plan.params[i];
+    const auto& group = plan.groups[param.group];
+    if (group.role != role) continue;
+    for (auto& block : make_blocks(param.name, param.shape, role, param.view)) {
+      block.param = static_cast<int64_t>(i);
+      block.group = param.group;
+      block.radius = radius_of(group.choices.radius, block, group.choices.norm);
+      plan.blocks.push_back(block);
+    }
+  }
+}
+
+// Leaves in the blocks' order, but flattened backups of one norm side by side.
+void number_leaves(Plan& plan) {
+  if (plan.recipe.backup_blocks == BackupBlocks::flattened) {
+    std::stable_sort(plan.blocks.begin(), plan.blocks.end(), [&](const Block& a, const Block& b) {
+      if (a.role == Role::matrix || b.role == Role::matrix) return a.role < b.role;
+      return plan.norms[a.group]->name() < plan.norms[b.group]->name();
+    });
+  }
+  for (auto& block : plan.blocks) {
+    block.leaf = plan.leaves;
+    plan.leaves += block.batch;
+  }
+}
+
+std::vector<OuterNode> flattened_nodes(const Plan& plan, int64_t first) {
+  std::vector<OuterNode> nodes;
+  std::string name;
+  for (const auto& block : plan.blocks) {
+    if (block.leaf < first) continue;
+    const auto& norm = *plan.norms[block.group];
+    if (nodes.empty() || norm.name() != name) {
+      nodes.push_back({norm.traits().joins, block.leaf, block.leaf, {}});
+      name = norm.name();
+    }
+    nodes.back().end = block.leaf + block.batch;
+  }
+  return nodes;
+}
+
+OuterNode make_tree(const Plan& plan) {
+  int64_t matrices = 0;
+  for (const auto& block : plan.blocks) matrices += block.role == Role::matrix ? block.batch : 0;
+  const bool flattened = plan.recipe.backup_blocks == BackupBlocks::flattened;
+
+  OuterNode root{plan.recipe.outer == Outer::max ? Joins::max : Joins::l2, 0, plan.leaves, {}};
+  if (flattened) root.end = matrices, root.children = flattened_nodes(plan, matrices);
+  if (plan.recipe.outer == Outer::hybrid) {  // l2[max(matrices), every backup block]
+    root.begin = flattened ? root.end : matrices;
+    root.children.insert(root.children.begin(), OuterNode{Joins::max, 0, matrices, {}});
+  }
+  return root;
+}
+
+bool all_nodes(const OuterNode& node, Joins kind) {
+  return node.kind == kind &&
+         std::all_of(node.children.begin(), node.children.end(),
+                     [&](const auto& child) { return all_nodes(child, kind); });
+}
+
+// max: c / D = 1 in every node. l2: c_l = d_l, so that the step is sharp(m), dual unseen.
+Needs needs_of(const Plan& plan) {
+  const auto& r = plan.recipe;
+  if (r.step_size == StepSize::momo) return Needs::duals;
+  if (r.update == Update::constrained && all_nodes(plan.tree, Joins::max)) return Needs::direction;
+  if (r.update == Update::regularized && all_nodes(plan.tree, Joins::l2)) return Needs::sharp;
+  return Needs::duals;
+}
+
+void validate_groups(const Plan& plan) {
+  for (const auto& group : plan.groups) {  // the whole-network rules hold group by group
+    Recipe one = plan.recipe;
+    (group.role == Role::matrix ? one.matrix : one.backup) = group.choices;
+    validate(one);
+  }
+}
+
+}  // namespace
+
+Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
+               std::vector<PlannedGroup> groups) {
+  Plan plan{.recipe = recipe, .params = std::move(params), .groups = std::move(groups)};
+  validate(recipe);
+  validate_groups(plan);
+  for (const auto& group : plan.groups) {
+    plan.norms.push_back(make_norm(group.choices.norm, group.choices.solvers));
+  }
+  add_blocks(plan, Role::matrix);
+  add_blocks(plan, Role::backup);
+  number_leaves(plan);
+  plan.tree = make_tree(plan);
+  plan.needs = needs_of(plan);
+  return plan;
+}
+
+std::string print_plan(const Plan& plan) {
+  std::ostringstream out;
+  out << std::left << std::setw(44) << "parameter" << std::setw(8) << "role" << std::setw(16)
+      << "norm" << std::setw(20) << "matrices"
+      << "radius\n";
+  for (const auto& b : plan.blocks) {
+    const auto shape =
+        std::to_string(b.batch) + " x " + std::to_string(b.rows) + " x " + std::to_string(b.cols);
+    out << std::setw(44) << plan.params[b.param].name << std::setw(8) << name_of(b.role)
+        << std::setw(16) << plan.norms[b.group]->name() << std::setw(20) << shape
+        << print_number(b.radius) << "\n";
+  }
+  return out.str();
+}
+
+}  // namespace steepest

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/recipe.h"
+
+#include <c10/util/Exception.h>
+
+#include <cmath>
+#include <limits>
+
+namespace steepest {
+namespace {
+
+void check_number(const Recipe& recipe, const std::string& option, double value, double low,
+                  double high, bool open_above = false) {
+  const bool allowed = value >= low && (open_above ? value < high : value <= high);
+  TORCH_CHECK_VALUE(allowed && std::isfinite(value), recipe.name, ": ", option, ": received ",
+                    print_number(value), ", allowed a finite number from ", print_number(low),
+                    high > 1e300 ? std::string(" up")
+                                 : (open_above ? " to below " : " to ") + print_number(high));
+}
+
+void validate_choices(const Recipe& recipe, const Choices& c, const std::string& prefix) {
+  constexpr double unbounded = std::numeric_limits<double>::max();
+  check_number(recipe, prefix + "lr", c.lr, 0, unbounded);
+  check_number(recipe, prefix + "momentum", c.momentum, 0, 1, true);
+  check_number(recipe, prefix + "beta2", c.beta2, 0, 1, true);
+  check_number(recipe, prefix + "eps", c.eps, 0, unbounded);
+  check_number(recipe, prefix + "weight_decay", c.weight_decay, 0, unbounded);
+  check_number(recipe, prefix + "dampening", c.dampening, 0, 1);
+  TORCH_CHECK_VALUE(c.form == Form::heavy_ball || c.dampening == 0, recipe.name, ": ", prefix,
+                    "dampening: received ", print_number(c.dampening),
+                    ", allowed 0 with momentum_form ema");
+  TORCH_CHECK_VALUE(
+      c.form == Form::ema || c.start != Start::corrected, recipe.name, ": ", prefix,
+      "start: received corrected, allowed zero or first with momentum_form heavy_ball");
+  make_norm(c.norm, c.solvers);
+  radius_of(c.radius, Block{.rows = 1, .cols = 1}, c.norm);
+}
+
+bool same_momentum(const Choices& a, const Choices& b) {
+  return a.momentum == b.momentum && a.form == b.form && a.dampening == b.dampening &&
+         a.nesterov == b.nesterov && a.start == b.start;
+}
+
+void validate_momo(const Recipe& recipe) {
+  TORCH_CHECK_VALUE(
+      same_momentum(recipe.matrix, recipe.backup), recipe.name,
+      ": step_size momo: received different momentum, form, dampening, nesterov or start "
+      "for matrices and backup, allowed one momentum map for all blocks");
+  for (const auto* c : {&recipe.matrix, &recipe.backup}) {
+    TORCH_CHECK_VALUE(c->place == Place::before, recipe.name,
+                      ": step_size momo: received momentum_place after, allowed before");
+    TORCH_CHECK_VALUE(c->decoupled || c->weight_decay == 0, recipe.name,
+                      ": step_size momo: received coupled weight decay, allowed decoupled");
+  }
+  TORCH_CHECK_VALUE(std::isfinite(recipe.f_star), recipe.name, ": f_star: received ",
+                    print_number(recipe.f_star), ", allowed a finite number");
+}
+
+}  // namespace
+
+void validate(const Recipe& recipe) {
+  validate_choices(recipe, recipe.matrix, "");
+  validate_choices(recipe, recipe.backup, "backup_");
+  if (recipe.step_size == StepSize::momo) validate_momo(recipe);
+  for (const auto* c : {&recipe.matrix, &recipe.backup}) {
+    TORCH_CHECK_VALUE(c->place == Place::before || !needs_duals(recipe), recipe.name,
+                      ": momentum_place after: received outer ", name_of(recipe.outer), ", update ",
+                      name_of(recipe.update), ", allowed max and constrained");
+  }
+}
+
+bool needs_duals(const Recipe& recipe) {
+  return recipe.outer != Outer::max || recipe.update != Update::constrained ||
+         recipe.step_size != StepSize::fixed;
+}
+
+double radius_of(const std::string& rule, const Block& block, const std::string& norm) {
+  const double out = static_cast<double>(std::max<int64_t>(1, block.rows));
+  const double in = static_cast<double>(std::max<int64_t>(1, block.cols));
+  const double kernel = static_cast<double>(block.kernel);
+  if (const size_t star = rule.find('*'); star != std::string::npos) {
+    return radius_of(rule.substr(0, star), block, norm) *
+           radius_of(rule.substr(star + 1), block, norm);
+  }
+  if (rule == "none") return 1;
+  if (rule == "original") return std::sqrt(std::max(1.0, out / in));
+  if (rule == "match_rms_adamw") return 0.2 * std::sqrt(std::max(out, in));
+  if (rule == "spectral_unclamped") return std::sqrt(out / in);
+  if (rule == "scion") {
+    if (norm == "column") return std::sqrt(out);
+    if (norm == "row") return 1 / std::sqrt(in);
+    if (norm == "inf") return 1 / in;
+    if (norm == "l2" || norm == "frobenius") return std::sqrt(out * in);  // unit root mean square
+    return std::sqrt(out / (in / kernel)) / kernel;  // SpectralConv: in counts channels, not taps
+  }
+  char* end = nullptr;
+  const double value = std::strtod(rule.c_str(), &end);
+  TORCH_CHECK_VALUE(!rule.empty() && *end == 0 && std::isfinite(value) && value > 0,
+                    "radius: received \"", rule,
+                    "\", allowed none, original, match_rms_adamw, spectral_unclamped, scion, a "
+                    "number above 0, or number*rule");
+  return value;
+}
+
+}  // namespace steepest

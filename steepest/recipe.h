@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// A recipe is a row of choices: every named optimizer of the family is one value of this type.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "steepest/choices.h"
+#include "steepest/norms/norms.h"
+
+namespace steepest {
+
+// What belongs to a group of parameters (design: norm, momentum, decay, radius of a block).
+struct Choices {
+  std::string norm = "spectral";
+  double lr = 1e-3;  // the effective rate; decay uses it too
+  double momentum = 0.95;
+  Form form = Form::ema;
+  double dampening = 0;
+  bool nesterov = false;
+  Start start = Start::first;
+  Place place = Place::before;
+  double beta2 = 0.95;  // of the adaptive norms' second moment
+  double eps = 1e-8;    // outside the root: sqrt(v) + eps
+  double weight_decay = 0;
+  bool decoupled = true;        // W *= 1 - lr wd; false: g += wd W
+  std::string radius = "none";  // see radius_names(), or a number
+  Solvers solvers;
+};
+
+struct Recipe {
+  std::string name;
+  std::string paper;     // with its arXiv id, where it has one
+  std::string equation;  // the update in one line
+  Outer outer = Outer::max;
+  Update update = Update::constrained;
+  StepSize step_size = StepSize::fixed;
+  double f_star = 0;         // Momo's lower bound on the loss
+  bool f_star_auto = false;  // tracked online from f_star upwards (proved for outer l2 only)
+  Duals duals = Duals::fresh;
+  Directions directions = Directions::stored;
+  BackupBlocks backup_blocks = BackupBlocks::per_tensor;
+  MomoModel momo_model = MomoModel::inner_products;
+  Nonfinite nonfinite = Nonfinite::propagate;
+  Choices matrix, backup;
+
+  const Choices& choices(Role role) const { return role == Role::matrix ? matrix : backup; }
+};
+
+// What a user may override; unset fields keep the row's choice. `norm`, `momentum` and the like
+// mean the matrices, `backup_..` the rest; momentum, nesterov and start given under Momo mean both,
+// since one momentum map feeds its model. lr without backup_lr keeps the row's ratio of the two.
+struct Overrides {
+  std::optional<double> lr, backup_lr, momentum, backup_momentum, beta2, eps, dampening;
+  std::optional<double> weight_decay, backup_weight_decay, f_star;
+  std::optional<bool> nesterov, decoupled_weight_decay, f_star_auto;
+  std::optional<std::string> norm, backup, outer, update, step_size, duals, directions;
+  std::optional<std::string> backup_blocks, momo_model, nonfinite, radius, backup_radius;
+  std::optional<std::string> momentum_form, start, momentum_place, polar, polar_dtype, svd;
+  std::optional<int64_t> polar_steps, svd_passes;
+  std::optional<double> svd_tol;
+};
+
+// A catalog row by name ("muon", "neon(k=4)", "muonmax-momo"), with overrides, validated.
+Recipe recipe(const std::string& name, const Overrides& overrides = {});
+Recipe override_recipe(Recipe row, const Overrides& overrides);
+// The same for one group: its norm, rate, momentum, decay, radius, solvers. Choices of the whole
+// network (outer, update, step_size, ..) are refused.
+Choices override_choices(Choices choices, const Overrides& overrides);
+void validate(const Recipe& recipe);  // throws c10::ValueError: what, received, allowed
+
+// False for max + constrained + fixed (Muon, Scion): then no norm is measured, no polar factor
+// needs to be more than a direction.
+bool needs_duals(const Recipe& recipe);
+
+// The radius r of a block's unit ball: "none", torch's adjust_lr_fn ("original" = sqrt(max(1,
+// out/in)), "match_rms_adamw" = .2 sqrt(max(out, in)), "spectral_unclamped" = sqrt(out/in)),
+// "scion" (by norm, arXiv 2502.07529 table 3), a number, or a product "50*scion".
+double radius_of(const std::string& rule, const Block& block, const std::string& norm);
+
+}  // namespace steepest

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a catalog row and what the user changes to a validated recipe.
+#include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
+
+#include "steepest/optimizers/optimizers.h"
+#include "steepest/recipe.h"
+
+namespace steepest {
+namespace {
+
+template <typename T>
+void set(T& field, const std::optional<T>& value) {
+  if (value) field = *value;
+}
+
+void set_choice(auto& field, const std::string& option, const std::optional<std::string>& value) {
+  if (value) read_choice(field, option, *value);
+}
+
+void set_rates(Recipe& r, const Overrides& o) {
+  const double ratio = r.matrix.lr > 0 ? r.backup.lr / r.matrix.lr : 1;
+  if (o.lr) r.matrix.lr = *o.lr, r.backup.lr = *o.lr * ratio;
+  set(r.backup.lr, o.backup_lr);
+}
+
+at::ScalarType read_dtype(const std::string& text) {
+  if (text == "float64") return at::kDouble;
+  if (text == "float32") return at::kFloat;
+  if (text == "bfloat16") return at::kBFloat16;
+  if (text == "float16") return at::kHalf;
+  TORCH_CHECK_VALUE(false, "polar_dtype: received \"", text,
+                    "\", allowed float64, float32, float16, bfloat16");
+}
+
+void set_solvers(Solvers& s, const Overrides& o) {
+  if (o.polar && *o.polar != s.polar.method) s.polar = {.method = *o.polar};
+  if (o.polar_steps) s.polar.steps = *o.polar_steps;
+  if (o.polar_dtype) s.polar.dtype = read_dtype(*o.polar_dtype);
+  set(s.svd.method, o.svd);
+  set(s.svd.tol, o.svd_tol);
+  set(s.svd.fixed_passes, o.svd_passes);
+}
+
+void set_both(Choices& c, const Overrides& o) {
+  set(c.beta2, o.beta2);
+  set(c.eps, o.eps);
+  set(c.decoupled, o.decoupled_weight_decay);
+  set(c.weight_decay, o.weight_decay);
+  set_solvers(c.solvers, o);
+}
+
+void set_momentum(Choices& c, const Overrides& o) {
+  set(c.momentum, o.momentum);
+  set(c.dampening, o.dampening);
+  set(c.nesterov, o.nesterov);
+  set_choice(c.form, "momentum_form", o.momentum_form);
+  set_choice(c.start, "start", o.start);
+  set_choice(c.place, "momentum_place", o.momentum_place);
+}
+
+// The default number of steps of Polar Express: five make a direction, a dual that is used as a
+// number needs six (<m, polar(m)> / |m|_nuc is .87-1.06 with five, .999-1.004 with six).
+void set_default_steps(Recipe& r) {
+  for (auto* c : {&r.matrix, &r.backup}) {
+    auto& polar = c->solvers.polar;
+    if (polar.method == "polar_express" && !polar.steps) polar.steps = needs_duals(r) ? 6 : 5;
+  }
+}
+
+// Momo's model needs one momentum map for all blocks: the matrices'.
+void share_momentum(Recipe& r) {
+  r.backup.momentum = r.matrix.momentum;
+  r.backup.form = r.matrix.form;
+  r.backup.dampening = r.matrix.dampening;
+  r.backup.nesterov = r.matrix.nesterov;
+  r.backup.start = r.matrix.start;
+}
+
+}  // namespace
+
+Recipe override_recipe(Recipe r, const Overrides& o) {
+  const bool was_fixed = r.step_size == StepSize::fixed;
+  set_choice(r.outer, "outer", o.outer);
+  set_choice(r.update, "update", o.update);
+  set_choice(r.step_size, "step_size", o.step_size);
+  set_choice(r.duals, "duals", o.duals);
+  set_choice(r.directions, "directions", o.directions);
+  set_choice(r.backup_blocks, "backup_blocks", o.backup_blocks);
+  set_choice(r.momo_model, "momo_model", o.momo_model);
+  set_choice(r.nonfinite, "nonfinite", o.nonfinite);
+  set(r.f_star, o.f_star);
+  set(r.f_star_auto, o.f_star_auto);
+  set(r.matrix.norm, o.norm);
+  set(r.backup.norm, o.backup);
+  set(r.matrix.radius, o.radius);
+  set(r.backup.radius, o.backup_radius);
+  set_rates(r, o);
+  set_both(r.matrix, o);
+  set_both(r.backup, o);
+  set(r.backup.weight_decay, o.backup_weight_decay);
+  set_momentum(r.matrix, o);
+  if (r.step_size == StepSize::momo && (was_fixed || o.momentum || o.nesterov || o.start)) {
+    share_momentum(r);
+  }
+  set(r.backup.momentum, o.backup_momentum);
+  set_default_steps(r);
+  validate(r);
+  return r;
+}
+
+Choices override_choices(Choices c, const Overrides& o) {
+  const std::pair<const char*, bool> network[] = {{"outer", o.outer.has_value()},
+                                                  {"update", o.update.has_value()},
+                                                  {"step_size", o.step_size.has_value()},
+                                                  {"f_star", o.f_star.has_value()},
+                                                  {"duals", o.duals.has_value()},
+                                                  {"directions", o.directions.has_value()},
+                                                  {"backup_blocks", o.backup_blocks.has_value()},
+                                                  {"momo_model", o.momo_model.has_value()},
+                                                  {"nonfinite", o.nonfinite.has_value()}};
+  for (const auto& [option, given] : network) {
+    TORCH_CHECK_VALUE(!given, "group: ", option,
+                      ": received a value, allowed only in the recipe: it is a choice of the whole "
+                      "network");
+  }
+  set(c.norm, o.norm);
+  set(c.radius, o.radius);
+  set(c.lr, o.lr);
+  set_both(c, o);
+  set_momentum(c, o);
+  return c;
+}
+
+Recipe recipe(const std::string& name, const Overrides& overrides) {
+  return override_recipe(catalog_row(name), overrides);
+}
+
+}  // namespace steepest

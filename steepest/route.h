@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which parameter is a matrix to be steepened, and which is left to the backup norm, with the
+// reason.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "steepest/recipe.h"
+
+namespace steepest {
+
+// A parameter group, as an optimizer takes it.
+struct Group {
+  std::vector<std::pair<std::string, at::Tensor>> params;  // names as in state_dict
+  std::optional<Role> role;  // unset: matrices where 2-D, backups elsewhere
+  View view;
+  Overrides options;                 // of this group; choices of the whole network are refused
+  std::vector<std::string> reasons;  // one a parameter; may be empty
+};
+
+using Groups = std::vector<Group>;
+
+struct RouteOptions {
+  std::vector<std::string> backup;  // globs of names, "2.*": * matches any text, ? one character
+  std::vector<std::string> matrix;  // the first list that matches wins over every rule below
+  std::vector<std::pair<std::string, View>> views;
+};
+
+// Rules, in this order: frozen parameters are left out; fewer than 2 dimensions, embeddings and
+// what is tied to one, output heads by name, 1 x n, depthwise and the first convolution go to the
+// backup; the rest are matrices. Throws c10::ValueError where a glob matches nothing.
+Groups route(const torch::nn::Module& module, const RouteOptions& options = {});
+
+// A table: name, shape, role, reason; then how many parameters each role covers.
+std::ostream& operator<<(std::ostream& out, const Groups& groups);
+
+bool matches_glob(const std::string& text, const std::string& glob);
+
+}  // namespace steepest

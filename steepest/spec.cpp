@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/spec.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <limits>
+#include <numeric>
+#include <sstream>
+
+namespace steepest {
+namespace {
+
+// A cursor over the text; every reader skips leading blanks.
+struct Reader {
+  const std::string& text;
+  size_t at = 0;
+
+  void blanks() {
+    while (at < text.size() && std::isspace(static_cast<unsigned char>(text[at]))) ++at;
+  }
+  bool take(char c) {
+    blanks();
+    if (at >= text.size() || text[at] != c) return false;
+    ++at;
+    return true;
+  }
+  void expect(char c) {
+    TORCH_CHECK_VALUE(take(c), "spec \"", text, "\": expected '", c, "' at position ", at);
+  }
+  std::string word() {
+    blanks();
+    const size_t begin = at;
+    while (at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) ||
+                                text[at] == '_' || text[at] == '-')) {
+      ++at;
+    }
+    TORCH_CHECK_VALUE(at > begin, "spec \"", text, "\": expected a name at position ", begin);
+    return text.substr(begin, at - begin);
+  }
+  bool at_number() {
+    blanks();
+    return at < text.size() &&
+           (std::isdigit(static_cast<unsigned char>(text[at])) || text[at] == '.');
+  }
+  double number() {
+    blanks();
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), value);
+    TORCH_CHECK_VALUE(error == std::errc(), "spec \"", text, "\": expected a number at position ",
+                      at);
+    at = static_cast<size_t>(end - text.data());
+    return value;
+  }
+  void end() {
+    blanks();
+    TORCH_CHECK_VALUE(at == text.size(), "spec \"", text, "\": unexpected text at position ", at);
+  }
+};
+
+Spec read_spec(Reader& in) {
+  Spec spec{in.word(), {}, 1};
+  if (!in.take('(') || in.take(')')) return spec;
+  do {
+    const std::string key = in.word();
+    in.expect('=');
+    TORCH_CHECK_VALUE(spec.args.emplace(key, in.number()).second, "spec \"", in.text,
+                      "\": argument ", key, " is given twice");
+  } while (in.take(','));
+  in.expect(')');
+  return spec;
+}
+
+size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+Spec parse_spec(const std::string& text) {
+  Reader in{text};
+  Spec spec = read_spec(in);
+  in.end();
+  return spec;
+}
+
+std::vector<Spec> parse_mixture(const std::string& text) {
+  Reader in{text};
+  std::vector<Spec> terms;
+  do {
+    double weight = 1;
+    if (in.at_number()) {
+      weight = in.number();
+      in.expect('*');
+    }
+    terms.push_back(read_spec(in));
+    terms.back().weight = weight;
+  } while (in.take('+'));
+  in.end();
+  return terms;
+}
+
+std::string print_number(double value) {
+  char text[32];
+  const auto result = std::to_chars(text, text + sizeof text, value);
+  return std::string(text, result.ptr);
+}
+
+std::string print_spec(const Spec& spec) {
+  std::vector<std::string> args;
+  for (const auto& [key, value] : spec.args) args.push_back(key + "=" + print_number(value));
+  return args.empty() ? spec.name : spec.name + "(" + join(args) + ")";
+}
+
+double argument(const Spec& spec, const std::string& key, double fallback, double low,
+                double high) {
+  const auto found = spec.args.find(key);
+  const double value = found == spec.args.end() ? fallback : found->second;
+  TORCH_CHECK_VALUE(value >= low && value <= high, spec.name, ": ", key, ": received ",
+                    print_number(value), ", allowed ", print_number(low), " to ",
+                    print_number(high));
+  return value;
+}
+
+int64_t integer_argument(const Spec& spec, const std::string& key, int64_t fallback, int64_t low) {
+  constexpr double high = 1e9;
+  const double value =
+      argument(spec, key, static_cast<double>(fallback), static_cast<double>(low), high);
+  TORCH_CHECK_VALUE(value == static_cast<double>(static_cast<int64_t>(value)), spec.name, ": ", key,
+                    ": received ", print_number(value), ", allowed a whole number from ", low);
+  return static_cast<int64_t>(value);
+}
+
+void allow_arguments(const Spec& spec, const std::vector<std::string>& allowed) {
+  for (const auto& [key, value] : spec.args) {
+    TORCH_CHECK_VALUE(std::find(allowed.begin(), allowed.end(), key) != allowed.end(), spec.name,
+                      ": unknown argument: received ", key, ", allowed ",
+                      allowed.empty() ? "none" : join(allowed));
+  }
+}
+
+std::string nearest(const std::string& name, const std::vector<std::string>& known) {
+  std::string best;
+  size_t least = std::max<size_t>(2, name.size() / 3) + 1;
+  for (const auto& candidate : known) {
+    const size_t distance = edit_distance(name, candidate);
+    if (distance < least) std::tie(least, best) = std::make_pair(distance, candidate);
+  }
+  return best.empty() ? "" : "; nearest: " + best;
+}
+
+std::string join(const std::vector<std::string>& words, const std::string& separator) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : separator) + word;
+  return text;
+}
+
+}  // namespace steepest

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Thick-restart Golub-Kahan-Lanczos, one vector at a time: the fewest flops for a given accuracy.
+// k + max(k/2, 5) triplets survive a restart, made when max(2 k + 1, k + 32) columns are reached.
+#include <ATen/TensorOperators.h>
+
+#include <algorithm>
+
+#include "steepest/svd/golub_kahan.h"
+
+namespace steepest::svd {
+namespace {
+
+// Of a warm start this part is pseudo-random, so that no direction of A is out of its reach.
+constexpr double kRandomPart = 0.05;
+
+at::Tensor first_vector(const Matrix& a, const at::Tensor& start) {
+  const auto random = pseudo_random(a.columns(), 0, 1, a.options());
+  if (!start.defined()) return random;
+  const auto sum = start.sum(1, /*keepdim=*/true);
+  return sum / sum.norm() + random * (kRandomPart / random.norm());
+}
+
+}  // namespace
+
+Solution lanczos(Matrix& a, const Task& task) {
+  GolubKahan gk(a, first_vector(a, task.start), task.may_synchronise);
+  return iterate(gk, a, task, [](int64_t k, int64_t width) {
+    const int64_t keep = k + std::max<int64_t>(k / 2, 5);
+    return Shape{keep, std::max({2 * k + 1, k + 32, keep + 2 * width})};
+  });
+}
+
+}  // namespace steepest::svd

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/svd/scale.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/frexp.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/where.h>
+
+#include <limits>
+#include <tuple>
+
+namespace steepest::svd {
+
+Scale::Scale(const at::Tensor& a) {
+  const double far = a.scalar_type() == at::kDouble ? 0x1p512 : 0x1p64;
+  const double infinity = std::numeric_limits<double>::infinity();
+  largest_ = at::linalg_vector_norm(a, infinity, {1, 2}).to(at::kDouble);
+  first_ = at::where(largest_ < 1 / far, far, at::where(largest_ > far, 1 / far, 1.0));
+  const auto near = largest_ * first_;
+  // near = mantissa 2^e, so mantissa / near is 2^-e exactly.
+  const auto power = std::get<0>(at::frexp(near)) / near;
+  second_ = at::where((near > 0).logical_and(near < infinity), power, 1.0);
+}
+
+at::Tensor Scale::scaled(const at::Tensor& a, int64_t b, at::ScalarType dtype) const {
+  const auto matrix = a.select(0, b).to(dtype);
+  return matrix * first_.select(0, b).to(dtype) * second_.select(0, b).to(dtype);
+}
+
+at::Tensor Scale::undone(const at::Tensor& s) const {
+  if (s.dim() == 1) return s / first_ / second_;
+  return s / first_.unsqueeze(1) / second_.unsqueeze(1);
+}
+
+}  // namespace steepest::svd

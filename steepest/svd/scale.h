@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Powers of two that bring each matrix of a batch to 1/2 <= max|a| < 1, so that no square and no
+// sum leaves float32's range. Multiplying by them is exact: no digit of a result depends on a's
+// scale.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace steepest::svd {
+
+class Scale {
+ public:
+  explicit Scale(const at::Tensor& a);  // [B, r, c], not empty
+
+  const at::Tensor& largest() const { return largest_; }  // [B] float64: max|a|
+  at::Tensor scaled(const at::Tensor& a, int64_t b, at::ScalarType dtype) const;  // matrix b
+  at::Tensor undone(const at::Tensor& s) const;  // [B] or [B, k] float64, at a's scale again
+
+ private:
+  at::Tensor largest_;
+  at::Tensor first_, second_;  // two factors, as one alone may overflow: 2^149 for a denormal float
+};
+
+}  // namespace steepest::svd

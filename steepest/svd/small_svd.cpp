@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/svd/small_svd.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/linalg_svd.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/pad.h>
+#include <ATen/ops/sort.h>
+#include <ATen/ops/where.h>
+
+#include <utility>
+
+namespace steepest::svd {
+namespace {
+
+constexpr int64_t kSweeps = 12;
+
+at::Tensor columns(const at::Tensor& x, int64_t from, int64_t to) {
+  return x.narrow(1, from, to - from);
+}
+
+// Rotates each pair of columns (l_i, r_i) so that their first `rows` entries become orthogonal:
+// zeta = (|r|^2 - |l|^2) / (2 <l, r>), t = sign(zeta) / (|zeta| + sqrt(1 + zeta^2)) = tan(angle).
+void rotate(at::Tensor& l, at::Tensor& r, int64_t rows) {
+  const auto a = l.narrow(0, 0, rows), b = r.narrow(0, 0, rows);
+  const auto inner = (a * b).sum(0);
+  const auto zeta = (b.square().sum(0) - a.square().sum(0)) / (2 * inner);
+  const auto size = (zeta.abs() + (zeta.square() + 1).sqrt()).reciprocal();
+  const auto t = at::where(inner == 0, 0, at::where(zeta < 0, -size, size));
+  const auto cosine = (t.square() + 1).rsqrt(), sine = cosine * t;
+  std::tie(l, r) = std::pair(cosine * l - sine * r, sine * l + cosine * r);
+}
+
+// The circle method: l_0 stays, all others move on by one seat, so in 2 h - 1 rounds every column
+// meets every other one and is back where it began.
+void next_round(at::Tensor& l, at::Tensor& r) {
+  const int64_t h = l.size(1);
+  if (h == 1) return;
+  const auto next_l = at::cat({columns(l, 0, 1), columns(r, 0, 1), columns(l, 1, h - 1)}, 1);
+  r = at::cat({columns(r, 1, h), columns(l, h - 1, h)}, 1);
+  l = next_l;
+}
+
+}  // namespace
+
+SmallSvd jacobi_svd(const at::Tensor& b) {
+  if (b.size(0) < b.size(1)) {
+    const auto t = jacobi_svd(b.mT());
+    return {t.v, t.s, t.u};
+  }
+  const int64_t rows = b.size(0), n = b.size(1), half = (n + 1) / 2;
+  // [b; I] J = [b J; J]: the rotations J that orthogonalise b's columns are v.
+  auto x = at::pad(at::cat({b, at::eye(n, b.options())}, 0), {0, 2 * half - n});
+  auto l = columns(x, 0, half), r = columns(x, half, 2 * half);
+  for (int64_t round = 0; round < kSweeps * (2 * half - 1); ++round) {
+    rotate(l, r, rows);
+    next_round(l, r);
+  }
+  x = columns(at::cat({l, r}, 1), 0, n);
+  const auto [s, order] = at::sort(at::linalg_vector_norm(x.narrow(0, 0, rows), 2, {0}), 0, true);
+  x = x.index_select(1, order);
+  const auto u = at::where(s > 0, x.narrow(0, 0, rows) / s, 0);
+  return {u, s, x.narrow(0, rows, n)};
+}
+
+SmallSvd small_svd(const at::Tensor& b, bool may_synchronise) {
+  if (!b.is_cpu() && !may_synchronise) return jacobi_svd(b);
+  const auto [u, s, vh] = at::linalg_svd(b.cpu(), /*full_matrices=*/false);
+  return {u.to(b.device()), s.to(b.device()), vh.mT().to(b.device())};
+}
+
+}  // namespace steepest::svd

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/svd/stop.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace steepest::svd {
+namespace {
+
+// The value of a test gained on the one before it is at most this, for the estimates of the
+// vectors' error to mean anything: before that they are too small.
+constexpr double kSettling = 1e-3;
+
+constexpr double kSlowest = 0.9;
+constexpr int64_t kSpacing = 12;
+
+double square(double x) { return x * x; }
+
+}  // namespace
+
+Values values(const at::Tensor& x) {
+  const auto host = x.to(at::kCPU, at::kDouble).contiguous();
+  return {host.data_ptr<double>(), host.data_ptr<double>() + host.numel()};
+}
+
+double shrinkage(const Values& s) {
+  double tau = 0, sum = 0;
+  for (size_t i = 0; i < s.size(); ++i) {
+    sum += s[i];
+    tau = std::max(tau, sum / static_cast<double>(i + 2));
+  }
+  return tau;
+}
+
+int64_t Target::count(const Values& s) const {
+  if (!shrink) return k;
+  const double tau = shrinkage(s);
+  return std::count_if(s.begin(), s.end(), [&](double x) { return x > tau; });
+}
+
+double Target::value(const Values& s) const {
+  const auto end = s.begin() + std::min<int64_t>(k, std::ssize(s));
+  if (!shrink) return std::accumulate(s.begin(), end, 0.0);
+  const double tau = shrinkage(s);
+  double sum = square(tau);
+  for (double x : s) sum += square(std::max(x - tau, 0.0));
+  return std::sqrt(sum);
+}
+
+double Target::error(const Values& s, const Values& residual) const {
+  const int64_t n = count(s);
+  const double next = n < std::ssize(s) ? s[n] : 0, tau = shrink ? shrinkage(s) : 0;
+  double error = 0, size = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    if (s[i] == 0) continue;  // such a triplet is returned as zero
+    // Shrinking is the proximal map of a norm: it moves no more than its argument does. Keeping k
+    // triplets turns by residual / gap.
+    error += shrink ? 2 * square(residual[i]) : square(std::min(1.0, residual[i] / (s[i] - next)));
+    size += shrink ? square(s[i] - tau) : 1;
+  }
+  return size > 0 ? std::sqrt(error / size) : 0;
+}
+
+StopRule::StopRule(const SvdOptions& options, const Target& target, double noise)
+    : subspace_(options.stop == "subspace"), tol_(options.tol), target_(target), noise_(noise) {}
+
+bool StopRule::settled(int64_t passes, Values s, const Values& residual) {
+  for (double& x : s) x = x > noise_ ? x : 0;
+  const int64_t needed = target_.shrink ? target_.count(s) + 1 : target_.k;
+  const double value = target_.value(s), between = static_cast<double>(passes - last_passes_);
+  const double gain = value - last_value_, rate = gain / between;
+  const bool good = subspace_ ? gain <= kSettling * value && target_.error(s, residual) <= tol_
+                              : remainder(gain, rate) <= tol_ * value;
+  streak_ = good && last_passes_ > 0 && std::ssize(s) >= needed ? streak_ + 1 : 0;
+  last_passes_ = passes;
+  last_value_ = value;
+  last_rate_ = rate;
+  next_ = passes + std::max<int64_t>(2, passes / kSpacing);
+  return streak_ >= 2;
+}
+
+double StopRule::remainder(double gain, double rate) const {
+  if (gain <= 0) return 0;
+  const double ratio = last_rate_ > 0 ? std::min(kSlowest, rate / last_rate_) : kSlowest;
+  return gain * ratio / (1 - ratio);
+}
+
+}  // namespace steepest::svd

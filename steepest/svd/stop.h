@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is asked of a matrix, and when the answer is good enough.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "steepest/svd/svd.h"
+
+namespace steepest::svd {
+
+// s: Ritz values, descending.
+using Values = std::vector<double>;
+Values values(const at::Tensor& x);  // x on the host
+
+// The leading k triplets; or, to shrink, all with s > tau = max_k (s_1 + .. + s_k) / (k + 1).
+struct Target {
+  int64_t k;
+  bool shrink = false;
+
+  int64_t count(const Values& s) const;
+  // The dual norm: sum_{i<=k} s_i, or to shrink sqrt(tau^2 + |[s - tau]+|^2).
+  double value(const Values& s) const;
+  // Estimated error of sum u v^T (|.|_F relative to its own), or to shrink of U [s - tau]+ V^T.
+  double error(const Values& s, const Values& residual) const;
+};
+
+double shrinkage(const Values& s);  // tau
+
+class StopRule {
+ public:
+  StopRule(const SvdOptions& options, const Target& target, double noise);
+
+  bool due(int64_t passes) const { return passes >= next_; }
+  // May iteration end, after so many passes? residual_i = |A^T u_i - s_i v_i|.
+  bool settled(int64_t passes, Values s, const Values& residual);
+  // Settled at one test: the next one decides, not before so many passes.
+  bool on_probation() const { return streak_ == 1; }
+  void postpone(int64_t passes) { next_ += passes; }
+
+ private:
+  // Of the value, what is still to come: gain (rho + rho^2 + ..) if the gains go on falling by the
+  // ratio rho by which the last one fell.
+  double remainder(double gain, double rate) const;
+
+  bool subspace_;
+  double tol_;
+  Target target_;
+  double noise_;
+  int64_t next_ = 0, last_passes_ = 0, streak_ = 0;
+  double last_value_ = 0, last_rate_ = 0;  // gain for a pass
+};
+
+}  // namespace steepest::svd

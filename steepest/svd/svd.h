@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The k largest singular triplets of each matrix of a batch.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace steepest {
+
+struct SvdOptions {
+  std::string method = "lanczos";  // see svd_methods()
+  double tol = 1e-3;               // see `stop`
+  std::string stop = "value";      // "value" or "subspace"
+  int64_t max_passes = 300;  // products with A or A^T, per matrix; a block product counts once
+  int64_t fixed_passes = 0;  // > 0: so many, no test, no synchronisation with the host
+  std::optional<at::ScalarType> dtype = {};  // of the products; unset: float32, float64 for float64
+  bool fallback = true;  // min(r, c) <= max(32, 2 k): exact, whatever the method (not if fixed)
+};
+
+// "value": the dual norm sum s has settled, so sum u v^T is a steepest direction to within tol; the
+//   vectors need not have converged (on a flat spectrum they have not, and it does not matter).
+// "subspace": sum u v^T itself has settled. Needs s_k > s_{k+1}; passes grow like 1/sqrt(gap).
+// Both must hold at two tests in a row.
+enum class SvdStatus { converged, fixed, stopped_early, not_finite };
+
+struct Triplets {
+  at::Tensor u;                   // [B, r, k] in float32, float64 where that was computed in
+  at::Tensor s;                   // [B, k], descending, in float64: Ritz values, never above sigma
+  at::Tensor vh;                  // [B, k, c]
+  std::vector<SvdStatus> status;  // [B]
+  std::vector<int64_t> passes;    // [B]: products made; 0 where the exact SVD was taken
+  at::Tensor attained;            // [B] float64: <A, sum u v^T>, what of the dual norm is attained
+};
+
+// a [B, r, c] in float64/32/16/bf16, any strides, entries of any scale from 1e-38 to 3e38; 1 <= k,
+// and k is cut to min(r, c). `start` [B, c, p] or undefined: right vectors to begin with, such as
+// the last call's vh.mT(). Without it the beginning is pseudo-random, but the same at each call:
+// no random generator is used. Missing triplets (rank < k, or more than fixed_passes can find) are
+// zeros. A matrix with a NaN or an infinity gives NaNs and the status not_finite.
+// What is promised for the value stop, and held by the tests on Gaussian, decaying, low-rank,
+// clustered and tied spectra: attained >= (1 - tol) (s_1 + .. + s_k) at tol >= 1e-4 unless
+// stopped_early.
+Triplets top_triplets(const at::Tensor& a, int64_t k, const SvdOptions& options = {},
+                      const at::Tensor& start = {});
+
+struct Shrinkage {
+  Triplets triplets;  // those with s > tau, k the largest number of them in the batch, zeros beyond
+  at::Tensor tau;     // [B] float64
+};
+
+// tau = max_k (s_1 + .. + s_k) / (k + 1), so that sum_i [s_i - tau]+ = tau, and the triplets above
+// it, however many: the subspace grows until s_{k+1} <= tau. The value stop settles the dual norm
+// sqrt(tau^2 + |[s - tau]+|^2), the subspace stop U [s - tau]+ V^T.
+Shrinkage shrinkage_triplets(const at::Tensor& a, const SvdOptions& options = {},
+                             const at::Tensor& start = {});
+
+// "exact", "lanczos" (thick-restart Golub-Kahan), "block_krylov", "power".
+std::vector<std::string> svd_methods();
+
+}  // namespace steepest

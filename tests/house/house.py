@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""House rules that no compiler checks. Usage: house.py RULE; prints offenders, exits 1 if any."""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ["steepest", "trainer", "tests", "examples", "experiments", "cmake", "scripts", "python"]
+SOURCES = {".h", ".cpp", ".inc", ".py", ".sh", ".cmake"}
+MAX_LINES = 300
+
+
+def files(*folders, suffixes=SOURCES):
+    """(name, lines) of each source file below the folders."""
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in suffixes and "__pycache__" not in path.parts:
+                yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8").splitlines()
+
+
+def includes(*folders):
+    """(where, included file) of each #include below the folders."""
+    for name, lines in files(*folders, suffixes={".h", ".cpp", ".inc"}):
+        for number, line in enumerate(lines, 1):
+            if match := re.match(r'\s*#\s*include\s*[<"]([^>"]+)', line):
+                yield f"{name}:{number}", match[1]
+
+
+def layering():
+    """Linear algebra below norms, norms below the engine, the library below the trainer."""
+    rules = [
+        (["steepest/polar", "steepest/svd"], r"(steepest/(?!polar/|svd/)|trainer/|tests/)"),
+        (["steepest/norms"], r"(steepest/(engine|optimizers)/|trainer/|tests/)"),
+        (["steepest/engine"], r"(steepest/optimizers/|trainer/|tests/)"),
+        (["steepest"], r"(trainer/|tests/)"),
+    ]
+    for folders, forbidden in rules:
+        for where, header in includes(*folders):
+            if re.match(forbidden, header):
+                yield f"{where}: {folders[0]} may not include {header}"
+
+
+def headers():
+    """torch/torch.h costs 18 s and 1.4 GB a file: not in the library. Installed headers stay thin."""
+    for where, header in includes("steepest"):
+        if header in ("torch/torch.h", "torch/all.h", "torch/extension.h"):
+            yield f"{where}: {header} in the library (fine headers: ATen/ops/*.h)"
+        if re.match(r"[^:]*\.h:", where) and re.match(r"(ATen/ATen.h|nlohmann/|zlib)", header):
+            yield f"{where}: {header} in an installed header"
+
+
+def length():
+    for name, lines in files(*FOLDERS):
+        if len(lines) > MAX_LINES:
+            yield f"{name}: {len(lines)} lines, at most {MAX_LINES}"
+
+
+def spdx():
+    for name, lines in files(*FOLDERS):
+        first = lines[1:2] if lines and lines[0].startswith("#!") else lines[:1]
+        if not first or "SPDX-License-Identifier: Apache-2.0" not in first[0]:
+            yield f"{name}: no SPDX line at the top"
+
+
+def paths():
+    """No file may depend on where it was written."""
+    for name, lines in files(*FOLDERS, "docs", suffixes=SOURCES | {".md", ".txt", ".toml", ".json"}):
+        for number, line in enumerate(lines, 1):
+            if match := re.search(r"(?<![\w.$}])/(root|home|work)/\S*", line):
+                yield f"{name}:{number}: a path of one machine: {match[0]}"
+
+
+if __name__ == "__main__":
+    RULES = {rule.__name__: rule for rule in (layering, headers, length, spdx, paths)}
+    if len(sys.argv) != 2 or sys.argv[1] not in RULES:
+        sys.exit(f"usage: house.py {'|'.join(RULES)}")
+    offenders = list(RULES[sys.argv[1]]())
+    print("\n".join(offenders) or "ok")
+    sys.exit(1 if offenders else 0)

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random numbers that are a function of a counter: no state, so the order of calls and the number
+// of threads change nothing, and a run resumes from its step number alone.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace steepest::trainer {
+
+// splitmix64: a bijection of 64 bits.
+constexpr uint64_t scramble(uint64_t x) {
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
+// Depends on the order of the words.
+template <class... Words>
+constexpr uint64_t hash_words(uint64_t seed, Words... words) {
+  ((seed = scramble(seed ^ scramble(static_cast<uint64_t>(words)))), ...);
+  return seed;
+}
+
+// Of any bytes; the same on every machine of the same byte order.
+inline uint64_t hash_bytes(std::span<const uint8_t> bytes) {
+  uint64_t hash = scramble(bytes.size());
+  for (size_t i = 0; i < bytes.size(); i += 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + i, bytes.size() - i < 8 ? bytes.size() - i : 8);
+    hash = scramble(hash ^ word);
+  }
+  return hash;
+}
+
+__extension__ using Wide = unsigned __int128;
+
+// Uniform in [0, n), n > 0, from 64 random bits.
+constexpr uint64_t below(uint64_t bits, uint64_t n) {
+  return static_cast<uint64_t>((static_cast<Wide>(bits) * n) >> 64);
+}
+
+// Uniform in [0, 1).
+constexpr double unit(uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
+
+// A stream for one small job, such as one picture.
+class CounterStream {
+ public:
+  explicit constexpr CounterStream(uint64_t seed) : seed_(scramble(seed)) {}
+  constexpr uint64_t bits() { return scramble(seed_ + count_++ * 0xd1342543de82ef95); }
+  constexpr int64_t range(int64_t low, int64_t high) {  // uniform in low..high, both included
+    return low + static_cast<int64_t>(below(bits(), static_cast<uint64_t>(high - low + 1)));
+  }
+
+ private:
+  uint64_t seed_, count_ = 0;
+};
+
+// A keyed permutation of 0..n-1 in constant time and memory: a Feistel network on the next even
+// number of bits, walked until it falls inside.
+class Permutation {
+ public:
+  constexpr Permutation(uint64_t n, uint64_t key)
+      : n_(n), key_(key), half_(n < 2 ? 1 : (std::bit_width(n - 1) + 1) / 2) {}
+
+  constexpr uint64_t operator()(uint64_t i) const {
+    do i = once(i);
+    while (i >= n_);
+    return i;
+  }
+
+ private:
+  constexpr uint64_t once(uint64_t i) const {
+    const uint64_t mask = (uint64_t{1} << half_) - 1;
+    uint64_t left = i >> half_, right = i & mask;
+    for (uint64_t round = 0; round < 6; ++round) {
+      const uint64_t next = left ^ (hash_words(key_, round, right) & mask);
+      left = right;
+      right = next;
+    }
+    return (left << half_) | right;
+  }
+
+  uint64_t n_, key_;
+  int half_;
+};
+
+}  // namespace steepest::trainer

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a step and a row to an item, for every kind of data.
+#include "trainer/data/dataset.h"
+
+#include <algorithm>
+
+#include "trainer/data/counter.h"
+#include "trainer/data/files.h"
+#include "trainer/data/images.h"
+#include "trainer/data/text.h"
+#include "trainer/data/tokens.h"
+
+namespace steepest::trainer {
+namespace {
+
+void check_range(const char* key, int64_t value, int64_t low, int64_t high) {
+  if (value < low || value > high)
+    throw DataError("data." + std::string(key) + ": received " + std::to_string(value) +
+                    ", allowed " + std::to_string(low) + ".." + std::to_string(high));
+}
+
+void check_choice(const char* key, const std::string& value, const std::vector<std::string>& all) {
+  if (std::find(all.begin(), all.end(), value) == all.end())
+    throw DataError("data." + std::string(key) + ": received '" + value + "', allowed " +
+                    join(all, ", "));
+}
+
+}  // namespace
+
+Dataset::Dataset(DataSpec spec) : spec_(std::move(spec)) {}
+
+void Dataset::check_sizes() const {
+  if (spec_.batch > size(Split::train))
+    throw DataError("data.batch: received " + std::to_string(spec_.batch) + " rows, allowed 1.." +
+                    std::to_string(size(Split::train)) + ", the items of the training data");
+}
+
+Dataset::Pick Dataset::pick(Split split, int64_t step, int64_t row) const {
+  const uint64_t seed = hash_words(spec_.seed, split, step, row);
+  if (spec_.order == "random")
+    return {static_cast<int64_t>(below(scramble(seed), static_cast<uint64_t>(starts(split)))),
+            seed};
+  const int64_t n = size(split), position = step * spec_.batch + row;
+  const int64_t epoch = position / n, index = position % n;
+  if (spec_.order == "sequential") return {index, seed};
+  const Permutation shuffle(static_cast<uint64_t>(n), hash_words(spec_.seed, split, epoch));
+  return {static_cast<int64_t>(shuffle(static_cast<uint64_t>(index))), seed};
+}
+
+Batch Dataset::batch(Split split, int64_t step, int64_t row, int64_t rows) const {
+  if (step < 0 || row < 0 || rows < 1 || rows > spec_.batch - row)
+    throw DataError("batch: received step " + std::to_string(step) + ", rows " +
+                    std::to_string(row) + " to " + std::to_string(row + rows) +
+                    ", allowed step >= 0 and rows within 0.." + std::to_string(spec_.batch));
+  Picks picks{split, spec_.order == "random", split == Split::train, {}};
+  for (int64_t i = row; i < row + rows; ++i) picks.rows.push_back(pick(split, step, i));
+  Batch made = gather(picks);
+  made.seed = picks.rows.front().seed;
+  return made;
+}
+
+int64_t Dataset::validation_batches(int64_t rows) const {
+  return (size(Split::validation) + rows - 1) / rows;
+}
+
+Batch Dataset::validation_batch(int64_t i, int64_t rows) const {
+  const int64_t n = size(Split::validation);
+  if (i < 0 || rows < 1 || i >= validation_batches(rows))
+    throw DataError("validation_batch: received number " + std::to_string(i) + " of " +
+                    std::to_string(rows) + " rows, allowed within " + std::to_string(n) + " items");
+  Picks picks{Split::validation, false, false, {}};
+  for (int64_t k = i * rows; k < std::min(n, (i + 1) * rows); ++k) picks.rows.push_back({k, 0});
+  return gather(picks);
+}
+
+std::string Dataset::describe() const {
+  std::string text = spec_.kind + ":";
+  for (const auto& [what, count] : counts()) text += " " + what + " " + std::to_string(count) + ",";
+  text.pop_back();
+  return text;
+}
+
+std::vector<std::string> data_kinds() { return {"text", "tokens", "cifar10", "procedural"}; }
+
+std::unique_ptr<Dataset> make_dataset(const DataSpec& spec) {
+  check_choice("kind", spec.kind, data_kinds());
+  check_choice("order", spec.order, {"shuffled", "random", "sequential"});
+  check_range("batch", spec.batch, 1, int64_t{1} << 31);
+  check_range("context", spec.context, 1, int64_t{1} << 31);
+  check_range("translate", spec.translate, 0, 31);
+  if (spec.kind == "text") return make_text(spec);
+  if (spec.kind == "tokens") return make_tokens(spec);
+  if (spec.kind == "cifar10") return make_cifar10(spec);
+  return make_procedural(spec);
+}
+
+}  // namespace steepest::trainer

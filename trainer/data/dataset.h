@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training and validation batches by step number: the position in the data is the step counter, so
+// a run resumes exactly, and micro-batches of any size make up the same step.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "trainer/data/batch.h"
+
+namespace steepest::trainer {
+
+// One line: file, what, received, allowed.
+struct DataError : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
+
+struct DataSpec {
+  std::string kind = "text";  // see data_kinds()
+  std::string path;           // text: file, folder or glob; tokens: shard or glob; cifar10: folder
+  std::string validation_path;  // tokens: shard or glob; text: optional, in place of a fraction
+  std::vector<std::string> extensions;  // text: of a folder's files, {".py"}; empty: every file
+  double validation_fraction = 0.05;    // text: of the files, or of the one file's end
+  int64_t separator = 0;                // text: the byte between two files
+  int64_t vocab = 50257;                // tokens: ids allowed are 0..vocab-1
+  int64_t context = 128;                // text, tokens: tokens a row
+  int64_t batch = 32;                   // rows a step, over all micro-batches
+  std::string order = "shuffled";       // "shuffled": every item once an epoch; "random": any
+                                        // start, with replacement; "sequential": file order
+  bool flip = false;                    // images in training: mirrored half of the time
+  int64_t translate = 0;                // and shifted by up to so many pixels, edges reflected
+  int64_t train_images = 20000, validation_images = 4000;  // procedural
+  uint64_t seed = 0;
+};
+
+// Immutable once made, safe to read from several threads; the global random generator is not used.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+
+  // Rows [row, row + rows) of a step, with augmentation if the split is train.
+  Batch batch(Split split, int64_t step, int64_t row, int64_t rows) const;
+  Batch batch(Split split, int64_t step) const { return batch(split, step, 0, spec_.batch); }
+
+  // Items [i*rows, (i+1)*rows) in file order, as they are; the last batch may be shorter. Over
+  // i < validation_batches(rows) every item is seen once.
+  Batch validation_batch(int64_t i, int64_t rows) const;
+  int64_t validation_batches(int64_t rows) const;
+
+  virtual int64_t size(Split split) const = 0;  // items: non-overlapping windows, or images
+  virtual int64_t classes() const = 0;          // size of the vocabulary, or number of labels
+  virtual std::string unit() const = 0;         // what a loss is per: "byte", "token", "image"
+
+  // What was read: {"train files", 2300}, {"duplicate files", 12}, ...
+  virtual std::vector<std::pair<std::string, int64_t>> counts() const = 0;
+  std::string describe() const;  // kind and counts in one line
+
+  // The split as one run of bytes; empty unless the data are text.
+  virtual std::span<const uint8_t> bytes(Split) const { return {}; }
+
+  const DataSpec& spec() const { return spec_; }
+
+ protected:
+  struct Pick {
+    int64_t index;  // of an item, or of a start if `anywhere`
+    uint64_t seed;  // for augmentation
+  };
+  struct Picks {
+    Split split;
+    bool anywhere, augment;
+    std::vector<Pick> rows;
+  };
+
+  explicit Dataset(DataSpec spec);
+  void check_sizes() const;  // for the constructors of subclasses, once the data are there
+
+  virtual Batch gather(const Picks& picks) const = 0;
+  virtual int64_t starts(Split split) const { return size(split); }  // choices of order "random"
+
+ private:
+  Pick pick(Split split, int64_t step, int64_t row) const;
+
+  DataSpec spec_;
+};
+
+// Reads and checks everything the spec names; throws DataError.
+std::unique_ptr<Dataset> make_dataset(const DataSpec& spec);
+
+std::vector<std::string> data_kinds();  // "text", "tokens", "cifar10", "procedural"
+
+}  // namespace steepest::trainer

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ten classes of 3x32x32 pictures: CIFAR-10's binary files, or pictures drawn by a procedure.
+#pragma once
+
+#include <array>
+
+#include "trainer/data/dataset.h"
+
+namespace steepest::trainer {
+
+constexpr int64_t image_side = 32, image_channels = 3, image_classes = 10;
+constexpr int64_t image_bytes = image_channels * image_side * image_side;
+constexpr int64_t record_bytes = 1 + image_bytes;  // the label, then the planes red, green, blue
+
+// Records as in CIFAR-10's files, one after another.
+using Records = std::vector<uint8_t>;
+
+class ImageDataset : public Dataset {
+ public:
+  // A pixel becomes (value / 255 - mean) / deviation of its channel.
+  struct Scaling {
+    std::array<float, 3> mean, deviation;
+  };
+  ImageDataset(const DataSpec& spec, Records train, Records validation, Scaling scaling,
+               std::vector<std::pair<std::string, int64_t>> counts);
+
+  int64_t size(Split split) const override {
+    return static_cast<int64_t>(records(split).size()) / record_bytes;
+  }
+  int64_t classes() const override { return image_classes; }
+  std::string unit() const override { return "image"; }
+  std::vector<std::pair<std::string, int64_t>> counts() const override { return counts_; }
+
+ protected:
+  Batch gather(const Picks& picks) const override;
+
+ private:
+  const Records& records(Split split) const { return split == Split::train ? train_ : validation_; }
+  void draw(const uint8_t* record, bool augment, uint64_t seed, float* out) const;
+
+  Records train_, validation_;
+  std::array<std::array<float, 256>, 3> value_;  // of each byte in each channel
+  std::vector<std::pair<std::string, int64_t>> counts_;
+};
+
+// spec.path: the folder of data_batch_1..5.bin and test_batch.bin (validation).
+std::unique_ptr<Dataset> make_cifar10(const DataSpec& spec);
+
+// The same layout without any file: gratings of five directions, and five shapes, of random place,
+// size, colour and contrast under noise. No pixel alone tells the class, so no linear model does.
+std::unique_ptr<Dataset> make_procedural(const DataSpec& spec);
+Records draw_records(Split split, int64_t count, uint64_t seed);
+
+// As CIFAR-10's six files; the training records are cut into five equal parts.
+void write_cifar10(const std::string& folder, const Records& train, const Records& validation);
+
+}  // namespace steepest::trainer

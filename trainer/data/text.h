@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text as bytes: a file, the files of a folder or of a glob, without exact duplicates.
+#pragma once
+
+#include "trainer/data/dataset.h"
+
+namespace steepest::trainer {
+
+// Files go to training or validation by a hash of their relative path, so that adding a file moves
+// no other; a single file is cut near its end. With spec.validation_path both are given instead.
+std::unique_ptr<Dataset> make_text(const DataSpec& spec);
+
+// Is a file of this relative path part of the validation data?
+bool in_validation(const std::string& relative, double fraction);
+
+}  // namespace steepest::trainer

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Token shards of llm.c: 256 int32 {20240520, 1, count, 0...}, then count uint16 tokens.
+#pragma once
+
+#include "trainer/data/dataset.h"
+
+namespace steepest::trainer {
+
+// spec.path and spec.validation_path are a shard or a glob of shards. Every token is checked.
+std::unique_ptr<Dataset> make_tokens(const DataSpec& spec);
+
+void write_tokens(const std::string& path, std::span<const uint16_t> tokens);
+
+}  // namespace steepest::trainer

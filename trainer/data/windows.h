@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Windows of `context` tokens (and the next ones as targets) over runs of bytes or 16-bit tokens.
+#pragma once
+
+#include <memory>
+
+#include "trainer/data/dataset.h"
+
+namespace steepest::trainer {
+
+// Consecutive tokens in memory; a window never crosses from one run to the next.
+struct Run {
+  std::span<const uint8_t> memory;
+  int64_t width = 1;  // bytes a token: 1 or 2
+  int64_t count() const { return static_cast<int64_t>(memory.size()) / width; }
+};
+
+class Windows {
+ public:
+  Windows(std::vector<Run> runs, int64_t context);
+
+  int64_t size() const { return windows_.back(); }   // window w of a run starts at w * context
+  int64_t starts() const { return starts_.back(); }  // every start that leaves room for a window
+
+  // context tokens from window (or start) `index`, and those one further on.
+  void copy(int64_t index, bool anywhere, int64_t* inputs, int64_t* targets) const;
+
+ private:
+  std::vector<Run> runs_;
+  int64_t context_;
+  std::vector<int64_t> windows_, starts_;  // how many before each run, and in all
+};
+
+class WindowDataset : public Dataset {
+ public:
+  struct Source {
+    std::vector<Run> train, validation;
+    std::shared_ptr<const void> owner;  // of the runs' memory
+    int64_t classes = 0;
+    std::string unit, name;  // name: for errors
+    std::vector<std::pair<std::string, int64_t>> counts;
+  };
+  WindowDataset(const DataSpec& spec, Source source);
+
+  int64_t size(Split split) const override { return windows(split).size(); }
+  int64_t classes() const override { return source_.classes; }
+  std::string unit() const override { return source_.unit; }
+  std::vector<std::pair<std::string, int64_t>> counts() const override { return source_.counts; }
+  std::span<const uint8_t> bytes(Split split) const override;
+
+ protected:
+  Batch gather(const Picks& picks) const override;
+  int64_t starts(Split split) const override { return windows(split).starts(); }
+
+ private:
+  const Windows& windows(Split split) const { return split == Split::train ? train_ : validation_; }
+
+  Source source_;
+  Windows train_, validation_;
+};
+
+}  // namespace steepest::trainer

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// manifest.json closes a checkpoint: size and CRC-32 of every file, and a CRC-32 of itself.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace steepest::trainer {
+
+// What a checkpoint says or lacks; one line.
+struct CheckpointError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+// Undamaged, but of another run, model, optimizer or format: never passed over in silence.
+struct ForeignCheckpoint : CheckpointError {
+  using CheckpointError::CheckpointError;
+};
+
+constexpr int64_t kCheckpointFormat = 1;
+constexpr char kManifest[] = "manifest.json";
+
+struct ManifestFile {
+  std::string name;
+  uint64_t size = 0;
+  std::string crc32;
+};
+
+struct Manifest {
+  int64_t format = kCheckpointFormat;
+  int64_t step = 0;
+  std::string config_hash;
+  std::vector<ManifestFile> files;
+};
+
+// Deterministic text; any change of any byte of it is found by parse_manifest.
+std::string manifest_text(const Manifest& manifest);
+
+// Throws CheckpointError when the text is damaged, ForeignCheckpoint when its format is not ours.
+Manifest parse_manifest(const std::string& path, const std::string& text);
+
+// Reads every byte of the folder's files; throws CheckpointError naming the first that is not as
+// the manifest says.
+Manifest verify_folder(const std::string& folder);
+
+}  // namespace steepest::trainer

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// A random generator of one's own, on any device.
+#pragma once
+
+#include <ATen/core/Generator.h>
+
+#include <cstdint>
+
+namespace steepest::trainer {
+
+at::Generator make_generator(at::Device device, uint64_t seed);
+
+}  // namespace steepest::trainer

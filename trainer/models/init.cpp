@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/models/init.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+#include <cstdint>
+
+#include "trainer/data/counter.h"
+#include "trainer/models/generator.h"
+
+namespace steepest::trainer {
+namespace {
+
+bool has(const std::string& name, const char* part) { return name.find(part) != std::string::npos; }
+
+bool into_residual(const std::string& name) {
+  return has(name, ".attention.output.") || has(name, ".mlp.down.");
+}
+
+double fan_in(const at::Tensor& weight) {
+  return static_cast<double>(weight.numel()) / static_cast<double>(weight.size(0));
+}
+
+void fill_gpt2(const std::string& name, at::Tensor& p, const Init& init, at::Generator& random) {
+  const double scale =
+      into_residual(name) ? 1 / std::sqrt(2 * static_cast<double>(init.layers)) : 1;
+  p.normal_(0, .02 * scale, random);
+}
+
+void fill_uniform(const std::string& name, at::Tensor& p, const Init& init, at::Generator& random) {
+  const bool zero = init.rule == "zero_proj" && (into_residual(name) || has(name, "head."));
+  const bool as_head = init.tied && has(name, "token_embedding.");
+  const double bound = 1 / std::sqrt(fan_in(p));
+  if (zero)
+    p.zero_();
+  else if (has(name, "embedding.") && !as_head)
+    p.normal_(0, 1, random);
+  else
+    p.uniform_(-bound, bound, random);
+}
+
+void fill_bias(at::Tensor& p, const at::Tensor& weight, const Init& init, at::Generator& random) {
+  const double bound = 1 / std::sqrt(fan_in(weight));
+  if (init.rule == "torch" && weight.dim() > 1)
+    p.uniform_(-bound, bound, random);
+  else
+    p.zero_();
+}
+
+uint64_t seed_of(const std::string& name, uint64_t seed) {
+  return hash_words(seed, hash_bytes({reinterpret_cast<const uint8_t*>(name.data()), name.size()}));
+}
+
+}  // namespace
+
+void initialize(torch::nn::Module& module, const Init& init) {
+  const at::NoGradGuard no_grad;
+  const auto parameters = module.named_parameters();
+  for (const auto& item : parameters) {
+    const std::string& name = item.key();
+    at::Tensor p = item.value();
+    at::Generator random = make_generator(at::kCPU, seed_of(name, init.seed));
+    if (name.ends_with("bias"))
+      fill_bias(p, parameters[name.substr(0, name.size() - 4) + "weight"], init, random);
+    else if (p.dim() == 1)
+      p.fill_(1);
+    else if (init.rule == "gpt2")
+      fill_gpt2(name, p, init, random);
+    else
+      fill_uniform(name, p, init, random);
+  }
+}
+
+}  // namespace steepest::trainer

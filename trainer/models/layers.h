@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Modules whose parameters are made empty (init.h fills them by name): torch's own would draw from
+// the global random generator.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <string>
+
+namespace steepest::trainer {
+
+// y = x W^T + b, W [out, in]
+struct Linear : torch::nn::Module {
+  Linear(int64_t in, int64_t out, bool bias, at::Device device);
+  at::Tensor forward(const at::Tensor& x) const;
+  at::Tensor weight, bias;
+};
+
+struct Embedding : torch::nn::Module {
+  Embedding(int64_t entries, int64_t width, at::Device device);
+  at::Tensor forward(const at::Tensor& index) const;
+  at::Tensor weight;
+};
+
+// x / rms(x) * g, or (x - mean) / deviation * g + b
+struct Normalization : torch::nn::Module {
+  Normalization(const std::string& kind, int64_t width, bool bias, at::Device device);
+  at::Tensor forward(const at::Tensor& x) const;
+  bool centered;
+  at::Tensor weight, bias;
+};
+
+// x / rms(x) over the last dimension.
+at::Tensor rms_normalized(const at::Tensor& x, const at::Tensor& gain = {});
+
+// max(x, 0)^2
+at::Tensor squared_relu(const at::Tensor& x);
+
+// One batch's dropout: each place that drops takes the next mask of the batch's seed, so a step is
+// repeated exactly whatever ran before it.
+class Dropout {
+ public:
+  Dropout(double rate, bool training, uint64_t seed) : rate_(training ? rate : 0), seed_(seed) {}
+  at::Tensor operator()(const at::Tensor& x);
+  bool active() const { return rate_ > 0; }
+
+ private:
+  double rate_;
+  uint64_t seed_, count_ = 0;
+};
+
+}  // namespace steepest::trainer

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The face over the modules, and their maker.
+#include "trainer/models/model.h"
+
+#include <ATen/ops/cross_entropy_loss.h>
+
+#include <iomanip>
+#include <sstream>
+
+#include "trainer/models/gpt.h"
+#include "trainer/models/init.h"
+#include "trainer/models/vision.h"
+
+namespace steepest::trainer {
+namespace {
+
+template <class Net>
+class ModelOf : public Model {
+ public:
+  ModelOf(std::shared_ptr<Net> net, int64_t classes) : net_(std::move(net)), classes_(classes) {}
+  at::Tensor logits(const Batch& batch) override { return net_->forward(batch); }
+  torch::nn::Module& module() override { return *net_; }
+  int64_t classes() const override { return classes_; }
+
+ protected:
+  std::shared_ptr<Net> net_;
+  int64_t classes_;
+};
+
+class GptModel : public ModelOf<Gpt> {
+ public:
+  using ModelOf::ModelOf;
+  int64_t context() const override { return net_->context(); }
+  void to(at::Device device) override {
+    Model::to(device);
+    net_->moved(device);
+  }
+};
+
+std::string kind_of(const std::string& name, const at::Tensor& p) {
+  if (name.ends_with("bias")) return "bias";
+  if (p.dim() == 1) return "gain";
+  if (name == "head.weight") return "head";
+  if (name.find("embedding.") != std::string::npos) return "embedding";
+  return p.dim() == 2 ? "matrix" : "conv";
+}
+
+template <class Wrapped, class Net>
+std::unique_ptr<Model> finish(std::shared_ptr<Net> net, int64_t classes, const Init& init,
+                              at::Device device) {
+  if (!device.is_meta()) initialize(*net, init);
+  auto model = std::make_unique<Wrapped>(std::move(net), classes);
+  if (!device.is_meta()) model->to(device);
+  return model;
+}
+
+}  // namespace
+
+at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets) {
+  return at::cross_entropy_loss(logits.flatten(0, -2), targets.flatten());
+}
+
+at::Tensor Model::loss(const Batch& batch) { return cross_entropy(logits(batch), batch.targets); }
+
+std::vector<Parameter> Model::parameters() {
+  std::vector<Parameter> all;
+  for (const auto& item : module().named_parameters())
+    all.push_back({item.key(), item.value(), kind_of(item.key(), item.value())});
+  return all;
+}
+
+void Model::train(bool on) { module().train(on); }
+bool Model::is_training() { return module().is_training(); }
+void Model::to(at::Device device) { module().to(device); }
+
+std::unique_ptr<Model> make_model(const ModelSpec& spec, uint64_t seed, at::Device device) {
+  validate(spec);
+  const at::Device made = device.is_meta() ? device : at::Device(at::kCPU);
+  if (spec.kind == "mlp")
+    return finish<ModelOf<Mlp>>(std::make_shared<Mlp>(spec.mlp, made), spec.mlp.classes,
+                                {.seed = seed}, device);
+  if (spec.kind == "cnn")
+    return finish<ModelOf<Cnn>>(std::make_shared<Cnn>(spec.cnn, made), spec.cnn.classes,
+                                {.seed = seed}, device);
+  const Init init{spec.gpt.init, spec.gpt.layers, spec.gpt.tied, seed};
+  return finish<GptModel>(std::make_shared<Gpt>(spec.gpt, made), spec.gpt.vocab, init, device);
+}
+
+int64_t parameter_count(Model& model) {
+  int64_t count = 0;
+  for (const auto& p : model.parameters()) count += p.tensor.numel();
+  return count;
+}
+
+std::string describe(Model& model) {
+  const auto all = model.parameters();
+  size_t width = 4;
+  for (const auto& p : all) width = std::max(width, p.name.size());
+  std::ostringstream text;
+  const auto line = [&](const auto& name, const auto& kind, const auto& shape, const auto& count) {
+    text << std::left << std::setw(static_cast<int>(width) + 2) << name << std::setw(11) << kind
+         << std::setw(18) << shape << std::right << std::setw(12) << count << '\n';
+  };
+  line("name", "kind", "shape", "count");
+  for (const auto& p : all) line(p.name, p.kind, c10::str(p.tensor.sizes()), p.tensor.numel());
+  line("total", "", "", parameter_count(model));
+  return text.str();
+}
+
+}  // namespace steepest::trainer

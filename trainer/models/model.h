@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model as the training loop sees it; its header needs no torch::nn.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "trainer/data/batch.h"
+#include "trainer/models/spec.h"
+
+namespace torch::nn {
+class Module;
+}
+
+namespace steepest::trainer {
+
+struct Parameter {
+  std::string name;  // as in state_dict, "blocks.0.attention.query.weight"
+  at::Tensor tensor;
+  std::string kind;  // "matrix", "conv", "embedding", "head", "gain", "bias"
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  // [rows, context, vocab] or [rows, classes]. In training, dropout is a function of batch.seed.
+  virtual at::Tensor logits(const Batch& batch) = 0;
+  virtual torch::nn::Module& module() = 0;
+  virtual int64_t classes() const = 0;           // size of the vocabulary, or number of labels
+  virtual int64_t context() const { return 0; }  // most tokens a row; 0: no sequences
+
+  at::Tensor loss(const Batch& batch);  // mean cross-entropy in nats, a scalar
+  std::vector<Parameter> parameters();  // in the order of state_dict
+  void train(bool on = true);           // dropout on or off
+  bool is_training();
+  virtual void to(at::Device device);
+};
+
+// Mean over all targets, in nats; logits [..., classes], targets [...].
+at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets);
+
+// Validates the spec. Every parameter is a function of seed and its own name, the same on each
+// device (it is drawn on the CPU); the global random generator is not used. On the meta device
+// nothing is drawn: shapes only.
+std::unique_ptr<Model> make_model(const ModelSpec& spec, uint64_t seed,
+                                  at::Device device = at::kCPU);
+
+int64_t parameter_count(Model& model);
+
+// A table: name, kind, shape, count; and the total.
+std::string describe(Model& model);
+
+}  // namespace steepest::trainer

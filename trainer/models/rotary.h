@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rotary positions: the pair (x_i, x_{i + D/2}) of a head is turned by position * base^(-2i/D), so
+// a product of queries and keys depends only on the distance of their positions.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <utility>
+
+namespace steepest::trainer {
+
+class Rotary {
+ public:
+  // `fraction` of the D/2 frequencies turn, spread over the whole range; the rest stay.
+  Rotary(int64_t context, int64_t head_width, double base, double fraction, at::Device device);
+
+  // x [rows, length, heads, head_width], at positions first, first + 1, ...
+  at::Tensor operator()(const at::Tensor& x, int64_t first = 0) const;
+
+  void to(at::Device device);
+
+ private:
+  at::Tensor turns_;  // exp(i angle), [context, 1, head_width / 2], complex float32
+};
+
+}  // namespace steepest::trainer
