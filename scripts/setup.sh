@@ -62,10 +62,10 @@ fi
 
 say "will fetch:"
 [ ${#debs[@]} -eq 0 ] ||
-  say "  Debian packages ${debs[*]} (5 MB; with compiler and cmake 100 MB, 400 MB on disk)"
+  say "  Debian packages ${debs[*]} (5 MB; with compiler and cmake 130 MB, 500 MB on disk)"
 ! $torch_missing ||
-  say "  $torch with its CUDA libraries into $venv (2 GB, 5 GB on disk, one to several minutes)"
-[ -z "$extras" ] || say "  Python packages of scripts/requirements.txt (30 MB, 130 MB on disk)"
+  say "  $torch with its CUDA libraries into $venv (3 GB, 5.5 GB on disk, one to several minutes)"
+[ -z "$extras" ] || say "  Python packages of scripts/requirements.txt (45 MB, 170 MB on disk)"
 [ -z "$reuse" ] || say "using the torch in $reuse: no download of torch"
 
 # -- do it -----------------------------------------------------------------------------------------

@@ -73,12 +73,14 @@ bool all_nodes(const OuterNode& node, Joins kind) {
                      [&](const auto& child) { return all_nodes(child, kind); });
 }
 
-// max: c / D = 1 in every node. l2: c_l = d_l, so that the step is sharp(m), dual unseen.
+// max: c / D = 1 in every node. l2: c_l = d_l, so that the step is sharp(m), dual unseen, unless d_l
+// is to be that of the last step.
 Needs needs_of(const Plan& plan) {
   const auto& r = plan.recipe;
   if (r.step_size == StepSize::momo) return Needs::duals;
   if (r.update == Update::constrained && all_nodes(plan.tree, Joins::max)) return Needs::direction;
-  if (r.update == Update::regularized && all_nodes(plan.tree, Joins::l2)) return Needs::sharp;
+  const bool own = r.update == Update::regularized && r.duals == Duals::fresh;
+  if (own && all_nodes(plan.tree, Joins::l2)) return Needs::sharp;
   return Needs::duals;
 }
 

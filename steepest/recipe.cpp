@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "steepest/svd/check.h"
+
 namespace steepest {
 namespace {
 
@@ -32,6 +34,8 @@ void validate_choices(const Recipe& recipe, const Choices& c, const std::string&
   TORCH_CHECK_VALUE(
       c.form == Form::ema || c.start != Start::corrected, recipe.name, ": ", prefix,
       "start: received corrected, allowed zero or first with momentum_form heavy_ball");
+  make_polar(c.solvers.polar);  // also where the norm needs none
+  svd::check_options(c.solvers.svd);
   make_norm(c.norm, c.solvers);
   radius_of(c.radius, Block{.rows = 1, .cols = 1}, c.norm);
 }

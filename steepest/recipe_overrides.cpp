@@ -114,6 +114,7 @@ Choices override_choices(Choices c, const Overrides& o) {
                                                   {"update", o.update.has_value()},
                                                   {"step_size", o.step_size.has_value()},
                                                   {"f_star", o.f_star.has_value()},
+                                                  {"f_star_auto", o.f_star_auto.has_value()},
                                                   {"duals", o.duals.has_value()},
                                                   {"directions", o.directions.has_value()},
                                                   {"backup_blocks", o.backup_blocks.has_value()},
@@ -123,6 +124,16 @@ Choices override_choices(Choices c, const Overrides& o) {
     TORCH_CHECK_VALUE(!given, "group: ", option,
                       ": received a value, allowed only in the recipe: it is a choice of the whole "
                       "network");
+  }
+  const std::pair<const char*, bool> sides[] = {
+      {"backup", o.backup.has_value()},
+      {"backup_lr", o.backup_lr.has_value()},
+      {"backup_momentum", o.backup_momentum.has_value()},
+      {"backup_weight_decay", o.backup_weight_decay.has_value()},
+      {"backup_radius", o.backup_radius.has_value()}};
+  for (const auto& [option, given] : sides) {
+    TORCH_CHECK_VALUE(!given, "group: ", option, ": received a value, allowed only in the recipe: ",
+                      "a group's own norm, lr, momentum, weight_decay and radius are its role's");
   }
   set(c.norm, o.norm);
   set(c.radius, o.radius);

@@ -110,6 +110,7 @@ Groups route(const torch::nn::Module& module, const RouteOptions& options) {
   const auto found = find_parameters(module);
   check_globs(found, options.backup);
   check_globs(found, options.matrix);
+  for (const auto& [glob, view] : options.views) check_globs(found, {glob});
   std::set<const void*> embeddings;
   std::string first_conv;
   for (const auto& p : found) {

@@ -44,7 +44,7 @@ void require_writable(const std::string& path, const std::string& name, const at
   };
   require(name != "__metadata__", "the name is taken");
   require(tensor.defined(), "undefined");
-  require(dtype_name(tensor.scalar_type()) != nullptr,
+  require(stored_name(tensor.scalar_type()) != nullptr,
           std::string("dtype ") + c10::toString(tensor.scalar_type()));
   require(tensor.layout() == at::kStrided && !tensor.is_meta(), "has no plain memory");
 }

@@ -41,7 +41,7 @@ std::optional<at::ScalarType> dtype_of(const std::string& name) {
   return std::nullopt;
 }
 
-const char* dtype_name(at::ScalarType dtype) {
+const char* stored_name(at::ScalarType dtype) {
   for (const auto& known : kDtypes) {
     if (known.dtype == dtype) return known.name;
   }
@@ -56,7 +56,7 @@ std::string header_bytes(const std::string& path, const SafeTensorsHeader& heade
     }
     text += '}';
     for (const auto& entry : header.entries) {
-      text += ',' + Json(entry.name).dump() + R"(:{"dtype":")" + dtype_name(entry.dtype) +
+      text += ',' + Json(entry.name).dump() + R"(:{"dtype":")" + stored_name(entry.dtype) +
               R"(","shape":)" + Json(entry.shape).dump() + R"(,"data_offsets":)" +
               Json({entry.begin, entry.end}).dump() + '}';
     }

@@ -27,7 +27,7 @@ struct SafeTensorsHeader {
 };
 
 // The format's name of a dtype ("F32"), or nullptr when it has none here.
-const char* dtype_name(at::ScalarType dtype);
+const char* stored_name(at::ScalarType dtype);
 std::optional<at::ScalarType> dtype_of(const std::string& name);
 
 // The first 8 bytes of the file (the length) and the header's text, which ends at a multiple of 8;

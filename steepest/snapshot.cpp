@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <torch/serialize/archive.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -32,6 +33,23 @@ void each_global(GlobalState& global, const auto& visit) {
   visit("global.loss_average", global.loss_average);
   visit("global.weight", global.weight);
   visit("global.f_star", global.f_star);
+}
+
+// What a parameter that has had a gradient must have, with the shapes.
+std::map<std::string, std::vector<int64_t>> required_tensors(const Plan& plan, size_t i) {
+  const auto& [name, shape, group, view] = plan.params[i];
+  const auto& norm = *plan.norms[group];
+  const bool momo = plan.recipe.step_size == StepSize::momo;
+  std::map<std::string, std::vector<int64_t>> shapes;
+  if (momo || plan.groups[group].choices.momentum > 0) shapes[momentum_key(norm)] = shape;
+  for (const auto& slot : norm.slots()) shapes[slot] = shape;
+  if (momo) shapes["intercept"] = {};
+  if (plan.recipe.duals == Duals::stale && plan.groups[group].role == Role::matrix) {
+    int64_t leaves = 0;
+    for (const auto& b : plan.blocks) leaves += b.param == static_cast<int64_t>(i) ? b.batch : 0;
+    shapes["dual"] = {leaves};
+  }
+  return shapes;
 }
 
 // A step count as torch keeps it, 0-dim float32, while that is exact.
@@ -137,19 +155,30 @@ void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
   for (size_t i = 0; i < params.size(); ++i) {
     const auto prefix = "state." + plan.params[i].name + ".";
     states[i].step = static_cast<int64_t>(number(prefix + "step"));
+    if (states[i].step == 0) continue;  // tensors without a step belong to nobody
+    auto required = required_tensors(plan, i);
     each_tensor(*plan.norms[plan.params[i].group], states[i],
                 [&](const std::string& key, at::Tensor& t) {
+                  const auto wanted = required.find(key);
+                  if (wanted == required.end()) return;
                   t = take(prefix + key);
-                  if (!t.defined()) return;
-                  const bool scalar = key == "intercept" || key == "dual";
-                  TORCH_CHECK_VALUE(scalar || t.sizes() == params[i].value.sizes(), source, ": ",
-                                    prefix, key, ": received shape ", t.sizes(), ", allowed ",
-                                    params[i].value.sizes());
+                  TORCH_CHECK_VALUE(t.defined(), source, ": received no ", prefix, key);
+                  TORCH_CHECK_VALUE(t.sizes() == wanted->second, source, ": ", prefix, key,
+                                    ": received shape ", t.sizes(), ", allowed ",
+                                    at::IntArrayRef(wanted->second));
                   t = t.to(params[i].value.device()).clone();
                 });
   }
+  TORCH_CHECK_VALUE(find_tensor(tensors, "global.step") != nullptr, source,
+                    ": received no global.step");
   GlobalState global{.step = static_cast<int64_t>(number("global.step"))};
-  each_global(global, [&](const std::string& key, at::Tensor& t) { t = take(key); });
+  const bool modelled = global.step > 0 && plan.recipe.step_size == StepSize::momo;
+  each_global(global, [&](const std::string& key, at::Tensor& t) {
+    if (!modelled) return;
+    t = take(key);
+    TORCH_CHECK_VALUE(t.defined() && t.numel() == 1, source, ": received no number for ", key);
+    t = t.clone();
+  });
   const auto skipped = static_cast<int64_t>(number("global.skipped"));
   const auto observed = take("global.observed");
   const double weight = number("global.observed_weight");

@@ -21,8 +21,10 @@ void make_state(const Plan& plan, const Norm& norm, const Choices& c, const Para
   if (keep && !state.momentum_buffer.defined()) {
     state.momentum_buffer = at::zeros_like(param.value, param.value.options().dtype(dtype));
   }
+  // Second moments: g^2 leaves the range of float16, and (1 - beta2) g^2 the precision of bfloat16.
+  const auto wide = widened(param.value.new_empty({0})).scalar_type();
   for (size_t i = state.slots.size(); i < norm.slots().size(); ++i) {
-    state.slots.push_back(at::zeros_like(param.value, param.value.options().dtype(dtype)));
+    state.slots.push_back(at::zeros_like(param.value, param.value.options().dtype(wide)));
   }
 }
 

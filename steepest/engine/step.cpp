@@ -178,7 +178,7 @@ class Stepper {
       const auto flat = [](const at::Tensor& t) { return t.reshape({1, 1, -1}); };
       state.intercept =
           state.intercept -
-          inner_product(flat(state.momentum_buffer), flat(params_[i].value)).view({}) * (lr * wd);
+          inner_product(flat(state.momentum_buffer), flat(params_[i].value)).reshape({}) * (lr * wd);
     }
   }
 

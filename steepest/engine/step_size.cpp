@@ -7,7 +7,7 @@ namespace steepest {
 namespace {
 
 at::Tensor flat_product(const at::Tensor& a, const at::Tensor& b) {
-  return inner_product(a.reshape({1, 1, -1}), b.reshape({1, 1, -1})).view({});
+  return inner_product(a.reshape({1, 1, -1}), b.reshape({1, 1, -1})).reshape({});
 }
 
 at::Tensor zero_like(const at::Tensor& t) { return at::zeros({}, t.options().dtype(at::kDouble)); }
@@ -48,13 +48,15 @@ at::Tensor linear_part(const Recipe& recipe, const MomentumMap& map, const Param
 
 at::Tensor frozen_part(const Recipe& recipe, const Param& param) {
   const auto& state = *param.state;
-  const double rho = momentum_correction(recipe.matrix, state.step);
+  auto mean = recipe.matrix;
+  mean.nesterov = false;  // m itself, without a gradient to look ahead with
+  const double rho = momentum_correction(mean, state.step);
   if (recipe.momo_model == MomoModel::recursive) return state.intercept / rho;
   return (flat_product(state.momentum_buffer, param.value) - state.intercept) / rho;
 }
 
 Size momo_size(const StepSizeInput& in, GlobalState& global) {
-  const auto loss = in.loss.detach().to(in.dual.options()).view({});
+  const auto loss = in.loss.detach().to(in.dual.options()).reshape({});
   start(global, loss, in.recipe.f_star);
   const auto map = momentum_map(in.recipe.matrix, global.step == 0);
   const auto mean = [&](at::Tensor& average, const at::Tensor& x) {

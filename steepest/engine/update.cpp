@@ -20,7 +20,7 @@ void move(const Block& block, const at::Tensor& value, const at::Tensor& s,
   if (!coefficient.tensor.defined()) {
     piece.add_(block.unmatrices(s, piece), -coefficient.number);
   } else if (block.batch == 1) {  // a 0-dim factor: as fast and as exact as a host scalar
-    const auto c = coefficient.tensor.to(s.scalar_type()).view({});
+    const auto c = coefficient.tensor.to(s.scalar_type()).reshape({});
     piece.addcmul_(block.unmatrices(s, piece), c, -1);
   } else {
     piece.sub_(block.unmatrices(s * per_matrix(coefficient.tensor, s), piece));

@@ -33,11 +33,11 @@ void Adaptive::observe(const at::Tensor& grad, std::vector<at::Tensor>& slots, d
 }
 
 at::Tensor Adaptive::preconditioned(const at::Tensor& m, const NormContext& context) {
-  auto metric = context.slots[0].sqrt();
+  auto metric = widened(context.slots[0]).sqrt();  // float16 would lose eps
   if (context.correction != 1) metric.div_(std::sqrt(context.correction));
   metric.add_(context.eps);
-  if (context.eps > 0) return m / metric;
-  return at::where(m == 0, at::zeros({}, m.options()), m / metric);  // else 0 / 0
+  const auto x = (widened(m) / metric).to(m.scalar_type());
+  return context.eps > 0 ? x : at::where(m == 0, at::zeros({}, m.options()), x);  // else 0 / 0
 }
 
 NormEntry ada_2() {

@@ -7,18 +7,20 @@ namespace {
 
 class Spectral : public Norm {
  public:
-  explicit Spectral(const PolarOptions& options) : polar_(make_polar(options)) {}
+  explicit Spectral(const PolarOptions& options)
+      : polar_(make_polar(options)), exact_(options.method == "svd") {}
 
   Measured steepest(const at::Tensor& m, const NormContext&) const override {
     auto s = polar_->polar(m);
     // <m, s> is what this s attains; the true nuclear norm only for an exact polar factor.
     return {s, inner_product(m, s)};
   }
-  NormTraits traits() const override { return {.exact = polar_->bound(0) == 0}; }
+  NormTraits traits() const override { return {.exact = exact_}; }
   std::string name() const override { return "spectral"; }
 
  private:
   std::unique_ptr<PolarSolver> polar_;
+  bool exact_;
 };
 
 }  // namespace

@@ -15,6 +15,9 @@ struct PolarOptions {
   std::string method = "polar_express";  // see polar_methods()
   std::optional<int64_t> steps;          // unset: the method's own default
   std::optional<at::ScalarType> dtype;   // of the products; unset: the input's
+  // Gram form only: the steps after which it returns to X; unset: chosen by the slopes, see
+  // gram.cpp.
+  std::optional<std::vector<int64_t>> restarts;
 };
 
 // One way to compute polar factors. Stateless, thread-safe, deterministic; never touches a random
@@ -23,9 +26,9 @@ class PolarSolver {
  public:
   virtual ~PolarSolver() = default;
 
-  // x [B, r, c], float64/32/16/bf16, any strides, any scale from 1e-38 to 3e38; returns [B, r, c] of
-  // x's dtype. Zero matrices give zero; directions in the null space give zero (or less than one);
-  // empty input gives an empty result.
+  // x [B, r, c], float64/32/16/bf16, any strides, any scale from 1e-38 to 3e38; returns [B, r, c]
+  // of x's dtype. Zero matrices give zero; directions in the null space give zero (or less than
+  // one); empty input gives an empty result.
   virtual at::Tensor polar(const at::Tensor& x) const = 0;
 
   // The bound on max |1 - sigma| that this solver promises for singular values in [l, 1] of the
@@ -39,8 +42,9 @@ class PolarSolver {
 // Throws c10::ValueError naming what was received and what is allowed.
 std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options);
 
-// The names that `method` accepts: "svd", "polar_express", "jordan", "baseline", "cubic", "quintic",
-// "you", "cans", "newton" (coupled), and "gram_" + a Newton-Schulz name for its Gram form.
+// The names that `method` accepts: "svd", "polar_express", "jordan", "baseline", "cubic",
+// "quintic", "you", "cans", "newton" (coupled), and "gram_" + a Newton-Schulz name for its Gram
+// form.
 std::vector<std::string> polar_methods();
 
 }  // namespace steepest

@@ -11,13 +11,6 @@
 #include <algorithm>
 
 namespace steepest::svd {
-namespace {
-
-// After so many more passes a direction that was missed shows in the Ritz values.
-constexpr int64_t kProbation = 8;
-
-}  // namespace
-
 GolubKahan::GolubKahan(Matrix& a, const at::Tensor& block, bool may_synchronise)
     : a_(a),
       u_(a.rows(), a.options(), may_synchronise),
@@ -93,9 +86,14 @@ Solution iterate(GolubKahan& gk, const Matrix& a, const Task& task,
       const auto theta = values(s);
       if (stop.settled(a.passes(), theta, values(residual))) return gk.best(SvdStatus::converged);
       k = task.target.count(theta);
-      if (stop.on_probation() && gk.width() < k) {
-        gk.widen();
-        stop.postpone(std::max(kProbation, a.passes() / 8));
+      if (stop.on_probation() && gk.width() <= k) {
+        // Few directions were looked at: one that A's largest vectors hardly touch, or one copy of
+        // a multiple singular value, would look settled too.
+        stop.postpone(a.passes() / 4);
+        if (gk.width() < k) {
+          stop.postpone(std::max<int64_t>(12, a.passes() / 4));
+          gk.widen();
+        }
       }
     }
     const auto [keep, capacity] = shape(k, gk.width());

@@ -60,6 +60,7 @@ Solution power(Matrix& a, const Task& task) {
     if (task.fixed() || !stop.due(a.passes())) continue;
     const auto theta = values(s);
     if (stop.settled(a.passes(), theta, values(residual))) return {u, s, v, SvdStatus::converged};
+    if (stop.on_probation() && v.size(1) <= task.target.k) stop.postpone(a.passes() / 4);
     if (task.target.shrink && 2 * task.target.count(theta) > v.size(1)) v = grown(v, a, task);
   }
 }

@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/frexp.h>
 #include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/where.h>
 
 #include <limits>
@@ -15,7 +16,8 @@ Scale::Scale(const at::Tensor& a) {
   const double far = a.scalar_type() == at::kDouble ? 0x1p512 : 0x1p64;
   const double infinity = std::numeric_limits<double>::infinity();
   largest_ = at::linalg_vector_norm(a, infinity, {1, 2}).to(at::kDouble);
-  first_ = at::where(largest_ < 1 / far, far, at::where(largest_ > far, 1 / far, 1.0));
+  const auto one = at::ones_like(largest_);  // a scalar would be taken in the default dtype
+  first_ = at::where(largest_ < 1 / far, one * far, at::where(largest_ > far, one / far, one));
   const auto near = largest_ * first_;
   // near = mantissa 2^e, so mantissa / near is 2^-e exactly.
   const auto power = std::get<0>(at::frexp(near)) / near;

@@ -2,6 +2,7 @@
 // What is asked of a matrix, and when the answer is good enough.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -34,9 +35,9 @@ class StopRule {
   bool due(int64_t passes) const { return passes >= next_; }
   // May iteration end, after so many passes? residual_i = |A^T u_i - s_i v_i|.
   bool settled(int64_t passes, Values s, const Values& residual);
-  // Settled at one test: the next one decides, not before so many passes.
+  // Settled at one test, so the next one decides: not before `passes` more.
   bool on_probation() const { return streak_ == 1; }
-  void postpone(int64_t passes) { next_ += passes; }
+  void postpone(int64_t passes) { next_ = std::max(next_, last_passes_ + passes); }
 
  private:
   // Of the value, what is still to come: gain (rho + rho^2 + ..) if the gains go on falling by the

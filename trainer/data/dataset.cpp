@@ -15,7 +15,7 @@ namespace {
 
 void check_range(const char* key, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high)
-    throw DataError("data." + std::string(key) + ": received " + std::to_string(value) +
+    throw DataError(std::string(key) + ": received " + std::to_string(value) +
                     ", allowed " + std::to_string(low) + ".." + std::to_string(high));
 }
 
@@ -31,7 +31,7 @@ Dataset::Dataset(DataSpec spec) : spec_(std::move(spec)) {}
 
 void Dataset::check_sizes() const {
   if (spec_.batch > size(Split::train))
-    throw DataError("data.batch: received " + std::to_string(spec_.batch) + " rows, allowed 1.." +
+    throw DataError("batch.rows: received " + std::to_string(spec_.batch) + " rows, allowed 1.." +
                     std::to_string(size(Split::train)) + ", the items of the training data");
 }
 
@@ -85,9 +85,9 @@ std::vector<std::string> data_kinds() { return {"text", "tokens", "cifar10", "pr
 std::unique_ptr<Dataset> make_dataset(const DataSpec& spec) {
   check_choice("kind", spec.kind, data_kinds());
   check_choice("order", spec.order, {"shuffled", "random", "sequential"});
-  check_range("batch", spec.batch, 1, int64_t{1} << 31);
-  check_range("context", spec.context, 1, int64_t{1} << 31);
-  check_range("translate", spec.translate, 0, 31);
+  check_range("batch.rows", spec.batch, 1, int64_t{1} << 31);
+  check_range("model.context", spec.context, 1, int64_t{1} << 31);
+  check_range("data.translate", spec.translate, 0, 31);
   if (spec.kind == "text") return make_text(spec);
   if (spec.kind == "tokens") return make_tokens(spec);
   if (spec.kind == "cifar10") return make_cifar10(spec);

@@ -34,7 +34,7 @@ struct DataSpec {
   bool flip = false;                    // images in training: mirrored half of the time
   int64_t translate = 0;                // and shifted by up to so many pixels, edges reflected
   int64_t train_images = 20000, validation_images = 4000;  // procedural
-  uint64_t seed = 0;
+  uint64_t seed = 0;  // of the order and of augmentation; procedural pictures are always the same
 };
 
 // Immutable once made, safe to read from several threads; the global random generator is not used.

@@ -77,7 +77,7 @@ int64_t total(const std::vector<Run>& runs) {
 
 std::unique_ptr<Dataset> make_tokens(const DataSpec& spec) {
   if (spec.vocab < 1)
-    throw DataError("data.vocab: received " + std::to_string(spec.vocab) + ", allowed 1 or more");
+    throw DataError("model.vocab: received " + std::to_string(spec.vocab) + ", allowed 1 or more");
   if (spec.validation_path.empty())
     throw DataError("data.validation_path: received nothing, allowed a shard or a glob of shards");
   auto shards = std::make_shared<Shards>();

@@ -28,7 +28,7 @@ void check_long_enough(const WindowDataset::Source& source, const std::vector<Ru
   for (const Run& run : runs) longest = std::max(longest, run.count());
   throw DataError(source.name + ": the " + split + " data are too short, received " +
                   std::to_string(longest) + " " + source.unit + "s in one piece, allowed " +
-                  std::to_string(context + 1) + " (data.context + 1) or more");
+                  std::to_string(context + 1) + " (model.context + 1) or more");
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ struct MlpSpec {
 };
 
 struct CnnSpec {
-  std::vector<int64_t> channels = {32, 64};  // one block each: 3x3 convolution, GELU, 2x2 maximum
+  std::vector<int64_t> channels = {32, 64};  // one block each: 3x3 convolution, 2x2 maximum, GELU
   int64_t hidden = 128;                      // between the two linear maps
   int64_t side = 32, classes = 10;
   double dropout = 0.25;  // before each linear map

@@ -7,6 +7,8 @@
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/max_pool2d.h>
 
+#include <array>
+
 namespace steepest::trainer {
 
 Mlp::Mlp(const MlpSpec& spec, at::Device device) : dropout_(spec.dropout) {
@@ -28,15 +30,15 @@ at::Tensor Mlp::forward(const Batch& batch) {
   return head->forward(x);
 }
 
-// 3x3, edges padded, GELU, then the maximum of 2x2: half the side.
+// 3x3, edges padded, the maximum of each 2x2 (half the side), GELU.
 struct Cnn::Convolution : torch::nn::Module {
   Convolution(int64_t in, int64_t out, at::Device device) {
     weight = register_parameter("weight", at::empty({out, in, 3, 3}, device));
     bias = register_parameter("bias", at::empty({out}, device));
   }
   at::Tensor forward(const at::Tensor& x) const {
-    const auto one = at::IntArrayRef{1, 1};
-    return at::max_pool2d(at::gelu(at::conv2d(x, weight, bias, one, one)), {2, 2});
+    constexpr std::array<int64_t, 2> one{1, 1};
+    return at::gelu(at::max_pool2d(at::conv2d(x, weight, bias, one, at::IntArrayRef(one)), {2, 2}));
   }
   at::Tensor weight, bias;
 };

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// max |1 - phi_k(... phi_1(sigma / safety))| for sigma in [low, 1], evaluated in float64.
+
+#include "steepest/polar/error_table.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "steepest/polar/schedules.h"
+
+namespace steepest {
+namespace {
+
+constexpr double kLow = 1e-3;
+
+PolarErrorRow row(std::string name, const Schedule& s, int64_t steps, double low = kLow) {
+  PolarErrorRow r{.name = std::move(name), .low = low};
+  for (int64_t k = 1; k <= steps; ++k) r.errors.push_back(s.error(low, k));
+  return r;
+}
+
+// The five entries of the modded-nanogpt speedrun.
+Schedule speedrun() {
+  return polar_express({.cushion = .02, .safety = 1.02, .entries = 5, .safety_inside = true});
+}
+
+// NVIDIA-NeMo, Emerging-Optimizers: cubics, two products a step, made for [7e-3, 1].
+Schedule cubic5() {
+  return {.name = "cubic5",
+          .source = "NVIDIA-NeMo, Emerging-Optimizers",
+          .table = {{3.3656576, -3.3420992, 0},
+                    {2.5744352, -1.4957376, 0},
+                    {2.5368962, -1.4312570, 0},
+                    {2.4418906, -1.2764040, 0},
+                    {2.2230472, -.9630650, 0}},
+          .low = 7e-3};
+}
+
+// n steps of "jordan", then "baseline".
+Schedule jordan_then_baseline(size_t n) {
+  Schedule s{.name = "jordan, then baseline"};
+  s.table.assign(n, named_schedule("jordan").at(0));
+  s.table.push_back(named_schedule("baseline").at(0));
+  return s;
+}
+
+double root_mean_square(const Schedule& s, int64_t steps) {
+  const int n = 200000;  // midpoints of equal parts of [kLow, 1]
+  double sum = 0;
+  for (int i = 0; i < n; ++i) {
+    const double error = 1 - s.apply(kLow + (1 - kLow) * (i + .5) / n, steps);
+    sum += error * error;
+  }
+  return std::sqrt(sum / n);
+}
+
+std::string digits(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, value < 1e-2 ? "%.1e" : "%.4f", value);
+  return text;
+}
+
+}  // namespace
+
+std::vector<PolarErrorRow> polar_error_rows() {
+  return {
+      row("jordan", named_schedule("jordan"), 8),
+      row("baseline", named_schedule("baseline"), 12),
+      row("cubic", named_schedule("cubic"), 8),
+      row("quintic", named_schedule("quintic"), 8),
+      row("you", named_schedule("you"), 5),
+      row("polar_express, safety 1", polar_express({.safety = 1}), 8),
+      row("polar_express, safety 1.01", polar_express(), 8),
+      row("polar_express, safety 1.05", polar_express({.safety = 1.05}), 8),
+      row("polar_express, speedrun (1.02, 5 entries)", speedrun(), 5),
+      row("cans, safety 1", polar_express({.cushion = 0, .safety = 1}), 8),
+      row("cans, safety 1.01", named_schedule("cans"), 8),
+      row("cubic5", cubic5(), 5),
+      row("cubic5", cubic5(), 5, cubic5().low),
+      row("5 jordan, 2 baseline", jordan_then_baseline(5), 7),
+      row("8 jordan, 2 baseline", jordan_then_baseline(8), 10),
+  };
+}
+
+std::vector<PolarRms> polar_rms() {
+  std::vector<PolarRms> all;
+  for (const auto& [name, steps] : {std::pair{"jordan", 5}, std::pair{"you", 5},
+                                    std::pair{"polar_express", 5}, std::pair{"polar_express", 6}})
+    all.push_back({name, steps, root_mean_square(named_schedule(name), steps)});
+  return all;
+}
+
+std::string polar_error_table() {
+  constexpr int kColumns = 12;
+  std::string text = "max |1 - sigma'| after k steps, sigma in [low, 1]\n| schedule | low |";
+  for (int k = 1; k <= kColumns; ++k) text += " " + std::to_string(k) + " |";
+  text += "\n|---|---|";
+  for (int k = 1; k <= kColumns; ++k) text += "---|";
+  for (const PolarErrorRow& r : polar_error_rows()) {
+    text += "\n| " + r.name + " | " + digits(r.low) + " |";
+    for (size_t k = 0; k < kColumns; ++k)
+      text += (k < r.errors.size() ? " " + digits(r.errors[k]) : "") + " |";
+  }
+  text += "\n\nRMS of |1 - sigma'|, sigma uniform in [1e-3, 1]:";
+  for (const PolarRms& r : polar_rms())
+    text += " " + r.name + " " + std::to_string(r.steps) + " steps " + digits(r.rms) + ",";
+  text.back() = '\n';
+  return text;
+}
+
+}  // namespace steepest

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// X <- a X + b (X X^T) X + c (X X^T)^2 X from X = G / (safety * |G|_F): each singular value s goes
+// to a s + b s^3 + c s^5, the singular vectors stay ("Muon", K. Jordan 2024; Bjorck & Bowie 1971).
+// Three products a step, two where c = 0. With "jordan" in bfloat16 on the CPU the result is, bit
+// for bit, that of torch.optim.Muon's _zeropower_via_newtonschulz for inputs of norm >= 1e-7, its
+// eps.
+
+#include <ATen/ops/empty_like.h>
+#include <c10/util/Exception.h>
+
+#include "steepest/polar/frame.h"
+#include "steepest/polar/solvers.h"
+
+namespace steepest {
+namespace {
+
+at::Tensor step(const at::Tensor& x, const Coefficients& p) {
+  const at::Tensor gram = product(x, x.mT());
+  if (p.c == 0) return product_plus(x, gram, x, p.a, p.b);
+  const at::Tensor update = product_plus(gram, gram, gram, p.b, p.c);
+  return product_plus(x, update, x, p.a, 1);
+}
+
+class NewtonSchulz final : public PolarSolver {
+ public:
+  NewtonSchulz(Schedule schedule, const PolarOptions& options)
+      : schedule_(std::move(schedule)),
+        steps_(options.steps.value_or(schedule_.steps)),
+        dtype_(options.dtype) {}
+
+  at::Tensor polar(const at::Tensor& g) const override {
+    check_batch(g);
+    if (g.numel() == 0) return at::empty_like(g, at::MemoryFormat::Contiguous);
+    at::Tensor x = normalized_start(g, dtype_.value_or(g.scalar_type()), schedule_.safety);
+    for (int64_t k = 0; k < steps_; ++k) x = step(x, schedule_.at(k));
+    return restored(x, g);
+  }
+
+  double bound(double l) const override { return schedule_.error(l, steps_); }
+
+  std::string describe() const override {
+    return c10::str(schedule_.name, "(steps=", steps_,
+                    ", dtype=", dtype_ ? dtype_name(*dtype_) : "input", ")");
+  }
+
+ private:
+  Schedule schedule_;
+  int64_t steps_;
+  std::optional<at::ScalarType> dtype_;
+};
+
+}  // namespace
+
+std::unique_ptr<PolarSolver> newton_schulz_solver(Schedule schedule, const PolarOptions& options) {
+  return std::make_unique<NewtonSchulz>(std::move(schedule), options);
+}
+
+}  // namespace steepest

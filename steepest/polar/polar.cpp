@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The names of the methods, and what each of them accepts.
+
+#include "steepest/polar/polar.h"
+
+#include <c10/util/Exception.h>
+#include <c10/util/StringUtil.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <utility>
+
+#include "steepest/polar/frame.h"
+#include "steepest/polar/solvers.h"
+
+namespace steepest {
+namespace {
+
+constexpr int64_t kMostSteps = 100;
+
+// Levenshtein's distance: the row of the table for each prefix of a, in place.
+size_t distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::string nearest(const std::string& name, const std::vector<std::string>& names) {
+  return *std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) {
+    return distance(name, a) < distance(name, b);
+  });
+}
+
+void check_method(const std::string& method) {
+  const std::vector<std::string> names = polar_methods();
+  TORCH_CHECK_VALUE(std::find(names.begin(), names.end(), method) != names.end(),
+                    "steepest::make_polar: method: received \"", method, "\", allowed ",
+                    c10::Join(", ", names), "; nearest \"", nearest(method, names), "\"");
+}
+
+void check_steps(const PolarOptions& o) {
+  if (!o.steps) return;
+  TORCH_CHECK_VALUE(o.method != "svd", "steepest::make_polar: steps: received ", *o.steps,
+                    ", allowed unset: \"svd\" takes no steps");
+  TORCH_CHECK_VALUE(*o.steps >= 1 && *o.steps <= kMostSteps,
+                    "steepest::make_polar: steps: received ", *o.steps, ", allowed 1 to ",
+                    kMostSteps);
+}
+
+void check_dtype(const PolarOptions& o, bool half_width_allowed) {
+  if (!o.dtype) return;
+  const at::ScalarType t = *o.dtype;
+  const bool half_width = t == at::kBFloat16 || t == at::kHalf;
+  TORCH_CHECK_VALUE(t == at::kFloat || t == at::kDouble || (half_width && half_width_allowed),
+                    "steepest::make_polar: dtype: received ", dtype_name(t), ", allowed for \"",
+                    o.method, "\": float64, float32",
+                    half_width_allowed ? ", bfloat16, float16" : "");
+}
+
+void check_restarts(const PolarOptions& o, bool gram) {
+  if (!o.restarts) return;
+  TORCH_CHECK_VALUE(gram, "steepest::make_polar: restarts: received [",
+                    c10::Join(", ", *o.restarts), "], allowed unset: \"", o.method,
+                    "\" is no Gram form");
+  const bool ascending = std::adjacent_find(o.restarts->begin(), o.restarts->end(),
+                                            std::greater_equal<>()) == o.restarts->end();
+  TORCH_CHECK_VALUE(ascending && (o.restarts->empty() || o.restarts->front() >= 1),
+                    "steepest::make_polar: restarts: received [", c10::Join(", ", *o.restarts),
+                    "], allowed ascending steps from 1 on");
+}
+
+}  // namespace
+
+std::vector<std::string> polar_methods() {
+  std::vector<std::string> names = schedule_names();
+  names.insert(names.begin(), "svd");
+  names.push_back("newton");
+  for (const std::string& s : schedule_names()) names.push_back("gram_" + s);
+  return names;
+}
+
+std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options) {
+  check_method(options.method);
+  const bool gram = options.method.rfind("gram_", 0) == 0;
+  check_steps(options);
+  check_dtype(options, !gram && options.method != "svd" && options.method != "newton");
+  check_restarts(options, gram);
+  if (options.method == "svd") return svd_solver(options);
+  if (options.method == "newton") return newton_solver(options);
+  if (gram) return gram_solver(named_schedule(options.method.substr(5)), options);
+  return newton_schulz_solver(named_schedule(options.method), options);
+}
+
+}  // namespace steepest

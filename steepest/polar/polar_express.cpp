@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Polar Express (Amsel, Persson, Musco, Gower; arXiv 2505.16932): each step is the odd quintic
+// nearest to 1 on the interval that the steps before it have left. Uncushioned it is CANS.
+//
+// The nearest one equi-oscillates: p(x_i) = 1 - (-1)^i E on l = x_0 < x_1 < x_2 < x_3 = u, where
+// x_1 and x_2 are the zeros of p'. Remez alternates between the linear system for (a, b, c, E) and
+// x_1, x_2; it is solved in long double, since E falls like the square of (u - l) and 53 bits give
+// the seventh entry to no more than eleven digits.
+
+#include <c10/util/Exception.h>
+
+#include <array>
+#include <cmath>
+
+#include "steepest/polar/schedules.h"
+
+namespace steepest {
+namespace {
+
+using Real = long double;
+
+struct Quintic {
+  Real a, b, c;
+  Real operator()(Real x) const { return x * (a + x * x * (b + x * x * c)); }
+  Quintic scaled(Real k) const { return {a * k, b * k, c * k}; }
+  // Moves [l, u] to [s l, s u]: p(x / s).
+  Quintic deflated(Real s) const { return {a / s, b / (s * s * s), c / (s * s * s * s * s)}; }
+};
+
+// Below this width E is under 1e-17, and the quintic is its limit for l -> u -> 1.
+bool narrow(Real l, Real u) { return l / u >= 1 - 5e-6L; }
+
+// p with p(x_i) = 1 - (-1)^i E. Written as p(x) = x q(x^2), q of degree 2: one elimination of E
+// leaves divided differences of (1 / x) and of (-1)^i / x at t = x^2.
+Quintic interpolate(const std::array<Real, 4>& x) {
+  std::array<Real, 4> t, one, sign;  // Newton's divided differences, in place
+  for (int i = 0; i < 4; ++i) {
+    t[i] = x[i] * x[i];
+    one[i] = 1 / x[i];
+    sign[i] = (i % 2 ? -1 : 1) / x[i];
+  }
+  for (int order = 1; order < 4; ++order) {
+    for (int i = 3; i >= order; --i) {
+      one[i] = (one[i] - one[i - 1]) / (t[i] - t[i - order]);
+      sign[i] = (sign[i] - sign[i - 1]) / (t[i] - t[i - order]);
+    }
+  }
+  const Real e = one[3] / sign[3];  // makes the cubic term vanish
+  const Real d0 = one[0] - e * sign[0], d1 = one[1] - e * sign[1], d2 = one[2] - e * sign[2];
+  return {d0 - d1 * t[0] + d2 * t[0] * t[1], d1 - d2 * (t[0] + t[1]), d2};
+}
+
+Quintic nearest_to_one(Real l, Real u) {
+  if (narrow(l, u)) return {15.L / 8, -10.L / 8, 3.L / 8};
+  std::array<Real, 4> x{l, (3 * l + u) / 4, (l + 3 * u) / 4, u};
+  Quintic p = interpolate(x);
+  for (int i = 0; i < 100; ++i) {
+    const Real root = std::sqrt(9 * p.b * p.b - 20 * p.a * p.c);
+    const Real x1 = std::sqrt((-3 * p.b - root) / (10 * p.c));
+    const Real x2 = std::sqrt((-3 * p.b + root) / (10 * p.c));
+    const Real moved = std::abs(x1 - x[1]) + std::abs(x2 - x[2]);
+    x = {l, x1, x2, u};
+    p = interpolate(x);
+    if (moved < 1e-12L * u) break;  // quadratic: the next move is below the last bit
+  }
+  return p;
+}
+
+void check(const PolarExpressRule& rule) {
+  TORCH_CHECK_VALUE(rule.low > 0 && rule.low < 1, "steepest::polar_express: low: received ",
+                    rule.low, ", allowed (0, 1)");
+  TORCH_CHECK_VALUE(rule.cushion >= 0 && rule.cushion < 1,
+                    "steepest::polar_express: cushion: received ", rule.cushion,
+                    ", allowed [0, 1)");
+  TORCH_CHECK_VALUE(rule.safety >= 1 && rule.safety < 1.5,
+                    "steepest::polar_express: safety: received ", rule.safety,
+                    ", allowed [1, 1.5)");
+  TORCH_CHECK_VALUE(rule.entries >= 0 && rule.entries <= 100,
+                    "steepest::polar_express: entries: received ", rule.entries,
+                    ", allowed 0 (as many as it takes) to 100");
+  TORCH_CHECK_VALUE(rule.entries > 0 || !rule.safety_inside,
+                    "steepest::polar_express: entries: received 0, allowed 1 to 100 with "
+                    "safety_inside, which never reaches a fixed entry");
+}
+
+}  // namespace
+
+Schedule polar_express(const PolarExpressRule& rule) {
+  check(rule);
+  std::vector<Quintic> table;
+  Real l = rule.low, u = 1;
+  for (bool last = false; !last;) {
+    const int64_t left = rule.entries - static_cast<int64_t>(table.size());
+    last = rule.entries ? left == 1 : narrow(l, u);
+    Quintic p = nearest_to_one(std::max(l, rule.cushion * u), u);
+    p = p.scaled(2 / (p(l) + p(u)));
+    if (rule.safety_inside && !last) p = p.deflated(rule.safety);
+    table.push_back(p);
+    l = p(l);
+    u = 2 - l;
+  }
+  Schedule s{.name = "polar_express",
+             .source = "Polar Express, arXiv 2505.16932",
+             .safety = rule.safety,
+             .low = rule.low};
+  for (size_t k = 0; k < table.size(); ++k) {
+    const bool deflate = !rule.safety_inside && k + 1 < table.size();
+    const Quintic p = table[k].deflated(deflate ? rule.safety : 1);
+    s.table.push_back({double(p.a), double(p.b), double(p.c)});
+  }
+  return s;
+}
+
+}  // namespace steepest

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The published tables, and the error of a composition phi_n(... phi_1(sigma / safety)).
+//
+// `high` of a schedule that repeats one entry is the largest sigma whose iterates neither diverge
+// nor change sign: the repelling fixed point phi(x) = x > 1, or the first zero of phi for the
+// cubic. Of the others it is 1, the largest value that the division by the Frobenius norm leaves.
+
+#include "steepest/polar/schedules.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace steepest {
+namespace {
+
+constexpr Coefficients kJordan{3.4445, -4.7750, 2.0315};
+
+// The larger root of c t^2 + b t + (a - 1) = 0, t = x^2.
+double repelling_fixed_point(const Coefficients& p) {
+  return std::sqrt((-p.b + std::sqrt(p.b * p.b - 4 * p.c * (p.a - 1))) / (2 * p.c));
+}
+
+Schedule repeated(const char* name, const char* source, Coefficients p, double high,
+                  int64_t steps) {
+  return {.name = name, .source = source, .table = {p}, .high = high, .steps = steps};
+}
+
+// Published without a safety factor. It needs one like Polar Express: each polynomial falls steeply
+// at the end of its interval, so that in bfloat16 a sigma of 1 that is rounded up ends below 0 or
+// diverges.
+Schedule cans() {
+  Schedule s = polar_express({.cushion = 0});
+  s.name = "cans";
+  s.source = "CANS, arXiv 2506.10935, with Polar Express's safety factor";
+  return s;
+}
+
+std::vector<Schedule> catalog() {
+  return {
+      repeated("jordan", "Muon (K. Jordan 2024), tuned", kJordan, repelling_fixed_point(kJordan),
+               5),
+      repeated("baseline", "Muon (K. Jordan 2024), baseline", {2, -1.5, .5}, std::sqrt(2.0), 12),
+      repeated("cubic", "Bjorck & Bowie 1971, order 3", {1.5, -.5, 0}, std::sqrt(3.0), 20),
+      repeated("quintic", "Bjorck & Bowie 1971, order 5", {15. / 8, -10. / 8, 3. / 8},
+               std::sqrt(7.0 / 3), 13),
+      {.name = "you",
+       .source = "J. You 2024, five steps tuned together",
+       .table = {{4.0848, -6.8946, 2.9270},
+                 {3.9505, -6.3029, 2.6377},
+                 {3.7418, -5.5913, 2.3037},
+                 {2.8769, -3.1427, 1.2046},
+                 {2.8366, -3.0525, 1.2012}}},
+      polar_express(),
+      cans(),
+  };
+}
+
+const std::vector<Schedule>& schedules() {
+  static const std::vector<Schedule> all = catalog();
+  return all;
+}
+
+// The largest f in [low, high], which holds one local maximum.
+double golden_section(const std::function<double(double)>& f, double low, double high) {
+  const double g = (std::sqrt(5.0) - 1) / 2;
+  for (int i = 0; i < 40; ++i) {
+    const double x = high - g * (high - low), y = low + g * (high - low);
+    (f(x) < f(y) ? low : high) = f(x) < f(y) ? x : y;
+  }
+  return f((low + high) / 2);
+}
+
+}  // namespace
+
+const Coefficients& Schedule::at(int64_t k) const {
+  return table.at(std::min<size_t>(k, table.size() - 1));
+}
+
+double Schedule::apply(double sigma, int64_t n) const {
+  sigma /= safety;
+  for (int64_t k = 0; k < n; ++k) sigma = at(k)(sigma);
+  return sigma;
+}
+
+double Schedule::error(double l, int64_t n) const {
+  return max_error([&](double sigma) { return apply(sigma, n); }, l, 1);
+}
+
+std::vector<std::string> schedule_names() {
+  std::vector<std::string> names;
+  for (const Schedule& s : schedules()) names.push_back(s.name);
+  return names;
+}
+
+Schedule named_schedule(const std::string& name) {
+  for (const Schedule& s : schedules())
+    if (s.name == name) return s;
+  TORCH_CHECK_VALUE(false, "steepest::named_schedule: name: received \"", name,
+                    "\", allowed: see schedule_names()");
+}
+
+double max_error(const std::function<double(double)>& f, double low, double high) {
+  const int n = 20000;
+  const double start = std::log(std::max(low, 1e-300)), step = (std::log(high) - start) / n;
+  auto error = [&](double t) { return std::abs(1 - f(std::exp(t))); };
+  std::vector<double> at(n + 1);
+  for (int i = 0; i <= n; ++i) at[i] = error(start + i * step);
+  double best = std::max(std::abs(1 - f(low)), std::abs(1 - f(high)));  // exp(log(x)) is not x
+  const double largest = std::max(best, *std::max_element(at.begin(), at.end()));
+  if (largest < 1e-13) return largest;  // rounding: nothing to refine
+  for (int i = 1; i < n; ++i) {
+    if (at[i] <= at[i - 1] || at[i] < at[i + 1] || at[i] < largest / 2) continue;
+    best = std::max(best, golden_section(error, start + (i - 1) * step, start + (i + 1) * step));
+  }
+  return std::max(best, largest);
+}
+
+}  // namespace steepest

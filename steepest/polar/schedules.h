@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Coefficient schedules: phi_k(x) = a_k x + b_k x^3 + c_k x^5, applied one after another to the
+// singular values of a matrix so that they approach 1 (Muon; Polar Express, arXiv 2505.16932).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace steepest {
+
+struct Coefficients {
+  double a = 0, b = 0, c = 0;
+  double operator()(double x) const { return x * (a + x * x * (b + x * x * c)); }
+};
+
+struct Schedule {
+  std::string name;
+  std::string source;
+  std::vector<Coefficients> table;  // one entry a step; past its end the last entry repeats
+  double safety = 1;                // starts at sigma / safety: room for rounding above 1
+  double low = 0, high = 1;         // made for sigma in (low, high]; see schedules.cpp
+  int64_t steps = 5;                // unless the caller says otherwise
+
+  const Coefficients& at(int64_t k) const;
+  // phi_steps(... phi_1(sigma / safety)).
+  double apply(double sigma, int64_t steps) const;
+  // max |1 - apply(sigma, steps)| over sigma in [l, 1], in exact arithmetic.
+  double error(double l, int64_t steps) const;
+};
+
+// "jordan", "baseline", "cubic", "quintic", "you", "polar_express", "cans".
+std::vector<std::string> schedule_names();
+Schedule named_schedule(const std::string& name);
+
+// The rule that generates Polar Express. With l = low, u = 1 at the start, each step
+//   takes the odd quintic p that equi-oscillates around 1 on [max(l, cushion * u), u],
+//   scales it by 2 / (p(l) + p(u)), so that it is centred on [l, u] again,
+//   and goes on with l <- p(l), u <- 2 - l.
+struct PolarExpressRule {
+  double low = 1e-3;                     // the smallest singular value it aims at
+  double cushion = 0.02407327424182761;  // 0: the uncushioned rule, which is CANS (2506.10935)
+  double safety = 1.01;                  // (a/s, b/s^3, c/s^5) in all entries but the last
+  int64_t entries = 0;                   // 0: up to the fixed entry (15/8, -10/8, 3/8)
+  bool safety_inside = false;            // divide within the recursion, so that l and u know of it
+};
+Schedule polar_express(const PolarExpressRule& rule = {});
+
+// max |1 - f(x)| for x in [low, high]: a dense logarithmic grid, then golden sections.
+double max_error(const std::function<double(double)>& f, double low, double high);
+
+}  // namespace steepest

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parametrised by the fixed points 0 < p < q of phi (p where the iterates gather, q repelling):
+//   phi(x) - x = c x (x^2 - p^2)(x^2 - q^2),   a = 1 + c p^2 q^2,   b = -c (p^2 + q^2).
+// With x = q y only a and rho = (p / q)^2 are left, and q merely scales the limit band:
+//   psi(y) = y + (a - 1) y (1 - y^2)(1 - y^2 / rho),   phi(x) = q psi(x / q).
+// A band with ends m < M (in y) fits in [low, high] for some q if and only if M / m <= high / low.
+// psi grows with rho for every y in (0, 1), and so does its peak: peak <= 1 - headroom bounds rho
+// from above. Hence: for each a, the smallest M / m over the allowed rho; then the largest a for
+// which that is small enough.
+
+#include "steepest/polar/slope_search.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <vector>
+
+namespace steepest {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct Interval {
+  double low, high;
+};
+
+// The positive roots of u + v t + w t^2 in t = x^2, as x, ascending.
+std::vector<double> roots(double u, double v, double w) {
+  std::vector<double> t;
+  if (w == 0) {
+    t = {-u / v};
+  } else if (const double d = v * v - 4 * u * w; d >= 0) {
+    t = {(-v - std::sqrt(d)) / (2 * w), (-v + std::sqrt(d)) / (2 * w)};
+  }
+  std::vector<double> x;
+  for (double s : t)
+    if (s > 0) x.push_back(std::sqrt(s));
+  std::sort(x.begin(), x.end());
+  return x;
+}
+
+Interval image(const Coefficients& f, const std::vector<double>& critical, Interval i) {
+  const double l = f(i.low), h = f(i.high);
+  Interval r{std::min(l, h), std::max(l, h)};
+  for (double x : critical) {
+    if (x <= i.low || x >= i.high) continue;
+    r = {std::min(r.low, f(x)), std::max(r.high, f(x))};
+  }
+  return r;
+}
+
+Coefficients conjugate(double a, double rho) {
+  return {a, -(a - 1) * (1 + 1 / rho), (a - 1) / rho};
+}
+
+// The peak of psi: its value at its first critical point.
+double first_maximum(double a, double rho) {
+  const Coefficients f = conjugate(a, rho);
+  const std::vector<double> critical = roots(f.a, 3 * f.b, 5 * f.c);
+  return critical.empty() ? kInfinity : f(critical[0]);
+}
+
+// The largest rho with peak <= top, by bisection; the peak of psi grows with rho.
+double largest_rho(double a, double top) {
+  double low = 0, high = 1;
+  for (int i = 0; i < 60; ++i) {
+    const double rho = (low + high) / 2;
+    (first_maximum(a, rho) <= top ? low : high) = rho;
+  }
+  return low;
+}
+
+// In y, whatever q > 1: x = 1 is some y < 1, and from (peak, 1) psi leads down into the band as
+// well.
+LimitBand scaled_band(double a, double rho) {
+  return limit_band(conjugate(a, rho), std::sqrt(rho));
+}
+
+struct Best {
+  double rho, ratio;
+};
+
+// The smallest M / m for a given slope: a grid of rho below the largest one, refined around its
+// best.
+Best narrowest(double a, double top) {
+  const double end = largest_rho(a, top);
+  Best best{end, kInfinity};
+  double left = .3 * end, right = end;
+  for (int zoom = 0; zoom < 3; ++zoom) {
+    const double step = (right - left) / 200;
+    for (int i = 0; i <= 200; ++i) {
+      const double rho = std::min(left + i * step, end);
+      const LimitBand b = scaled_band(a, rho);
+      if (b.low > 0 && b.high / b.low < best.ratio) best = {rho, b.high / b.low};
+    }
+    left = std::max(best.rho - step, 0.0);
+    right = std::min(best.rho + step, end);
+  }
+  return best;
+}
+
+}  // namespace
+
+LimitBand limit_band(const Coefficients& phi, double start) {
+  const std::vector<double> critical = roots(phi.a, 3 * phi.b, 5 * phi.c);
+  const std::vector<double> fixed = roots(phi.a - 1, phi.b, phi.c);
+  if (critical.empty() || fixed.empty()) return {0, kInfinity, kInfinity};
+  double peak = start;
+  for (int i = 0; i < 1000; ++i) {
+    const double next = std::max(peak, image(phi, critical, {0, peak}).high);
+    if (!(next < 1e6)) return {-kInfinity, kInfinity, kInfinity};
+    if (next == peak) break;
+    peak = next;
+  }
+  // Below the first maximum and the first fixed point phi(x) > x: orbits leave (0, bottom) upwards,
+  // and [bottom, peak] is mapped into itself. The images are nested; their limit is the band.
+  const double turn = std::min(critical[0], fixed[0]);
+  const double bottom = std::min(turn, image(phi, critical, {turn, peak}).low);
+  if (bottom <= 0) return {bottom, peak, peak};
+  Interval band{bottom, peak};
+  for (int i = 0; i < 2000; ++i) {
+    const Interval next = image(phi, critical, band);
+    const double change = std::abs(next.low - band.low) + std::abs(next.high - band.high);
+    band = next;
+    if (change < 1e-15) break;
+  }
+  return {band.low, band.high, peak};
+}
+
+SlopeSearch search_slope(double low, double high, double headroom) {
+  TORCH_CHECK_VALUE(0 < low && low <= 1 && 1 <= high && low < high && high < 10,
+                    "steepest::search_slope: band: received [", low, ", ", high,
+                    "], allowed 0 < low <= 1 <= high < 10, low < high");
+  TORCH_CHECK_VALUE(1e-9 <= headroom && headroom < 1, "steepest::search_slope: headroom: received ",
+                    headroom, ", allowed [1e-9, 1)");
+  const double top = 1 - headroom, allowed = high / low;
+  double a = 5;  // no odd quintic that maps [0, 1] into itself is steeper (Chebyshev's T_5)
+  while (narrowest(a, top).ratio > allowed) a -= .02;
+  double above = a + .02;
+  for (int i = 0; i < 40; ++i) {
+    const double middle = (a + above) / 2;
+    (narrowest(middle, top).ratio <= allowed ? a : above) = middle;
+  }
+  const Best best = narrowest(a, top);
+  const Coefficients y = conjugate(a, best.rho);
+  const LimitBand b = scaled_band(a, best.rho);
+  // q in [low / m, high / M] fits; its middle, but above 1, so that all of (0, 1] stays bounded.
+  const double q = std::min(high / b.high, std::max(std::sqrt(low * high / (b.low * b.high)), 1.0));
+  const Coefficients phi{y.a, y.b / (q * q), y.c / (q * q * q * q)};
+  return {phi, limit_band(phi), q};
+}
+
+}  // namespace steepest

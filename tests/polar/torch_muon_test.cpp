@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// "jordan" in bfloat16 on the CPU is torch.optim.Muon's Newton-Schulz, bit for bit.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/polar/matrices.h"
+
+namespace steepest::test {
+namespace {
+
+// torch/optim/_muon.py, _zeropower_via_newtonschulz: the same ATen calls in the same order.
+at::Tensor torch_zeropower(const at::Tensor& grad, double a, double b, double c, int64_t steps) {
+  at::Tensor x = grad.to(at::kBFloat16, /*non_blocking=*/false, /*copy=*/true);
+  if (grad.size(0) > grad.size(1)) x = x.t();
+  x.div_(at::linalg_vector_norm(x, 2, at::IntArrayRef{0, 1}).clamp_min(1e-7));
+  for (int64_t k = 0; k < steps; ++k) {
+    const at::Tensor gram = at::mm(x, x.t());
+    const at::Tensor update = at::addmm(gram, gram, gram, b, c);
+    x = at::addmm(x, update, x, a);
+  }
+  return grad.size(0) > grad.size(1) ? x.t() : x;
+}
+
+struct Case {
+  int64_t batch, rows, columns;
+};
+
+// Around the sizes at which torch changes its kernel: products of 16^3 multiplications, and 400.
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all = {
+      {1, 1, 1},    {1, 1, 9},    {3, 9, 1},    {5, 3, 3},    {4, 4, 16},  {4, 7, 7},
+      {4, 7, 28},   {4, 10, 40},  {4, 12, 28},  {5, 15, 15},  {5, 15, 16}, {5, 16, 16},
+      {5, 16, 17},  {5, 17, 16},  {5, 17, 17},  {3, 33, 29},  {2, 64, 64}, {2, 64, 128},
+      {2, 128, 64}, {3, 100, 37}, {1, 256, 96}, {2, 96, 300}, {1, 1, 999}, {1, 320, 320}};
+  return all;
+}
+
+void expect_same_bits(const at::Tensor& x, std::optional<int64_t> steps, const std::string& what) {
+  const at::Tensor y = solver("jordan", steps, at::kBFloat16)->polar(x);
+  for (int64_t i = 0; i < x.size(0); ++i) {
+    const at::Tensor should = torch_zeropower(x[i], 3.4445, -4.7750, 2.0315, steps.value_or(5));
+    EXPECT_TRUE(at::equal(y[i], should.to(x.scalar_type())))
+        << what << ", matrix " << i << ": " << largest(y[i] - should);
+  }
+}
+
+TEST(TorchMuon, SameBits) {
+  uint64_t seed = 1;
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    for (const Case& c : cases()) {
+      const int repeats = c.rows * c.columns <= 400 ? 20 : 2;
+      for (int i = 0; i < repeats; ++i) {
+        const at::Tensor x = gaussian({c.batch, c.rows, c.columns}, seed++).to(dtype);
+        expect_same_bits(x, {}, c10::str(dtype, " ", x.sizes()));
+      }
+    }
+  }
+}
+
+TEST(TorchMuon, SameBitsAtEveryScaleAboveItsEps) {
+  for (double scale : {1e-5, 1e-3, .7, 10., 1e4, 1e12}) {  // |x|_F >= scale
+    for (const Case& c : {Case{3, 8, 12}, Case{2, 40, 24}, Case{2, 64, 64}}) {
+      at::Tensor x = gaussian({c.batch, c.rows, c.columns}, 5);
+      x = (x * scale).to(at::kFloat);
+      expect_same_bits(x, {}, c10::str(scale, " ", x.sizes()));
+    }
+  }
+}
+
+TEST(TorchMuon, SameBitsForAnyNumberOfStepsAndLowRank) {
+  for (int64_t steps : {1, 3, 8, 12}) {
+    const at::Tensor x = with_spectrum(logarithmic(6, .01), 30, 50, 2).to(at::kFloat);
+    expect_same_bits(x, steps, c10::str(steps, " steps"));
+    expect_same_bits(x.mT().contiguous(), steps, c10::str(steps, " steps, tall"));
+    expect_same_bits(x.mT(), steps, c10::str(steps, " steps, transposed view"));
+  }
+}
+
+// Where they must differ: below torch's eps its result shrinks with the input, here it does not.
+TEST(TorchMuon, BelowItsEpsTorchLosesTheScale) {
+  const at::Tensor x = gaussian({1, 24, 24}, 3).to(at::kFloat);
+  const at::Tensor y = solver("jordan", {}, at::kBFloat16)->polar(x * 0x1p-60);
+  EXPECT_TRUE(at::equal(y, solver("jordan", {}, at::kBFloat16)->polar(x)));
+  EXPECT_LT(largest(torch_zeropower(x[0] * 0x1p-60, 3.4445, -4.7750, 2.0315, 5)), 1e-6);
+}
+
+}  // namespace
+}  // namespace steepest::test

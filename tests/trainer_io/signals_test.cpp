@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first signal asks, the second ends.
+#include "trainer/signals.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tests/support/faults.h"
+#include "tests/support/folder.h"
+
+namespace steepest::trainer {
+namespace {
+
+TEST(StopSignals, TheFirstIsRemembered) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    EXPECT_TRUE(test::exited_with(test::in_child([&] {
+                                    const StopSignals signals;
+                                    if (StopSignals::received() != 0) return 1;
+                                    ::raise(signal);
+                                    return StopSignals::received() == signal ? 0 : 2;
+                                  }),
+                                  0));
+  }
+}
+
+TEST(StopSignals, TheSecondEndsAtOnceWhicheverTheyAre) {
+  for (const int first : {SIGINT, SIGTERM}) {
+    for (const int second : {SIGINT, SIGTERM}) {
+      const int status = test::in_child([&] {
+        const StopSignals signals;
+        ::raise(first);
+        ::raise(second);
+        return 0;
+      });
+      EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == second) << first << ' ' << second;
+    }
+  }
+}
+
+TEST(StopSignals, AnotherProcessStopsALoop) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const StopSignals signals;
+    (void)!::write(ends[1], "!", 1);
+    while (!StopSignals::received()) ::usleep(1000);
+    ::_exit(42);
+  }
+  char ready = 0;
+  ASSERT_EQ(::read(ends[0], &ready, 1), 1);
+  ::kill(child, SIGTERM);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(test::exited_with(status, 42));
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST(StopSignals, WhatWasThereBeforeComesBack) {
+  static int heard = 0;
+  EXPECT_TRUE(test::exited_with(test::in_child([&] {
+                                  std::signal(SIGINT, [](int) { ++heard; });
+                                  { const StopSignals signals; }
+                                  ::raise(SIGINT);
+                                  return heard;
+                                }),
+                                1));
+}
+
+TEST(StopSignals, AFileThatGrowsTooLargeIsAnErrorNotASignal) {
+  const test::Folder folder;
+  EXPECT_TRUE(test::exited_with(test::in_child([&] {
+                                  const StopSignals signals;
+                                  const rlimit limit{10, 10};
+                                  ::setrlimit(RLIMIT_FSIZE, &limit);
+                                  File file(folder / "a", O_WRONLY | O_CREAT);
+                                  return test::error_of([&] {
+                                           file.write_all("0123456789abc", 13);
+                                         }) == folder / "a" + ": cannot write: File too large"
+                                             ? 0
+                                             : 1;
+                                }),
+                                0));
+}
+
+}  // namespace
+}  // namespace steepest::trainer

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// steepest info: versions and machine; the data of a run file with its baselines; the polar tables.
+#include <ATen/Parallel.h>
+#include <torch/version.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "steepest/polar/error_table.h"
+#include "trainer/commands/commands.h"
+#include "trainer/config.h"
+#include "trainer/data/baselines.h"
+#include "trainer/version.h"
+
+namespace steepest::trainer {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  std::string data;
+  std::vector<std::string> set;
+  bool polar_errors = false;
+};
+
+Json data_info(const Options& o) {
+  const auto spec = load_config(o.data, o.set);
+  const auto data = make_dataset(spec.data);
+  Json out{{"data", data->describe()}};
+  for (const auto& [what, count] : data->counts()) out[what] = count;
+  if (spec.data.kind != "text") return out;
+  const auto b = baselines(*data);
+  out["baselines_nats_per_byte"] = {
+      {"unigram", b.unigram}, {"bigram", b.bigram}, {"trigram", b.trigram}, {"zlib", b.zlib}};
+  return out;
+}
+
+Json machine_info() {
+  const char* isa = std::getenv("ONEDNN_MAX_CPU_ISA");
+  return {{"steepest", kVersion},
+          {"torch", TORCH_VERSION},
+          {"threads", at::get_num_threads()},
+          {"cpu_isa_limit", isa == nullptr ? Json() : Json(isa)}};
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, int& exit_code) {
+  auto o = std::make_shared<Options>();
+  auto* command =
+      app.add_subcommand("info", "Versions; a run file's data; the polar factor's errors");
+  command
+      ->add_option("--data", o->data,
+                   "A run file: what its data are, and simple predictors' losses")
+      ->type_name("CONFIG");
+  command->add_option("--set", o->set, "Override a key of it")->expected(1);
+  command->add_flag("--polar-errors", o->polar_errors,
+                    "max |1 - sigma| after 1 to 8 steps of every coefficient schedule");
+  command->callback([o, &exit_code] {
+    if (o->polar_errors) {
+      std::cout << polar_error_table();
+    } else {
+      std::cout << (o->data.empty() ? machine_info() : data_info(*o)).dump(1) << std::endl;
+    }
+    exit_code = 0;
+  });
+}
+
+}  // namespace steepest::trainer

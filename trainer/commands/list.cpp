@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// steepest list: every named optimizer as its row of choices, and every norm.
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "steepest/optimizers/optimizers.h"
+#include "trainer/commands/commands.h"
+
+namespace steepest::trainer {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string momentum_of(const Choices& c) {
+  if (c.momentum == 0) return "none";
+  return name_of(c.form) + " " + print_number(c.momentum) + (c.nesterov ? " nesterov" : "") + ", " +
+         name_of(c.start) + (c.place == Place::after ? ", after the norm" : "");
+}
+
+Json json_of(const Choices& c) {
+  return {{"norm", c.norm},
+          {"lr", c.lr},
+          {"momentum", c.momentum},
+          {"momentum_form", name_of(c.form)},
+          {"nesterov", c.nesterov},
+          {"start", name_of(c.start)},
+          {"dampening", c.dampening},
+          {"momentum_place", name_of(c.place)},
+          {"beta2", c.beta2},
+          {"eps", c.eps},
+          {"weight_decay", c.weight_decay},
+          {"decoupled_weight_decay", c.decoupled},
+          {"radius", c.radius},
+          {"polar", c.solvers.polar.method}};
+}
+
+Json json_of(const Recipe& r) {
+  return {{"name", r.name},
+          {"paper", r.paper},
+          {"equation", r.equation},
+          {"outer", name_of(r.outer)},
+          {"update", name_of(r.update)},
+          {"step_size", name_of(r.step_size)},
+          {"duals", name_of(r.duals)},
+          {"backup_blocks", name_of(r.backup_blocks)},
+          {"momo", r.matrix.place == Place::before ? Json(r.name + "-momo") : Json()},
+          {"matrix", json_of(r.matrix)},
+          {"backup", json_of(r.backup)}};
+}
+
+void print_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths(rows[0].size());
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      const bool last = i + 1 == row.size();
+      std::cout << row[i] << (last ? "\n" : std::string(widths[i] - row[i].size() + 2, ' '));
+    }
+  }
+}
+
+void list_optimizers() {
+  std::vector<std::vector<std::string>> rows = {
+      {"name", "update", "outer", "norm", "backup", "momentum", "radius", "paper"}};
+  for (const auto& r : optimizer_catalog()) {
+    rows.push_back({r.name, name_of(r.update), name_of(r.outer), r.matrix.norm, r.backup.norm,
+                    momentum_of(r.matrix), r.matrix.radius, r.paper});
+  }
+  print_table(rows);
+  std::cout
+      << "\nBehind any name whose momentum comes before the norm, -momo makes its Momo form: "
+         "muonmax-momo.\nneon(k=4) and fanion(k=4) choose the rank. --json prints every choice, "
+         "--norms the norms.\n";
+}
+
+void list_norms() {
+  std::vector<std::vector<std::string>> rows = {{"norm", "arguments", "unit ball and direction"}};
+  for (const auto& norm : norm_catalog()) {
+    rows.push_back({norm.name, join(norm.arguments), norm.summary});
+  }
+  print_table(rows);
+  std::cout
+      << "\nMixtures: 0.5*spectral+0.5*frobenius (F-Muon), 0.5*spectral+0.0015*inf (S-Muon).\n";
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, int& exit_code) {
+  auto json = std::make_shared<bool>(false), norms = std::make_shared<bool>(false);
+  auto* command =
+      app.add_subcommand("list", "The catalog: each optimizer's row of choices and paper");
+  command->add_flag("--json", *json, "Every choice, as JSON");
+  command->add_flag("--norms", *norms, "The norms instead");
+  command->callback([json, norms, &exit_code] {
+    if (*norms) {
+      list_norms();
+    } else if (*json) {
+      Json rows = Json::array();
+      for (const auto& r : optimizer_catalog()) rows.push_back(json_of(r));
+      std::cout << rows.dump(1) << std::endl;
+    } else {
+      list_optimizers();
+    }
+    exit_code = 0;
+  });
+}
+
+}  // namespace steepest::trainer

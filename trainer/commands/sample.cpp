@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// steepest sample RUN: text from its latest checkpoint; of a token model, the ids.
+#include <c10/util/Exception.h>
+
+#include <iostream>
+#include <memory>
+
+#include "trainer/commands/commands.h"
+#include "trainer/commands/finished_run.h"
+#include "trainer/models/generate.h"
+#include "trainer/models/generator.h"
+
+namespace steepest::trainer {
+namespace {
+
+struct Options {
+  std::string run, prompt = "\n";
+  std::vector<int64_t> ids;
+  int64_t count = 200, top_k = 0;
+  double temperature = 0.8;
+  uint64_t seed = 0;
+};
+
+std::vector<int64_t> prompt_of(const Options& o, bool bytes) {
+  if (!o.ids.empty()) return o.ids;
+  TORCH_CHECK_VALUE(bytes, "sample: --prompt: received text for a model of tokens, allowed --ids");
+  std::vector<int64_t> prompt;
+  for (const unsigned char c : o.prompt) prompt.push_back(c);
+  TORCH_CHECK_VALUE(!prompt.empty(), "sample: --prompt: received nothing, allowed 1 byte or more");
+  return prompt;
+}
+
+void sample(const Options& o) {
+  const auto session = open_run(o.run);
+  auto& model = session->model();
+  TORCH_CHECK_VALUE(model.context() > 0, "sample: received a run of model ",
+                    session->spec().model.kind, ", allowed gpt");
+  const bool bytes = session->spec().data.kind == "text";
+  const auto out =
+      generate(model, prompt_of(o, bytes), o.count,
+               {.temperature = o.temperature, .top_k = o.top_k}, make_generator(at::kCPU, o.seed));
+  for (const auto token : out) {
+    if (bytes) {
+      std::cout << static_cast<char>(token);
+    } else {
+      std::cout << token << " ";
+    }
+  }
+  std::cout << std::endl;
+}
+
+}  // namespace
+
+void add_sample(CLI::App& app, int& exit_code) {
+  auto o = std::make_shared<Options>();
+  auto* command = app.add_subcommand("sample", "Text written by a run's latest checkpoint");
+  command->add_option("run", o->run, "Folder of the run")->required();
+  command->add_option("--prompt", o->prompt, "What it goes on from");
+  command->add_option("--ids", o->ids, "The prompt as token ids");
+  command->add_option("--count", o->count, "Bytes or tokens to write")
+      ->check(CLI::Range(1, 1000000));
+  command->add_option("--temperature", o->temperature, "0: always the likeliest")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--top-k", o->top_k, "Among the k likeliest; 0: all")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--seed", o->seed, "Of the draw");
+  command->callback([o, &exit_code] {
+    sample(*o);
+    exit_code = 0;
+  });
+}
+
+}  // namespace steepest::trainer

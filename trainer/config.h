@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Run files: TOML and --set overrides in, a RunSpec out. One table of keys (config_schema.h) says
+// what is read, checked, written back and explained.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "trainer/run_spec.h"
+
+namespace steepest::trainer {
+
+// One line: where (file:line, or the override), key, received, allowed, and the nearest known name.
+struct ConfigError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Defaults, then the file ("": none), then the overrides "section.key=value" ("group.0.lr=0.1") in
+// their order. Every value is checked, and so is what depends on several of them.
+RunSpec load_config(const std::string& file, const std::vector<std::string>& overrides = {});
+
+// The same of a text; `name` stands for the file in messages.
+RunSpec parse_config(const std::string& text, const std::string& name,
+                     const std::vector<std::string>& overrides = {});
+
+// Every option that has a value, in the order of the table; parse_config of it gives the same spec.
+std::string resolved_toml(const RunSpec& spec);
+
+// A run file with every key, its default, what it means and what is allowed; it can be parsed.
+std::string config_help();
+
+// Of the options that must not change between a run and its resumption.
+std::string config_hash(const RunSpec& spec);
+
+// The first such option that differs, "optimizer.lr: received 0.02, expected 0.01"; "" when none
+// does.
+std::string first_difference(const RunSpec& received, const RunSpec& expected);
+
+}  // namespace steepest::trainer

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of a run file's keys, bound to the fields of one spec: reading, checking, writing and
+// explaining are loops over it.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "trainer/run_spec.h"
+
+namespace steepest::trainer {
+
+// A bool under two names, the first for false.
+struct NamedBool {
+  bool* value;
+};
+
+using Field =
+    std::variant<bool*, NamedBool, int64_t*, uint64_t*, double*, std::string*,
+                 std::vector<std::string>*, std::vector<int64_t>*, std::optional<bool>*,
+                 std::optional<int64_t>*, std::optional<double>*, std::optional<std::string>*>;
+
+// Of a number, or of each in a list.
+struct Range {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool low_open = false, high_open = false;  // the bound itself is not allowed
+};
+
+struct Key {
+  std::string name;
+  Field field;
+  std::string help;
+  Range range = {};
+  std::vector<std::string> names = {};  // of a text: all that is allowed; empty: anything
+  std::vector<std::string> only = {};   // the section's kinds that have this key; empty: all
+  bool numbers = false;                 // a text that may be written as a number
+  bool may_change = false;              // between a run and its resumption
+
+  // The same key with more said of it; the table reads as Key{..}.within(..).only_for(..).
+  Key within(Range value) && { return range = value, std::move(*this); }
+  Key one_of(std::vector<std::string> value) && { return names = value, std::move(*this); }
+  Key only_for(std::vector<std::string> value) && { return only = value, std::move(*this); }
+  Key or_number() && { return numbers = true, std::move(*this); }
+  Key changeable(bool value = true) && { return may_change = value, std::move(*this); }
+};
+
+struct Section {
+  std::string name;
+  std::vector<Key> keys;
+  std::string kind = {};  // the value of its key "kind", where it has one
+};
+
+// `preset` is read before everything else of [model] and is not part of the spec.
+std::vector<Section> sections_of(RunSpec& spec, std::optional<std::string>& preset);
+Section group_section(GroupSpec& group);
+
+// For sections_of: [optimizer], and what of it a [[group]] may override.
+std::vector<Key> optimizer_keys(RunSpec& spec);
+
+bool applies(const Section& section, const Key& key);
+
+}  // namespace steepest::trainer

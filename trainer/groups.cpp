@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a model's routing and the run file's [[group]] tables to parameter groups.
+#include <torch/nn/module.h>
+
+#include "trainer/session.h"
+
+namespace steepest::trainer {
+namespace {
+
+// Moves the matching parameters of a group into one of their own.
+Group split_off(Group& group, const GroupSpec& spec) {
+  Group taken{.role = group.role, .view = spec.view, .options = spec.options};
+  Group kept = group;
+  kept.params.clear(), kept.reasons.clear();
+  for (size_t i = 0; i < group.params.size(); ++i) {
+    const auto& name = group.params[i].first;
+    bool hit = false;
+    for (const auto& glob : spec.match) hit |= matches_glob(name, glob);
+    auto& target = hit ? taken : kept;
+    target.params.push_back(group.params[i]);
+    target.reasons.push_back(hit ? "group table" : group.reasons[i]);
+  }
+  if (!spec.role.empty()) taken.role = spec.role == "matrix" ? Role::matrix : Role::backup;
+  group = std::move(kept);
+  return taken;
+}
+
+}  // namespace
+
+Groups make_groups(Model& model, const std::vector<GroupSpec>& specs) {
+  auto groups = route(model.module());
+  Groups own;  // the first table that matches a parameter wins
+  for (const auto& spec : specs) {
+    bool used = false;
+    for (auto& group : groups) {
+      auto taken = split_off(group, spec);
+      if (taken.params.empty()) continue;
+      own.push_back(std::move(taken));
+      used = true;
+    }
+    TORCH_CHECK_VALUE(used, "group: match: received ", join(spec.match),
+                      ", which matches no parameter that is left");
+  }
+  std::erase_if(groups, [](const Group& g) { return g.params.empty(); });
+  groups.insert(groups.end(), own.begin(), own.end());
+  return groups;
+}
+
+}  // namespace steepest::trainer

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a run stands, on stderr: a live line on a terminal, else a plain line every few steps.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+
+namespace steepest::trainer {
+
+struct Status {
+  int64_t step = 0, steps = 0;
+  double loss = std::numeric_limits<double>::quiet_NaN();
+  std::optional<double> rate;  // units a second
+  std::string unit = "tokens";
+  std::optional<double> lr;
+  std::optional<double> q;      // the factor of Momo
+  std::optional<double> dual;   // D, the dual norm of the whole network
+  std::optional<double> share;  // of the time that the optimizer takes, 0 to 1
+};
+
+// "step 120/1000  loss 3.2154  41.2k tokens/s  left 1m05s  lr 0.02  q 0.83  D 12.4  optimizer 8%"
+std::string format_status(const Status& status, std::optional<double> seconds_left);
+
+struct ProgressOptions {
+  bool live = false;   // rewrite one line, at most every `interval` seconds
+  bool color = false;  // escape codes; without it there are none at all
+  int64_t every = 10;  // plain lines: steps between two
+  double interval = 0.1;
+  size_t width = 80;
+};
+
+// Live on a terminal that is not "dumb"; colours unless NO_COLOR is set to anything but "".
+ProgressOptions detect_progress(int descriptor, int64_t every);
+
+class Progress {
+ public:
+  // `now` in seconds; a steady clock by default.
+  Progress(int descriptor, ProgressOptions options, std::function<double()> now = {});
+  ~Progress();  // ends the live line, if one stands there
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void update(const Status& status);
+  void note(const std::string& line);  // a message on a line of its own
+
+ private:
+  std::optional<double> seconds_left(const Status& status, double now);
+  void show(const std::string& line);
+  void clear();
+
+  int descriptor_;
+  ProgressOptions options_;
+  std::function<double()> now_;
+  std::optional<int64_t> first_step_;
+  double first_time_ = 0, last_time_ = 0;
+  size_t shown_ = 0;  // characters of the live line
+};
+
+}  // namespace steepest::trainer

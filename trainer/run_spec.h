@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that a run is, as plain fields: what a config file and its overrides come to.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "steepest/recipe.h"
+#include "trainer/data/dataset.h"
+#include "trainer/models/spec.h"
+#include "trainer/schedule.h"
+
+namespace steepest::trainer {
+
+struct GroupSpec {  // [[group]]: options for the parameters whose names match
+  std::vector<std::string> match;
+  std::string role;  // "matrix", "backup" or empty: as routed
+  View view;
+  Overrides options;
+};
+
+struct RunSpec {
+  std::string out;
+  uint64_t seed = 0;
+  int64_t steps = 100;
+  int64_t threads = 0;  // 0: torch's choice
+  std::string device = "cpu";
+  bool bfloat16 = false;  // autocast of the forward pass
+  int64_t eval_every = 0, eval_batches = 8, checkpoint_every = 0, log_every = 10;
+  int64_t accumulate = 1;    // micro-batches a step
+  double clip = 0;           // of the gradients' global norm; 0: none
+  int64_t max_skipped = 10;  // steps refused in a row before the run stops
+  ModelSpec model;
+  DataSpec data;
+  std::string recipe = "muon";
+  Overrides optimizer;
+  std::vector<GroupSpec> groups;
+  ScheduleSpec schedule;
+};
+
+}  // namespace steepest::trainer

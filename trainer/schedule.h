@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Learning-rate schedules: a factor for every step, the same for all groups.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace steepest::trainer {
+
+struct ScheduleSpec {
+  std::string kind = "constant";   // "constant", "constant_linear", "cosine"
+  int64_t warmup = 0;              // steps of a linear rise; the first step has 1 / (warmup + 1)
+  double constant_fraction = 0.4;  // constant_linear: the part of the steps before the descent
+  double floor = 0;                // the last step's factor
+};
+
+// step from 0 to steps - 1. constant_linear: 1, then down a line to the floor; cosine: half a
+// cosine from the end of the warm-up to the floor; both reach the floor at step steps - 1.
+double schedule_factor(const ScheduleSpec& spec, int64_t step, int64_t steps);
+
+}  // namespace steepest::trainer

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/session.h"
+
+#include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
+#include <torch/nn/utils/clip_grad.h>
+
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "steepest/snapshot.h"
+
+namespace steepest::trainer {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double number(const at::Tensor& t) { return t.defined() ? t.item<double>() : kNaN; }
+
+// Half precision in the forward pass; the weights and the loss stay float32.
+class Autocast {
+ public:
+  Autocast(bool on, at::DeviceType device) : on_(on), device_(device) {
+    if (!on_) return;
+    at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+    at::autocast::set_autocast_enabled(device_, true);
+  }
+  ~Autocast() {
+    if (!on_) return;
+    at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(device_, false);
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  bool on_;
+  at::DeviceType device_;
+};
+
+}  // namespace
+
+Session::Session(const RunSpec& spec)
+    : spec_(spec),
+      data_(make_dataset(spec.data)),
+      model_(make_model(spec.model, spec.seed, at::Device(spec.device))),
+      groups_(make_groups(*model_, spec.groups)) {
+  TORCH_CHECK_VALUE(spec.data.batch % spec.accumulate == 0, "batch: accumulate: received ",
+                    spec.accumulate, ", allowed a divisor of ", spec.data.batch);
+  optimizer_ = std::make_unique<Optimizer>(groups_, recipe(spec.recipe, spec.optimizer));
+  for (const auto& group : optimizer_->param_groups())
+    base_lrs_.push_back(group.options().get_lr());
+}
+
+at::Tensor Session::loss_of(const Batch& batch) {
+  const at::Device device(spec_.device);
+  const Autocast autocast(spec_.bfloat16, device.type());
+  return model_->loss(device.is_cpu() ? batch : batch.to(device));
+}
+
+void Session::set_rates() {
+  const double factor = schedule_factor(spec_.schedule, step_, spec_.steps);
+  for (size_t g = 0; g < base_lrs_.size(); ++g) {
+    optimizer_->param_groups()[g].options().set_lr(base_lrs_[g] * factor);
+  }
+}
+
+double Session::forward_backward() {
+  const int64_t rows = spec_.data.batch / spec_.accumulate;
+  const double weight = 1 / static_cast<double>(spec_.accumulate);
+  double total = 0;
+  for (int64_t micro = 0; micro < spec_.accumulate; ++micro) {
+    const auto loss = loss_of(data_->batch(Split::train, step_, micro * rows, rows));
+    (spec_.accumulate == 1 ? loss : loss * weight).backward();
+    optimizer_->observe(loss);
+    total += loss.item<double>() * weight;
+  }
+  return total;
+}
+
+StepResult Session::train_step() {
+  const double begin = now();
+  StepResult result{.step = step_, .grad_norm = kNaN};
+  model_->train(true);
+  set_rates();
+  optimizer_->zero_grad();
+  result.loss = forward_backward();
+  if (spec_.clip > 0) {
+    std::vector<at::Tensor> params;
+    for (const auto& p : model_->parameters()) params.push_back(p.tensor);
+    result.grad_norm = torch::nn::utils::clip_grad_norm_(params, spec_.clip);
+  }
+  const double before = now();
+  optimizer_->step();
+  const auto& stats = optimizer_->stats();
+  result.q = number(stats.q), result.dual = number(stats.dual);
+  result.optimizer_seconds = now() - before;
+  result.lr = optimizer_->param_groups()[0].options().get_lr();
+  result.nonfinite = stats.nonfinite;
+  skipped_in_a_row_ = stats.skipped ? skipped_in_a_row_ + 1 : 0;
+  ++step_;
+  result.seconds = now() - begin;
+  return result;
+}
+
+double Session::evaluate(int64_t batches) {
+  at::NoGradGuard no_grad;
+  model_->train(false);
+  const int64_t rows = spec_.data.batch / spec_.accumulate;
+  const int64_t all = data_->validation_batches(rows);
+  const int64_t count = batches > 0 ? std::min(batches, all) : all;
+  double sum = 0, targets = 0;  // the last batch may be shorter
+  for (int64_t i = 0; i < count; ++i) {
+    const auto batch = data_->validation_batch(i, rows);
+    const auto n = static_cast<double>(batch.targets.numel());
+    sum += loss_of(batch).item<double>() * n;
+    targets += n;
+  }
+  return sum / targets;
+}
+
+Checkpoint Session::checkpoint(const std::string& config_hash) {
+  Checkpoint out{.step = step_, .config_hash = config_hash};
+  for (const auto& p : model_->parameters())
+    out.model.tensors.emplace_back(p.name, p.tensor.detach());
+  const auto shot = Snapshot::of(*optimizer_);
+  out.optimizer = {shot.tensors, shot.metadata};
+  out.state.tensors = {{"step", at::full({}, step_, at::kLong)},
+                       {"skipped_in_a_row", at::full({}, skipped_in_a_row_, at::kLong)}};
+  return out;
+}
+
+void Session::restore(const Checkpoint& checkpoint, const std::string& source) {
+  const auto* skipped = find_tensor(checkpoint.state.tensors, "skipped_in_a_row");
+  TORCH_CHECK_VALUE(skipped != nullptr, source, ": state: received no skipped_in_a_row");
+  at::NoGradGuard no_grad;
+  Snapshot{checkpoint.optimizer.tensors, checkpoint.optimizer.metadata}.restore(*optimizer_,
+                                                                                source);
+  for (const auto& p : model_->parameters()) {
+    auto target = p.tensor;
+    target.copy_(*find_tensor(checkpoint.model.tensors, p.name));
+  }
+  step_ = checkpoint.step;
+  skipped_in_a_row_ = skipped->item<int64_t>();
+}
+
+}  // namespace steepest::trainer
