@@ -138,8 +138,9 @@ function(_libtorch_add name)
   if(NOT _libtorch_${name})
     return()
   endif()
-  add_library(LibTorch::${name} SHARED IMPORTED)
-  # Headers of imported targets are system headers: our warnings do not reach into them.
+  add_library(LibTorch::${name} SHARED IMPORTED GLOBAL)
+  # GLOBAL: a parent that took us by add_subdirectory may link them too. Headers of imported targets
+  # are system headers: our warnings do not reach into them.
   set_target_properties(LibTorch::${name} PROPERTIES
     IMPORTED_LOCATION "${_libtorch_${name}}"
     INTERFACE_INCLUDE_DIRECTORIES
@@ -155,14 +156,14 @@ if(LibTorch_FOUND)
   _libtorch_add(torch_python LibTorch::torch_cpu)
   _libtorch_add(c10_cuda LibTorch::c10)
   if(NOT TARGET LibTorch::torch)
-    add_library(LibTorch::torch INTERFACE IMPORTED)
+    add_library(LibTorch::torch INTERFACE IMPORTED GLOBAL)
     set_target_properties(LibTorch::torch PROPERTIES
       INTERFACE_LINK_LIBRARIES "LibTorch::torch_cpu;LibTorch::c10")
   endif()
   set(_libtorch_cuda "${LibTorch_LIBRARY_DIR}/libtorch_cuda.so")
   if(EXISTS "${_libtorch_cuda}" AND NOT TARGET LibTorch::torch_cuda)
     # Nothing refers to its symbols, it registers itself when loaded: keep the linker from dropping it.
-    add_library(LibTorch::torch_cuda INTERFACE IMPORTED)
+    add_library(LibTorch::torch_cuda INTERFACE IMPORTED GLOBAL)
     set_target_properties(LibTorch::torch_cuda PROPERTIES INTERFACE_LINK_LIBRARIES
       "-Wl,--push-state,--no-as-needed,${_libtorch_cuda},--pop-state;LibTorch::torch")
   endif()

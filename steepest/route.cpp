@@ -25,13 +25,19 @@ std::string type_of(const torch::nn::Module& module) {
   return colon == std::string::npos ? name : name.substr(colon + 1);
 }
 
-std::vector<Found> find_parameters(const torch::nn::Module& module) {
+bool is_embedding(const std::string& type) { return type.find("Embedding") != std::string::npos; }
+
+// embeddings: what an embedding owns, whoever is met first.
+std::vector<Found> find_parameters(const torch::nn::Module& module,
+                                   std::set<const void*>& embeddings) {
   std::vector<Found> found;
   std::set<const void*> seen;  // a tied parameter has one block, under its first name
   const auto visit = [&](const torch::nn::Module& owner, const std::string& prefix) {
+    const auto type = type_of(owner);
     for (const auto& item : owner.named_parameters(/*recurse=*/false)) {
-      if (!seen.insert(item.value().unsafeGetTensorImpl()).second) continue;
-      found.push_back({prefix + item.key(), type_of(owner), item.value()});
+      const auto* key = item.value().unsafeGetTensorImpl();
+      if (is_embedding(type)) embeddings.insert(key);
+      if (seen.insert(key).second) found.push_back({prefix + item.key(), type, item.value()});
     }
   };
   visit(module, "");
@@ -55,7 +61,7 @@ bool named_head(const std::string& name) {
 Verdict judge(const Found& p, const std::set<const void*>& tied, const std::string& first_conv) {
   const auto shape = p.param.sizes();
   if (shape.size() < 2) return {Role::backup, "fewer than 2 dimensions"};
-  if (p.owner_type.find("Embedding") != std::string::npos) return {Role::backup, "embedding"};
+  if (is_embedding(p.owner_type)) return {Role::backup, "embedding"};
   if (tied.count(p.param.unsafeGetTensorImpl()) != 0) return {Role::backup, "tied to an embedding"};
   if (named_head(p.name)) return {Role::backup, "output head by name"};
   if (shape[0] == 1 || (shape.size() == 2 && shape[1] == 1)) return {Role::backup, "1 x n"};
@@ -107,15 +113,13 @@ bool matches_glob(const std::string& text, const std::string& glob) {
 }
 
 Groups route(const torch::nn::Module& module, const RouteOptions& options) {
-  const auto found = find_parameters(module);
+  std::set<const void*> embeddings;
+  const auto found = find_parameters(module, embeddings);
   check_globs(found, options.backup);
   check_globs(found, options.matrix);
   for (const auto& [glob, view] : options.views) check_globs(found, {glob});
-  std::set<const void*> embeddings;
   std::string first_conv;
   for (const auto& p : found) {
-    if (p.owner_type.find("Embedding") != std::string::npos)
-      embeddings.insert(p.param.unsafeGetTensorImpl());
     if (first_conv.empty() && is_convolution(p) && p.param.dim() > 2) first_conv = p.name;
   }
   Groups groups;

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the demo compares, and the sweep that chose each curve's learning rate."""
+
+import importlib.util
+import json
+import pathlib
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+CONFIG = HERE / "demo.toml"
+SWEEP = HERE / "sweep.json"
+
+# The same number of trials for each, with one rate for the whole network.
+CURVES = {
+    "adamw": {
+        "title": "AdamW",
+        "set": {"optimizer.recipe": "adamw"},
+        "lrs": [5e-4, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3],
+    },
+    "muon": {
+        "title": "Muon, torch's numbers, with AdamW",
+        "set": {"optimizer.recipe": "muon"},
+        "lrs": [2.5e-3, 5e-3, 7.5e-3, 1e-2, 1.5e-2, 3e-2],
+    },
+    "best": {
+        "title": "Muon-Momo, the best of our catalog",
+        "set": {"optimizer.recipe": "muon-momo"},
+        "lrs": [7.5e-3, 1e-2, 1.5e-2, 2e-2, 3e-2, 6e-2],
+    },
+}
+
+
+def torch_folder() -> pathlib.Path:
+    """The installed torch package, without importing it."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        raise SystemExit("demo: torch: received no installed package, allowed one (run make build)")
+    return pathlib.Path(spec.origin).parent
+
+
+def settings(name: str, lr: float) -> list[str]:
+    """The --set arguments of one curve at one learning rate."""
+    curve = CURVES[name]
+    keys = dict(curve["set"])
+    keys["optimizer.lr"] = lr
+    keys["optimizer.backup_lr"] = lr
+    keys["data.path"] = torch_folder()
+    return [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
+
+
+def train(binary, name, lr, out, extra=(), quiet=False) -> dict:
+    """One run; its progress goes to stderr, its summary is returned."""
+    command = [str(binary), "train", str(CONFIG), *settings(name, lr), "--set", f"run.out={out}"]
+    command += [word for item in extra for word in ("--set", item)]
+    if quiet:
+        command.append("--quiet")
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"demo: {' '.join(command)}: exit code {done.returncode}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def recorded_sweep() -> dict:
+    return json.loads(SWEEP.read_text())
+
+
+def best_lr(sweep: dict, name: str) -> float:
+    trials = [t for t in sweep["curves"][name] if t["val_loss"] is not None]
+    return min(trials, key=lambda t: t["val_loss"])["lr"]

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts that the solvers are made of.
+
+#include <cmath>
+
+#include "steepest/svd/basis.h"
+#include "steepest/svd/golub_kahan.h"
+#include "steepest/svd/small_svd.h"
+#include "steepest/svd/stop.h"
+#include "tests/svd/matrices.h"
+
+namespace steepest::test {
+namespace {
+
+// These matrices are small: more threads would only wait for each other.
+class OneThread : public testing::Environment {
+  void SetUp() override { at::set_num_threads(1); }
+};
+const auto* const kOneThread = testing::AddGlobalTestEnvironment(new OneThread);
+
+const at::TensorOptions kDouble = at::TensorOptions(at::kDouble);
+
+TEST(PseudoRandom, IsUniformAndTheSameInEveryDtype) {
+  const auto x = svd::pseudo_random(4000, 0, 5, kDouble);
+  EXPECT_TRUE(at::equal(x, svd::pseudo_random(4000, 0, 5, at::kFloat).to(at::kDouble)));
+  EXPECT_TRUE(at::equal(x.narrow(1, 2, 3), svd::pseudo_random(4000, 2, 3, kDouble)));
+  EXPECT_LE(largest(x), 1);
+  // Five standard deviations of a mean, and of a correlation, of 4000 independent numbers.
+  EXPECT_LE(largest(x.mean(0)), 5 * std::sqrt(1 / 3. / 4000));
+  const auto correlation = at::mm(x.t(), x) / 4000 * 3 - at::eye(5, at::kDouble);
+  EXPECT_LE(largest(correlation), 5 / std::sqrt(4000.));
+}
+
+void expect_split(const at::Tensor& w, const at::Tensor& basis, double noise, int64_t live) {
+  svd::Basis b(w.size(0), w.options(), true);
+  b.append(basis);
+  const auto [q, c, r] = b.split(w, at::full({}, noise, at::kDouble));
+  const auto all = at::cat({basis, q}, 1);
+  EXPECT_LE(largest(at::mm(all.t(), all) - at::eye(all.size(1), at::kDouble)), 1e-13);
+  EXPECT_LE(largest(at::mm(basis, c) + at::mm(q, r) - w), noise + 1e-13);
+  EXPECT_EQ((r.abs().amax(1) > 0).sum().item<int64_t>(), live);
+}
+
+TEST(Basis, SplitsABlockAlongAndAcross) {
+  const auto basis = std::get<0>(at::linalg_qr(gaussian({30, 6}, 1)));
+  const auto w = gaussian({30, 4}, 2);
+  expect_split(w, basis, 0, 4);
+  expect_split(at::cat({w, w}, 1), basis, 1e-10, 4);                             // dependent columns
+  expect_split(at::mm(basis, gaussian({6, 3}, 3)), basis, 1e-10, 0);             // in the basis
+  expect_split(at::mm(basis, gaussian({6, 4}, 3)) + 1e-6 * w, basis, 1e-12, 4);  // nearly in it
+  expect_split(at::zeros({30, 2}, at::kDouble), basis, 0, 0);
+  expect_split(w.narrow(1, 0, 1), basis, 0, 1);
+  expect_split(at::zeros({30, 1}, at::kDouble), basis, 0, 0);
+  expect_split(w, basis.narrow(1, 0, 0), 0, 4);
+}
+
+TEST(Basis, SplitsNoWiderThanItsRoom) {
+  const auto basis = std::get<0>(at::linalg_qr(gaussian({8, 6}, 1)));
+  svd::Basis b(8, kDouble, true);
+  b.append(basis);
+  EXPECT_EQ(b.split(gaussian({8, 4}, 2), at::zeros({}, at::kDouble)).q.size(1), 2);
+  b.append(b.fresh(2));
+  EXPECT_EQ(b.split(gaussian({8, 4}, 2), at::zeros({}, at::kDouble)).q.size(1), 0);
+}
+
+TEST(JacobiSvd, IsAnSvd) {
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{1, 1}, {7, 7}, {9, 4}, {5, 12}, {40, 41}}) {
+    const auto graded = gaussian({m, n}, 1) * at::logspace(0, -9, n, 10., at::kDouble);
+    for (const auto& b : {gaussian({m, n}, 2), graded}) {
+      const auto [u, s, v] = svd::jacobi_svd(b);
+      EXPECT_LE(largest(at::mm(u * s, v.t()) - b), 1e-13 * number(b.norm()));
+      EXPECT_LE(largest(s - at::linalg_svdvals(b)), 1e-13 * number(b.norm()));
+      EXPECT_LE(orthonormality(u), 1e-12);
+      EXPECT_LE(orthonormality(v), 1e-12);
+    }
+  }
+  const auto tied = svd::jacobi_svd(at::ones({6, 6}, at::kDouble));  // rank 1
+  EXPECT_NEAR(number(tied.s[0]), 6, 1e-13);
+  EXPECT_LE(largest(tied.s.narrow(0, 1, 5)), 1e-13);
+}
+
+// U^T A [V N] = P S Q^T throughout, whatever restarts and directions are thrown in.
+TEST(GolubKahan, KeepsItsRelationsThroughRestarts) {
+  for (const auto& [r, c] : {std::pair<int64_t, int64_t>{90, 60}, {60, 90}}) {
+    const auto a = gaussian({1, r, c}, 1)[0];
+    svd::Matrix matrix(a, at::kDouble);
+    svd::GolubKahan gk(matrix, svd::pseudo_random(c, 0, 2, kDouble), true);
+    double before = 0;
+    for (int step = 0; step < 40; ++step) {
+      gk.forward();
+      gk.backward();
+      if (step % 9 == 4 && gk.width() < 4) gk.widen();
+      if (gk.size() > 20) gk.restart(8);
+      const auto [u, s, v, status] = gk.best(SvdStatus::fixed);
+      EXPECT_LE(largest(at::mm(at::mm(u.t(), a), v) - s.diag()), 1e-12);
+      EXPECT_LE(orthonormality(u), 1e-12);
+      EXPECT_GE(number(s[0]), before - 1e-12);
+      before = number(s[0]);
+    }
+    const auto [s, residual] = gk.ritz(true);
+    EXPECT_NEAR(number(s[0]), number(at::linalg_svdvals(a)[0]), 1e-6);
+    EXPECT_LE(number(residual[0]), 1e-3);
+    EXPECT_EQ(matrix.passes(), 80);
+  }
+}
+
+TEST(Target, CountsAndValues) {
+  const svd::Target two{2}, shrink{.k = 1, .shrink = true};
+  const svd::Values s = {3, 2, 1, .1};
+  EXPECT_EQ(two.value(s), 5);
+  EXPECT_DOUBLE_EQ(svd::shrinkage(s), 5 / 3.);  // 3/2 < 5/3 > 6/4
+  EXPECT_EQ(shrink.count(s), 2);
+  EXPECT_NEAR(shrink.value(s), std::sqrt(25 / 9. + 16 / 9. + 1 / 9.), 1e-15);
+  EXPECT_NEAR(two.error(s, {0, .1, 0, 0}), std::sqrt(.01 / 2), 1e-15);  // residual / (s_2 - s_3)
+  EXPECT_EQ(two.error(s, {9, 9, 0, 0}), 1);
+}
+
+TEST(StopRule, AsksTwiceAndExtrapolates) {
+  // The value is 1 - 2^-(passes / 2), so the remainder equals the last gain.
+  svd::StopRule stop({.tol = 1e-3}, {1}, 0);
+  int64_t passes = 2;
+  while (!stop.settled(passes, {1 - std::exp2(-passes / 2.)}, {})) passes += 2;
+  EXPECT_EQ(passes, 22);  // 2^-10 < 1e-3 at 20, and once more
+  svd::StopRule stalled({.tol = 1e-3}, {2}, 0);
+  for (const int64_t p : {2, 4, 6, 8}) EXPECT_FALSE(stalled.settled(p, {1}, {}));  // one of two
+}
+
+}  // namespace
+}  // namespace steepest::test
