@@ -19,7 +19,7 @@ Solution block_krylov(Matrix& a, const Task& task) {
   GolubKahan gk(a, block, task.may_synchronise);
   return iterate(gk, a, task, [](int64_t k, int64_t width) {
     const int64_t keep = k + std::max<int64_t>(k / 2, 5);
-    return Shape{keep, std::max(2 * k + 1, k + 32) + 20 * width};
+    return Shape{keep, std::max(2 * k + 1, k + 32) + 4 * width};
   });
 }
 

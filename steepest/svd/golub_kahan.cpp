@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/diag.h>
+#include <ATen/ops/linalg_svdvals.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
@@ -46,10 +47,11 @@ Solution GolubKahan::best(SvdStatus status) const {
   return {at::mm(u_.columns(), p.to(dtype)), s, at::mm(v_.columns(), q.to(dtype)), status};
 }
 
-std::pair<at::Tensor, at::Tensor> GolubKahan::ritz() const {
+std::pair<Values, Values> GolubKahan::ritz(bool with_residuals) const {
+  if (!with_residuals) return {values(at::linalg_svdvals(b_.cpu())), {}};
   const auto [p, s, q] = small_svd(b_.narrow(1, 0, closed_), may_synchronise_);
   const auto e = b_.narrow(1, closed_, width());
-  return {s, at::linalg_vector_norm(at::mm(e.mT(), p), 2, {0})};
+  return {values(s), values(at::linalg_vector_norm(at::mm(e.mT(), p), 2, {0}))};
 }
 
 void GolubKahan::restart(int64_t keep) {
@@ -82,10 +84,9 @@ Solution iterate(GolubKahan& gk, const Matrix& a, const Task& task,
     if (gk.exhausted()) return gk.best(SvdStatus::converged);
     if (a.passes() >= task.limit()) break;
     if (!task.fixed() && stop.due(a.passes())) {
-      const auto [s, residual] = gk.ritz();
-      const auto theta = values(s);
-      if (stop.settled(a.passes(), theta, values(residual))) return gk.best(SvdStatus::converged);
-      k = task.target.count(theta);
+      const auto [s, residual] = gk.ritz(stop.needs_residuals());
+      if (stop.settled(a.passes(), s, residual)) return gk.best(SvdStatus::converged);
+      k = task.target.count(s);
       if (stop.on_probation() && gk.width() <= k) {
         // Few directions were looked at: one that A's largest vectors hardly touch, or one copy of
         // a multiple singular value, would look settled too.
@@ -96,6 +97,7 @@ Solution iterate(GolubKahan& gk, const Matrix& a, const Task& task,
         }
       }
     }
+    if (task.fixed() && task.target.shrink) continue;  // how many to keep is not known
     const auto [keep, capacity] = shape(k, gk.width());
     if (gk.size() + gk.width() > capacity) gk.restart(keep);
   }

@@ -27,8 +27,9 @@ class GolubKahan {
 
   // The best triplets so far, from U^T A [V N].
   Solution best(SvdStatus status) const;
-  // From B = P diag(s) Q^T, after backward: s, and the residuals |A^T u_i - s_i v_i| = |E^T p_i|.
-  std::pair<at::Tensor, at::Tensor> ritz() const;
+  // After backward: the singular values of U^T A [V N]. With residuals those of B = P diag(s) Q^T,
+  // and |A^T u_i - s_i v_i| = |E^T p_i|.
+  std::pair<Values, Values> ritz(bool with_residuals) const;
   // V <- V Q_k, U <- U P_k, B <- diag(s_1..k), E <- P_k^T E: the k best triplets and N stay.
   void restart(int64_t keep);
   // N <- [N, a pseudo-random direction]: finds the other copies of a multiple singular value, of

@@ -17,7 +17,7 @@ at::Tensor first_vector(const Matrix& a, const at::Tensor& start) {
   const auto random = pseudo_random(a.columns(), 0, 1, a.options());
   if (!start.defined()) return random;
   const auto sum = start.sum(1, /*keepdim=*/true);
-  return sum / sum.norm() + random * (kRandomPart / random.norm());
+  return sum / sum.norm().clamp_min(1e-6) + random * (kRandomPart / random.norm());
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ class StopRule {
   StopRule(const SvdOptions& options, const Target& target, double noise);
 
   bool due(int64_t passes) const { return passes >= next_; }
+  bool needs_residuals() const { return subspace_; }
   // May iteration end, after so many passes? residual_i = |A^T u_i - s_i v_i|.
   bool settled(int64_t passes, Values s, const Values& residual);
   // Settled at one test, so the next one decides: not before `passes` more.

@@ -14,8 +14,8 @@ struct SvdOptions {
   std::string method = "lanczos";  // see svd_methods()
   double tol = 1e-3;               // see `stop`
   std::string stop = "value";      // "value" or "subspace"
-  int64_t max_passes = 1000; // products with A or A^T, per matrix; a block product counts once
-  int64_t fixed_passes = 0;  // > 0: so many, no test, no synchronisation with the host
+  int64_t max_passes = 1000;  // products with A or A^T, per matrix; a block product counts once
+  int64_t fixed_passes = 0;   // > 0: so many, no test, no synchronisation with the host
   std::optional<at::ScalarType> dtype = {};  // of the products; unset: float32, float64 for float64
   bool fallback = true;  // min(r, c) <= max(32, 2 k): exact, whatever the method (not if fixed)
 };

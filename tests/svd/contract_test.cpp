@@ -71,7 +71,8 @@ TEST_P(Contract, TheTransposeHasTheTransposedAnswer) {
 
 TEST_P(Contract, StridesDoNotMatter) {
   const auto a = gaussian({2, 50, 40}, 1);
-  const auto strided = at::zeros({2, 40, 3, 100}, at::kDouble).select(2, 1).slice(2, 0, 100, 2).mT();
+  const auto strided =
+      at::zeros({2, 40, 3, 100}, at::kDouble).select(2, 1).slice(2, 0, 100, 2).mT();
   strided.copy_(a);
   EXPECT_LE(largest(solve(strided).u - solve(a).u), 1e-9);
   const auto expanded = a.narrow(0, 0, 1).expand({3, 50, 40});
@@ -81,7 +82,8 @@ TEST_P(Contract, StridesDoNotMatter) {
 TEST_P(Contract, EmptyAndZeroInput) {
   for (const auto& sizes : {std::vector<int64_t>{0, 5, 4}, {2, 0, 4}, {2, 5, 0}, {0, 0, 0}}) {
     const auto t = solve(at::zeros(sizes));
-    EXPECT_EQ(t.u.sizes(), at::IntArrayRef({sizes[0], sizes[1], std::min({3L, sizes[1], sizes[2]})}));
+    EXPECT_EQ(t.u.sizes(),
+              at::IntArrayRef({sizes[0], sizes[1], std::min({3L, sizes[1], sizes[2]})}));
     EXPECT_EQ(std::ssize(t.status), sizes[0]);
     EXPECT_EQ(t.attained.sizes(), at::IntArrayRef({sizes[0]}));
     EXPECT_EQ(largest(t.attained), 0);

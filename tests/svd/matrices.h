@@ -55,11 +55,11 @@ struct Exact {
   explicit Exact(const at::Tensor& a, int64_t b = 0) {
     std::tie(u, s, vh) = at::linalg_svd(a.select(0, b).to(at::kDouble), /*full_matrices=*/false);
   }
-  double sum(int64_t k) const { return s.narrow(0, 0, std::min(k, s.numel())).sum().item<double>(); }
-  // sum_{i<=k} u_i v_i^T
-  at::Tensor direction(int64_t k) const {
-    return at::mm(u.narrow(1, 0, k), vh.narrow(0, 0, k));
+  double sum(int64_t k) const {
+    return s.narrow(0, 0, std::min(k, s.numel())).sum().item<double>();
   }
+  // sum_{i<=k} u_i v_i^T
+  at::Tensor direction(int64_t k) const { return at::mm(u.narrow(1, 0, k), vh.narrow(0, 0, k)); }
 };
 
 // sum u v^T as the caller would form it, in float64.

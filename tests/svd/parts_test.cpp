@@ -45,8 +45,8 @@ TEST(Basis, SplitsABlockAlongAndAcross) {
   const auto basis = std::get<0>(at::linalg_qr(gaussian({30, 6}, 1)));
   const auto w = gaussian({30, 4}, 2);
   expect_split(w, basis, 0, 4);
-  expect_split(at::cat({w, w}, 1), basis, 1e-10, 4);                             // dependent columns
-  expect_split(at::mm(basis, gaussian({6, 3}, 3)), basis, 1e-10, 0);             // in the basis
+  expect_split(at::cat({w, w}, 1), basis, 1e-10, 4);                  // dependent columns
+  expect_split(at::mm(basis, gaussian({6, 3}, 3)), basis, 1e-10, 0);  // in the basis
   expect_split(at::mm(basis, gaussian({6, 4}, 3)) + 1e-6 * w, basis, 1e-12, 4);  // nearly in it
   expect_split(at::zeros({30, 2}, at::kDouble), basis, 0, 0);
   expect_split(w.narrow(1, 0, 1), basis, 0, 1);
@@ -64,7 +64,8 @@ TEST(Basis, SplitsNoWiderThanItsRoom) {
 }
 
 TEST(JacobiSvd, IsAnSvd) {
-  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{1, 1}, {7, 7}, {9, 4}, {5, 12}, {40, 41}}) {
+  for (const auto& [m, n] :
+       {std::pair<int64_t, int64_t>{1, 1}, {7, 7}, {9, 4}, {5, 12}, {40, 41}}) {
     const auto graded = gaussian({m, n}, 1) * at::logspace(0, -9, n, 10., at::kDouble);
     for (const auto& b : {gaussian({m, n}, 2), graded}) {
       const auto [u, s, v] = svd::jacobi_svd(b);

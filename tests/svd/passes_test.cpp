@@ -15,9 +15,9 @@ class ProductCounter {
     rows() = r;
     columns() = c;
     count() = 0;
-    handle_ = at::addThreadLocalCallback(
-        at::RecordFunctionCallback(&ProductCounter::on_call).needsInputs(true).scopes(
-            {at::RecordScope::FUNCTION}));
+    handle_ = at::addThreadLocalCallback(at::RecordFunctionCallback(&ProductCounter::on_call)
+                                             .needsInputs(true)
+                                             .scopes({at::RecordScope::FUNCTION}));
   }
   ~ProductCounter() { at::removeCallback(handle_); }
   static int64_t& count() { return value(0); }

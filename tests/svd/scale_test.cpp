@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A power of two times A: the same vectors bit for bit, s times that power. Up to both ends of the range.
+// A power of two times A: the same vectors bit for bit, s times that power. Up to both ends of the
+// range.
 
 #include <cmath>
 #include <limits>

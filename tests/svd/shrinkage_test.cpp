@@ -100,7 +100,8 @@ TEST_P(ShrinkageTest, FixedPassesAndWarmStarts) {
   auto o = options(1e-3);
   const auto full = shrinkage_triplets(a, o);
   o.fixed_passes = 12;
-  const auto cold = shrinkage_triplets(a, o), warm = shrinkage_triplets(a, o, full.triplets.vh.mT());
+  const auto cold = shrinkage_triplets(a, o),
+             warm = shrinkage_triplets(a, o, full.triplets.vh.mT());
   const auto value = [](const Shrinkage& x) { return dual(x.triplets.s[0], number(x.tau)); };
   EXPECT_LE(value(warm), truth * (1 + 1e-9));
   if (GetParam() == "exact") return;

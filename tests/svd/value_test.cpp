@@ -11,7 +11,8 @@ using Shape = std::pair<int64_t, int64_t>;
 class Value : public testing::TestWithParam<std::string> {
  protected:
   Triplets solve(const at::Tensor& a, int64_t k, double tol = 1e-3) const {
-    return top_triplets(a, k, {.method = GetParam(), .tol = tol, .max_passes = 4000, .fallback = false});
+    return top_triplets(a, k,
+                        {.method = GetParam(), .tol = tol, .max_passes = 4000, .fallback = false});
   }
 };
 
