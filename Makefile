@@ -43,7 +43,7 @@ format:         ## Rewrite the C++ files with clang-format
 
 lint:           ## Check formatting (clang-format 14), house rules, and Python with ruff if it is there
 	@$(CXX_FILES) | xargs clang-format --dry-run --Werror
-	@for rule in layering headers length spdx paths; do python3 tests/house/house.py $$rule || exit 1; done
+	@for rule in layering headers catalog length spdx paths; do python3 tests/house/house.py $$rule || exit 1; done
 	@if command -v ruff >/dev/null; then ruff check .; else echo "ruff is not installed: skipped"; fi
 
 clean:          ## Remove the build trees; .venv stays

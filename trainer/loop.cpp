@@ -30,16 +30,16 @@ class Loop {
  public:
   Loop(const RunSpec& spec, const LoopOptions& options)
       : spec_(spec),
+        session_(spec),  // first: what it refuses leaves no folder behind
         folder_(options.resume ? RunFolder::resume(spec.out) : RunFolder::create(spec.out)),
-        session_(spec),
         progress_(STDERR_FILENO, detect_progress(STDERR_FILENO, spec.log_every)),
         quiet_(options.quiet) {
-    if (options.resume) restore();
+    if (options.resume) restore();              // refuses a foreign run before anything is written
+    folder_.write_config(resolved_toml(spec));  // from here on there is a run to resume
     const auto metrics = folder_ / "metrics.jsonl";
     const bool exists = access(metrics.c_str(), F_OK) == 0;
     metrics_ = std::make_unique<Metrics>(exists ? Metrics::resume(metrics, session_.step())
                                                 : Metrics::create(metrics));
-    folder_.write_config(resolved_toml(spec));
     folder_.add_environment({kVersion, spec.device});
   }
 
@@ -171,8 +171,8 @@ class Loop {
   }
 
   RunSpec spec_;
-  RunFolder folder_;
   Session session_;
+  RunFolder folder_;
   Progress progress_;
   bool quiet_;
   std::unique_ptr<Metrics> metrics_;

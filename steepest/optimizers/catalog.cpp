@@ -19,10 +19,12 @@ bool ends_with_momo(const std::string& name) {
   return name.size() > kMomo.size() && name.ends_with(kMomo);
 }
 
-// "neon(k=4)" is the row neon with ky_fan(k=4) for its norm; so is fanion.
+// A row with a norm of leading triplets takes their number: neon(k=4), fanion(k=4).
 Recipe with_arguments(Recipe row, const Spec& spec) {
   if (spec.args.empty()) return row;
-  const bool low_rank = row.name == "neon" || row.name == "fanion";
+  const auto terms = parse_mixture(row.matrix.norm);
+  const bool low_rank =
+      terms.size() == 1 && (terms[0].name == "nuclear" || terms[0].name == "ky_fan");
   allow_arguments(spec, low_rank ? std::vector<std::string>{"k"} : std::vector<std::string>{});
   row.matrix.norm = print_spec({"ky_fan", spec.args, 1});
   row.name = print_spec(spec);

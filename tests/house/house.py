@@ -51,6 +51,30 @@ def headers():
             yield f"{where}: {header} in an installed header"
 
 
+def catalog():
+    """A norm, or a named optimizer, is one file and one catalog line, and nothing else knows it."""
+    for folder, macro, result in [("norms", "NORM", "NormEntry"), ("optimizers", "OPTIMIZER", "Recipe")]:
+        inc = (ROOT / "steepest" / folder / "catalog.inc").read_text(encoding="utf-8")
+        listed = re.findall(rf"^{macro}\((\w+)\)$", inc, re.MULTILINE)
+        defined = {}
+        for name, lines in files(f"steepest/{folder}", suffixes={".cpp"}):
+            for function in re.findall(rf"^{result} (\w+)\(\)", "\n".join(lines), re.MULTILINE):
+                defined.setdefault(function, []).append(name)
+        for function in sorted(set(listed) ^ set(defined)):
+            yield f"steepest/{folder}: {function} is not both in a file and in catalog.inc"
+        for function, places in defined.items():
+            if len(places) > 1 or listed.count(function) > 1:
+                yield f"steepest/{folder}: {function} stands more than once: {places}"
+    rows = {name.replace("_", "-") for name in listed}
+    for name, lines in files("steepest", suffixes={".h", ".cpp"}):
+        if "/optimizers/" in name or name.startswith("steepest/recipe."):
+            continue  # recipe.h explains names, and "scion" is a radius as well
+        for number, line in enumerate(lines, 1):
+            for word in re.findall(r'"([\w-]+)"', line):
+                if word in rows:
+                    yield f"{name}:{number}: the engine names the optimizer {word}"
+
+
 def length():
     for name, lines in files(*FOLDERS):
         if len(lines) > MAX_LINES:
@@ -73,7 +97,7 @@ def paths():
 
 
 if __name__ == "__main__":
-    RULES = {rule.__name__: rule for rule in (layering, headers, length, spdx, paths)}
+    RULES = {rule.__name__: rule for rule in (layering, headers, catalog, length, spdx, paths)}
     if len(sys.argv) != 2 or sys.argv[1] not in RULES:
         sys.exit(f"usage: house.py {'|'.join(RULES)}")
     offenders = list(RULES[sys.argv[1]]())

@@ -35,8 +35,8 @@ def test_sigkill_anywhere(tmp_path, reference, lines):
     if lines:
         wait_for_lines(run, lines)
     else:  # while it is still starting
-        while not run.exists():
-            time.sleep(0.002)
+        while not (run / "config.toml").exists():
+            time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = steepest("train", config, "--resume", run)

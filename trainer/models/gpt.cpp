@@ -145,6 +145,7 @@ at::Tensor Gpt::embed(const at::Tensor& tokens) const {
 
 at::Tensor Gpt::forward(const Batch& batch) {
   check_tokens(batch.inputs, spec_.context);
+  if (rotary_) rotary_->to(batch.inputs.device());  // the table is no parameter: it follows here
   Pass pass{rotary_ ? &*rotary_ : nullptr, Dropout(spec_.dropout, is_training(), batch.seed)};
   at::Tensor x = pass.dropout(embed(batch.inputs));
   for (const auto& block : blocks_) x = block->forward(x, pass);
@@ -152,10 +153,6 @@ at::Tensor Gpt::forward(const Batch& batch) {
   const at::Tensor z = head ? head->forward(x) : at::linear(x, token_embedding->weight);
   if (spec_.logit_cap == 0) return z;
   return z * at::rsqrt(z.square() + spec_.logit_cap * spec_.logit_cap) * spec_.logit_cap;
-}
-
-void Gpt::moved(at::Device device) {
-  if (rotary_) rotary_->to(device);
 }
 
 }  // namespace steepest::trainer

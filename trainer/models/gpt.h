@@ -53,7 +53,6 @@ struct Gpt : torch::nn::Module {
   Gpt(const GptSpec& spec, at::Device device);
   at::Tensor forward(const Batch& batch);  // logits [rows, length, vocab]
   int64_t context() const { return spec_.context; }
-  void moved(at::Device device);  // after the parameters were moved
 
  private:
   at::Tensor embed(const at::Tensor& tokens) const;

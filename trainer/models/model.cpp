@@ -31,10 +31,6 @@ class GptModel : public ModelOf<Gpt> {
  public:
   using ModelOf::ModelOf;
   int64_t context() const override { return net_->context(); }
-  void to(at::Device device) override {
-    Model::to(device);
-    net_->moved(device);
-  }
 };
 
 std::string kind_of(const std::string& name, const at::Tensor& p) {

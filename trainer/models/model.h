@@ -37,7 +37,7 @@ class Model {
   std::vector<Parameter> parameters();  // in the order of state_dict
   void train(bool on = true);           // dropout on or off
   bool is_training();
-  virtual void to(at::Device device);
+  void to(at::Device device);
 };
 
 // Mean over all targets, in nats; logits [..., classes], targets [...].

@@ -32,9 +32,9 @@ Rotary::Rotary(int64_t context, int64_t head_width, double base, double fraction
   to(device);
 }
 
-at::Tensor Rotary::operator()(const at::Tensor& x, int64_t first) const {
+at::Tensor Rotary::operator()(const at::Tensor& x) const {
   const at::Tensor pairs = at::view_as_complex(x.to(at::kFloat).unflatten(3, {-1, 2}));
-  const at::Tensor turned = pairs * turns_.narrow(0, first, x.size(1));
+  const at::Tensor turned = pairs * turns_.narrow(0, 0, x.size(1));
   return at::view_as_real(turned).flatten(3).to(x.scalar_type());
 }
 

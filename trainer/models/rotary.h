@@ -14,8 +14,8 @@ class Rotary {
   // `fraction` of the D/2 frequencies turn, spread over the whole range; the rest stay.
   Rotary(int64_t context, int64_t head_width, double base, double fraction, at::Device device);
 
-  // x [rows, length, heads, head_width], at positions first, first + 1, ...
-  at::Tensor operator()(const at::Tensor& x, int64_t first = 0) const;
+  // x [rows, length, heads, head_width], at positions 0, 1, ...
+  at::Tensor operator()(const at::Tensor& x) const;
 
   void to(at::Device device);
 
