@@ -55,6 +55,7 @@ int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
 
 int main(int argc, char** argv) {
   CLI::App app{"Non-Euclidean steepest descent: trains, compares and explains the Muon family."};
+  app.name("steepest");
   app.set_version_flag("--version", kVersion);
   app.require_subcommand(1);
   app.footer(

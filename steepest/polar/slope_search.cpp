@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <vector>
 
 namespace steepest {
@@ -56,25 +55,19 @@ Coefficients conjugate(double a, double rho) {
   return {a, -(a - 1) * (1 + 1 / rho), (a - 1) / rho};
 }
 
-// The peak of psi: its value at its first critical point.
-double first_maximum(double a, double rho) {
-  const Coefficients f = conjugate(a, rho);
-  const std::vector<double> critical = roots(f.a, 3 * f.b, 5 * f.c);
-  return critical.empty() ? kInfinity : f(critical[0]);
-}
-
-// The largest rho with peak <= top, by bisection; the peak of psi grows with rho.
+// The largest rho whose peak, psi's first critical value, is at most top: it grows with rho.
 double largest_rho(double a, double top) {
   double low = 0, high = 1;
   for (int i = 0; i < 60; ++i) {
     const double rho = (low + high) / 2;
-    (first_maximum(a, rho) <= top ? low : high) = rho;
+    const Coefficients psi = conjugate(a, rho);
+    const std::vector<double> critical = roots(psi.a, 3 * psi.b, 5 * psi.c);
+    (!critical.empty() && psi(critical[0]) <= top ? low : high) = rho;
   }
   return low;
 }
 
-// In y, whatever q > 1: x = 1 is some y < 1, and from (peak, 1) psi leads down into the band as
-// well.
+// In y, whatever q > 1: x = 1 is some y < 1, and psi leads from (peak, 1) down into the band too.
 LimitBand scaled_band(double a, double rho) {
   return limit_band(conjugate(a, rho), std::sqrt(rho));
 }
@@ -83,8 +76,7 @@ struct Best {
   double rho, ratio;
 };
 
-// The smallest M / m for a given slope: a grid of rho below the largest one, refined around its
-// best.
+// The smallest M / m for a given slope: a grid of rho below the largest, refined around its best.
 Best narrowest(double a, double top) {
   const double end = largest_rho(a, top);
   Best best{end, kInfinity};

@@ -87,15 +87,7 @@ Solution iterate(GolubKahan& gk, const Matrix& a, const Task& task,
       const auto [s, residual] = gk.ritz(stop.needs_residuals());
       if (stop.settled(a.passes(), s, residual)) return gk.best(SvdStatus::converged);
       k = task.target.count(s);
-      if (stop.on_probation() && gk.width() <= k) {
-        // Few directions were looked at: one that A's largest vectors hardly touch, or one copy of
-        // a multiple singular value, would look settled too.
-        stop.postpone(a.passes() / 4);
-        if (gk.width() < k) {
-          stop.postpone(std::max<int64_t>(12, a.passes() / 4));
-          gk.widen();
-        }
-      }
+      prolong(stop, gk, a.passes(), k);
     }
     if (task.fixed() && task.target.shrink) continue;  // how many to keep is not known
     const auto [keep, capacity] = shape(k, gk.width());

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+torch.set_num_threads(1)  # as the tool below: bits may depend on it
 STEPS = 20
 SHAPES = {"square": (12, 12), "wide": (8, 24), "tall": (40, 10)}
 
@@ -35,7 +36,9 @@ def run_ours(folder: Path, recipe, params, grads, **options):
     tool = Path(os.environ["STEEPEST_TOOLS"]) / "tool_replay"
     words = [f"{key}={value}" for key, value in options.items()]
     subprocess.run(
-        [tool, recipe, folder / "in.safetensors", folder / "out.safetensors", *words], check=True
+        [tool, recipe, folder / "in.safetensors", folder / "out.safetensors", *words],
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     out = load_file(folder / "out.safetensors")
     return [{name: out[f"{t}.{name}"] for name in params} for t in range(len(grads))]

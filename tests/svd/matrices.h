@@ -67,7 +67,7 @@ inline at::Tensor direction(const Triplets& t, int64_t b = 0) {
   return at::mm(t.u[b].to(at::kDouble), t.vh[b].to(at::kDouble));
 }
 
-inline double inner(const at::Tensor& a, const at::Tensor& b) {
+inline double inner_product(const at::Tensor& a, const at::Tensor& b) {
   return (a.to(at::kDouble) * b.to(at::kDouble)).sum().item<double>();
 }
 

@@ -83,7 +83,7 @@ TEST_P(Passes, FixedMeansSoMany) {
     EXPECT_EQ(t.passes, (std::vector<int64_t>{fixed, fixed}));
     EXPECT_EQ(t.status, (std::vector<SvdStatus>{SvdStatus::fixed, SvdStatus::fixed}));
     EXPECT_EQ(t.u.sizes(), at::IntArrayRef({2, 120, 2}));
-    EXPECT_NEAR(inner(a[0], direction(t)) / number(t.attained[0]), 1, 1e-5);
+    EXPECT_NEAR(inner_product(a[0], direction(t)) / number(t.attained[0]), 1, 1e-5);
     EXPECT_GT(number(t.attained[0]), before);  // each pass attains more
     before = number(t.attained[0]);
   }
@@ -158,8 +158,8 @@ TEST_P(Passes, ProductsInHalfPrecisionAttainNearlyAsMuch) {
     o.dtype = dtype;
     const auto t = top_triplets(a, 4, o);
     EXPECT_EQ(t.u.scalar_type(), dtype == at::kDouble ? at::kDouble : at::kFloat);
-    EXPECT_GE(inner(a[0], direction(t)), (1 - 2e-2) * exact);
-    EXPECT_NEAR(number(t.attained) / inner(a[0], direction(t)), 1, 1e-2);
+    EXPECT_GE(inner_product(a[0], direction(t)), (1 - 2e-2) * exact);
+    EXPECT_NEAR(number(t.attained) / inner_product(a[0], direction(t)), 1, 1e-2);
     EXPECT_LE(orthonormality(t.u[0]), 1e-5);
   }
 }

@@ -48,7 +48,7 @@ TEST_P(Scale, ReachesBothEndsOfFloat32) {
     const auto t = solve(b);
     EXPECT_TRUE(b.isfinite().all().item<bool>());
     EXPECT_LE(largest(t.s / (solve(a).s * scale) - 1), 1e-5) << scale;
-    EXPECT_NEAR(inner(b[0], direction(t)) / number(t.attained), 1, 1e-5) << scale;
+    EXPECT_NEAR(inner_product(b[0], direction(t)) / number(t.attained), 1, 1e-5) << scale;
   }
 }
 

@@ -67,7 +67,7 @@ TEST_P(ShrinkageTest, TheValueStopSettlesTheDualNorm) {
     EXPECT_GE(found, truth * (1 - 2e-3)) << name;
     EXPECT_LE(orthonormality(t.u[0]), 4e-6) << name;
     EXPECT_LE(orthonormality(t.vh[0].t()), 4e-6) << name;
-    EXPECT_NEAR(number(t.attained), inner(a[0], direction(t)), 1e-4 * truth) << name;
+    EXPECT_NEAR(number(t.attained), inner_product(a[0], direction(t)), 1e-4 * truth) << name;
   }
 }
 

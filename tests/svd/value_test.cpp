@@ -33,7 +33,7 @@ void expect_triplets(const at::Tensor& a, int64_t k, const Triplets& t, double l
   ASSERT_EQ(t.vh.sizes(), at::IntArrayRef({1, n, a.size(2)}));
   EXPECT_EQ(t.status[0], SvdStatus::converged);
   EXPECT_GE(number(t.attained), (1 - loss) * exact.sum(n) - eps * n * top);
-  EXPECT_NEAR(number(t.attained), inner(a[0], direction(t)), eps * n * top);
+  EXPECT_NEAR(number(t.attained), inner_product(a[0], direction(t)), eps * n * top);
   EXPECT_LE(orthonormality(t.u[0]), eps);
   EXPECT_LE(orthonormality(t.vh[0].t()), eps);
   EXPECT_LE(number((t.s[0] - exact.s.narrow(0, 0, n)).max()), eps * top);  // Ritz values
