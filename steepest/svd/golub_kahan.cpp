@@ -12,6 +12,21 @@
 #include <algorithm>
 
 namespace steepest::svd {
+namespace {
+
+// So many passes show a direction that was missed.
+constexpr int64_t kDiscovery = 12;
+
+// When few directions were looked at, a start that hardly touches A's largest vectors would look
+// settled too, and so would one copy of a multiple singular value: look longer, and at one more.
+void prolong(StopRule& stop, GolubKahan& gk, int64_t passes, int64_t k) {
+  if (!stop.on_probation() || gk.width() > k) return;
+  stop.postpone(std::max(gk.width() < k ? kDiscovery : 0, passes / 4));
+  if (gk.width() < k) gk.widen();
+}
+
+}  // namespace
+
 GolubKahan::GolubKahan(Matrix& a, const at::Tensor& block, bool may_synchronise)
     : a_(a),
       u_(a.rows(), a.options(), may_synchronise),
