@@ -86,7 +86,7 @@ std::string print(int64_t value) { return std::to_string(value); }
 std::string print(uint64_t value) { return std::to_string(value); }
 std::string print(double value) {
   const std::string text = print_number(value);
-  return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
+  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;  // n: nan, inf
 }
 std::string print(const std::string& value) {
   std::ostringstream text;
@@ -157,6 +157,8 @@ std::string allowed(const Key& key) {
 
 std::string received(const toml::node& value) {
   if (value.is_string()) return in_quotes(value.as_string()->get().substr(0, 60));
+  if (value.is_floating_point()) return print(value.as_floating_point()->get());
+  if (value.is_table()) return "a table";
   std::ostringstream text;
   value.visit([&](const auto& node) { text << toml::toml_formatter{node}; });
   std::string line = text.str().substr(0, 60);

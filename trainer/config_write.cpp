@@ -89,17 +89,23 @@ std::string config_hash(const RunSpec& spec) {
 
 std::string first_difference(const RunSpec& received, const RunSpec& expected) {
   const auto ours = fixed_values(received), theirs = fixed_values(expected);
-  auto keys = ours;
-  keys.insert(theirs.begin(), theirs.end());
-  const auto value_in = [](const auto& values, const std::string& key) {
-    const auto found = values.find(key);
-    return found == values.end() ? "nothing" : found->second;
+  const auto compare = [](const auto& key, const std::string& have, const std::string& want) {
+    return have == want ? "" : key + ": received " + have + ", expected " + want;
   };
-  for (const auto& [key, ignored] : keys) {
-    const std::string have = value_in(ours, key), want = value_in(theirs, key);
-    if (have != want) return key + ": received " + have + ", expected " + want;
+  // Keys of both first: another kind explains why some keys are missing.
+  std::string missing;
+  for (const auto& [key, have] : ours) {
+    const auto want = theirs.find(key);
+    if (want == theirs.end()) {
+      missing = missing.empty() ? compare(key, have, "nothing") : missing;
+    } else if (have != want->second) {
+      return compare(key, have, want->second);
+    }
   }
-  return "";
+  for (const auto& [key, want] : theirs) {
+    if (missing.empty() && !ours.count(key)) missing = compare(key, "nothing", want);
+  }
+  return missing;
 }
 
 }  // namespace steepest::trainer

@@ -112,4 +112,9 @@ const char* dtype_name(at::ScalarType dtype) {
   }
 }
 
+const char* described(const std::optional<at::ScalarType>& dtype, bool half_width) {
+  if (dtype) return dtype_name(*dtype);
+  return half_width ? "input" : "input, float32 at least";
+}
+
 }  // namespace steepest

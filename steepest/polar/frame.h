@@ -5,6 +5,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 namespace steepest {
 
 // x is [B, r, c] in float64, float32, bfloat16 or float16; throws c10::ValueError otherwise.
@@ -29,10 +31,11 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b);
 at::Tensor product_plus(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b, double beta,
                         double alpha);
 
-// bfloat16 and float16 have no room for methods that square the condition number: float32 then.
+// float32 for bfloat16 and float16, of which some methods cannot make do.
 at::ScalarType at_least_float32(at::ScalarType dtype);
 
-// "float32", as Python spells it.
+// "float32", as Python spells it; what a solver computes in where the caller leaves it open.
 const char* dtype_name(at::ScalarType dtype);
+const char* described(const std::optional<at::ScalarType>& dtype, bool half_width);
 
 }  // namespace steepest

@@ -60,8 +60,8 @@ class Gram final : public PolarSolver {
 
   std::string describe() const override {
     return c10::str("gram_", schedule_.name, "(steps=", steps_,
-                    ", dtype=", dtype_ ? dtype_name(*dtype_) : "input, float32 at least",
-                    ", restarts=[", c10::Join(", ", restarts_), "])");
+                    ", dtype=", described(dtype_, false), ", restarts=[",
+                    c10::Join(", ", restarts_), "])");
   }
 
  private:

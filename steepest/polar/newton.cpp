@@ -63,8 +63,7 @@ class Newton final : public PolarSolver {
   }
 
   std::string describe() const override {
-    return c10::str("newton(steps=", steps_,
-                    ", dtype=", dtype_ ? dtype_name(*dtype_) : "input, float32 at least", ")");
+    return c10::str("newton(steps=", steps_, ", dtype=", described(dtype_, false), ")");
   }
 
  private:

@@ -31,7 +31,9 @@ class NewtonSchulz final : public PolarSolver {
   at::Tensor polar(const at::Tensor& g) const override {
     check_batch(g);
     if (g.numel() == 0) return at::empty_like(g, at::MemoryFormat::Contiguous);
-    at::Tensor x = normalized_start(g, dtype_.value_or(g.scalar_type()), schedule_.safety);
+    const at::ScalarType own =
+        schedule_.half_width ? g.scalar_type() : at_least_float32(g.scalar_type());
+    at::Tensor x = normalized_start(g, dtype_.value_or(own), schedule_.safety);
     for (int64_t k = 0; k < steps_; ++k) x = step(x, schedule_.at(k));
     return restored(x, g);
   }
@@ -40,7 +42,7 @@ class NewtonSchulz final : public PolarSolver {
 
   std::string describe() const override {
     return c10::str(schedule_.name, "(steps=", steps_,
-                    ", dtype=", dtype_ ? dtype_name(*dtype_) : "input", ")");
+                    ", dtype=", described(dtype_, schedule_.half_width), ")");
   }
 
  private:

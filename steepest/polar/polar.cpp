@@ -56,6 +56,13 @@ void check_steps(const PolarOptions& o) {
                     kMostSteps);
 }
 
+// Gram forms, "svd" and "newton" are no schedules: false.
+bool half_width_allowed(const std::string& method) {
+  const std::vector<std::string> names = schedule_names();
+  return std::find(names.begin(), names.end(), method) != names.end() &&
+         named_schedule(method).half_width;
+}
+
 void check_dtype(const PolarOptions& o, bool half_width_allowed) {
   if (!o.dtype) return;
   const at::ScalarType t = *o.dtype;
@@ -92,7 +99,7 @@ std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options) {
   check_method(options.method);
   const bool gram = options.method.rfind("gram_", 0) == 0;
   check_steps(options);
-  check_dtype(options, !gram && options.method != "svd" && options.method != "newton");
+  check_dtype(options, half_width_allowed(options.method));
   check_restarts(options, gram);
   if (options.method == "svd") return svd_solver(options);
   if (options.method == "newton") return newton_solver(options);

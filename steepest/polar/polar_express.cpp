@@ -6,9 +6,15 @@
 // x_1 and x_2 are the zeros of p'. Remez alternates between the linear system for (a, b, c, E) and
 // x_1, x_2; it is solved in long double, since E falls like the square of (u - l) and 53 bits give
 // the seventh entry to no more than eleven digits.
+//
+// Between x_1 and u the first polynomial comes down to 1 - E = p(l), about 8 l: without a cushion
+// .008 for l = 1e-3, while bfloat16 rounds its terms, of size 23, by .05. A singular value near x_2
+// then changes its sign, and the later steps take it to -1. With max(l, cushion) >= .01 it stays
+// positive.
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -102,7 +108,8 @@ Schedule polar_express(const PolarExpressRule& rule) {
   Schedule s{.name = "polar_express",
              .source = "Polar Express, arXiv 2505.16932",
              .safety = rule.safety,
-             .low = rule.low};
+             .low = rule.low,
+             .half_width = std::max(rule.low, rule.cushion) >= .01};
   for (size_t k = 0; k < table.size(); ++k) {
     const bool deflate = !rule.safety_inside && k + 1 < table.size();
     const Quintic p = table[k].deflated(deflate ? rule.safety : 1);

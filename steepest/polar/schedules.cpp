@@ -27,9 +27,8 @@ Schedule repeated(const char* name, const char* source, Coefficients p, double h
   return {.name = name, .source = source, .table = {p}, .high = high, .steps = steps};
 }
 
-// Published without a safety factor. It needs one like Polar Express: each polynomial falls steeply
-// at the end of its interval, so that in bfloat16 a sigma of 1 that is rounded up ends below 0 or
-// diverges.
+// Published without a safety factor. It needs one as Polar Express does: above its interval a
+// polynomial falls steeply, and a sigma of 1 that is rounded up ends below 0 or diverges.
 Schedule cans() {
   Schedule s = polar_express({.cushion = 0});
   s.name = "cans";

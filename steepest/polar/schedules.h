@@ -22,6 +22,7 @@ struct Schedule {
   double safety = 1;                // starts at sigma / safety: room for rounding above 1
   double low = 0, high = 1;         // made for sigma in (low, high]; see schedules.cpp
   int64_t steps = 5;                // unless the caller says otherwise
+  bool half_width = true;           // false: no bfloat16 or float16, see polar_express.cpp
 
   const Coefficients& at(int64_t k) const;
   // phi_steps(... phi_1(sigma / safety)).

@@ -49,7 +49,7 @@ class Svd final : public PolarSolver {
   double bound(double) const override { return 0; }
 
   std::string describe() const override {
-    return c10::str("svd(dtype=", dtype_ ? dtype_name(*dtype_) : "input, float32 at least", ")");
+    return c10::str("svd(dtype=", described(dtype_, false), ")");
   }
 
  private:

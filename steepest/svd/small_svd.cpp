@@ -3,7 +3,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/eye.h>
+#include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/linalg_svd.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/pad.h>
@@ -15,7 +15,7 @@
 namespace steepest::svd {
 namespace {
 
-constexpr int64_t kSweeps = 12;
+constexpr int64_t kSweeps = 10;
 
 at::Tensor columns(const at::Tensor& x, int64_t from, int64_t to) {
   return x.narrow(1, from, to - from);
@@ -43,6 +43,12 @@ void next_round(at::Tensor& l, at::Tensor& r) {
   l = next_l;
 }
 
+// x / s, completed to orthonormal columns where s is zero or nearly.
+at::Tensor orthonormal(const at::Tensor& x, const at::Tensor& s) {
+  const auto [q, r] = at::linalg_qr(at::where(s > 0, x / s, 0));
+  return q * at::where(r.diagonal() < 0, -1, 1);
+}
+
 }  // namespace
 
 SmallSvd jacobi_svd(const at::Tensor& b) {
@@ -50,19 +56,21 @@ SmallSvd jacobi_svd(const at::Tensor& b) {
     const auto t = jacobi_svd(b.mT());
     return {t.v, t.s, t.u};
   }
-  const int64_t rows = b.size(0), n = b.size(1), half = (n + 1) / 2;
-  // [b; I] J = [b J; J]: the rotations J that orthogonalise b's columns are v.
-  auto x = at::pad(at::cat({b, at::eye(n, b.options())}, 0), {0, 2 * half - n});
-  auto l = columns(x, 0, half), r = columns(x, half, 2 * half);
+  // b = Q R, R^T = Q' R'. The columns of R'^T are nearly orthogonal, so fewer sweeps are needed.
+  const auto [q, r] = at::linalg_qr(b);
+  const auto [q2, r2] = at::linalg_qr(r.mT());
+  // [R'^T; Q'] J, with the rotations J that make the upper columns orthogonal.
+  const int64_t n = b.size(1), half = (n + 1) / 2;
+  auto x = at::pad(at::cat({r2.mT(), q2}), {0, 2 * half - n});
+  auto left = columns(x, 0, half), right = columns(x, half, 2 * half);
   for (int64_t round = 0; round < kSweeps * (2 * half - 1); ++round) {
-    rotate(l, r, rows);
-    next_round(l, r);
+    rotate(left, right, n);
+    next_round(left, right);
   }
-  x = columns(at::cat({l, r}, 1), 0, n);
-  const auto [s, order] = at::sort(at::linalg_vector_norm(x.narrow(0, 0, rows), 2, {0}), 0, true);
+  x = columns(at::cat({left, right}, 1), 0, n);
+  const auto [s, order] = at::sort(at::linalg_vector_norm(x.narrow(0, 0, n), 2, {0}), 0, true);
   x = x.index_select(1, order);
-  const auto u = at::where(s > 0, x.narrow(0, 0, rows) / s, 0);
-  return {u, s, x.narrow(0, rows, n)};
+  return {at::mm(q, orthonormal(x.narrow(0, 0, n), s)), s, x.narrow(0, n, n)};
 }
 
 SmallSvd small_svd(const at::Tensor& b, bool may_synchronise) {

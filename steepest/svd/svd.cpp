@@ -92,13 +92,13 @@ int64_t most_kept(const std::vector<Answer>& answers, bool may_synchronise) {
   return most;
 }
 
-Shrinkage empty(const at::Tensor& a, at::ScalarType dtype) {
+Shrinkage empty(const at::Tensor& a, int64_t k, at::ScalarType dtype) {
   const int64_t n = a.size(0);
   const auto narrow = a.options().dtype(dtype), wide = a.options().dtype(at::kDouble);
-  const auto u = at::zeros({n, a.size(1), 0}, narrow), vh = at::zeros({n, 0, a.size(2)}, narrow);
+  const auto u = at::zeros({n, a.size(1), k}, narrow), vh = at::zeros({n, k, a.size(2)}, narrow);
   const std::vector<SvdStatus> status(n, SvdStatus::converged);
   const std::vector<int64_t> passes(n, 0);
-  return {{u, at::zeros({n, 0}, wide), vh, status, passes, at::zeros({n}, wide)},
+  return {{u, at::zeros({n, k}, wide), vh, status, passes, at::zeros({n}, wide)},
           at::zeros({n}, wide)};
 }
 
@@ -108,8 +108,8 @@ Shrinkage run(const at::Tensor& a, Target target, const SvdOptions& options,
   check_options(options);
   const Guards guards;
   const auto dtype = working_dtype(a, options);
-  if (a.numel() == 0) return empty(a, dtype);
   target.k = std::min({target.k, a.size(1), a.size(2)});
+  if (a.numel() == 0) return empty(a, target.k, dtype);
   const Task task{target, options, {}, options.fixed_passes == 0 || a.is_cpu()};
   const Scale scale(a);
   const auto answers = solve_each(a, scale, task, start, dtype);

@@ -34,7 +34,6 @@ std::string describe(const PlainMomentum& m) {
 
 Overrides overrides_of(const PlainMomentum& m) {
   return exactly({.momentum = m.b,
-                  .backup_momentum = m.b,
                   .dampening = m.dampening,
                   .nesterov = m.nesterov,
                   .momentum_form = m.ball ? "heavy_ball" : "ema",

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "steepest/polar/schedules.h"
+#include "steepest/polar/solvers.h"
 #include "tests/polar/matrices.h"
 
 namespace steepest::test {
@@ -91,6 +92,24 @@ TEST_P(Accuracy, HalfWidthInput) {
   }
 }
 
+// <u_1, Y v_1> for X with a largest singular value s_1 and the rest equal, |X|_F = 1.
+double along_the_largest(const PolarSolver& polar, double s1, at::ScalarType dtype, uint64_t seed) {
+  const at::Tensor s = at::tensor({s1, std::sqrt(1 - s1 * s1)}, at::kDouble);
+  const at::Tensor x = with_spectrum(s, 2, 2, seed);
+  const auto [u, sv, vh] = at::linalg_svd(x[0], false);
+  const at::Tensor y = polar.polar(x.to(dtype))[0].to(at::kDouble);
+  return u.select(1, 0).dot(y.mv(vh[0])).item<double>();
+}
+
+// A dominant direction must not turn round: that would be ascent. In half width the polynomials'
+// minima are where rounding could do that.
+TEST_P(Accuracy, NeverFlipsTheLargestDirection) {
+  const auto polar = solver(GetParam());
+  for (const auto dtype : {at::kFloat, at::kBFloat16, at::kHalf})
+    for (double s1 = .72; s1 < 1; s1 += .004)
+      EXPECT_GT(along_the_largest(*polar, s1, dtype, 17), .6) << dtype << " " << s1;
+}
+
 TEST_P(Accuracy, EmptyInputGivesEmptyOutput) {
   const auto polar = solver(GetParam());
   for (const auto dtype : {at::kDouble, at::kFloat, at::kBFloat16, at::kHalf}) {
@@ -134,6 +153,17 @@ TEST(Dtype, OfTheProductsIsTheOneAskedFor) {
   EXPECT_LT(wide, 1e-12);
   EXPECT_TRUE(single > 1e-9 && single < 1e-5) << single;
   EXPECT_TRUE(half > 1e-4 && half < 1e-1) << half;
+}
+
+// ... which the uncushioned rule would do in bfloat16: hence half_width = false.
+TEST(Cans, WouldFlipInHalfWidth) {
+  const auto polar = newton_schulz_solver(named_schedule("cans"), {.dtype = at::kBFloat16});
+  double smallest = 1;
+  for (double s1 = .72; s1 < 1; s1 += .001)
+    smallest = std::min(smallest, along_the_largest(*polar, s1, at::kBFloat16, 17));
+  EXPECT_LT(smallest, 0);
+  EXPECT_FALSE(named_schedule("cans").half_width);
+  EXPECT_TRUE(named_schedule("polar_express").half_width);
 }
 
 TEST(Svd, RankCutIsRelative) {

@@ -135,6 +135,9 @@ TEST(MakePolar, NamesWhatWasReceivedAndWhatIsAllowed) {
   EXPECT_EQ(message({.method = "gram_jordan", .dtype = at::kBFloat16}),
             "steepest::make_polar: dtype: received bfloat16, allowed for \"gram_jordan\": float64, "
             "float32");
+  EXPECT_EQ(
+      message({.method = "cans", .dtype = at::kHalf}),
+      "steepest::make_polar: dtype: received float16, allowed for \"cans\": float64, float32");
   EXPECT_EQ(message({.method = "jordan", .dtype = at::kInt}),
             "steepest::make_polar: dtype: received Int, allowed for \"jordan\": float64, float32, "
             "bfloat16, float16");

@@ -80,10 +80,15 @@ TEST_P(Contract, StridesDoNotMatter) {
 }
 
 TEST_P(Contract, EmptyAndZeroInput) {
-  for (const auto& sizes : {std::vector<int64_t>{0, 5, 4}, {2, 0, 4}, {2, 5, 0}, {0, 0, 0}}) {
+  using Sizes = std::vector<int64_t>;
+  for (const auto& [sizes, k] : {std::pair<Sizes, int64_t>{{0, 5, 4}, 3},
+                                 {{0, 2, 4}, 2},
+                                 {{2, 0, 4}, 0},
+                                 {{2, 5, 0}, 0},
+                                 {{0, 0, 0}, 0}}) {
     const auto t = solve(at::zeros(sizes));
-    EXPECT_EQ(t.u.sizes(),
-              at::IntArrayRef({sizes[0], sizes[1], std::min({3L, sizes[1], sizes[2]})}));
+    EXPECT_EQ(t.u.sizes(), at::IntArrayRef({sizes[0], sizes[1], k}));
+    EXPECT_EQ(t.vh.sizes(), at::IntArrayRef({sizes[0], k, sizes[2]}));
     EXPECT_EQ(std::ssize(t.status), sizes[0]);
     EXPECT_EQ(t.attained.sizes(), at::IntArrayRef({sizes[0]}));
     EXPECT_EQ(largest(t.attained), 0);
