@@ -34,7 +34,8 @@ std::unique_ptr<GroupOptions> options_of(const Recipe& recipe, const Group& grou
       group.options.weight_decay.value_or((backup ? recipe.backup : recipe.matrix).weight_decay);
   options->backup_weight_decay = group.options.weight_decay.value_or(recipe.backup.weight_decay);
   options->group = group;
-  for (auto& [name, param] : options->group.params) param = at::Tensor();  // the param group holds them
+  for (auto& [name, param] : options->group.params)
+    param = at::Tensor();  // the param group holds them
   return options;
 }
 

@@ -73,8 +73,8 @@ bool all_nodes(const OuterNode& node, Joins kind) {
                      [&](const auto& child) { return all_nodes(child, kind); });
 }
 
-// max: c / D = 1 in every node. l2: c_l = d_l, so that the step is sharp(m), dual unseen, unless d_l
-// is to be that of the last step.
+// max: c / D = 1 in every node. l2: c_l = d_l, so that the step is sharp(m), dual unseen, unless
+// d_l is to be that of the last step.
 Needs needs_of(const Plan& plan) {
   const auto& r = plan.recipe;
   if (r.step_size == StepSize::momo) return Needs::duals;

@@ -178,7 +178,8 @@ class Stepper {
       const auto flat = [](const at::Tensor& t) { return t.reshape({1, 1, -1}); };
       state.intercept =
           state.intercept -
-          inner_product(flat(state.momentum_buffer), flat(params_[i].value)).reshape({}) * (lr * wd);
+          inner_product(flat(state.momentum_buffer), flat(params_[i].value)).reshape({}) *
+              (lr * wd);
     }
   }
 

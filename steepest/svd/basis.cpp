@@ -93,13 +93,12 @@ Split Basis::split(const at::Tensor& w, const at::Tensor& noise) {
   const int64_t width = std::min({w.size(0), w.size(1), room()});
   auto rest = w;
   auto c = project_out(v, rest);
-  c += project_out(v, rest);
   const auto [f, s] = ranked(rest, may_synchronise_);
   const auto dead = s.narrow(0, 0, width) <= noise;
   const auto r = at::where(dead.unsqueeze(1), 0, f.r.narrow(0, 0, width));
   auto q = at::where(dead, fresh(width), f.q.narrow(1, 0, width));
-  // What was small beside w, and what is pseudo-random, is not orthogonal to the basis yet.
-  c += at::mm(project_out(v, q), r);
+  // What is small beside w, and what is pseudo-random, is not orthogonal to the basis yet.
+  c += at::mm(project_out(v, q) + project_out(v, q), r);
   const auto last = qr(q);
   return {last.q, c, at::mm(last.r, r)};
 }

@@ -28,7 +28,7 @@ double epsilon(at::ScalarType dtype) {
 Matrix::Matrix(const at::Tensor& a, at::ScalarType product_dtype)
     : a_(a.to(product_dtype)),
       options_(a.options()),
-      noise_(at::linalg_vector_norm(a).to(at::kDouble) * epsilon(a.scalar_type())) {}
+      noise_(at::linalg_vector_norm(a).to(at::kDouble) * (8 * epsilon(a.scalar_type()))) {}
 
 double Matrix::product_epsilon() const { return epsilon(a_.scalar_type()); }
 

@@ -15,7 +15,7 @@ class Matrix {
   int64_t columns() const { return a_.size(1); }
   int64_t passes() const { return passes_; }
   at::TensorOptions options() const { return options_; }
-  // [] float64: what rounding may leave of a product that is zero, eps |A|_F.
+  // [] float64: what rounding may leave of what is zero, 8 eps |A|_F.
   const at::Tensor& noise() const { return noise_; }
   double product_epsilon() const;  // of the products' dtype
   const at::Tensor& dense() const { return a_; }

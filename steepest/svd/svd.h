@@ -41,7 +41,7 @@ struct Triplets {
 // no random generator is used. Missing triplets (rank < k, or more than fixed_passes can find) are
 // zeros. A matrix with a NaN or an infinity gives NaNs and the status not_finite.
 // What is promised for the value stop, and held by the tests on Gaussian, decaying, low-rank,
-// clustered and tied spectra: attained >= (1 - tol) (s_1 + .. + s_k) at tol >= 1e-4 unless
+// clustered and tied spectra: attained >= (1 - 2 tol) (s_1 + .. + s_k) at tol >= 1e-4 unless
 // stopped_early.
 Triplets top_triplets(const at::Tensor& a, int64_t k, const SvdOptions& options = {},
                       const at::Tensor& start = {});

@@ -159,7 +159,7 @@ TEST(Solvers, every_svd_method_attains_what_its_tolerance_says) {
       EXPECT_LT(difference(products(m, s), dual), 1e-6);
       for (int64_t i = 0; i < 2; ++i) {
         const double share = dual[i].item<double>() / plain_steepest(spec, m[i]).dual;
-        EXPECT_GT(share, 1 - 1e-3) << method << " " << spec;
+        EXPECT_GT(share, 1 - 2e-3) << method << " " << spec;
         EXPECT_LT(share, 1 + 1e-5) << method << " " << spec;
       }
     }
