@@ -12,6 +12,8 @@
 // eps, 1.5e-4 in float32: Polar Express after steps 2 and 4, Jordan's after 3. In bfloat16, eps =
 // 2^-8, no two steps are possible: computed in float32 whatever the input.
 
+#include <ATen/ops/baddbmm.h>
+#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/eye.h>
 #include <c10/util/Exception.h>

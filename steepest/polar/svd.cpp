@@ -4,6 +4,7 @@
 //   max(r, c) * eps * s_1,   eps of the dtype of the computation,
 // the usual numerical rank: directions below it are rounding and give zero.
 
+#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/isfinite.h>

@@ -95,12 +95,16 @@ Split Basis::split(const at::Tensor& w, const at::Tensor& noise) {
   auto c = project_out(v, rest);
   const auto [f, s] = ranked(rest, may_synchronise_);
   const auto dead = s.narrow(0, 0, width) <= noise;
-  const auto r = at::where(dead.unsqueeze(1), 0, f.r.narrow(0, 0, width));
+  auto r = at::where(dead.unsqueeze(1), 0, f.r.narrow(0, 0, width));
   auto q = at::where(dead, fresh(width), f.q.narrow(1, 0, width));
   // What is small beside w, and what is pseudo-random, is not orthogonal to the basis yet.
-  c += at::mm(project_out(v, q) + project_out(v, q), r);
-  const auto last = qr(q);
-  return {last.q, c, at::mm(last.r, r)};
+  for (int round = 0; round < 2; ++round) {
+    c += at::mm(project_out(v, q), r);
+    const auto g = qr(q);
+    q = g.q;
+    r = at::mm(g.r, r);
+  }
+  return {q, c, r};
 }
 
 void Basis::append(const at::Tensor& q) {

@@ -19,10 +19,11 @@ constexpr int64_t kDiscovery = 12;
 
 // When few directions were looked at, a start that hardly touches A's largest vectors would look
 // settled too, and so would one copy of a multiple singular value: look longer, and at one more.
-void prolong(StopRule& stop, GolubKahan& gk, int64_t passes, int64_t k) {
-  if (!stop.on_probation() || gk.width() > k) return;
-  stop.postpone(std::max(gk.width() < k ? kDiscovery : 0, passes / 4));
-  if (gk.width() < k) gk.widen();
+void prolong(StopRule& stop, GolubKahan& gk, int64_t passes, int64_t needed) {
+  if (!stop.on_probation() || gk.width() > needed) return;
+  const bool narrow = gk.width() < needed;
+  stop.postpone(std::max(narrow ? kDiscovery : 0, passes / 4));
+  if (narrow) gk.widen();
 }
 
 }  // namespace
@@ -102,7 +103,7 @@ Solution iterate(GolubKahan& gk, const Matrix& a, const Task& task,
       const auto [s, residual] = gk.ritz(stop.needs_residuals());
       if (stop.settled(a.passes(), s, residual)) return gk.best(SvdStatus::converged);
       k = task.target.count(s);
-      prolong(stop, gk, a.passes(), k);
+      prolong(stop, gk, a.passes(), task.target.needed(s));
     }
     if (task.fixed() && task.target.shrink) continue;  // how many to keep is not known
     const auto [keep, capacity] = shape(k, gk.width());

@@ -67,12 +67,11 @@ StopRule::StopRule(const SvdOptions& options, const Target& target, double noise
 
 bool StopRule::settled(int64_t passes, Values s, const Values& residual) {
   for (double& x : s) x = x > noise_ ? x : 0;
-  const int64_t needed = target_.shrink ? target_.count(s) + 1 : target_.k;
   const double value = target_.value(s), between = static_cast<double>(passes - last_passes_);
   const double gain = value - last_value_, rate = gain / between;
   const bool good = subspace_ ? gain <= kSettling * value && target_.error(s, residual) <= tol_
                               : remainder(gain, rate) <= tol_ * value;
-  streak_ = good && last_passes_ > 0 && std::ssize(s) >= needed ? streak_ + 1 : 0;
+  streak_ = good && last_passes_ > 0 && std::ssize(s) >= target_.needed(s) ? streak_ + 1 : 0;
   last_passes_ = passes;
   last_value_ = value;
   last_rate_ = rate;

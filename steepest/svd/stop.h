@@ -18,8 +18,12 @@ Values values(const at::Tensor& x);  // x on the host
 struct Target {
   int64_t k;
   bool shrink = false;
+  int64_t most = 0;  // min(r, c): there are no more
 
-  int64_t count(const Values& s) const;
+  // Ritz values needed to answer: to shrink, one more, which is not above tau.
+  int64_t needed(const Values& s) const { return shrink ? std::min(count(s) + 1, most) : k; }
+
+  int64_t count(const Values& s) const;  // of triplets wanted
   // The dual norm: sum_{i<=k} s_i, or to shrink sqrt(tau^2 + |[s - tau]+|^2).
   double value(const Values& s) const;
   // Estimated error of sum u v^T (|.|_F relative to its own), or to shrink of U [s - tau]+ V^T.

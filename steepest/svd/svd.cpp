@@ -108,7 +108,8 @@ Shrinkage run(const at::Tensor& a, Target target, const SvdOptions& options,
   check_options(options);
   const Guards guards;
   const auto dtype = working_dtype(a, options);
-  target.k = std::min({target.k, a.size(1), a.size(2)});
+  target.most = std::min(a.size(1), a.size(2));
+  target.k = std::min(target.k, target.most);
   if (a.numel() == 0) return empty(a, target.k, dtype);
   const Task task{target, options, {}, options.fixed_passes == 0 || a.is_cpu()};
   const Scale scale(a);

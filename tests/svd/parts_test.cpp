@@ -115,11 +115,13 @@ TEST(GolubKahan, KeepsItsRelationsThroughRestarts) {
 }
 
 TEST(Target, CountsAndValues) {
-  const svd::Target two{2}, shrink{.k = 1, .shrink = true};
+  const svd::Target two{.k = 2}, shrink{.k = 1, .shrink = true, .most = 4};
   const svd::Values s = {3, 2, 1, .1};
   EXPECT_EQ(two.value(s), 5);
   EXPECT_DOUBLE_EQ(svd::shrinkage(s), 5 / 3.);  // 3/2 < 5/3 > 6/4
   EXPECT_EQ(shrink.count(s), 2);
+  EXPECT_EQ(shrink.needed(s), 3);
+  EXPECT_EQ(shrink.needed({1, 1, 1, 1}), 4);
   EXPECT_NEAR(shrink.value(s), std::sqrt(25 / 9. + 16 / 9. + 1 / 9.), 1e-15);
   EXPECT_NEAR(two.error(s, {0, .1, 0, 0}), std::sqrt(.01 / 2), 1e-15);  // residual / (s_2 - s_3)
   EXPECT_EQ(two.error(s, {9, 9, 0, 0}), 1);

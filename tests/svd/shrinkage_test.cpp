@@ -85,12 +85,12 @@ TEST_P(ShrinkageTest, GrowsAsFarAsTheSpectrumAsks) {
 }
 
 TEST_P(ShrinkageTest, PadsToTheLargestRankOfTheBatch) {
-  const auto a = at::cat({matrix("inverse", 60, 40, 1), matrix("all_tied", 60, 40, 3),
-                          matrix("zero", 60, 40, 5), matrix("inverse", 60, 40, 1) * 1e-30});
+  const auto a = at::cat({matrix("geometric", 60, 40, 1), matrix("all_tied", 60, 40, 3),
+                          matrix("zero", 60, 40, 5), matrix("geometric", 60, 40, 1) * 1e-30});
   const auto [t, tau] = shrinkage_triplets(a, options(1e-3));
   EXPECT_EQ(t.u.sizes(), at::IntArrayRef({4, 60, 40}));
   EXPECT_EQ((t.s[0] > 0).sum().item<int64_t>(), (t.s[3] > 0).sum().item<int64_t>());
-  EXPECT_LT((t.s[0] > 0).sum().item<int64_t>(), 6);
+  EXPECT_LT((t.s[0] > 0).sum().item<int64_t>(), 20);
   EXPECT_NEAR(number(tau[3]) / number(tau[0]), 1e-30, 1e-36);
   EXPECT_EQ(number(tau[2]), 0);
   EXPECT_EQ(largest(t.u[2]), 0);

@@ -94,6 +94,14 @@ TEST(Text, SplitDependsNeitherOnTheRootNorOnOtherFiles) {
   EXPECT_EQ(bytes(spec_of(a.path() + "/"), Split::train), bytes(spec_of(a.path()), Split::train));
 }
 
+// Validation must stay validation in later versions too. The letters were computed in Python.
+TEST(Text, SplitStaysAsItIs) {
+  std::string split;
+  for (int i = 0; i < 24; ++i)
+    split += in_validation("src/file" + std::to_string(i) + ".py", 0.3) ? 'v' : 't';
+  EXPECT_EQ(split, "tttttttttttttttttttvvttv");
+}
+
 TEST(Text, CopiesAreLeftOutAndReported) {
   const Folder folder;
   Files files = forty();
