@@ -37,7 +37,7 @@ def draw_losses(axes, out: pathlib.Path, x: str, label: str, lines: dict) -> Non
         axes.axhline(lines[name], color="0.4", ls=style, lw=1)
         axes.annotate(f"{name} {lines[name]:.2f}", (0.99, lines[name]), xycoords=("axes fraction", "data"),
                       ha="right", va="bottom", fontsize=8, color="0.3")
-    axes.set(xlabel=label, ylabel="loss, nats a byte", ylim=(1.1, 3.2))
+    axes.set(xlabel=label, ylabel="loss, nats a byte", ylim=(1.1, 3.0))
 
 
 def draw_sweep(axes, sweep: dict) -> None:
