@@ -15,7 +15,8 @@ int main() {
   auto groups = steepest::route(*net, {.backup = {"2.*"}});
   std::cout << groups;
 
-  steepest::Optimizer opt(groups, steepest::recipe("muonmax-momo", {.lr = 0.02, .backup_lr = 0.002}));
+  steepest::Optimizer opt(groups,
+                          steepest::recipe("muonmax-momo", {.lr = 0.02, .backup_lr = 0.002}));
   torch::optim::StepLR schedule(opt, 20, 0.5);
 
   const auto x = torch::randn({256, 16});

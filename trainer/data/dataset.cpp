@@ -15,8 +15,8 @@ namespace {
 
 void check_range(const char* key, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high)
-    throw DataError(std::string(key) + ": received " + std::to_string(value) +
-                    ", allowed " + std::to_string(low) + ".." + std::to_string(high));
+    throw DataError(std::string(key) + ": received " + std::to_string(value) + ", allowed " +
+                    std::to_string(low) + ".." + std::to_string(high));
 }
 
 void check_choice(const char* key, const std::string& value, const std::vector<std::string>& all) {
