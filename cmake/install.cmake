@@ -4,7 +4,6 @@
 include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/steepest")
-string(REGEX MATCH "^[0-9]+\\.[0-9]+" STEEPEST_TORCH_SERIES "${LibTorch_VERSION}")
 
 install(TARGETS steepest EXPORT steepestTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/steepest" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"

@@ -14,6 +14,9 @@ steepest_precompile(steepest_linalg)
 
 steepest_sources(library_sources
   steepest steepest/norms steepest/engine steepest/optimizers)
+set(operator_sources "${PROJECT_SOURCE_DIR}/steepest/torch_ops.cpp"
+  "${PROJECT_SOURCE_DIR}/steepest/torch_step.cpp")
+list(REMOVE_ITEM library_sources ${operator_sources})
 add_library(steepest SHARED ${library_sources} $<TARGET_OBJECTS:steepest_linalg>)
 add_library(steepest::steepest ALIAS steepest)
 target_include_directories(steepest PUBLIC
@@ -21,12 +24,30 @@ target_include_directories(steepest PUBLIC
 target_compile_features(steepest PUBLIC cxx_std_20)
 # BUILD_INTERFACE: what only we compile and link against stays out of the exported targets.
 target_link_libraries(steepest PUBLIC LibTorch::torch PRIVATE $<BUILD_INTERFACE:steepest_flags>
-  $<BUILD_INTERFACE:ZLIB::ZLIB> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
+  $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
 set_target_properties(steepest PROPERTIES
   LINKER_LANGUAGE CXX DEFINE_SYMBOL ""
-  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
   LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib"
   # Finds the torch it was built with; a program that has loaded its own torch keeps that one.
   # (INSTALL_RPATH_USE_LINK_PATH would drop a torch inside the source tree, such as .venv's.)
   INSTALL_RPATH "${LibTorch_LIBRARY_DIR}")
+if(NOT STEEPEST_PYTHON_PACKAGE)  # a wheel holds no links
+  set_target_properties(steepest PROPERTIES
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+endif()
 steepest_precompile(steepest)
+
+# torch.ops.steepest: what Python loads. A module of its own, because loading it registers the
+# operators, and without Python.h: one file serves every Python.
+if(STEEPEST_OPERATORS)
+  add_library(steepest_ops MODULE ${operator_sources})
+  target_link_libraries(steepest_ops PRIVATE
+    steepest_flags steepest::steepest nlohmann_json::nlohmann_json)
+  set_target_properties(steepest_ops PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib"
+    INSTALL_RPATH "$ORIGIN")
+  steepest_precompile(steepest_ops)
+endif()
+
+# Which torch the operators were built with: steepest/_library.py compares.
+string(REGEX MATCH "^[0-9]+\\.[0-9]+" STEEPEST_TORCH_SERIES "${LibTorch_VERSION}")
+file(WRITE "${PROJECT_BINARY_DIR}/lib/torch_version.txt" "${STEEPEST_TORCH_SERIES}\n")

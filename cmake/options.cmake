@@ -6,6 +6,8 @@ option(STEEPEST_PCH "Precompile the ATen headers (pays off from about four files
   ${PROJECT_IS_TOP_LEVEL})
 option(STEEPEST_CCACHE "Compile through ccache where it is installed" ${PROJECT_IS_TOP_LEVEL})
 option(STEEPEST_WERROR "Warnings are errors" ${PROJECT_IS_TOP_LEVEL})
+option(STEEPEST_OPERATORS "Build the operators that Python loads" ${PROJECT_IS_TOP_LEVEL})
+option(STEEPEST_PYTHON_PACKAGE "Install only what the Python package holds (pip does)" OFF)
 option(STEEPEST_TRAINER "Build the command-line trainer" ${PROJECT_IS_TOP_LEVEL})
 option(STEEPEST_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(STEEPEST_INSTALL "Write install rules" ${PROJECT_IS_TOP_LEVEL})

@@ -21,7 +21,9 @@ def torch_folder():
     if not spec or not spec.origin:
         sys.exit(1)
     folder = pathlib.Path(spec.origin).parent
-    found = re.search(r"__version__\s*=\s*'((\d+)\.(\d+)[^']*)'", (folder / "version.py").read_text())
+    found = re.search(
+        r"__version__\s*=\s*'((\d+)\.(\d+)[^']*)'", (folder / "version.py").read_text()
+    )
     if not found or (int(found[2]), int(found[3])) < MIN_TORCH:
         print(f"torch {found[1] if found else '?'} in {folder} is too old", file=sys.stderr)
         sys.exit(1)

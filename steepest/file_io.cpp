@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/file_io.h"
 
+#include <caffe2/serialize/crc_alt.h>  // torch's own, of torch.save: no dependency more
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <atomic>
 #include <cerrno>
@@ -123,8 +124,7 @@ void sync_folder(const std::string& path) {
 }
 
 uint32_t crc32_of(const void* data, size_t size, uint32_t start) {
-  if (size == 0) return start;  // zlib takes a null pointer for a request to start anew
-  return static_cast<uint32_t>(::crc32_z(start, static_cast<const Bytef*>(data), size));
+  return ::crc32_fast(data, size, start);
 }
 
 std::string crc32_text(uint32_t crc) {

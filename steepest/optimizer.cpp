@@ -145,7 +145,10 @@ ParamState& Optimizer::state_of(const at::Tensor& param) {
 std::vector<Param> Optimizer::collect_params() {
   std::vector<Param> params;
   for (const auto& group : param_groups_) {
-    for (const auto& p : group.params()) params.push_back({p, p.grad(), &state_of(p)});
+    for (const auto& p : group.params()) {
+      const bool has_state = p.grad().defined() || state_.count(p.unsafeGetTensorImpl()) != 0;
+      params.push_back({p, p.grad(), has_state ? &state_of(p) : &none_});
+    }
   }
   return params;
 }

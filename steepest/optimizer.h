@@ -72,6 +72,7 @@ class Optimizer : public torch::optim::Optimizer {
   Plan plan_;
   std::vector<size_t> owners_;  // of each plan group: the param group
   size_t planned_ = 0;          // number of tensors in the plan
+  ParamState none_;             // of every parameter that has had no gradient yet
   GlobalState global_;
   at::Tensor observed_;
   double observed_weight_ = 0;

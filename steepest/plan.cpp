@@ -99,7 +99,8 @@ Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
   Plan plan{.recipe = recipe, .params = std::move(params), .groups = std::move(groups)};
   validate(recipe);
   validate_groups(plan);
-  for (const auto& group : plan.groups) {
+  for (auto& group : plan.groups) {
+    set_default_steps(group.choices, needs_duals(recipe));
     plan.norms.push_back(make_norm(group.choices.norm, group.choices.solvers));
   }
   add_blocks(plan, Role::matrix);

@@ -40,11 +40,6 @@ void validate_choices(const Recipe& recipe, const Choices& c, const std::string&
   radius_of(c.radius, Block{.rows = 1, .cols = 1}, c.norm);
 }
 
-bool same_momentum(const Choices& a, const Choices& b) {
-  return a.momentum == b.momentum && a.form == b.form && a.dampening == b.dampening &&
-         a.nesterov == b.nesterov && a.start == b.start;
-}
-
 void validate_momo(const Recipe& recipe) {
   TORCH_CHECK_VALUE(
       same_momentum(recipe.matrix, recipe.backup), recipe.name,
@@ -61,6 +56,16 @@ void validate_momo(const Recipe& recipe) {
 }
 
 }  // namespace
+
+bool same_momentum(const Choices& a, const Choices& b) {
+  return a.momentum == b.momentum && a.form == b.form && a.dampening == b.dampening &&
+         a.nesterov == b.nesterov && a.start == b.start;
+}
+
+void set_default_steps(Choices& choices, bool needs_duals) {
+  auto& polar = choices.solvers.polar;
+  if (polar.method == "polar_express" && !polar.steps) polar.steps = needs_duals ? 6 : 5;
+}
 
 void validate(const Recipe& recipe) {
   validate_choices(recipe, recipe.matrix, "");

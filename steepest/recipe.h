@@ -27,7 +27,12 @@ struct Choices {
   bool decoupled = true;        // W *= 1 - lr wd; false: g += wd W
   std::string radius = "none";  // see radius_names(), or a number
   Solvers solvers;
+  std::optional<at::ScalarType> momentum_dtype;  // unset: the parameter's, float32 under Momo
+  bool batched = true;  // matrices of one shape in one call; false: one by one
 };
+
+// The same map from gradients to what the norm is given.
+bool same_momentum(const Choices& a, const Choices& b);
 
 struct Recipe {
   std::string name;
@@ -49,15 +54,18 @@ struct Recipe {
 };
 
 // What a user may override; unset fields keep the row's choice. `norm`, `momentum` and the like
-// mean the matrices, `backup_..` the rest; momentum, nesterov and start given under Momo mean both,
-// since one momentum map feeds its model. lr without backup_lr keeps the row's ratio of the two.
+// mean the matrices, `backup_..` the rest; momentum, form, dampening, nesterov and start mean both
+// in a row whose two sides have one momentum map (sgd, scion), and under Momo, whose model needs
+// one. lr without backup_lr keeps the row's ratio of the two.
 struct Overrides {
   std::optional<double> lr, backup_lr, momentum, backup_momentum, beta2, eps, dampening;
   std::optional<double> weight_decay, backup_weight_decay, f_star;
-  std::optional<bool> nesterov, decoupled_weight_decay, f_star_auto;
+  std::optional<bool> nesterov, backup_nesterov, decoupled_weight_decay, f_star_auto, foreach;
   std::optional<std::string> norm, backup, outer, update, step_size, duals, directions;
   std::optional<std::string> backup_blocks, momo_model, nonfinite, radius, backup_radius;
-  std::optional<std::string> momentum_form, start, momentum_place, polar, polar_dtype, svd;
+  std::optional<std::string> momentum_form, start, backup_start, momentum_place, momentum_dtype;
+  std::optional<std::string> polar, polar_dtype, svd;
+  std::optional<std::vector<double>> polar_coefficients;  // a, b, c, a, b, c, ..: polar "custom"
   std::optional<int64_t> polar_steps, svd_passes;
   std::optional<double> svd_tol;
 };
@@ -73,6 +81,13 @@ void validate(const Recipe& recipe);  // throws c10::ValueError: what, received,
 // False for max + constrained + fixed (Muon, Scion): then no norm is measured, no polar factor
 // needs to be more than a direction.
 bool needs_duals(const Recipe& recipe);
+
+// float64, float32, float16 or bfloat16; throws c10::ValueError beginning with `option`.
+at::ScalarType read_dtype(const std::string& option, const std::string& text);
+
+// The number of steps of Polar Express where it is left open: five make a direction, a dual that is
+// used as a number needs six (<m, polar(m)> / |m|_nuc is .87-1.06 with five, .999-1.004 with six).
+void set_default_steps(Choices& choices, bool needs_duals);
 
 // The radius r of a block's unit ball: "none", torch's adjust_lr_fn ("original" = sqrt(max(1,
 // out/in)), "match_rms_adamw" = .2 sqrt(max(out, in)), "spectral_unclamped" = sqrt(out/in)),

@@ -7,6 +7,16 @@
 #include "steepest/recipe.h"
 
 namespace steepest {
+
+at::ScalarType read_dtype(const std::string& option, const std::string& text) {
+  if (text == "float64") return at::kDouble;
+  if (text == "float32") return at::kFloat;
+  if (text == "bfloat16") return at::kBFloat16;
+  if (text == "float16") return at::kHalf;
+  TORCH_CHECK_VALUE(false, option, ": received \"", text,
+                    "\", allowed float64, float32, float16, bfloat16");
+}
+
 namespace {
 
 template <typename T>
@@ -24,19 +34,20 @@ void set_rates(Recipe& r, const Overrides& o) {
   set(r.backup.lr, o.backup_lr);
 }
 
-at::ScalarType read_dtype(const std::string& text) {
-  if (text == "float64") return at::kDouble;
-  if (text == "float32") return at::kFloat;
-  if (text == "bfloat16") return at::kBFloat16;
-  if (text == "float16") return at::kHalf;
-  TORCH_CHECK_VALUE(false, "polar_dtype: received \"", text,
-                    "\", allowed float64, float32, float16, bfloat16");
+std::vector<std::array<double, 3>> read_coefficients(const std::vector<double>& flat) {
+  TORCH_CHECK_VALUE(!flat.empty() && flat.size() % 3 == 0, "polar_coefficients: received ",
+                    flat.size(), " numbers, allowed three for each step");
+  std::vector<std::array<double, 3>> triples;
+  for (size_t i = 0; i < flat.size(); i += 3)
+    triples.push_back({flat[i], flat[i + 1], flat[i + 2]});
+  return triples;
 }
 
 void set_solvers(Solvers& s, const Overrides& o) {
   if (o.polar && *o.polar != s.polar.method) s.polar = {.method = *o.polar};
+  if (o.polar_coefficients) s.polar.coefficients = read_coefficients(*o.polar_coefficients);
   if (o.polar_steps) s.polar.steps = *o.polar_steps;
-  if (o.polar_dtype) s.polar.dtype = read_dtype(*o.polar_dtype);
+  if (o.polar_dtype) s.polar.dtype = read_dtype("polar_dtype", *o.polar_dtype);
   set(s.svd.method, o.svd);
   set(s.svd.tol, o.svd_tol);
   set(s.svd.fixed_passes, o.svd_passes);
@@ -47,6 +58,8 @@ void set_both(Choices& c, const Overrides& o) {
   set(c.eps, o.eps);
   set(c.decoupled, o.decoupled_weight_decay);
   set(c.weight_decay, o.weight_decay);
+  set(c.batched, o.foreach);
+  if (o.momentum_dtype) c.momentum_dtype = read_dtype("momentum_dtype", *o.momentum_dtype);
   set_solvers(c.solvers, o);
 }
 
@@ -59,16 +72,7 @@ void set_momentum(Choices& c, const Overrides& o) {
   set_choice(c.place, "momentum_place", o.momentum_place);
 }
 
-// The default number of steps of Polar Express: five make a direction, a dual that is used as a
-// number needs six (<m, polar(m)> / |m|_nuc is .87-1.06 with five, .999-1.004 with six).
-void set_default_steps(Recipe& r) {
-  for (auto* c : {&r.matrix, &r.backup}) {
-    auto& polar = c->solvers.polar;
-    if (polar.method == "polar_express" && !polar.steps) polar.steps = needs_duals(r) ? 6 : 5;
-  }
-}
-
-// Momo's model needs one momentum map for all blocks: the matrices'.
+// One momentum map for all blocks: the matrices'.
 void share_momentum(Recipe& r) {
   r.backup.momentum = r.matrix.momentum;
   r.backup.form = r.matrix.form;
@@ -80,7 +84,7 @@ void share_momentum(Recipe& r) {
 }  // namespace
 
 Recipe override_recipe(Recipe r, const Overrides& o) {
-  const bool was_fixed = r.step_size == StepSize::fixed;
+  const bool shared = same_momentum(r.matrix, r.backup), was_fixed = r.step_size == StepSize::fixed;
   set_choice(r.outer, "outer", o.outer);
   set_choice(r.update, "update", o.update);
   set_choice(r.step_size, "step_size", o.step_size);
@@ -100,11 +104,12 @@ Recipe override_recipe(Recipe r, const Overrides& o) {
   set_both(r.backup, o);
   set(r.backup.weight_decay, o.backup_weight_decay);
   set_momentum(r.matrix, o);
-  if (r.step_size == StepSize::momo && (was_fixed || o.momentum || o.nesterov || o.start)) {
-    share_momentum(r);
-  }
+  const bool momo = r.step_size == StepSize::momo;
+  if (shared || (momo && (was_fixed || o.momentum || o.nesterov || o.start))) share_momentum(r);
   set(r.backup.momentum, o.backup_momentum);
-  set_default_steps(r);
+  set(r.backup.nesterov, o.backup_nesterov);
+  set_choice(r.backup.start, "backup_start", o.backup_start);
+  for (auto* c : {&r.matrix, &r.backup}) set_default_steps(*c, needs_duals(r));
   validate(r);
   return r;
 }
@@ -129,6 +134,8 @@ Choices override_choices(Choices c, const Overrides& o) {
       {"backup", o.backup.has_value()},
       {"backup_lr", o.backup_lr.has_value()},
       {"backup_momentum", o.backup_momentum.has_value()},
+      {"backup_nesterov", o.backup_nesterov.has_value()},
+      {"backup_start", o.backup_start.has_value()},
       {"backup_weight_decay", o.backup_weight_decay.has_value()},
       {"backup_radius", o.backup_radius.has_value()}};
   for (const auto& [option, given] : sides) {

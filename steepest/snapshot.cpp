@@ -8,48 +8,19 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "steepest/engine/entries.h"
+#include "steepest/json.h"
+
 namespace steepest {
 namespace {
 
 using Json = nlohmann::json;
 const std::string kFormat = "steepest-optimizer-1";
 
-// torch names an adaptive norm's momentum exp_avg, every other momentum_buffer.
-std::string momentum_key(const Norm& norm) {
-  return norm.slots().empty() ? "momentum_buffer" : "exp_avg";
-}
-
-// visit(key, tensor) over one parameter's tensors; the same list for saving and loading.
-void each_tensor(const Norm& norm, ParamState& state, const auto& visit) {
-  visit(momentum_key(norm), state.momentum_buffer);
-  const auto slots = norm.slots();
-  state.slots.resize(slots.size());
-  for (size_t i = 0; i < slots.size(); ++i) visit(slots[i], state.slots[i]);
-  visit("intercept", state.intercept);
-  visit("dual", state.dual);
-}
-
 void each_global(GlobalState& global, const auto& visit) {
   visit("global.loss_average", global.loss_average);
   visit("global.weight", global.weight);
   visit("global.f_star", global.f_star);
-}
-
-// What a parameter that has had a gradient must have, with the shapes.
-std::map<std::string, std::vector<int64_t>> required_tensors(const Plan& plan, size_t i) {
-  const auto& [name, shape, group, view] = plan.params[i];
-  const auto& norm = *plan.norms[group];
-  const bool momo = plan.recipe.step_size == StepSize::momo;
-  std::map<std::string, std::vector<int64_t>> shapes;
-  if (momo || plan.groups[group].choices.momentum > 0) shapes[momentum_key(norm)] = shape;
-  for (const auto& slot : norm.slots()) shapes[slot] = shape;
-  if (momo) shapes["intercept"] = {};
-  if (plan.recipe.duals == Duals::stale && plan.groups[group].role == Role::matrix) {
-    int64_t leaves = 0;
-    for (const auto& b : plan.blocks) leaves += b.param == static_cast<int64_t>(i) ? b.batch : 0;
-    shapes["dual"] = {leaves};
-  }
-  return shapes;
 }
 
 // A step count as torch keeps it, 0-dim float32, while that is exact.
@@ -95,6 +66,31 @@ Json read_groups(const std::string& text, size_t groups, const std::string& sour
   return json;
 }
 
+// What is read at every step, or says nothing of the state: rates and how a direction is computed.
+const std::set<std::string> kFree = {
+    "lr",          "weight_decay",       "paper", "equation", "polar",
+    "polar_steps", "polar_coefficients", "svd",   "svd_tol",  "svd_passes",
+    "polar_dtype", "directions"};
+
+void compare(const Json& received, const Json& allowed, const std::string& path,
+             const std::string& source) {
+  for (const auto& [key, value] : allowed.items()) {
+    if (kFree.count(key) != 0) continue;
+    const auto found = received.is_object() ? received.value(key, Json()) : Json();
+    if (value.is_object()) {
+      compare(found, value, path + key + ".", source);
+    } else {
+      TORCH_CHECK_VALUE(found == value, source, ": ", path, key, ": received ", found.dump(),
+                        ", allowed the optimizer's ", value.dump());
+    }
+  }
+}
+
+void check_choices(const std::string& text, const Recipe& recipe, const std::string& source) {
+  compare(Json::parse(text, nullptr, /*allow_exceptions=*/false), Json::parse(recipe_json(recipe)),
+          "", source);
+}
+
 }  // namespace
 
 Snapshot Snapshot::of(const Optimizer& optimizer) {
@@ -109,8 +105,9 @@ Snapshot Snapshot::of(const Optimizer& optimizer) {
     const auto prefix = "state." + plan.params[i].name + ".";
     if (params[i].state->step == 0) continue;
     put(prefix + "step", count(params[i].state->step));
-    each_tensor(*plan.norms[plan.params[i].group], *params[i].state,
-                [&](const std::string& key, const at::Tensor& t) { put(prefix + key, t); });
+    for (const auto& entry : state_entries(plan, i)) {
+      put(prefix + entry.key, entry.of(*params[i].state));
+    }
   }
   put("global.step", count(optimizer.global_.step));
   put("global.skipped", at::full({}, optimizer.skipped_, at::kLong));
@@ -123,8 +120,10 @@ Snapshot Snapshot::of(const Optimizer& optimizer) {
   for (const auto& group : optimizer.param_groups()) {
     groups.push_back(rates_of(static_cast<const GroupOptions&>(group.options())));
   }
-  shot.metadata = {
-      {"format", kFormat}, {"recipe", optimizer.recipe().name}, {"groups", groups.dump()}};
+  shot.metadata = {{"format", kFormat},
+                   {"recipe", optimizer.recipe().name},
+                   {"choices", recipe_json(optimizer.recipe())},
+                   {"groups", groups.dump()}};
   return shot;
 }
 
@@ -135,6 +134,7 @@ void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
   const auto name = entry(metadata, "recipe", source);
   TORCH_CHECK_VALUE(name == optimizer.recipe().name, source, ": recipe: received ", name,
                     ", allowed ", optimizer.recipe().name);
+  check_choices(entry(metadata, "choices", source), optimizer.recipe(), source);
   const auto groups =
       read_groups(entry(metadata, "groups", source), optimizer.param_groups().size(), source);
 
@@ -156,18 +156,14 @@ void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
     const auto prefix = "state." + plan.params[i].name + ".";
     states[i].step = static_cast<int64_t>(number(prefix + "step"));
     if (states[i].step == 0) continue;  // tensors without a step belong to nobody
-    auto required = required_tensors(plan, i);
-    each_tensor(*plan.norms[plan.params[i].group], states[i],
-                [&](const std::string& key, at::Tensor& t) {
-                  const auto wanted = required.find(key);
-                  if (wanted == required.end()) return;
-                  t = take(prefix + key);
-                  TORCH_CHECK_VALUE(t.defined(), source, ": received no ", prefix, key);
-                  TORCH_CHECK_VALUE(t.sizes() == wanted->second, source, ": ", prefix, key,
-                                    ": received shape ", t.sizes(), ", allowed ",
-                                    at::IntArrayRef(wanted->second));
-                  t = t.to(params[i].value.device()).clone();
-                });
+    for (const auto& wanted : state_entries(plan, i)) {
+      const auto key = prefix + wanted.key;
+      const auto t = take(key);
+      TORCH_CHECK_VALUE(t.defined(), source, ": received no ", key);
+      TORCH_CHECK_VALUE(t.sizes() == wanted.shape, source, ": ", key, ": received shape ",
+                        t.sizes(), ", allowed ", at::IntArrayRef(wanted.shape));
+      wanted.of(states[i]) = t.to(params[i].value.device()).clone();
+    }
   }
   TORCH_CHECK_VALUE(find_tensor(tensors, "global.step") != nullptr, source,
                     ": received no global.step");
@@ -187,7 +183,12 @@ void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
                       ", which no parameter of this optimizer has");
   }
 
-  for (size_t i = 0; i < params.size(); ++i) *params[i].state = std::move(states[i]);
+  for (size_t i = 0; i < params.size(); ++i) {
+    if (states[i].step > 0)
+      optimizer.state_of(params[i].value) = std::move(states[i]);
+    else
+      optimizer.state_.erase(params[i].value.unsafeGetTensorImpl());
+  }
   for (size_t g = 0; g < groups.size(); ++g) {
     set_rates(static_cast<GroupOptions&>(optimizer.param_groups()[g].options()), groups[g]);
   }

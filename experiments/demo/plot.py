@@ -7,9 +7,8 @@ import pathlib
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
 import curves
+import matplotlib.pyplot as plt
 
 COLORS = {"adamw": "#c0392b", "muon": "#2471a3", "best": "#1e8449"}
 LINES = {"bigram": ":", "trigram": "--", "zlib": "-."}
@@ -21,7 +20,9 @@ def metrics(run: pathlib.Path) -> list[dict]:
 
 def smooth(values: list[float], width: int = 20) -> list[float]:
     """The mean of the last `width` values: single batches of 2,048 bytes are noisy."""
-    return [sum(v) / len(v) for v in (values[max(0, i - width + 1) : i + 1] for i in range(len(values)))]
+    return [
+        sum(v) / len(v) for v in (values[max(0, i - width + 1) : i + 1] for i in range(len(values)))
+    ]
 
 
 def draw_losses(axes, out: pathlib.Path, x: str, label: str, lines: dict) -> None:
@@ -30,21 +31,42 @@ def draw_losses(axes, out: pathlib.Path, x: str, label: str, lines: dict) -> Non
         train = [r for r in rows if "loss" in r]
         held_out = [r for r in rows if "val_loss" in r]
         color = COLORS[name]
-        axes.plot([r[x] for r in train], smooth([r["loss"] for r in train]), color=color, alpha=0.35, lw=1)
-        axes.plot([r[x] for r in held_out], [r["val_loss"] for r in held_out], "o-", color=color, ms=3,
-                  label=curve["title"])
+        axes.plot(
+            [r[x] for r in train], smooth([r["loss"] for r in train]), color=color, alpha=0.35, lw=1
+        )
+        axes.plot(
+            [r[x] for r in held_out],
+            [r["val_loss"] for r in held_out],
+            "o-",
+            color=color,
+            ms=3,
+            label=curve["title"],
+        )
     for name, style in LINES.items():
         axes.axhline(lines[name], color="0.4", ls=style, lw=1)
-        axes.annotate(f"{name} {lines[name]:.2f}", (0.99, lines[name]), xycoords=("axes fraction", "data"),
-                      ha="right", va="bottom", fontsize=8, color="0.3")
+        axes.annotate(
+            f"{name} {lines[name]:.2f}",
+            (0.99, lines[name]),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            fontsize=8,
+            color="0.3",
+        )
     axes.set(xlabel=label, ylabel="loss, nats a byte", ylim=(1.1, 3.0))
 
 
 def draw_sweep(axes, sweep: dict) -> None:
     for name, curve in curves.CURVES.items():
         trials = [t for t in sweep["curves"][name] if t["val_loss"] is not None]
-        axes.plot([t["lr"] for t in trials], [t["val_loss"] for t in trials], "o-", color=COLORS[name],
-                  ms=4, label=curve["title"])
+        axes.plot(
+            [t["lr"] for t in trials],
+            [t["val_loss"] for t in trials],
+            "o-",
+            color=COLORS[name],
+            ms=4,
+            label=curve["title"],
+        )
         best = min(trials, key=lambda t: t["val_loss"])
         axes.plot(best["lr"], best["val_loss"], "*", color=COLORS[name], ms=13)
     axes.set(xscale="log", xlabel="learning rate", ylabel="final validation loss, nats a byte")
@@ -57,7 +79,9 @@ def draw(out: pathlib.Path, sweep: dict, lines: dict) -> pathlib.Path:
     draw_sweep(rates, sweep)
     steps.set_title("validation (dots) and training loss (faint)", fontsize=10)
     seconds.set_title("the same against time", fontsize=10)
-    rates.set_title(f"the recorded sweep, {sweep['steps']} steps a trial; star: the best", fontsize=10)
+    rates.set_title(
+        f"the recorded sweep, {sweep['steps']} steps a trial; star: the best", fontsize=10
+    )
     steps.legend(fontsize=8)
     for axes in (steps, seconds, rates):
         axes.grid(alpha=0.25)

@@ -79,7 +79,7 @@ def main() -> None:
     print(f"\nValidation loss in nats a byte after {results['adamw']['steps']} steps\n")
     print(table(results, lines))
     for name in results:
-        print(f"\n--- {curves.CURVES[name]['title']} goes on from \"def \":")
+        print(f'\n--- {curves.CURVES[name]["title"]} goes on from "def ":')
         print("def " + sample(options.binary, out / name))
     print(f"\npicture: {picture}\nall done in {time.monotonic() - begin:.0f} s")
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kBucketBytes = int64_t{16} << 20;
 
-using Key = std::tuple<int64_t, int64_t, int64_t, int, int, int, int64_t>;
+using Key = std::tuple<int64_t, int64_t, int64_t, int, int, int, int64_t, int64_t>;
 
 // Blocks whose bias corrections differ (one missed a gradient) cannot share a call.
 Key key_of(const Plan& plan, const Param& param, const Block& block) {
@@ -26,7 +26,8 @@ Key key_of(const Plan& plan, const Param& param, const Block& block) {
           static_cast<int>(param.value.scalar_type()),
           static_cast<int>(device.type()),
           device.index(),
-          c.start == Start::corrected ? param.state->step : 0};
+          c.start == Start::corrected ? param.state->step : 0,
+          c.batched ? -1 : block.leaf};
 }
 
 at::Tensor stack(const Bucket& bucket, const auto& tensor_of) {

@@ -3,28 +3,17 @@
 
 #include <ATen/ATen.h>
 
+#include "steepest/engine/entries.h"
 #include "steepest/engine/step_size.h"
 
 namespace steepest {
 namespace {
 
-// Momo's model is the difference of two numbers near the loss: half precision would drown it.
-at::ScalarType state_dtype(const Recipe& recipe, const at::Tensor& value) {
-  return recipe.step_size == StepSize::momo ? widened(value.new_empty({0})).scalar_type()
-                                            : value.scalar_type();
-}
-
-void make_state(const Plan& plan, const Norm& norm, const Choices& c, const Param& param) {
-  auto& state = *param.state;
-  const auto dtype = state_dtype(plan.recipe, param.value);
-  const bool keep = c.momentum > 0 || plan.recipe.step_size == StepSize::momo;
-  if (keep && !state.momentum_buffer.defined()) {
-    state.momentum_buffer = at::zeros_like(param.value, param.value.options().dtype(dtype));
-  }
-  // Second moments: g^2 leaves the range of float16, and (1 - beta2) g^2 the precision of bfloat16.
-  const auto wide = widened(param.value.new_empty({0})).scalar_type();
-  for (size_t i = state.slots.size(); i < norm.slots().size(); ++i) {
-    state.slots.push_back(at::zeros_like(param.value, param.value.options().dtype(wide)));
+void make_state(const Plan& plan, size_t i, const Param& param) {
+  for (const auto& entry : state_entries(plan, i)) {
+    auto& tensor = entry.of(*param.state);
+    // What is not of the parameter's shape begins where it is first known.
+    if (entry.like_param() && !tensor.defined()) tensor = zeros_for(entry, plan, i, param.value);
   }
 }
 
@@ -53,7 +42,7 @@ Collected collect(const Plan& plan, const std::vector<Param>& params,
     const auto group = plan.params[i].group;
     const auto& c = plan.groups[group].choices;
     auto& state = *param.state;
-    make_state(plan, *plan.norms[group], c, param);
+    make_state(plan, i, param);
     auto g = param.grad;
     if (!c.decoupled && rates[group].weight_decay != 0)
       g = g.add(param.value, rates[group].weight_decay);

@@ -44,6 +44,7 @@ struct StepStats {
   at::Tensor dual;                     // D; undefined where the recipe needs no dual
   at::Tensor q;                        // the step size's factor
   at::Tensor model;                    // f~ - f* under Momo
+  at::Tensor coefficients;             // [leaves]: what each direction was multiplied by, with D
 };
 
 }  // namespace steepest

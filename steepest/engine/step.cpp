@@ -94,6 +94,7 @@ class Stepper {
       stats.q = size.q, stats.model = size.gap;
     }
     coefficients_ = coefficients * radii_;
+    stats.coefficients = coefficients_;
   }
 
   // d_l = R_l dual_l in the order of the leaves; 0 for a block without a gradient.

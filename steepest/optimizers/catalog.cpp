@@ -52,6 +52,10 @@ std::vector<std::string> optimizer_names() {
   return names;
 }
 
+Choices adam_backup() {
+  return {.norm = "ada_inf", .lr = 1e-3, .momentum = 0.9, .start = Start::corrected, .beta2 = 0.95};
+}
+
 Recipe catalog_row(const std::string& text) {
   if (ends_with_momo(text)) {
     auto row = catalog_row(text.substr(0, text.size() - kMomo.size()));

@@ -18,13 +18,7 @@ Recipe fanion() {
                      .nesterov = true,
                      .start = Start::zero,
                      .radius = "original"},
-          .backup = {.norm = "ada_inf",
-                     .lr = 1e-3,
-                     .momentum = 0.9,
-                     .start = Start::corrected,
-                     .beta2 = 0.95,
-                     .eps = 1e-8,
-                     .weight_decay = 0}};
+          .backup = adam_backup()};
 }
 
 }  // namespace steepest::optimizers

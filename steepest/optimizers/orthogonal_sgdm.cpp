@@ -18,13 +18,7 @@ Recipe orthogonal_sgdm() {
                      .start = Start::zero,
                      .place = Place::after,
                      .solvers = {.polar = {"svd", {}, {}}}},
-          .backup = {.norm = "ada_inf",
-                     .lr = 1e-3,
-                     .momentum = 0.9,
-                     .start = Start::corrected,
-                     .beta2 = 0.95,
-                     .eps = 1e-8,
-                     .weight_decay = 0}};
+          .backup = adam_backup()};
 }
 
 }  // namespace steepest::optimizers

@@ -7,6 +7,7 @@
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <numeric>
 #include <utility>
@@ -38,6 +39,24 @@ std::string nearest(const std::string& name, const std::vector<std::string>& nam
   return *std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) {
     return distance(name, a) < distance(name, b);
   });
+}
+
+Schedule custom_schedule(const PolarOptions& options) {
+  Schedule schedule{.name = "custom", .source = "the caller"};
+  for (const auto& [a, b, c] : options.coefficients) {
+    TORCH_CHECK_VALUE(std::isfinite(a) && std::isfinite(b) && std::isfinite(c),
+                      "steepest::make_polar: coefficients: received (", a, ", ", b, ", ", c,
+                      "), allowed finite numbers");
+    schedule.table.push_back({a, b, c});
+  }
+  schedule.steps = schedule.table.size() == 1 ? 5 : std::ssize(schedule.table);
+  return schedule;
+}
+
+void check_coefficients(const PolarOptions& o) {
+  TORCH_CHECK_VALUE((o.method == "custom") == !o.coefficients.empty(),
+                    "steepest::make_polar: coefficients: received ", o.coefficients.size(),
+                    " for method \"", o.method, "\", allowed one or more with \"custom\" only");
 }
 
 void check_method(const std::string& method) {
@@ -96,6 +115,12 @@ std::vector<std::string> polar_methods() {
 }
 
 std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options) {
+  check_coefficients(options);
+  if (options.method == "custom") {
+    check_steps(options);
+    check_dtype(options, /*half_width_allowed=*/true);
+    return newton_schulz_solver(custom_schedule(options), options);
+  }
   check_method(options.method);
   const bool gram = options.method.rfind("gram_", 0) == 0;
   check_steps(options);

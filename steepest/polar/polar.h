@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,8 @@ struct PolarOptions {
   std::string method = "polar_express";  // see polar_methods()
   std::optional<int64_t> steps;          // unset: the method's own default
   std::optional<at::ScalarType> dtype;   // of the products; unset: the input's
+  // Method "custom" only: (a, b, c) for each step of a Newton-Schulz iteration, the last repeating.
+  std::vector<std::array<double, 3>> coefficients;
   // Gram form only: the steps after which it returns to X; unset: chosen by the slopes, see
   // gram.cpp.
   std::optional<std::vector<int64_t>> restarts;
@@ -44,7 +47,7 @@ std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options);
 
 // The names that `method` accepts: "svd", "polar_express", "jordan", "baseline", "cubic",
 // "quintic", "you", "cans", "newton" (coupled), and "gram_" + a Newton-Schulz name for its Gram
-// form.
+// form. Besides: "custom", with coefficients.
 std::vector<std::string> polar_methods();
 
 }  // namespace steepest

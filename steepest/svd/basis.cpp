@@ -37,7 +37,7 @@ Factors normalise(const at::Tensor& w) {
 }
 
 // w = q r with diag(r) >= 0, so a q that is orthonormal already is returned as it is.
-Factors qr(const at::Tensor& w) {
+Factors thin_qr(const at::Tensor& w) {
   if (w.size(1) == 1) return normalise(w);
   const auto [q, r] = at::linalg_qr(w);
   const auto sign = at::where(r.diagonal() < 0, -1, 1).to(w.scalar_type());
@@ -46,7 +46,7 @@ Factors qr(const at::Tensor& w) {
 
 // w = q diag(s) y^T, r = diag(s) y^T: the directions of w, largest first.
 std::pair<Factors, at::Tensor> ranked(const at::Tensor& w, bool may_synchronise) {
-  const auto f = qr(w);
+  const auto f = thin_qr(w);
   if (w.size(1) == 1) return {f, f.r.select(1, 0)};
   const auto [x, s, y] = small_svd(f.r, may_synchronise);
   return {{at::mm(f.q, x.to(w.scalar_type())), s.unsqueeze(1) * y.mT()}, s};
@@ -100,7 +100,7 @@ Split Basis::split(const at::Tensor& w, const at::Tensor& noise) {
   // What is small beside w, and what is pseudo-random, is not orthogonal to the basis yet.
   for (int round = 0; round < 2; ++round) {
     c += at::mm(project_out(v, q), r);
-    const auto g = qr(q);
+    const auto g = thin_qr(q);
     q = g.q;
     r = at::mm(g.r, r);
   }

@@ -43,7 +43,7 @@ def layering():
 
 
 def headers():
-    """torch/torch.h costs 18 s and 1.4 GB a file: not in the library. Installed headers stay thin."""
+    """torch/torch.h costs 18 s and 1.4 GB a file: not in the library. Installed ones stay thin."""
     for where, header in includes("steepest"):
         if header in ("torch/torch.h", "torch/all.h", "torch/extension.h"):
             yield f"{where}: {header} in the library (fine headers: ATen/ops/*.h)"
@@ -53,7 +53,10 @@ def headers():
 
 def catalog():
     """A norm, or a named optimizer, is one file and one catalog line, and nothing else knows it."""
-    for folder, macro, result in [("norms", "NORM", "NormEntry"), ("optimizers", "OPTIMIZER", "Recipe")]:
+    for folder, macro, result in [
+        ("norms", "NORM", "NormEntry"),
+        ("optimizers", "OPTIMIZER", "Recipe"),
+    ]:
         inc = (ROOT / "steepest" / folder / "catalog.inc").read_text(encoding="utf-8")
         listed = re.findall(rf"^{macro}\((\w+)\)$", inc, re.MULTILINE)
         defined = {}
@@ -90,7 +93,9 @@ def spdx():
 
 def paths():
     """No file may depend on where it was written."""
-    for name, lines in files(*FOLDERS, "docs", suffixes=SOURCES | {".md", ".txt", ".toml", ".json"}):
+    for name, lines in files(
+        *FOLDERS, "docs", suffixes=SOURCES | {".md", ".txt", ".toml", ".json"}
+    ):
         for number, line in enumerate(lines, 1):
             if match := re.search(r"(?<![\w.$}])/(root|home|work)/\S*", line):
                 yield f"{name}:{number}: a path of one machine: {match[0]}"

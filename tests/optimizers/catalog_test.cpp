@@ -5,6 +5,7 @@
 
 #include <iostream>
 
+#include "steepest/optimizer.h"
 #include "steepest/optimizers/optimizers.h"
 #include "tests/support/engine_run.h"
 #include "tests/support/plain_loop.h"
@@ -193,6 +194,28 @@ TEST(Catalog, every_row_names_its_paper_and_equation) {
     EXPECT_FALSE(row.paper.empty()) << row.name;
     EXPECT_FALSE(row.equation.empty()) << row.name;
   }
+}
+
+TEST(Overrides, momentum_means_both_sides_where_the_row_has_one_map) {
+  for (const auto* name : {"sgd", "scion", "muonmax", "muon-momo"}) {
+    const auto r = recipe(name, {.momentum = 0.8, .nesterov = true});
+    EXPECT_TRUE(same_momentum(r.matrix, r.backup)) << name;
+    EXPECT_EQ(r.backup.momentum, 0.8) << name;
+  }
+  EXPECT_EQ(recipe("muon", {.momentum = 0.8}).backup.momentum, 0.9);
+  EXPECT_EQ(recipe("sgd", {.momentum = 0.8, .backup_momentum = 0.5}).backup.momentum, 0.5);
+  const auto r = recipe("scion", {.backup_nesterov = true, .backup_start = "corrected"});
+  EXPECT_TRUE(r.backup.nesterov && r.backup.start == Start::corrected && !r.matrix.nesterov);
+}
+
+TEST(Overrides, a_groups_polar_express_takes_the_steps_its_recipe_needs) {
+  const Group group{.params = {{"w", at::ones({4, 4})}}, .options = {.polar = "polar_express"}};
+  const auto steps = [&](const char* name) {
+    Optimizer optimizer(Groups{group}, recipe(name, {.polar = "svd"}));
+    return optimizer.plan().groups[0].choices.solvers.polar.steps;
+  };
+  EXPECT_EQ(steps("muon-adam"), 5);
+  EXPECT_EQ(steps("polargrad"), 6);
 }
 
 }  // namespace

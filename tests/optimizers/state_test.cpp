@@ -153,9 +153,34 @@ TEST(State, of_another_model_or_no_file_is_refused) {
   Optimizer optimizer(groups_of(tiny_leaves()), recipe("muon-adam", exactly()));
   train(optimizer, 0, 2);
   save(optimizer, folder / "state");
-  Optimizer other({at::zeros({2, 2})}, recipe("muon-adam"));
+  Optimizer other({at::zeros({2, 2})}, recipe("muon-adam", exactly()));
   EXPECT_NE(refusal([&] { load(other, folder / "state"); }).find("groups"), std::string::npos);
   EXPECT_NE(refusal([&] { load(other, folder / "none"); }).find("none"), std::string::npos);
+}
+
+TEST(State, of_other_choices_is_refused) {
+  Optimizer source(groups_of(tiny_leaves()), recipe("muonmax-momo", exactly({.f_star = 0.5})));
+  train(source, 0, 2);
+  const auto shot = copy_of(source);
+  const auto load_into = [&](const Overrides& overrides) {
+    Optimizer target(groups_of(tiny_leaves()), recipe("muonmax-momo", overrides));
+    return refusal([&] { shot.restore(target, "here"); });
+  };
+  EXPECT_NE(load_into({.f_star = 0.25}).find("f_star: received 0.5"), std::string::npos);
+  EXPECT_NE(load_into({.momentum = 0.9, .f_star = 0.5}).find("momentum"), std::string::npos);
+  EXPECT_NE(load_into({.f_star = 0.5, .backup = "inf"}).find("backup.norm"), std::string::npos);
+  EXPECT_EQ(load_into({.lr = 1, .f_star = 0.5, .polar_steps = 8}), "");
+}
+
+TEST(State, is_made_with_the_first_gradient_only) {
+  const auto with = at::ones({3, 4}), without = at::ones({3, 4});
+  Optimizer optimizer({with, without}, recipe("muon-adam"));
+  with.mutable_grad() = at::ones({3, 4});
+  optimizer.step();
+  EXPECT_EQ(optimizer.state().size(), 1);
+  const auto shot = copy_of(optimizer);
+  shot.restore(optimizer, "here");
+  EXPECT_EQ(optimizer.state().size(), 1);
 }
 
 TEST(State, loaded_tensors_are_the_optimizers_own) {

@@ -86,5 +86,17 @@ TEST(TorchMuon, BelowItsEpsTorchLosesTheScale) {
   EXPECT_LT(largest(torch_zeropower(x[0] * 0x1p-60, 3.4445, -4.7750, 2.0315, 5)), 1e-6);
 }
 
+TEST(Custom, coefficients_are_the_same_iteration) {
+  const at::Tensor x = gaussian({2, 24, 40}, 1);
+  const PolarOptions custom{.method = "custom", .coefficients = {{3.4445, -4.7750, 2.0315}}};
+  EXPECT_TRUE(at::equal(make_polar(custom)->polar(x), make_polar({.method = "jordan"})->polar(x)));
+  const PolarOptions bad[] = {{.method = "custom"},
+                              {.method = "jordan", .coefficients = {{1, 2, 3}}},
+                              {.method = "custom", .coefficients = {{1, 2, NAN}}}};
+  for (const auto& options : bad) {
+    EXPECT_THROW(make_polar(options), c10::ValueError) << options.method;
+  }
+}
+
 }  // namespace
 }  // namespace steepest::test

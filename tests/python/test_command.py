@@ -5,6 +5,7 @@ import json
 import struct
 
 import pytest
+
 from trainer import start, steepest, write_config
 
 
@@ -45,8 +46,8 @@ def test_eval_sample_compare(run):
 
 def test_list_holds_the_catalog():
     rows = {row["name"]: row for row in json.loads(steepest("list", "--json").stdout)}
-    wanted = "sgd normalized-sgd signsgd adam adamw muon muon-jordan muon-adam scion scion-lions polargrad muonmax"
-    wanted += " neon f-star fanion f-muon s-muon orthogonal-sgdm"
+    wanted = "sgd normalized-sgd signsgd adam adamw muon muon-jordan muon-adam scion scion-lions polargrad"
+    wanted += " muonmax neon f-star fanion f-muon s-muon orthogonal-sgdm"
     assert set(wanted.split()) <= set(rows)
     assert rows["muonmax"]["outer"] == "hybrid" and rows["muonmax"]["momo"] == "muonmax-momo"
     assert rows["orthogonal-sgdm"]["momo"] is None
@@ -129,7 +130,9 @@ def test_good_shards_train(tmp_path):
         vocab=("context = 32", "context = 32\nvocab = 51"),
     )
     path = tmp_path / "train.bin"
-    done = steepest("train", config, "--set", f"data.path={path}", "--set", f"data.validation_path={path}")
+    done = steepest(
+        "train", config, "--set", f"data.path={path}", "--set", f"data.validation_path={path}"
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["val_loss"] < 3.0  # a cycle of 50 tokens: ln 50 = 3.9 unlearned
 
@@ -145,7 +148,14 @@ def cifar(folder, label=3, cut=0):
 @pytest.mark.parametrize("changes, word", [({"label": 10}, "10"), ({"cut": 1}, "3073")])
 def test_bad_cifar(tmp_path, changes, word):
     cifar(tmp_path / "cifar", **changes)
-    args = ["--set", "model.kind=mlp", "--set", "data.kind=cifar10", "--set", f"data.path={tmp_path}/cifar"]
+    args = [
+        "--set",
+        "model.kind=mlp",
+        "--set",
+        "data.kind=cifar10",
+        "--set",
+        f"data.path={tmp_path}/cifar",
+    ]
     args += ["--set", f"run.out={tmp_path}/run"]
     one_line(steepest("train", *args), 3, ".bin", word)
 
@@ -153,7 +163,12 @@ def test_bad_cifar(tmp_path, changes, word):
 @pytest.mark.parametrize("model", ["mlp", "cnn"])
 def test_pictures_train(tmp_path, model):
     sets = [f"model.kind={model}", "data.kind=procedural", "data.train_images=200", "run.steps=8"]
-    sets += ["data.validation_images=40", "batch.rows=20", f"run.out={tmp_path}/run", "run.threads=1"]
+    sets += [
+        "data.validation_images=40",
+        "batch.rows=20",
+        f"run.out={tmp_path}/run",
+        "run.threads=1",
+    ]
     done = steepest("train", *[w for s in sets for w in ("--set", s)])
     assert done.returncode == 0, done.stderr
     assert 0 < json.loads(done.stdout)["val_loss"] < 5

@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+
 from trainer import losses, start, steepest, weights, write_config
 
 

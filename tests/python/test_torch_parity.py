@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """torch.optim's SGD, Adam, AdamW and Muon, step by step over the same gradients."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -34,9 +35,8 @@ def run_ours(folder: Path, recipe, params, grads, **options):
         tensors |= {f"grad.{t}.{name}": g for name, g in step.items()}
     save_file(tensors, folder / "in.safetensors")
     tool = Path(os.environ["STEEPEST_TOOLS"]) / "tool_replay"
-    words = [f"{key}={value}" for key, value in options.items()]
     subprocess.run(
-        [tool, recipe, folder / "in.safetensors", folder / "out.safetensors", *words],
+        [tool, recipe, folder / "in.safetensors", folder / "out.safetensors", json.dumps(options)],
         check=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
@@ -46,7 +46,7 @@ def run_ours(folder: Path, recipe, params, grads, **options):
 
 def problem(shapes, scale=1.0, steps=STEPS, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    make = lambda shape: torch.randn(shape, generator=generator)  # noqa: E731
+    make = lambda shape: torch.randn(shape, generator=generator)
     params = {name: make(shape) for name, shape in shapes.items()}
     grads = [{name: make(shape) * scale for name, shape in shapes.items()} for _ in range(steps)]
     return params, grads
@@ -71,12 +71,19 @@ VECTORS = {**SHAPES, "vector": (17,)}
 @pytest.mark.parametrize("nesterov, dampening, decay", [(0, 0, 0), (1, 0, 0.1), (0, 0.3, 0.1)])
 def test_sgd(tmp_path, nesterov, dampening, decay):
     params, grads = problem(VECTORS)
-    make = lambda ps: torch.optim.SGD(  # noqa: E731
+    make = lambda ps: torch.optim.SGD(
         ps, lr=0.05, momentum=0.9, nesterov=bool(nesterov), dampening=dampening, weight_decay=decay
     )
     ours = run_ours(
-        tmp_path, "sgd", params, grads,
-        lr=0.05, momentum=0.9, nesterov=nesterov, dampening=dampening, weight_decay=decay,
+        tmp_path,
+        "sgd",
+        params,
+        grads,
+        lr=0.05,
+        momentum=0.9,
+        nesterov=bool(nesterov),
+        dampening=dampening,
+        weight_decay=decay,
     )
     worst = largest(ours, run_torch(make, params, grads))
     print("sgd", worst)
@@ -88,7 +95,7 @@ def test_sgd(tmp_path, nesterov, dampening, decay):
 def test_adam_and_adamw(tmp_path, name, decay):
     params, grads = problem(VECTORS)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
-    make = lambda ps: kind(ps, lr=0.02, weight_decay=decay)  # noqa: E731
+    make = lambda ps: kind(ps, lr=0.02, weight_decay=decay)
     ours = run_ours(tmp_path, name, params, grads, lr=0.02, weight_decay=decay)
     worst = largest(ours, run_torch(make, params, grads))
     print(name, worst)
@@ -100,12 +107,19 @@ def test_adam_and_adamw(tmp_path, name, decay):
 @pytest.mark.parametrize("decay", [0, 0.1])
 def test_muon_bit_for_bit(tmp_path, radius, nesterov, decay):
     params, grads = problem(SHAPES)
-    make = lambda ps: torch.optim.Muon(  # noqa: E731
+    make = lambda ps: torch.optim.Muon(
         ps, lr=0.02, nesterov=bool(nesterov), weight_decay=decay, adjust_lr_fn=radius
     )
     options = {"radius": radius} if radius else {}
     ours = run_ours(
-        tmp_path, "muon", params, grads, lr=0.02, nesterov=nesterov, weight_decay=decay, **options
+        tmp_path,
+        "muon",
+        params,
+        grads,
+        lr=0.02,
+        nesterov=bool(nesterov),
+        weight_decay=decay,
+        **options,
     )
     assert bit_equal(ours, run_torch(make, params, grads))
 
@@ -113,7 +127,7 @@ def test_muon_bit_for_bit(tmp_path, radius, nesterov, decay):
 @pytest.mark.parametrize("scale", [1e-4, 1e3])
 def test_muon_bit_for_bit_at_other_scales(tmp_path, scale):
     params, grads = problem(SHAPES, scale)  # updates of norm 1e-5 and more
-    make = lambda ps: torch.optim.Muon(ps, lr=0.02)  # noqa: E731
+    make = lambda ps: torch.optim.Muon(ps, lr=0.02)
     ours = run_ours(tmp_path, "muon", params, grads, lr=0.02)
     assert bit_equal(ours, run_torch(make, params, grads))
 
@@ -127,8 +141,8 @@ def moves(run, scale):
 
 @pytest.mark.parametrize("scale", [1e-12, 1e-30, 1e30])
 def test_muon_is_scale_invariant_where_torchs_is_not(tmp_path, scale):
-    torchs = lambda p, g: run_torch(lambda ps: torch.optim.Muon(ps, lr=0.02), p, g)  # noqa: E731
-    library = lambda p, g: run_ours(tmp_path, "muon", p, g, lr=0.02)  # noqa: E731
+    torchs = lambda p, g: run_torch(lambda ps: torch.optim.Muon(ps, lr=0.02), p, g)
+    library = lambda p, g: run_ours(tmp_path, "muon", p, g, lr=0.02)
     reference, ours = moves(library, 1.0), moves(library, scale)
     theirs, lost = moves(torchs, 1.0), moves(torchs, scale)
     for name in SHAPES:

@@ -45,7 +45,9 @@ def write_text(folder: Path) -> Path:
     words = random.Random(0)
     folder.mkdir()
     for i in range(12):
-        lines = [f"def f{words.randrange(99)}(x): return x * {words.randrange(9)}" for _ in range(60)]
+        lines = [
+            f"def f{words.randrange(99)}(x): return x * {words.randrange(9)}" for _ in range(60)
+        ]
         (folder / f"{i}.txt").write_text("\n".join(lines))
     return folder
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -111,13 +112,21 @@ inline void limit_file_size(rlim_t bytes) {
   if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) throw std::runtime_error("setrlimit failed");
 }
 
-// In a child: a file system of `bytes` over the folder, seen by this process alone. Where neither
-// root nor user namespaces allow that, a limit on file sizes takes its place: writes then fail too.
+// In a child: a mount table of its own, in which it may mount; false where that is not allowed.
+inline bool own_mounts() {
+  const unsigned user = ::geteuid();
+  if (::unshare(CLONE_NEWNS) != 0) {
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+    std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";  // without it nothing can be made
+  }
+  return ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
+// In a child: a file system of `bytes` over the folder, seen by this process alone. Where mounting
+// is not allowed, a limit on file sizes takes its place: writes then fail too.
 inline void limit_space(const std::string& folder, int bytes) {
   const std::string size = "size=" + std::to_string(bytes);
-  const bool own = ::unshare(CLONE_NEWNS) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0;
-  if (own) ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
-  if (!own || ::mount("none", folder.c_str(), "tmpfs", 0, size.c_str()) != 0) {
+  if (!own_mounts() || ::mount("none", folder.c_str(), "tmpfs", 0, size.c_str()) != 0) {
     limit_file_size(static_cast<rlim_t>(bytes));
   }
 }

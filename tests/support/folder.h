@@ -26,6 +26,7 @@ class Folder {
   }
   ~Folder() {
     std::error_code ignored;
+    std::filesystem::permissions(path_, std::filesystem::perms(0755), ignored);
     std::filesystem::remove_all(path_, ignored);
   }
   Folder(const Folder&) = delete;

@@ -1,39 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// replay RECIPE IN OUT [option=value ..]: the recipe's steps over given gradients, so that programs
+// replay RECIPE IN OUT [OPTIONS]: the recipe's steps over given gradients, so that programs
 // in other languages can compare. IN holds "param.<name>", "grad.<t>.<name>" for t = 0, 1, .. and
-// "loss.<t>" under Momo; OUT gets "<t>.<name>" after each step. The options are the group's.
+// "loss.<t>" under Momo; OUT gets "<t>.<name>" after each step. OPTIONS is a JSON object of
+// overrides.
 #include <ATen/ATen.h>
 
 #include <iostream>
 
+#include "steepest/json.h"
 #include "steepest/optimizer.h"
 #include "steepest/safetensors.h"
 
 namespace {
 
 using namespace steepest;
-
-const std::map<std::string, std::optional<double> Overrides::*> kNumbers = {
-    {"lr", &Overrides::lr},
-    {"momentum", &Overrides::momentum},
-    {"beta2", &Overrides::beta2},
-    {"eps", &Overrides::eps},
-    {"dampening", &Overrides::dampening},
-    {"weight_decay", &Overrides::weight_decay}};
-const std::map<std::string, std::optional<std::string> Overrides::*> kWords = {
-    {"norm", &Overrides::norm}, {"radius", &Overrides::radius}, {"polar", &Overrides::polar}};
-
-void set_option(Overrides& overrides, const std::string& text) {
-  const auto equals = text.find('=');
-  const auto key = text.substr(0, equals), value = text.substr(equals + 1);
-  if (key == "nesterov") {
-    overrides.nesterov = value == "1";
-  } else if (kWords.count(key) != 0) {
-    overrides.*kWords.at(key) = value;
-  } else {
-    overrides.*kNumbers.at(key) = std::stod(value);
-  }
-}
 
 Group read_group(const SafeTensors& in) {
   const std::string prefix = "param.";
@@ -55,11 +35,11 @@ bool set_grads(const Group& group, const SafeTensors& in, const std::string& ste
 }
 
 void replay(int argc, char** argv) {
-  TORCH_CHECK_VALUE(argc >= 4, "usage: replay RECIPE IN OUT [option=value ..]");
+  TORCH_CHECK_VALUE(argc >= 4, "usage: replay RECIPE IN OUT [OPTIONS]");
   const auto in = read_safetensors(argv[2]);
   auto group = read_group(in);
-  for (int i = 4; i < argc; ++i) set_option(group.options, argv[i]);
-  Optimizer optimizer(Groups{group}, recipe(argv[1]));
+  const auto options = overrides_from_json(argc > 4 ? argv[4] : "{}");
+  Optimizer optimizer(Groups{group}, recipe(argv[1], options));
   NamedTensors out;
   for (int t = 0; set_grads(group, in, std::to_string(t)); ++t) {
     const auto step = std::to_string(t);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "steepest/json.h"
 #include "steepest/optimizers/optimizers.h"
 #include "trainer/commands/commands.h"
 
@@ -19,35 +20,10 @@ std::string momentum_of(const Choices& c) {
          name_of(c.start) + (c.place == Place::after ? ", after the norm" : "");
 }
 
-Json json_of(const Choices& c) {
-  return {{"norm", c.norm},
-          {"lr", c.lr},
-          {"momentum", c.momentum},
-          {"momentum_form", name_of(c.form)},
-          {"nesterov", c.nesterov},
-          {"start", name_of(c.start)},
-          {"dampening", c.dampening},
-          {"momentum_place", name_of(c.place)},
-          {"beta2", c.beta2},
-          {"eps", c.eps},
-          {"weight_decay", c.weight_decay},
-          {"decoupled_weight_decay", c.decoupled},
-          {"radius", c.radius},
-          {"polar", c.solvers.polar.method}};
-}
-
 Json json_of(const Recipe& r) {
-  return {{"name", r.name},
-          {"paper", r.paper},
-          {"equation", r.equation},
-          {"outer", name_of(r.outer)},
-          {"update", name_of(r.update)},
-          {"step_size", name_of(r.step_size)},
-          {"duals", name_of(r.duals)},
-          {"backup_blocks", name_of(r.backup_blocks)},
-          {"momo", r.matrix.place == Place::before ? Json(r.name + "-momo") : Json()},
-          {"matrix", json_of(r.matrix)},
-          {"backup", json_of(r.backup)}};
+  auto json = Json::parse(recipe_json(r));
+  json["momo"] = r.matrix.place == Place::before ? Json(r.name + "-momo") : Json();
+  return json;
 }
 
 void print_table(const std::vector<std::vector<std::string>>& rows) {

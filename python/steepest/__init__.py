@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Non-Euclidean steepest-descent optimizers for PyTorch: Muon and its relatives, by one engine."""
+
+from steepest.catalog import (
+    SGD,
+    Adam,
+    AdamW,
+    Fanion,
+    FMuon,
+    FNeon,
+    FStar,
+    Muon,
+    MuonAdam,
+    MuonJordan,
+    MuonMax,
+    Neon,
+    NormalizedSGD,
+    OrthogonalSGDM,
+    PolarGrad,
+    Scion,
+    ScionLions,
+    SignSGD,
+    SMuon,
+    make,
+)
+from steepest.files import load, save
+from steepest.functional import Steepest, Triplets, polar, steepest, svd
+from steepest.optimizer import SteepestDescent
+from steepest.route import Routes, route
+
+__version__ = "0.1.0"
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "FMuon",
+    "FNeon",
+    "FStar",
+    "Fanion",
+    "Muon",
+    "MuonAdam",
+    "MuonJordan",
+    "MuonMax",
+    "Neon",
+    "NormalizedSGD",
+    "OrthogonalSGDM",
+    "PolarGrad",
+    "Routes",
+    "SMuon",
+    "Scion",
+    "ScionLions",
+    "SignSGD",
+    "Steepest",
+    "SteepestDescent",
+    "Triplets",
+    "load",
+    "make",
+    "polar",
+    "route",
+    "save",
+    "steepest",
+    "svd",
+]

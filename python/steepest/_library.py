@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads the C++ library, whose operators appear under ``torch.ops.steepest``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+_FOLDER = Path(__file__).parent / "lib"
+
+
+def _series(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _built_for(folder: Path) -> str:
+    """The torch series that the library in ``folder`` was built for; "" where it does not say."""
+    note = folder / "torch_version.txt"
+    return note.read_text().strip() if note.exists() else ""
+
+
+def load() -> None:
+    """Registers the operators once. ``STEEPEST_LIBRARY`` names a build tree's library instead.
+
+    Raises ImportError where the library is missing or was built for another torch.
+    """
+    named = os.environ.get("STEEPEST_LIBRARY")
+    folder = Path(named).parent if named else _FOLDER
+    path = folder / "libsteepest_ops.so"
+    if not path.exists():
+        raise ImportError(
+            f"steepest: no {path}: install the package (pip install --no-build-isolation .) or "
+            "set STEEPEST_LIBRARY to a build tree's lib/libsteepest.so"
+        )
+    found, built = _series(torch.__version__), _built_for(folder)
+    if built and built != found:
+        raise ImportError(
+            f"steepest: built for torch {built}, found torch {torch.__version__}: reinstall it "
+            "with this torch (pip install --no-build-isolation --force-reinstall .)"
+        )
+    try:
+        torch.ops.load_library(str(path))
+    except OSError as error:
+        raise ImportError(
+            f"steepest: {path} does not load with torch {torch.__version__}: {error}"
+        ) from error
+
+
+load()
+ops = torch.ops.steepest

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From parameter groups, which hold plain values, to the plan that the engine reads."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any
+
+import torch
+
+from steepest._library import ops
+
+Group = dict[str, Any]
+
+# Choices of the whole network: kept in every group, equal in all.
+NETWORK = (
+    "outer",
+    "update",
+    "step_size",
+    "f_star",
+    "duals",
+    "directions",
+    "momo_model",
+    "backup_blocks",
+    "nonfinite",
+    "recipe",
+)
+# What both sides of a group share, under the engine's names.
+_SHARED = (
+    "decoupled_weight_decay",
+    "polar",
+    "polar_steps",
+    "polar_dtype",
+    "polar_coefficients",
+    "svd",
+    "svd_tol",
+    "svd_passes",
+    "momentum_dtype",
+    "foreach",
+)
+_MOMENTUM = ("momentum", "momentum_form", "nesterov", "dampening", "start")
+LAYOUT = ("view", "transposed", "split_sizes", "num_heads", "split_dim")
+
+# What a group has beside its row's choices.
+PLAIN: Group = {
+    "lr_ratio": 1.0,
+    "role": None,
+    "roles": None,
+    "view": "flatten",
+    "transposed": False,
+    "split_sizes": None,
+    "num_heads": None,
+    "split_dim": 0,
+    "maximize": False,
+    "foreach": None,
+    "capturable": False,
+    "differentiable": False,
+    "fused": None,
+    "polar_coefficients": None,
+    # Momo's running model: 0-dim step count; float64 [loss average, weight, f_star].
+    "momo_step": None,
+    "momo": None,
+}
+
+
+@functools.cache
+def _row(name: str, options: str) -> str:
+    return ops.row(name, options)
+
+
+def row(name: str, **options: object) -> dict[str, Any]:
+    """A catalog row of the engine, as it prints it."""
+    return json.loads(_row(name, json.dumps(options)))
+
+
+def _backup_betas(backup: dict[str, Any], matrix: dict[str, Any]) -> tuple[float, float] | None:
+    same = all(matrix[key] == backup[key] for key in _MOMENTUM)
+    return None if same and backup["beta2"] == 0.95 else (backup["momentum"], backup["beta2"])
+
+
+def group_of_row(name: str) -> Group:
+    """The row's choices as a parameter group holds them, with ``backup_lr``."""
+    chosen = row(name)
+    matrix, backup = chosen["matrix"], chosen["backup"]
+    group = {key: chosen[key] for key in NETWORK if key != "recipe"} | {"recipe": name}
+    if chosen["f_star_auto"]:
+        group["f_star"] = "auto"
+    group |= {key: matrix[key] for key in (*_MOMENTUM, "momentum_place", "norm", "lr", "radius")}
+    group |= {key: matrix.get(key) for key in _SHARED}
+    return group | {
+        "backup": backup["norm"],
+        "backup_lr": backup["lr"],
+        "backup_radius": backup["radius"],
+        "backup_betas": _backup_betas(backup, matrix),
+        "backup_eps": backup["eps"],
+        "bias_correction": backup["start"] == "corrected",
+        "weight_decay": matrix["weight_decay"],
+        "backup_weight_decay": backup["weight_decay"],
+        "polar_steps": matrix["polar_steps"] if matrix["polar"] != "polar_express" else None,
+        "svd_passes": matrix["svd_passes"] or None,
+        "polar_coefficients": None,
+        "foreach": None,
+    }
+
+
+def dtype_name(dtype: torch.dtype | str | None) -> str | None:
+    return None if dtype is None else str(dtype).removeprefix("torch.")
+
+
+def check_number(name: str, value: object, low: float, high: float | None = None) -> None:
+    """ValueError unless low <= value, and value < high where that is given."""
+    number = float(value)  # type: ignore[arg-type]
+    if not low <= number or number == float("inf") or (high is not None and number >= high):
+        allowed = (
+            f"a finite number from {low:g} up" if high is None else f"{low:g} to below {high:g}"
+        )
+        raise ValueError(f"{name}: received {value}, allowed {allowed}")
+
+
+def _matrix_options(group: Group) -> Group:
+    betas = group["backup_betas"]
+    options = {
+        key: group[key] for key in (*_MOMENTUM, *_SHARED, "momentum_place", "norm", "radius")
+    }
+    if "ada_" not in group["norm"]:
+        return options
+    return options | {"beta2": betas[1] if betas else 0.95, "eps": group["backup_eps"]}
+
+
+def _backup_momentum(group: Group) -> Group:
+    betas = group["backup_betas"]
+    if betas is None:
+        own = {key: group[key] for key in _MOMENTUM}
+        return own | ({"start": "corrected"} if group["bias_correction"] else {})
+    if group["step_size"] == "momo":
+        if betas[0] != group["momentum"]:
+            raise ValueError(
+                f"backup_betas: received {tuple(betas)} with step_size momo and momentum "
+                f"{group['momentum']}, allowed the same first number: all blocks share one momentum"
+            )
+        return {key: group[key] for key in _MOMENTUM}
+    start = "corrected" if group["bias_correction"] else "first"
+    return {
+        "momentum": betas[0],
+        "momentum_form": "ema",
+        "nesterov": False,
+        "dampening": 0.0,
+        "start": start,
+    }
+
+
+def _backup_options(group: Group) -> Group:
+    betas = group["backup_betas"]
+    options = {key: group[key] for key in _SHARED} | _backup_momentum(group)
+    return options | {
+        "norm": group["backup"],
+        "radius": group["backup_radius"],
+        "beta2": betas[1] if betas else 0.95,
+        "eps": group["backup_eps"],
+    }
+
+
+def side_momentum(group: Group, role: str) -> float:
+    """What :func:`side_options` says of the momentum alone."""
+    betas = group["backup_betas"]
+    shared = role == "matrix" or betas is None or group["step_size"] == "momo"
+    return float(group["momentum"] if shared else betas[0])
+
+
+def side_options(group: Group, role: str) -> Group:
+    """The engine's options of the parameters of ``role`` in a canonical group."""
+    options = _matrix_options(group) if role == "matrix" else _backup_options(group)
+    for key in ("polar_dtype", "momentum_dtype"):
+        options[key] = dtype_name(options[key])
+    for key in ("radius",):
+        options[key] = str(options[key])
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def network_options(groups: list[Group]) -> Group:
+    """The choices of the whole network; ValueError where groups differ."""
+    first = groups[0]
+    for index, group in enumerate(groups):
+        for key in NETWORK:
+            if group[key] != first[key]:
+                raise ValueError(
+                    f"param_groups[{index}]: {key}: received {group[key]!r}, allowed "
+                    f"{first[key]!r} as in param_groups[0]: it is a choice of the whole network"
+                )
+    options = {key: first[key] for key in NETWORK if key != "recipe"}
+    f_star = options.pop("f_star")
+    if isinstance(f_star, str):
+        if f_star != "auto":
+            raise ValueError(f'f_star: received "{f_star}", allowed a number or "auto"')
+        return options | {"f_star": 0.0, "f_star_auto": True}
+    return options | {"f_star": float(f_star), "f_star_auto": False}
+
+
+def view_of(group: Group) -> Group:
+    view = {key: group[key] for key in LAYOUT if group[key] is not None}
+    if "split_sizes" in view:
+        view["split_sizes"] = list(view["split_sizes"])
+    return view
+
+
+def alien_role(group: Group) -> str | None:
+    """The role that another library's group key asks for."""
+    if "use_muon" in group:  # Jordan, DeepSpeed, timm
+        return "matrix" if group["use_muon"] else "backup"
+    if "use_fallback" in group:  # timm
+        return "backup" if group["use_fallback"] else "matrix"
+    if "algorithm" in group:  # dion
+        known = {"muon": "matrix", "adamw": "backup", "adam": "backup"}
+        if group["algorithm"] not in known:
+            raise ValueError(
+                f'algorithm: received "{group["algorithm"]}", allowed {", ".join(known)}'
+            )
+        return known[group["algorithm"]]
+    return None
+
+
+_UNSUPPORTED = {
+    "fused": "there is no fused kernel; leave it out: same-shape matrices already go in one call",
+    "differentiable": "a step works in place; steepest.steepest is the function alone",
+    "capturable": "learning rates are read on the host",
+}
+
+
+def check_supported(name: str, options: Group) -> None:
+    """RuntimeError, as torch raises it, for what no class has."""
+    for key, why in _UNSUPPORTED.items():
+        if options.get(key):
+            raise RuntimeError(f"{name}: `{key}=True` is not supported: {why}")
+
+
+def check_lr(lr: float | torch.Tensor) -> None:
+    if isinstance(lr, torch.Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
+    check_number("lr", lr, 0)
+
+
+def ratio(lr: float | torch.Tensor, backup_lr: float | None) -> float:
+    """Of the backup's rate to the matrices'."""
+    if backup_lr is None:
+        return 1.0
+    check_number("backup_lr", backup_lr, 0)
+    return float(backup_lr) / float(lr) if float(lr) > 0 else 1.0
+
+
+def with_row(name: str, own: tuple[str, ...], lr: float | torch.Tensor, options: Group) -> Group:
+    """A catalog row with what the caller has chosen otherwise; TypeError for an unknown option."""
+    check_lr(lr)
+    momo = "-momo" if options.get("step_size") == "momo" else ""
+    group = group_of_row(name + momo)
+    known = {*group, *PLAIN, *own}
+    unknown = [key for key in options if key not in known]
+    if unknown:
+        raise TypeError(f"{name}: got an unexpected option '{unknown[0]}'")
+    group["backup_lr"] = float(lr) * (group["backup_lr"] / group["lr"] if group["lr"] else 1.0)
+    if "weight_decay" in options:
+        group["backup_weight_decay"] = None
+    if momo and group["backup_betas"] and "momentum" in options:
+        group["backup_betas"] = (options["momentum"], group["backup_betas"][1])
+    return {**group, **options, "lr": lr}

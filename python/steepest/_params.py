@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a constructor is given as parameters."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def as_params(params: Any) -> Any:
+    """What torch's constructor takes; modules and routed groups become groups."""
+    if isinstance(params, torch.nn.Module):
+        from steepest.route import route
+
+        params = route(params)
+    if isinstance(params, (Tensor, set, dict)) or not isinstance(params, Iterable):
+        return params  # torch refuses these in its own words
+    params = list(params)
+    if params and isinstance(params[0], dict):
+        tensors = [t for group in params for t in _tensors(group.get("params", ()))]
+    else:
+        tensors = list(_tensors(params))
+    for name, tensor in tensors:
+        _check_tensor(name, tensor)
+    _warn_of_shapes(params)
+    return params
+
+
+def roles_by_name(params: Any) -> tuple[Any, list[str] | None]:
+    """The role of each parameter in a list of (name, tensor) pairs; None for bare tensors."""
+    if isinstance(params, (Tensor, set)) or not isinstance(params, Iterable):
+        return params, None
+    params = list(params)
+    if not params or not all(isinstance(p, tuple) and len(p) == 2 for p in params):
+        return params, None
+    from steepest.route import route
+
+    routed = {name: group["role"] for group in route(params) for name, _ in group["params"]}
+    return params, [routed.get(name, "backup") for name, _ in params]
+
+
+def _tensors(params: Any) -> Iterator[tuple[str, Any]]:
+    params = [params] if isinstance(params, Tensor) else params
+    for index, item in enumerate(params):
+        if isinstance(item, tuple) and len(item) == 2:
+            yield str(item[0]), item[1]
+        else:
+            yield f"parameter {index}", item
+
+
+def _check_tensor(name: str, tensor: Any) -> None:
+    if not isinstance(tensor, Tensor):
+        return  # torch says it
+    if type(tensor).__name__ == "DTensor":
+        raise TypeError(
+            f"{name}: received a DTensor, allowed a local tensor: no sharded training yet"
+        )
+    if not tensor.is_floating_point():
+        raise TypeError(f"{name}: received {tensor.dtype}, allowed a real floating dtype")
+    if tensor.layout != torch.strided:
+        raise TypeError(f"{name}: received {tensor.layout}, allowed a dense tensor")
+
+
+def _warn_of_shapes(params: list[Any]) -> None:
+    """Bare tensors say nothing of what they are; two shapes are suspicious."""
+    for item in params:
+        if not isinstance(item, Tensor) or item.dim() != 2:
+            continue
+        rows, columns = item.shape
+        if 1 in (rows, columns) or (rows >= 8192 and rows > 4 * columns):
+            warnings.warn(
+                f"steepest: a bare tensor of shape {rows} x {columns} is taken as a matrix, but "
+                "looks like an embedding or a head: give the module or names to have it routed",
+                stacklevel=4,
+            )
+            return

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The named optimizers: each is a row of choices, which the C++ catalog holds."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from torch import Tensor
+from typing_extensions import Unpack
+
+from steepest import _options
+from steepest._engine import Engine
+from steepest._options import Group
+from steepest._typing import Options
+from steepest.torch_like import SGD, Adam, AdamW, Muon
+
+
+class _Row(Engine):
+    """A class whose constructor takes lr and options alone."""
+
+    def __init__(self, params: Any, lr: float | Tensor, **options: Unpack[Options]) -> None:
+        given: Group = dict(options)
+        process_group = given.pop("process_group", None)
+        self._build_row(params, lr, given, process_group=process_group)
+
+
+class NormalizedSGD(_Row):
+    r"""SGD of unit length: :math:`W \leftarrow W - \eta\,m / |m|_2`, over the whole network.
+
+    "Momentum Improves Normalized SGD" (arXiv 2002.03305). The row (constrained, l2, frobenius).
+    """
+
+    _row = "normalized-sgd"
+
+    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+class SignSGD(_Row):
+    r"""signSGD: :math:`W \leftarrow W - \eta\,\mathrm{sign}(m)` (arXiv 1802.04434).
+
+    The row (constrained, max, inf).
+    """
+
+    _row = "signsgd"
+
+    def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+class MuonJordan(_Row):
+    r"""Jordan's Muon: :math:`B = \mu B + g,\ W \leftarrow W - \eta\,r\,\mathrm{NS}_5(g + \mu B)`.
+
+    The heavy ball of the original post (kellerjordan.github.io/posts/muon), with Adam(.9, .95) on
+    the rest. torch's :class:`Muon` keeps a mean instead: the directions are the same, the states
+    are not. When not: in new programs, which lose nothing with :class:`Muon`.
+    """
+
+    _row = "muon-jordan"
+
+    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+class MuonAdam(_Row):
+    r"""Muon on matrices and Adam on the rest, as one steepest descent (arXiv 2510.09827).
+
+    .. math:: W \leftarrow W - \eta\,\mathrm{polar}(M), \quad
+              \theta \leftarrow \theta - \eta_b\,m / (\sqrt v + \epsilon)
+
+    The row (constrained, max, spectral, ada_inf), EMA .95 without Nesterov.
+    """
+
+    _row = "muon-adam"
+
+    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+class Scion(_Row):
+    r"""Scion as in arXiv 2510.09827: :math:`\mathrm{polar}(M)` and :math:`\mathrm{sign}(m)`.
+
+    The row (constrained, max, spectral, inf). :class:`ScionLions` is the original, with radii.
+    """
+
+    _row = "scion"
+
+    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+class ScionLions(_Row):
+    r"""Scion of LIONS (arXiv 2502.07529): a Frank-Wolfe step in balls of given radii.
+
+    .. math:: d \leftarrow .9\,d + .1\,g, \quad
+              W \leftarrow (1 - \eta) W - \eta\,\rho\,\mathrm{steepest}(d)
+
+    One backup norm (sign) serves head, embedding and biases; give a group ``norm="column"`` and its
+    role where one-hot inputs want it. Their ``momentum=0.1`` is ``momentum=0.9`` here.
+    """
+
+    _row = "scion-lions"
+
+    def __init__(
+        self, params: Any, lr: float | Tensor = 2.44140625e-4, **options: Unpack[Options]
+    ) -> None:
+        super().__init__(params, lr, **options)
+
+
+class PolarGrad(_Row):
+    r"""PolarGrad: :math:`W \leftarrow W - \eta\,|M|_{\mathrm{nuc}}\,\mathrm{polar}(M)`.
+
+    The row (regularized, l2, spectral, ada_2) of arXiv 2510.09827; the method is arXiv 2505.21799.
+    """
+
+    _row = "polargrad"
+
+    def __init__(self, params: Any, lr: float | Tensor = 1e-1, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+class MuonMax(_Row):
+    r"""MuonMax: every matrix moves by the sum of all matrices' nuclear norms.
+
+    .. math:: W \leftarrow W - \eta\,\Big(\sum_j |M_j|_{\mathrm{nuc}}\Big)\,\mathrm{polar}(M), \quad
+              \theta \leftarrow \theta - \eta_b\,m / (\sqrt v + \epsilon)
+
+    "Non-Euclidean Gradient Descent" (arXiv 2510.09827), the row (regularized, hybrid, spectral,
+    ada_2). With ``step_size="momo"`` the paper's MuonMax-Momo, its most robust method to the
+    learning rate. When not: where no loss reaches the optimizer, and rates cannot be tuned.
+    """
+
+    _row = "muonmax"
+
+    def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+class _Ranked(Engine):
+    def _build_ranked(
+        self, params: Any, lr: float | Tensor, rank: int | None, options: Options
+    ) -> None:
+        given: Group = dict(options)
+        process_group = given.pop("process_group", None)
+        arguments = "" if rank is None else f"(k={rank})"
+        self._build_row(params, lr, given, arguments, process_group)
+
+
+class Neon(_Ranked):
+    r"""Neon: :math:`W \leftarrow W - \eta\,\sigma_1 u_1 v_1^T`, steepest in the nuclear norm.
+
+    "Neon: Nuclear Norm to Beat Muon". ``rank=k`` takes the Ky Fan k-norm's direction instead. The
+    row (regularized, l2, nuclear, ada_2). When not: where all singular directions count alike.
+    """
+
+    _row = "neon"
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-1,
+        *,
+        rank: int | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        self._build_ranked(params, lr, rank, options)
+
+
+class Fanion(_Ranked):
+    r"""Fanion-k: :math:`W \leftarrow W - \eta\sum_{i \le k} u_i v_i^T` (arXiv 2512.09678).
+
+    The row (constrained, max, ky_fan(k)), ``rank`` 5 by default.
+    """
+
+    _row = "fanion"
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 0.02,
+        *,
+        rank: int | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        self._build_ranked(params, lr, rank, options)
+
+
+class FStar(_Row):
+    r"""F*: :math:`W \leftarrow W - 2\eta\,U[\Sigma - \tau]_+V^T,\ \sum[\sigma - \tau]_+ = \tau`.
+
+    "Neon: Nuclear Norm to Beat Muon", with the corrected threshold. The row (regularized, l2,
+    f_star, ada_2).
+    """
+
+    _row = "f-star"
+
+    def __init__(self, params: Any, lr: float | Tensor = 1e-1, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+class FMuon(_Row):
+    r"""F-Muon: :math:`W \leftarrow W - \eta\,(U V^T + M / |M|_F) / 2` (arXiv 2512.09678)."""
+
+    _row = "f-muon"
+
+    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+class SMuon(_Row):
+    r"""S-Muon: :math:`W \leftarrow W - \eta\,(U V^T + .003\,\mathrm{sign}(M)) / 2`.
+
+    "Ky Fan Norms and Beyond" (arXiv 2512.09678).
+    """
+
+    _row = "s-muon"
+
+    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+class FNeon(_Row):
+    r"""F-Neon: :math:`W \leftarrow W - \eta\,(u_1 v_1^T + M / |M|_F) / 2` (arXiv 2512.09678)."""
+
+    _row = "f-neon"
+
+    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+class OrthogonalSGDM(_Row):
+    r"""Orthogonal-SGDM: :math:`B = \mu B + U V^T\ \text{of}\ g,\ W \leftarrow W - \eta B`.
+
+    Momentum after the norm (arXiv 2202.07052). It has no Momo form.
+    """
+
+    _row = "orthogonal-sgdm"
+
+    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+CLASSES: dict[str, type[Engine]] = {
+    cls._row: cls
+    for cls in (
+        SGD,
+        NormalizedSGD,
+        SignSGD,
+        Adam,
+        AdamW,
+        Muon,
+        MuonJordan,
+        MuonAdam,
+        Scion,
+        ScionLions,
+        PolarGrad,
+        MuonMax,
+        Neon,
+        FStar,
+        Fanion,
+        FMuon,
+        SMuon,
+        FNeon,
+        OrthogonalSGDM,
+    )
+}
+
+
+def make(name: str, params: Any, **options: Any) -> Engine:
+    """Any optimizer of the catalog by its name: ``"muonmax-momo"``, ``"neon(k=4)"``.
+
+    Args:
+        name: as ``steepest list`` prints it; ``-momo`` behind it makes its Momo form.
+        params: as for :class:`SteepestDescent`.
+        options: of the class.
+
+    Raises:
+        ValueError: an unknown name, with the allowed ones and the nearest.
+    """
+    _options.row(name)  # refuses unknown names
+    plain = name.removesuffix("-momo")
+    if plain != name:
+        options["step_size"] = "momo"
+    found = re.fullmatch(r"([\w-]+)(?:\(k=(\d+)\))?", plain)
+    assert found is not None, name
+    if found[2] is not None:
+        options["rank"] = int(found[2])
+    return CLASSES[found[1]](params, **options)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The functions themselves, for matrices and batches of matrices."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from steepest._library import ops
+
+
+class Steepest(NamedTuple):
+    """A steepest direction and its value, the dual norm."""
+
+    direction: Tensor
+    dual: Tensor
+
+
+class Triplets(NamedTuple):
+    """The largest singular triplets, as ``torch.linalg.svd`` names them."""
+
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+
+
+def _dtype_name(dtype: torch.dtype | str | None) -> str | None:
+    return None if dtype is None else str(dtype).removeprefix("torch.")
+
+
+def _options(**options: object) -> str:
+    return json.dumps({name: value for name, value in options.items() if value is not None})
+
+
+def polar(
+    x: Tensor,
+    method: str = "polar_express",
+    steps: int | None = None,
+    dtype: torch.dtype | str | None = None,
+) -> Tensor:
+    r"""The polar factor :math:`U V^T` of :math:`X = U \Sigma V^T`.
+
+    Args:
+        x: ``[.., r, c]``, float64, float32, float16 or bfloat16, of any scale; not modified.
+        method: ``"svd"`` (exact), ``"polar_express"`` (arXiv 2505.16932), ``"jordan"``,
+            ``"you"``, ``"cans"``, ``"cubic"``, ``"quintic"``, ``"baseline"``, ``"newton"``, or
+            ``"gram_"`` and one of these.
+        steps: of the iteration; by default the method's own number (5).
+        dtype: of the products; by default that of ``x``.
+
+    Returns:
+        A tensor of the shape and dtype of ``x``; zeros for a zero matrix.
+
+    Raises:
+        ValueError: an unknown method, steps or dtype; fewer than two dimensions.
+    """
+    options = _options(polar=method, polar_steps=steps, polar_dtype=_dtype_name(dtype))
+    return ops.polar(x, options)
+
+
+def steepest(
+    x: Tensor,
+    norm: str = "spectral",
+    *,
+    polar: str | None = None,
+    polar_steps: int | None = None,
+    svd: str | None = None,
+    svd_tol: float | None = None,
+) -> Steepest:
+    r"""The :math:`s` in the unit ball of ``norm`` with the largest :math:`\langle x, s\rangle`.
+
+    This is the linear minimisation oracle of arXiv 2502.07529 without its sign. The value
+    :math:`\langle x, s\rangle` is the dual norm of ``x``.
+
+    Args:
+        x: ``[.., out, in]``, of any floating dtype; not modified.
+        norm: ``"spectral"``, ``"nuclear"``, ``"ky_fan(k=8)"``, ``"f_star"``, ``"frobenius"``,
+            ``"inf"``, ``"row"``, ``"column"``, ``"schatten(p=4)"``, or a mixture
+            ``"0.5*spectral+0.5*inf"``.
+        polar, polar_steps, svd, svd_tol: how a decomposition is computed, see
+            :func:`steepest.polar` and :func:`steepest.svd`.
+
+    Returns:
+        ``(direction, dual)``: of the shape of ``x``; float64 of shape ``[..]``.
+
+    Raises:
+        ValueError: an unknown norm, or one with state of its own (ada_inf, ada_2).
+    """
+    options = _options(polar=polar, polar_steps=polar_steps, svd=svd, svd_tol=svd_tol)
+    return Steepest(*ops.steepest(x, norm, options))
+
+
+def svd(
+    x: Tensor,
+    k: int,
+    method: str = "lanczos",
+    tol: float = 1e-3,
+    *,
+    stop: str = "value",
+    passes: int | None = None,
+) -> Triplets:
+    r"""The ``k`` largest singular triplets of a matrix: :math:`x \approx U\,\mathrm{diag}(S) V_h`.
+
+    Args:
+        x: ``[.., r, c]``; not modified.
+        k: number of triplets, cut to ``min(r, c)``.
+        method: ``"lanczos"`` (thick-restart Golub-Kahan), ``"block_krylov"``, ``"power"``,
+            ``"exact"``.
+        tol: relative; see ``stop``.
+        stop: ``"value"``: the sum of the singular values has settled to ``tol``;
+            ``"subspace"``: :math:`U V_h` has, which needs a gap behind the k-th.
+        passes: so many products with the matrix instead, without any test.
+
+    Returns:
+        ``(U, S, Vh)`` of shapes ``[.., r, k]``, ``[.., k]`` (float64, descending), ``[.., k, c]``.
+
+    Raises:
+        ValueError: an unknown method or stop, k below 1, tol outside (0, 1).
+    """
+    return Triplets(*ops.svd(x, k, _options(svd=method, svd_tol=tol, svd_passes=passes), stop))

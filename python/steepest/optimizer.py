@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steepest descent with every choice spelt out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steepest._engine import Engine
+
+
+class SteepestDescent(Engine):
+    r"""Steepest descent in a norm of the whole network.
+
+    Each matrix has a norm, every other parameter a backup norm, and an outer norm joins the blocks:
+
+    .. math::
+        m_l = \mathrm{momentum}(g_l), \quad
+        s_l, d_l = \max_{\|s\| \le 1} \langle m_l, s\rangle, \quad
+        (c, D) = \mathrm{outer}(R_l d_l), \quad
+        W_l \leftarrow W_l - q\,(c_l / D)\,R_l s_l \ \text{ or }\ W_l - q\,c_l R_l s_l
+
+    for the constrained or the regularized update, with :math:`R_l = \eta_l r_l` or
+    :math:`\sqrt{\eta_l}\,r_l`. See "Non-Euclidean Gradient Descent" (arXiv 2510.09827), section 3.
+    The named optimizers are rows of these choices: :func:`steepest.make`.
+
+    Args:
+        params: tensors, ``(name, tensor)`` pairs, groups with any option below overridden, the
+            result of :func:`steepest.route`, or a module, which is routed. Bare tensors follow
+            torch: two dimensions have the norm, all others the backup norm.
+        lr: learning rate of the matrices; a float or a tensor of one element. Schedulers write it.
+        norm: of the matrices: ``"spectral"``, ``"nuclear"``, ``"ky_fan(k=8)"``, ``"f_star"``,
+            ``"frobenius"``, ``"inf"``, ``"row"``, ``"column"``, ``"schatten(p=4)"``, an adaptive
+            norm, or a mixture ``"0.5*spectral+0.5*inf"``.
+        backup: norm of the rest: ``"ada_inf"`` (Adam), ``"ada_2"``, ``"inf"`` (sign), ``"l2"``.
+        backup_lr: learning rate of the rest, kept as a ratio to ``lr`` (group key ``lr_ratio``, or
+            ``backup_lr_ratio`` where a group holds both); default: ``lr``.
+        outer: ``"max"``, ``"l2"`` or ``"hybrid"`` (l2 of the matrices' max and every other block).
+        update: ``"constrained"`` (a step of length lr) or ``"regularized"`` (times the dual norm).
+        step_size: ``"fixed"`` or ``"momo"`` (arXiv 2305.07583), which needs the loss: see
+            :meth:`observe`.
+        f_star: Momo's lower bound on the loss, or ``"auto"`` (proved for outer ``"l2"`` only).
+        duals: ``"fresh"``, or ``"stale"``: the matrices' duals of the step before.
+        backup_blocks: ``"per_tensor"``, or ``"flattened"`` into one vector.
+        radius, backup_radius: of a block's ball: ``"none"``, torch's adjust_lr_fn (``"original"``,
+            ``"match_rms_adamw"``, ``"spectral_unclamped"``), ``"scion"``, a number, ``"50*scion"``.
+        momentum, nesterov, dampening: of the gradients.
+        momentum_form: ``"ema"`` (lerp) or ``"heavy_ball"``.
+        start: of the momentum: ``"first"`` gradient, ``"zero"``, ``"corrected"`` (zero, with bias
+            correction).
+        backup_betas: momentum and second moment of the backup; default: ``(momentum, 0.95)`` with
+            the matrices' momentum form.
+        backup_eps: ``sqrt(v) + eps``.
+        bias_correction: of the backup's moments (Adam).
+        weight_decay, backup_weight_decay: the second defaults to the first.
+        decoupled_weight_decay: ``W *= 1 - lr wd``; False: ``g += wd W``.
+        polar, polar_steps, polar_dtype: see :func:`steepest.polar`; by default 5 steps of Polar
+            Express, 6 where the dual norm is used as a number.
+        svd, svd_tol, svd_passes: see :func:`steepest.svd`.
+        momentum_dtype: default: the parameter's; float32 at least under Momo.
+        nonfinite: ``"propagate"``, as torch, or ``"skip"``: a step with a NaN or Inf gradient
+            changes nothing.
+        maximize: ascend.
+        foreach: False: matrices one by one instead of batches of one shape.
+        process_group: over which observed losses are averaged.
+
+    Raises:
+        ValueError: an option out of range: what, received, allowed. Nothing has changed then.
+        TypeError: a parameter that is a DTensor, sparse, complex or of an integer type.
+        RuntimeError: ``fused``, ``differentiable`` or ``capturable``.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        *,
+        norm: str = "spectral",
+        backup: str = "ada_inf",
+        backup_lr: float | None = None,
+        outer: str = "max",
+        update: str = "constrained",
+        step_size: str = "fixed",
+        f_star: float | str = 0.0,
+        duals: str = "fresh",
+        directions: str = "stored",
+        momo_model: str = "inner_products",
+        backup_blocks: str = "per_tensor",
+        radius: str | float = "none",
+        backup_radius: str | float = "none",
+        momentum: float = 0.95,
+        nesterov: bool = False,
+        momentum_form: str = "ema",
+        dampening: float = 0.0,
+        start: str = "first",
+        momentum_place: str = "before",
+        backup_betas: tuple[float, float] | None = None,
+        backup_eps: float = 1e-8,
+        bias_correction: bool = False,
+        weight_decay: float = 0.0,
+        backup_weight_decay: float | None = None,
+        decoupled_weight_decay: bool = True,
+        polar: str = "polar_express",
+        polar_steps: int | None = None,
+        polar_dtype: torch.dtype | str | None = None,
+        svd: str = "lanczos",
+        svd_tol: float = 1e-3,
+        svd_passes: int | None = None,
+        momentum_dtype: torch.dtype | str | None = None,
+        nonfinite: str = "propagate",
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        process_group: Any = None,
+    ) -> None:
+        given = {k: v for k, v in locals().items() if k not in ("self", "params", "__class__")}
+        process_group = given.pop("process_group")
+        self._build(params, {**given, "recipe": "SteepestDescent"}, process_group)

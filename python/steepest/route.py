@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameter groups for an optimizer: which parameter gets which norm, how it is stored, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from ._layouts import Layout, check_layout, find_layout, layout_of, matrix_size
+from ._model import Found, Model, read
+from ._roles import Roles, skip_reason
+
+
+class Row(NamedTuple):
+    """One line of the table; `role` is "matrix", "backup" or "skipped"."""
+
+    name: str
+    shape: tuple[int, ...]
+    role: str
+    layout: str
+    reason: str
+
+
+class Routes(list[dict[str, Any]]):
+    """Parameter groups, matrices first; str() is a table of them.
+
+    Attributes: `reasons`, the reason of each parameter's role by name; `skipped`, those of the
+    parameters left out; `rows`, the table in the model's order.
+    """
+
+    def __init__(self, groups: Iterable[dict[str, Any]] = (), rows: Iterable[Row] = ()) -> None:
+        super().__init__(groups)
+        self.rows = list(rows)
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        return {row.name: row.reason for row in self.rows if row.role != "skipped"}
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        return {row.name: row.reason for row in self.rows if row.role == "skipped"}
+
+    def __repr__(self) -> str:
+        names = [len(group["params"]) for group in self]
+        return (
+            f"<Routes: {sum(names)} parameters in {len(self)} groups, {len(self.skipped)} skipped>"
+        )
+
+    def __str__(self) -> str:
+        head = ("parameter", "shape", "role", "layout", "reason")
+        lines = [head] + [(r.name, _text(r.shape), r.role, r.layout, r.reason) for r in self.rows]
+        widths = [max(len(line[i]) for line in lines) for i in range(4)] + [0]
+        table = [
+            "  ".join(w.ljust(n) for w, n in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        ]
+        return "\n".join([*table, *self._coverage()])
+
+    def _coverage(self) -> Iterable[str]:
+        total = max(1, sum(math.prod(r.shape) for r in self.rows if r.role != "skipped"))
+        for role in ("matrix", "backup", "skipped"):
+            sizes = [math.prod(r.shape) for r in self.rows if r.role == role]
+            share = "" if role == "skipped" else f" ({100 * sum(sizes) / total:.1f} %)"
+            if sizes or role != "skipped":
+                yield f"{role}: {len(sizes)} tensors, {sum(sizes)} parameters{share}"
+
+
+def route(
+    model_or_named_params: nn.Module | Iterable[tuple[str, torch.Tensor]],
+    *,
+    backup: Iterable[str] = (),
+    matrix: Iterable[str] = (),
+    views: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Routes:
+    """Parameter groups of a model, with the role and the layout of each parameter.
+
+    Args:
+        model_or_named_params: a module, or (name, tensor) pairs, of which only names and shapes
+            are known. A tied parameter appears once, under its first name.
+        backup: globs of names ("*" any text, "?" one character) that go to the backup.
+        matrix: globs of names that are matrices; where both match, backup wins.
+        views: layout keys by glob ("view", "transposed", "split_sizes", "num_heads",
+            "split_dim"); they replace the layout found, keys left out have their defaults. The
+            last glob that matches wins.
+
+    Returns:
+        Groups {"params": [(name, tensor), ...], "role", "view", "transposed", "split_sizes",
+        "num_heads", "split_dim"}, one for each distinct role and layout, matrices first.
+        Matrices are (out, in), stored (in, out) where "transposed"; "flatten" takes all but the
+        first dimension together, "batch" all but the last two as a batch. Frozen parameters and
+        those of no floating or of an 8-bit type are in `skipped`.
+
+    Raises:
+        ValueError: a glob matches nothing; a layout key is unknown; a parameter asked to be a
+            matrix, or its layout, does not fit its shape.
+        TypeError: neither a module nor (name, tensor) pairs.
+    """
+    model = read(model_or_named_params)
+    wishes = {glob: layout_of(dict(keys)) for glob, keys in (views or {}).items()}
+    asked = {"backup": _globs(backup), "matrix": _globs(matrix)}
+    for glob in (*asked["backup"], *asked["matrix"], *wishes):
+        if not any(fnmatchcase(found.name, glob) for found in model.found):
+            raise ValueError(f'route: received glob "{glob}", which matches no parameter')
+    roles = Roles(model)
+    groups: dict[tuple[str, Layout], dict[str, Any]] = {}
+    rows = []
+    for found in model.found:
+        if skipped := skip_reason(found):
+            rows.append(Row(found.name, found.shape, "skipped", "-", skipped))
+            continue
+        role, layout, reason = _decide(found, model, roles, asked)
+        layout = next(
+            (w for g, w in reversed(wishes.items()) if fnmatchcase(found.name, g)), layout
+        )
+        if role == "matrix":
+            check_layout(found.name, found.shape, layout)
+        group = groups.setdefault((role, layout), {"params": [], "role": role, **layout.keys()})
+        group["params"].append((found.name, found.tensor))
+        rows.append(Row(found.name, found.shape, role, str(layout), reason))
+    return Routes(sorted(groups.values(), key=lambda group: group["role"] != "matrix"), rows)
+
+
+def _decide(
+    found: Found, model: Model, roles: Roles, asked: dict[str, tuple[str, ...]]
+) -> tuple[str, Layout, str]:
+    """(role, layout, reason), the user's word before every rule."""
+    for wanted, globs in asked.items():
+        if any(fnmatchcase(found.name, glob) for glob in globs):
+            fits = wanted == "matrix" and len(found.shape) > 1
+            return wanted, find_layout(found, model)[0] if fits else Layout(), "asked for"
+    role, reason = roles.judge(found)
+    if role == "backup":
+        return role, Layout(), reason
+    layout, words = find_layout(found, model)
+    if min(matrix_size(found.shape, layout)) <= 1:
+        return "backup", Layout(), "1 x n"
+    return role, layout, words or reason
+
+
+def _globs(globs: Iterable[str]) -> tuple[str, ...]:
+    return (globs,) if isinstance(globs, str) else tuple(globs)
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "()"

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The optimizers that torch has too, with its signatures, its state and its numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+from typing_extensions import Unpack
+
+from steepest import _options
+from steepest._engine import Engine
+from steepest._options import Group
+from steepest._typing import Common
+
+
+class Muon(Engine):
+    r"""Muon, with the signature and the numbers of ``torch.optim.Muon``.
+
+    .. math::
+        B \leftarrow \mathrm{lerp}(B, g, 1 - \mu), \quad
+        W \leftarrow (1 - \eta\lambda) W
+            - \eta \sqrt{\max(1, \mathrm{out}/\mathrm{in})}\,\mathrm{NS}_5(\mathrm{lerp}(g, B, \mu))
+
+    "Muon: An optimizer for hidden layers in neural networks" (Jordan et al. 2024). The row
+    (constrained, max, spectral, ada_inf). What torch refuses is trained: vectors, embeddings and
+    heads by AdamW(.9, .999) with ``backup_lr`` (default: ``lr``) and ``backup_weight_decay``,
+    convolutions and stacked matrices as :func:`steepest.route` finds them. The step does not lose
+    small gradients: ``eps`` is accepted and not needed.
+
+    When not: where every step must cost what AdamW's does, or fewer than two dimensions matter.
+    """
+
+    _row = "muon"
+    _own = ("ns_coefficients", "eps", "ns_steps", "adjust_lr_fn")
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        weight_decay: float = 0.1,
+        momentum: float = 0.95,
+        nesterov: bool = True,
+        ns_coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315),
+        eps: float = 1e-7,
+        ns_steps: int = 5,
+        adjust_lr_fn: str | None = None,
+        *,
+        backup_weight_decay: float = 0.01,
+        polar: str | None = None,
+        radius: str | float | None = None,
+        **options: Unpack[Common],
+    ) -> None:
+        _options.check_number("momentum", momentum, 0, 1)
+        _options.check_number("weight_decay", weight_decay, 0)
+        allowed = ("original", "match_rms_adamw", "spectral_unclamped")
+        if adjust_lr_fn is not None and adjust_lr_fn not in allowed:
+            raise ValueError(
+                f'adjust_lr_fn: received "{adjust_lr_fn}", allowed None, {", ".join(allowed)}'
+            )
+        given: Group = {
+            **options,
+            "weight_decay": weight_decay,
+            "backup_weight_decay": backup_weight_decay,
+            "momentum": momentum,
+            "nesterov": nesterov,
+            "ns_coefficients": tuple(ns_coefficients),
+            "eps": eps,
+            "ns_steps": ns_steps,
+            "adjust_lr_fn": adjust_lr_fn,
+            "polar": polar,
+            "radius": radius,
+        }
+        process_group = given.pop("process_group", None)
+        self._build_row(params, lr, given, process_group=process_group)
+
+    def _canonical(self, group: Group) -> Group:
+        own = dict(group)
+        if own["radius"] is None:
+            own["radius"] = own["adjust_lr_fn"] or "original"
+        if own["polar"] is None:
+            jordan = tuple(own["ns_coefficients"]) == (3.4445, -4.7750, 2.0315)
+            own["polar"] = "jordan" if jordan else "custom"
+            own["polar_coefficients"] = None if jordan else list(own["ns_coefficients"])
+            own["polar_steps"] = own["ns_steps"]
+        elif own["polar_steps"] == 5:  # the row's number, of the row's own method
+            own["polar_steps"] = None
+            own["polar_dtype"] = None if own["polar_dtype"] == "bfloat16" else own["polar_dtype"]
+        return own
+
+
+class _Adam(Engine):
+    _own = ("betas", "eps", "amsgrad")
+
+    def _build_adam(
+        self,
+        params: Any,
+        lr: float | Tensor,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float,
+        amsgrad: bool,
+        options: Group,
+    ) -> None:
+        if amsgrad:
+            raise ValueError("amsgrad: received True, allowed False: it is no steepest descent")
+        for index, beta in enumerate(betas):
+            _options.check_number(f"betas[{index}]", beta, 0, 1)
+        _options.check_number("eps", eps, 0)
+        _options.check_number("weight_decay", weight_decay, 0)
+        given = {
+            **options,
+            "betas": tuple(betas),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": False,
+        }
+        process_group = given.pop("process_group", None)
+        self._build_row(params, lr, given, process_group=process_group)
+
+    def _canonical(self, group: Group) -> Group:
+        betas = tuple(group["betas"])
+        return {**group, "momentum": betas[0], "backup_betas": betas, "backup_eps": group["eps"]}
+
+
+class AdamW(_Adam):
+    r"""AdamW, with the signature, the state and the numbers of ``torch.optim.AdamW``.
+
+    .. math:: W \leftarrow (1 - \eta\lambda) W - \eta\,\hat m / (\sqrt{\hat v} + \epsilon)
+
+    "Decoupled Weight Decay Regularization" (arXiv 1711.05101): steepest descent in the norm
+    ada_inf of every block (arXiv 2510.09827). The row (constrained, max, ada_inf).
+
+    When not: for its own sake torch's fused AdamW is faster; here it is one row among others.
+    """
+
+    _row = "adamw"
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        **options: Unpack[Common],
+    ) -> None:
+        self._build_adam(params, lr, betas, eps, weight_decay, amsgrad, dict(options))
+
+
+class Adam(_Adam):
+    r"""Adam, with the signature, the state and the numbers of ``torch.optim.Adam``.
+
+    .. math:: W \leftarrow W - \eta\,\hat m / (\sqrt{\hat v} + \epsilon)
+
+    "Adam: A Method for Stochastic Optimization" (arXiv 1412.6980). Weight decay is added to the
+    gradient. When not: with weight decay, where :class:`AdamW` is meant.
+    """
+
+    _row = "adam"
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        **options: Unpack[Common],
+    ) -> None:
+        self._build_adam(params, lr, betas, eps, weight_decay, amsgrad, dict(options))
+
+
+class SGD(Engine):
+    r"""SGD, with the signature, the state and the numbers of ``torch.optim.SGD``.
+
+    .. math:: B \leftarrow \mu B + (1 - \tau)(g + \lambda W), \quad W \leftarrow W - \eta B
+
+    The row (regularized, l2, frobenius): steepest descent in the Euclidean norm of all weights.
+    """
+
+    _row = "sgd"
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        **options: Unpack[Common],
+    ) -> None:
+        _options.check_number("momentum", momentum, 0, 1)
+        _options.check_number("weight_decay", weight_decay, 0)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        given: Group = {
+            **options,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+        }
+        process_group = given.pop("process_group", None)
+        self._build_row(params, lr, given, process_group=process_group)

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/survey.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "steepest/engine/bucket.h"
+#include "steepest/engine/update.h"
+#include "steepest/svd/svd.h"
+
+namespace steepest {
+namespace {
+
+at::Tensor root_mean_square(const at::Tensor& s) {
+  return s.to(at::kDouble).square().mean({-2, -1}).sqrt();
+}
+
+at::Tensor largest_singular_value(const at::Tensor& w) {
+  if (w.numel() == 0) return at::zeros({w.size(0)}, w.options().dtype(at::kDouble));
+  return top_triplets(w, 1).s.select(-1, 0).to(at::kDouble);
+}
+
+at::Tensor polar_residual(const at::Tensor& s) {
+  const auto wide = s.to(at::kDouble);
+  const auto x = s.size(-2) <= s.size(-1) ? wide : wide.mT();
+  const auto gram = x.matmul(x.mT());
+  const auto off = gram - at::eye(gram.size(-1), gram.options());
+  return off.flatten(1).norm(2, {1}) / std::sqrt(static_cast<double>(gram.size(-1)));
+}
+
+}  // namespace
+
+at::Tensor survey(const Plan& plan, const std::vector<Param>& params,
+                  const std::vector<Rates>& rates) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  auto table = at::full({plan.leaves, 5}, nan, at::kDouble);
+  std::vector<at::Tensor> u(params.size());
+  for (size_t i = 0; i < params.size(); ++i) {
+    const auto& momentum = params[i].state->momentum_buffer;
+    u[i] = momentum.defined() ? momentum : params[i].grad;
+  }
+  for (const auto& block : plan.blocks) {
+    if (!u[block.param].defined() || params[block.param].state->step == 0) continue;
+    const auto rows = table.narrow(0, block.leaf, block.batch);
+    const Bucket bucket{{&block}, block.batch};
+    const auto measured = measure(plan, params, bucket, u, false);
+    const auto s = measured.scale == 1 ? measured.s : measured.s * measured.scale;
+    if (plan.needs != Needs::duals) {
+      const double lr = rates[block.group].lr, r = block.radius;
+      const auto own = plan.needs == Needs::sharp ? measured.dual * (lr * r * r)
+                                                  : at::full({block.batch}, lr * r, at::kDouble);
+      rows.select(1, 0).copy_(own);
+    }
+    rows.select(1, 1).copy_(measured.dual);
+    rows.select(1, 2).copy_(root_mean_square(s));
+    rows.select(1, 3).copy_(largest_singular_value(block.matrices(params[block.param].value)));
+    if (plan.norms[block.group]->name() == "spectral") rows.select(1, 4).copy_(polar_residual(s));
+  }
+  return table;
+}
+
+}  // namespace steepest

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/json.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace steepest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <typename T>
+using Fields = std::map<std::string, std::optional<T> Overrides::*>;
+
+#define FIELD(name) \
+  { #name, &Overrides::name }
+const Fields<double> kNumbers = {FIELD(lr),           FIELD(backup_lr),
+                                 FIELD(momentum),     FIELD(backup_momentum),
+                                 FIELD(beta2),        FIELD(eps),
+                                 FIELD(f_star),       FIELD(dampening),
+                                 FIELD(weight_decay), FIELD(backup_weight_decay),
+                                 FIELD(svd_tol)};
+const Fields<bool> kFlags = {FIELD(nesterov), FIELD(backup_nesterov), FIELD(decoupled_weight_decay),
+                             FIELD(f_star_auto), FIELD(foreach)};
+const Fields<int64_t> kCounts = {FIELD(polar_steps), FIELD(svd_passes)};
+const Fields<std::string> kWords = {
+    FIELD(norm),          FIELD(backup),      FIELD(outer),          FIELD(update),
+    FIELD(step_size),     FIELD(duals),       FIELD(directions),     FIELD(backup_blocks),
+    FIELD(momo_model),    FIELD(nonfinite),   FIELD(radius),         FIELD(backup_radius),
+    FIELD(momentum_form), FIELD(start),       FIELD(backup_start),   FIELD(momentum_place),
+    FIELD(polar),         FIELD(polar_dtype), FIELD(momentum_dtype), FIELD(svd)};
+const Fields<std::vector<double>> kLists = {FIELD(polar_coefficients)};
+#undef FIELD
+
+std::string dtype_name(at::ScalarType type) {
+  for (const char* name : {"float64", "float32", "float16", "bfloat16"}) {
+    if (read_dtype("", name) == type) return name;
+  }
+  return c10::toString(type);
+}
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json dtype_or_null(const std::optional<at::ScalarType>& type) {
+  return type ? Json(dtype_name(*type)) : Json();
+}
+
+Json json_of(const Choices& c) {
+  return {{"norm", c.norm},
+          {"lr", c.lr},
+          {"momentum", c.momentum},
+          {"momentum_form", name_of(c.form)},
+          {"nesterov", c.nesterov},
+          {"start", name_of(c.start)},
+          {"dampening", c.dampening},
+          {"momentum_place", name_of(c.place)},
+          {"momentum_dtype", dtype_or_null(c.momentum_dtype)},
+          {"beta2", c.beta2},
+          {"eps", c.eps},
+          {"weight_decay", c.weight_decay},
+          {"decoupled_weight_decay", c.decoupled},
+          {"radius", c.radius},
+          {"polar", c.solvers.polar.method},
+          {"polar_coefficients", c.solvers.polar.coefficients},
+          {"polar_steps", or_null(c.solvers.polar.steps)},
+          {"polar_dtype", dtype_or_null(c.solvers.polar.dtype)},
+          {"svd", c.solvers.svd.method},
+          {"svd_tol", c.solvers.svd.tol},
+          {"svd_passes", c.solvers.svd.fixed_passes}};
+}
+
+Json parse(const std::string& text) {
+  auto json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  TORCH_CHECK_VALUE(json.is_object(), "steepest: received no JSON object: ", text.substr(0, 80));
+  return json;
+}
+
+template <typename T>
+bool set_field(Overrides& o, const Fields<T>& fields, const std::string& key, const Json& value,
+               bool fits, const char* allowed) {
+  const auto found = fields.find(key);
+  if (found == fields.end()) return false;
+  TORCH_CHECK_VALUE(fits, key, ": received ", value.dump(), ", allowed ", allowed);
+  o.*(found->second) = value.get<T>();
+  return true;
+}
+
+bool numbers(const Json& value) {
+  return value.is_array() &&
+         std::all_of(value.begin(), value.end(), [](const Json& x) { return x.is_number(); });
+}
+
+std::vector<std::string> option_names() {
+  std::vector<std::string> names;
+  const auto add = [&](const auto& fields) {
+    for (const auto& [name, field] : fields) names.push_back(name);
+  };
+  add(kWords), add(kNumbers), add(kFlags), add(kCounts), add(kLists);
+  return names;
+}
+
+Overrides overrides_of(const Json& options) {
+  Overrides o;
+  for (const auto& [key, value] : options.items()) {
+    if (value.is_null()) continue;
+    const bool known =
+        set_field(o, kWords, key, value, value.is_string(), "text") ||
+        set_field(o, kNumbers, key, value, value.is_number(), "a number") ||
+        set_field(o, kFlags, key, value, value.is_boolean(), "true or false") ||
+        set_field(o, kCounts, key, value, value.is_number_integer(), "a whole number") ||
+        set_field(o, kLists, key, value, numbers(value), "a list of numbers");
+    TORCH_CHECK_VALUE(known, "option: received \"", key, "\"", nearest(key, option_names()));
+  }
+  return o;
+}
+
+View view_of(const Json& p) {
+  View view;
+  const std::string kind = p.value("view", "flatten");
+  TORCH_CHECK_VALUE(kind == "flatten" || kind == "batch", p.value("name", ""),
+                    ": view: received \"", kind, "\", allowed flatten, batch");
+  view.batch = kind == "batch";
+  view.transposed = p.value("transposed", false);
+  view.split_sizes = p.value("split_sizes", std::vector<int64_t>{});
+  view.num_heads = p.value("num_heads", int64_t{0});
+  view.split_dim = p.value("split_dim", int64_t{0});
+  return view;
+}
+
+PlannedGroup group_of(const Json& json) {
+  PlannedGroup group;
+  read_choice(group.role, "role", json.at("role").get<std::string>());
+  group.choices = override_choices(Choices{}, overrides_of(json.at("options")));
+  return group;
+}
+
+// The recipe's own sides, with whose momentum Momo's model is built: the first group of each role.
+void set_sides(Recipe& recipe, const std::vector<PlannedGroup>& groups) {
+  for (auto role : {Role::matrix, Role::backup}) {
+    const auto found = std::find_if(groups.begin(), groups.end(),
+                                    [&](const PlannedGroup& g) { return g.role == role; });
+    const auto& group = found == groups.end() ? groups.front() : *found;
+    (role == Role::matrix ? recipe.matrix : recipe.backup) = group.choices;
+  }
+}
+
+}  // namespace
+
+std::string recipe_json(const Recipe& r) {
+  const Json json = {{"name", r.name},
+                     {"paper", r.paper},
+                     {"equation", r.equation},
+                     {"outer", name_of(r.outer)},
+                     {"update", name_of(r.update)},
+                     {"step_size", name_of(r.step_size)},
+                     {"f_star", r.f_star},
+                     {"f_star_auto", r.f_star_auto},
+                     {"duals", name_of(r.duals)},
+                     {"directions", name_of(r.directions)},
+                     {"backup_blocks", name_of(r.backup_blocks)},
+                     {"momo_model", name_of(r.momo_model)},
+                     {"nonfinite", name_of(r.nonfinite)},
+                     {"matrix", json_of(r.matrix)},
+                     {"backup", json_of(r.backup)}};
+  return json.dump();
+}
+
+Overrides overrides_from_json(const std::string& text) { return overrides_of(parse(text)); }
+
+Plan plan_from_json(const std::string& text) {
+  const auto json = parse(text);
+  TORCH_CHECK_VALUE(!json.at("groups").empty(), "plan: received no groups");
+  Recipe base{.name = json.at("name").get<std::string>()};
+  std::vector<PlannedGroup> groups;
+  for (const auto& group : json.at("groups")) {
+    groups.push_back(group_of(group));
+  }
+  set_sides(base, groups);
+  std::vector<PlannedParam> params;
+  for (const auto& p : json.at("params")) {
+    params.push_back({p.at("name"), p.at("shape"), p.at("group"), view_of(p)});
+  }
+  const auto recipe = override_recipe(base, overrides_of(json.at("network")));
+  return make_plan(recipe, std::move(params), std::move(groups));
+}
+
+}  // namespace steepest
