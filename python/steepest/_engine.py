@@ -95,7 +95,9 @@ class Engine(Optimizer):
         key = signature(self.param_groups)
         if self._cache is None or self._cache[0] != key:
             groups = [self._canonical(group) for group in self.param_groups]
-            self._cache = (key, make_plan(self._name(), groups))
+            plan = make_plan(self._name(), groups)
+            plan.check_rates(groups)
+            self._cache = (key, plan)
             if self._momo():
                 self._share_model()
         return self._cache[1]
@@ -248,10 +250,10 @@ class Engine(Optimizer):
 
         Returns:
             ``{"step": {"D", "q", "model_gap", "skipped", "nonfinite"}, "parameters": {name:
-            {"role", "norm", "update_rms", "dual_norm", "spectral_norm", "polar_residual"}}}``; None
-            where a recipe has no such number. ``nonfinite`` counts the parameters whose gradient, or
-            momentum where the gradient is gone, holds a NaN or Inf. ``model_gap`` is Momo's
-            f~ - f*. Parameters without state are left out.
+            {"role", "norm", "update_rms", "dual_norm", "spectral_norm", "polar_residual"}}}``;
+            None where a recipe has no such number. ``nonfinite`` counts the parameters whose
+            gradient, or momentum where the gradient is gone, holds a NaN or Inf. ``model_gap`` is
+            Momo's f~ - f*. Parameters without state are left out.
         """
         plan = self._plan()
         bound = _state.bind(plan, self.state, list(self._params()))

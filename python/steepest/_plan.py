@@ -72,6 +72,13 @@ class Plan:
             momenta.append(_options.side_momentum(group, role))
         return lrs, decays, momenta
 
+    def check_rates(self, groups: list[Group]) -> None:
+        """ValueError where a rate is negative or not finite; each step looks again."""
+        lrs, decays, _ = self.rates(groups)
+        for (index, _), lr, decay in zip(self.sides, lrs, decays):
+            _options.check_number(f"param_groups[{index}]: lr", lr, 0)
+            _options.check_number(f"param_groups[{index}]: weight_decay", decay, 0)
+
 
 def role_of(group: Group, index: int, param: Tensor) -> str:
     if group["role"] is not None:

@@ -201,6 +201,10 @@ def _check_shapes(entry: State, param: Tensor, key: Any) -> None:
 
 def _entries(state_dict: dict[str, Any]) -> list[tuple[str | None, State]]:
     """Every parameter's name (None without names) and state, in the state_dict's order."""
+    if "param_groups" not in state_dict:
+        raise ValueError(
+            "load_torch_state: received no param_groups, allowed an optimizer's state_dict"
+        )
     entries: list[tuple[str | None, State]] = []
     for group in state_dict["param_groups"]:
         names = group.get("param_names") or [None] * len(group["params"])
