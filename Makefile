@@ -9,9 +9,11 @@ JOBS ?= $(shell awk '/MemAvailable/ {m = int($$2 / 1600000)} END {n = $(shell np
           if (m < n) n = m; print n < 1 ? 1 : n}' /proc/meminfo)
 PYTHON_VENV := $(CURDIR)/.venv/bin/python
 CONFIGURE = cmake -S . -G Ninja -DPython3_EXECUTABLE=$(PYTHON_VENV)
+FROM_BUILD = STEEPEST_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsteepest.so PYTHONPATH=python
 CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp'
 
-.PHONY: help train build test test-asan setup format lint install clean
+.PHONY: help train build test test-asan test-torch setup examples docs wheel format lint install \
+        clean
 
 help:           ## This list
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
@@ -32,6 +34,22 @@ test-asan: setup ## The tests again under the address and undefined-behaviour sa
 	@cmake --build $(BUILD)-asan -j $(JOBS)
 	@ctest --test-dir $(BUILD)-asan --output-on-failure
 
+test-torch: build ## PyTorch's own optimizer tests over every Python class (fetches 27 MB of source)
+	@scripts/torch_suite.sh
+
+examples: build ## Real Python programs with a few lines changed (installs examples/requirements.txt)
+	@$(PYTHON_VENV) -m pip install --quiet -r examples/requirements.txt
+	@$(FROM_BUILD) $(PYTHON_VENV) examples/run.py
+
+docs: build     ## The documentation as HTML in build/docs (installs docs/requirements.txt)
+	@$(PYTHON_VENV) -m pip install --quiet -r docs/requirements.txt
+	@$(FROM_BUILD) $(PYTHON_VENV) -m sphinx -q -W -b html docs $(BUILD)/docs
+	@echo "docs: $(BUILD)/docs/index.html"
+
+wheel: setup    ## A Python wheel for the torch in .venv, in build/dist
+	@$(PYTHON_VENV) -m pip wheel --quiet --no-deps --wheel-dir $(BUILD)/dist .
+	@ls $(BUILD)/dist
+
 setup:
 	@scripts/setup.sh
 
@@ -44,7 +62,10 @@ format:         ## Rewrite the C++ files with clang-format
 lint:           ## Check formatting (clang-format 14), house rules, and Python with ruff if it is there
 	@$(CXX_FILES) | xargs clang-format --dry-run --Werror
 	@for rule in layering headers catalog length spdx paths; do python3 tests/house/house.py $$rule || exit 1; done
-	@if command -v ruff >/dev/null; then ruff check .; else echo "ruff is not installed: skipped"; fi
+	@if command -v ruff >/dev/null; then ruff check . && ruff format --check .; \
+	  else echo "ruff is not installed: skipped"; fi
+	@if command -v mypy >/dev/null; then cd python && mypy steepest; \
+	  else echo "mypy is not installed: skipped"; fi
 
 clean:          ## Remove the build trees; .venv stays
 	rm -rf $(BUILD) $(BUILD)-asan

@@ -17,6 +17,12 @@ at::Tensor stored(const at::Tensor& t, Role role, bool batch) {
   return t.reshape({batch ? -1 : 1, rows, cols});
 }
 
+// Of the parameter: that of its matrices as they are stored.
+int64_t dim_of_split(at::IntArrayRef shape, const View& view) {
+  const bool batch = view.batch && shape.size() > 2;
+  return (batch ? static_cast<int64_t>(shape.size()) - 2 : 0) + view.split_dim;
+}
+
 void check_view(const std::string& name, at::IntArrayRef shape, Role role, const View& view) {
   TORCH_CHECK_VALUE(role == Role::backup || shape.size() >= 2, name,
                     ": role matrix: received shape ", shape, ", allowed 2 or more dimensions");
@@ -24,16 +30,18 @@ void check_view(const std::string& name, at::IntArrayRef shape, Role role, const
   if (!split) return;
   TORCH_CHECK_VALUE(view.split_sizes.empty() || view.num_heads == 0, name,
                     ": received split_sizes and num_heads, allowed one of them");
-  TORCH_CHECK_VALUE(shape.size() == 2, name, ": split: received shape ", shape,
-                    ", allowed 2 dimensions");
+  TORCH_CHECK_VALUE(shape.size() == 2 || (role == Role::matrix && shape.size() > 2), name,
+                    ": split: received shape ", shape, ", allowed a matrix or a batch of them");
   TORCH_CHECK_VALUE(view.split_dim == 0 || view.split_dim == 1, name, ": split_dim: received ",
                     view.split_dim, ", allowed 0 or 1");
-  const int64_t size = shape[view.split_dim];
+  TORCH_CHECK_VALUE(shape.size() == 2 || view.batch || view.split_dim == 0, name,
+                    ": split_dim: received 1, allowed 0 of a flattened parameter");
+  const int64_t size = shape[dim_of_split(shape, view)];
   const int64_t total =
       std::accumulate(view.split_sizes.begin(), view.split_sizes.end(), int64_t{0});
   TORCH_CHECK_VALUE(view.split_sizes.empty() || total == size, name,
                     ": split_sizes: received a sum of ", total, ", allowed ", size,
-                    ", the size of dimension ", view.split_dim);
+                    ", the size of dimension ", dim_of_split(shape, view));
   TORCH_CHECK_VALUE(view.num_heads == 0 || size % view.num_heads == 0, name,
                     ": num_heads: received ", view.num_heads, ", allowed a divisor of ", size);
   for (const auto part : view.split_sizes) {
@@ -49,14 +57,20 @@ at::Tensor Block::piece(const at::Tensor& t) const {
 
 at::Tensor Block::matrices(const at::Tensor& t) const {
   auto m = stored(piece(t), role, view.batch);
-  if (parts > 1 && dim == 0) m = m.reshape({parts, m.size(1) / parts, m.size(2)});
-  if (parts > 1 && dim == 1) m = m[0].reshape({m.size(1), parts, -1}).permute({1, 0, 2});
+  if (parts > 1 && view.split_dim == 0) {
+    m = m.reshape({m.size(0) * parts, m.size(1) / parts, m.size(2)});
+  } else if (parts > 1) {
+    const auto apart = m.reshape({m.size(0), m.size(1), parts, -1}).permute({0, 2, 1, 3});
+    m = apart.reshape({m.size(0) * parts, m.size(1), -1});
+  }
   return view.transposed ? m.transpose(1, 2) : m;
 }
 
 at::Tensor Block::unmatrices(const at::Tensor& s, const at::Tensor& piece) const {
   auto m = view.transposed ? s.transpose(1, 2) : s;
-  if (parts > 1 && dim == 1) m = m.permute({1, 0, 2});
+  if (parts > 1 && view.split_dim == 1) {
+    m = m.reshape({m.size(0) / parts, parts, m.size(1), m.size(2)}).permute({0, 2, 1, 3});
+  }
   return m.reshape(piece.sizes());
 }
 
@@ -65,7 +79,9 @@ std::vector<Block> make_blocks(const std::string& name, at::IntArrayRef shape, R
   check_view(name, shape, role, view);
   const auto proto = at::empty(shape, at::TensorOptions(at::kMeta));
   std::vector<int64_t> lengths = view.split_sizes;
-  if (view.num_heads > 0) lengths.assign(view.num_heads, shape[view.split_dim] / view.num_heads);
+  if (view.num_heads > 0) {
+    lengths.assign(view.num_heads, shape[dim_of_split(shape, view)] / view.num_heads);
+  }
 
   std::vector<Block> blocks;
   int64_t offset = 0;
@@ -74,7 +90,7 @@ std::vector<Block> make_blocks(const std::string& name, at::IntArrayRef shape, R
     if (!lengths.empty()) {  // neighbours of equal size become one batch
       size_t end = i;
       while (end < lengths.size() && lengths[end] == lengths[i]) ++end;
-      block.dim = view.split_dim;
+      block.dim = dim_of_split(shape, view);
       block.offset = offset;
       block.parts = static_cast<int64_t>(end - i);
       block.length = block.parts * lengths[i];

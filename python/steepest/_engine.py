@@ -14,7 +14,7 @@ from steepest import _options, _state
 from steepest._library import ops
 from steepest._loss import Observations
 from steepest._options import Group
-from steepest._params import as_params, roles_by_name
+from steepest._params import as_params, route_by_name
 from steepest._plan import Plan, make_plan, signature
 
 
@@ -74,7 +74,7 @@ class Engine(Optimizer):
         role = group.get("role") or _options.alien_role(group)
         group["role"] = role
         if role is None and group.get("roles") is None:
-            group["params"], group["roles"] = roles_by_name(group.get("params"))
+            route_by_name(group)
         if role == "backup":
             if "lr" not in group:
                 group.setdefault("lr_ratio", self.defaults["backup_lr_ratio"])

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -73,11 +73,12 @@ def check_layout(name: str, shape: tuple[int, ...], layout: Layout) -> None:
         return
     if sizes is not None and heads is not None:
         raise ValueError(f"{name}: received split_sizes and num_heads, allowed one of them")
-    if len(shape) != 2:
-        raise ValueError(f"{name}: split: received shape {shape}, allowed 2 dimensions")
     if layout.split_dim not in (0, 1):
         raise ValueError(f"{name}: split_dim: received {layout.split_dim}, allowed 0 or 1")
-    size = shape[layout.split_dim]
+    batch = layout.view == "batch" or len(shape) == 2
+    if not batch and layout.split_dim == 1:
+        raise ValueError(f"{name}: split_dim: received 1, allowed 0 of a flattened parameter")
+    size = shape[layout.split_dim - 2] if batch else shape[0]
     if sizes is not None and (sum(sizes) != size or min(sizes, default=0) <= 0):
         raise ValueError(f"{name}: split_sizes: received {list(sizes)}, allowed a sum of {size}")
     if heads is not None and (heads <= 0 or size % heads != 0):
@@ -119,9 +120,16 @@ def _stack(found: Found, model: Model) -> tuple[Layout, str]:
     words = f"{what} ({'in, out' if transposed else 'out, in'})"
     if transposed is None and found.shape[-1] != found.shape[-2]:
         words = f"{what}, taken as (out, in)"
-    if found.key in GATE_UP:
-        words += "; gate and up together: a stack has no split"
-    return Layout(view="batch", transposed=bool(transposed)), words
+    layout = Layout(view="batch", transposed=bool(transposed))
+    if found.key not in GATE_UP:
+        return layout, words
+    dim = 1 if transposed else 0
+    out = found.shape[-2:][dim]
+    interleaved = getattr(found.owner, "is_concatenated", True) is False
+    if transposed is None or out % 2 or interleaved:
+        return layout, words + "; gate and up" + ", interleaved" * interleaved + ": taken whole"
+    halves = replace(layout, split_sizes=(out // 2, out // 2), split_dim=dim)
+    return halves, words + "; fused gate and up"
 
 
 def _stacked_in_out(found: Found, model: Model) -> bool | None:

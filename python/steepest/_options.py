@@ -46,7 +46,8 @@ LAYOUT = ("view", "transposed", "split_sizes", "num_heads", "split_dim")
 PLAIN: Group = {
     "lr_ratio": 1.0,
     "role": None,
-    "roles": None,
+    "roles": None,  # of each parameter, where they have names but the group has no role
+    "layouts": None,  # of each parameter, likewise
     "view": "flatten",
     "transposed": False,
     "split_sizes": None,
@@ -197,8 +198,12 @@ def network_options(groups: list[Group]) -> Group:
     return options | {"f_star": float(f_star), "f_star_auto": False}
 
 
-def view_of(group: Group) -> Group:
-    view = {key: group[key] for key in LAYOUT if group[key] is not None}
+def view_of(group: Group, index: int) -> Group:
+    """The layout of a group's parameter, as the engine reads it."""
+    layouts = group["layouts"]
+    own = layouts[index] if layouts and index < len(layouts) else {}
+    found = {key: own.get(key, group[key]) for key in LAYOUT}
+    view = {key: value for key, value in found.items() if value is not None}
     if "split_sizes" in view:
         view["split_sizes"] = list(view["split_sizes"])
     return view

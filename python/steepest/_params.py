@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steepest._options import LAYOUT, PLAIN
+
 
 def as_params(params: Any) -> Any:
     """What torch's constructor takes; modules and routed groups become groups."""
@@ -30,17 +32,24 @@ def as_params(params: Any) -> Any:
     return params
 
 
-def roles_by_name(params: Any) -> tuple[Any, list[str] | None]:
-    """The role of each parameter in a list of (name, tensor) pairs; None for bare tensors."""
+def route_by_name(group: dict[str, Any]) -> None:
+    """Gives a group of (name, tensor) pairs its parameters' roles and layouts; others none."""
+    params = group.get("params")
     if isinstance(params, (Tensor, set)) or not isinstance(params, Iterable):
-        return params, None
-    params = list(params)
+        return
+    group["params"] = params = list(params)
     if not params or not all(isinstance(p, tuple) and len(p) == 2 for p in params):
-        return params, None
+        return
     from steepest.route import route
 
-    routed = {name: group["role"] for group in route(params) for name, _ in group["params"]}
-    return params, [routed.get(name, "backup") for name, _ in params]
+    routed = {name: found for found in route(params) for name, _ in found["params"]}
+    group["roles"] = [routed[n]["role"] if n in routed else "backup" for n, _ in params]
+    if any(key in group for key in LAYOUT):
+        return  # the caller's own
+    layouts = [{key: routed[n][key] for key in LAYOUT} if n in routed else {} for n, _ in params]
+    plain = {key: PLAIN[key] for key in LAYOUT}
+    if any(layout not in ({}, plain) for layout in layouts):
+        group["layouts"] = layouts
 
 
 def _tensors(params: Any) -> Iterator[tuple[str, Any]]:

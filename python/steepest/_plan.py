@@ -93,7 +93,6 @@ def make_plan(name: str, groups: list[Group]) -> Plan:
     sides: list[tuple[int, str]] = []
     engine_groups, params = [], []
     for number, group in enumerate(groups):
-        view = _options.view_of(group)
         for index, param in enumerate(group["params"]):
             role = role_of(group, index, param)
             if role not in ("matrix", "backup"):
@@ -110,7 +109,7 @@ def make_plan(name: str, groups: list[Group]) -> Plan:
                     "name": names[index] if names else f"{number}.{index}",
                     "shape": list(param.shape),
                     "group": sides.index((number, role)),
-                    **view,
+                    **_options.view_of(group, index),
                 }
             )
     network = _options.network_options(groups)

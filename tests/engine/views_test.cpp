@@ -67,6 +67,43 @@ TEST(Views, split_sizes_are_parameters_of_their_own) {
   });
 }
 
+TEST(Views, splits_of_a_batch_are_matrices_of_their_own) {
+  for (const int64_t dim : {0, 1}) {  // stacked experts whose gate and up projections are fused
+    expect_equal(random({3, 6, 8}), {.batch = true, .split_sizes = {2, 2, 2}}, [](const auto& t) {
+      std::vector<at::Tensor> parts;
+      for (const auto& m : t.unbind(0)) {
+        for (const auto& part : m.split_with_sizes({2, 2, 2}, 0)) parts.push_back(part);
+      }
+      return parts;
+    });
+    const View halves{.batch = true, .transposed = dim == 1, .num_heads = 2, .split_dim = dim};
+    expect_equal(random({3, 6, 8}), halves, [dim](const at::Tensor& t) {
+      std::vector<at::Tensor> parts;
+      for (const auto& m : t.unbind(0)) {
+        for (const auto& part : m.chunk(2, dim)) parts.push_back(dim == 1 ? part.t() : part);
+      }
+      return parts;
+    });
+    const View uneven{
+        .batch = true,
+        .split_sizes = dim == 0 ? std::vector<int64_t>{4, 2} : std::vector<int64_t>{5, 3},
+        .split_dim = dim};
+    expect_equal(random({2, 6, 8}), uneven, [&](const at::Tensor& t) {
+      std::vector<at::Tensor> parts;
+      for (const auto& part : t.split_with_sizes(uneven.split_sizes, 1 + dim)) {
+        for (const auto& m : part.unbind(0)) parts.push_back(m);
+      }
+      return parts;
+    });
+  }
+}
+
+TEST(Views, splits_of_a_flattened_convolution) {
+  expect_equal(random({6, 2, 3, 3}), {.split_sizes = {4, 2}}, [](const at::Tensor& t) {
+    return t.flatten(1).split_with_sizes({4, 2}, 0);
+  });
+}
+
 TEST(Views, splits_along_the_second_dimension) {
   expect_equal(random({4, 9}), {.split_sizes = {3, 3, 3}, .split_dim = 1}, [](const at::Tensor& t) {
     return t.split_with_sizes({3, 3, 3}, 1);

@@ -49,6 +49,21 @@ def test_a_module_is_routed_and_names_are_kept():
     assert decays == {"matrix": 0.1, "backup": 0.01}
 
 
+def test_names_alone_are_routed_with_their_layouts():
+    shapes = {
+        "h.0.attn.c_attn.weight": (8, 24),
+        "h.0.mlp.c_fc.weight": (8, 32),
+        "wte.weight": (50, 8),
+    }
+    params = [(name, torch.randn(shape)) for name, shape in shapes.items()]
+    optimizer = steepest.Muon(params)
+    assert optimizer.param_groups[0]["roles"] == ["matrix", "matrix", "backup"]
+    rows = [line.split() for line in optimizer._plan().table.splitlines()[1:]]
+    sizes = {row[0]: (row[2], " ".join(row[3:8])) for row in rows}
+    assert sizes["h.0.attn.c_attn.weight"] == ("spectral", "3 x 8 x 8")
+    assert sizes["h.0.mlp.c_fc.weight"] == ("spectral", "1 x 32 x 8")
+
+
 @pytest.mark.parametrize(
     "alien, role",
     [

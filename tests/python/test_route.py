@@ -81,7 +81,7 @@ def test_names_and_shapes_find_layouts():
     assert layout(groups["h.0.attn.c_attn.weight"]) == ("flatten", True, [8, 8, 8], None, 1)
     assert layout(groups["h.0.mlp.c_fc.weight"]) == ("flatten", True, None, None, 0)
     assert layout(groups["x.in_proj_weight"]) == ("flatten", False, [8, 8, 8], None, 0)
-    assert layout(groups["experts.gate_up_proj"]) == ("batch", True, None, None, 0)
+    assert layout(groups["experts.gate_up_proj"]) == ("batch", True, [6, 6], None, 1)
     assert layout(groups["experts.down_proj"]) == ("batch", True, None, None, 0)
     assert groups["conv.weight"]["role"] == groups["wte.weight"]["role"] == "backup"
 

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A log of training: JSON lines under the names of the trainer's metrics.jsonl, and TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from steepest._engine import Engine
+
+_PARAMETER_NUMBERS = ("update_rms", "dual_norm", "spectral_norm", "polar_residual")
+
+
+class Logger:
+    """Appends one JSON object a line to a file, which ``python -m steepest.plot`` draws.
+
+    The keys are the trainer's: ``step``, ``loss``, ``lr`` (of the first group), ``q`` (Momo's
+    factor), ``D`` (the dual norm), ``seconds`` (since the log began, over all its files' sessions);
+    beside them ``lrs``, the rates of all groups where there are several, ``model_gap``,
+    ``skipped``, ``nonfinite``, and ``parameters``, by name, as in ``optimizer.stats()``. Numbers that
+    are NaN or infinite are null, as in the trainer's file.
+
+    An existing file is continued; a last line that was cut off is removed. Where a resumed run
+    repeats steps, the later lines count.
+
+    Args:
+        path: of the file; its folder is made. By custom it ends in ``.jsonl``.
+        optimizer: a steepest optimizer for rates and stats, any other for rates; None: neither.
+        every: calls of :meth:`log` from one ``stats()`` to the next, which costs about a step;
+            0: never.
+        tensorboard: a folder, or a ``SummaryWriter``, which gets the same numbers and is closed
+            only where the logger has made it.
+
+    Raises:
+        ImportError: ``tensorboard`` is a folder and the package is missing.
+        ValueError: ``every`` is below 0.
+        OSError: the file cannot be opened.
+
+    Example::
+
+        with steepest.Logger("run.jsonl", optimizer, every=10) as log:
+            for step, batch in enumerate(loader, 1):
+                ...
+                optimizer.step()
+                log.log(step, loss=loss)
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        optimizer: Engine | Any = None,
+        *,
+        every: int = 1,
+        tensorboard: Any = None,
+    ) -> None:
+        if every < 0:
+            raise ValueError(f"Logger: every: received {every}, allowed a whole number from 0")
+        self.path = Path(path)
+        self.optimizer = optimizer
+        self.every = every
+        self._own_writer = isinstance(tensorboard, (str, os.PathLike))
+        self._writer = _summary_writer(tensorboard) if self._own_writer else tensorboard
+        self._calls = 0
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        before = _repair(self.path)
+        self._start = time.monotonic() - before
+        self._file = self.path.open("a", encoding="utf-8")
+
+    def log(self, step: int, *, loss: Any = None, **numbers: Any) -> None:
+        """Writes one line and flushes it.
+
+        Args:
+            step: number of optimizer steps done.
+            loss: of this step; a number or a tensor of one element, as all others.
+            numbers: more of them, by name: ``val_loss``, ``grad_norm``, ``accuracy``...
+
+        Raises:
+            TypeError: a value that is not one number.
+            ValueError: the logger is closed, or a name is one of the logger's own.
+        """
+        if self._file.closed:
+            raise ValueError(f"Logger: {self.path} is closed")
+        line: dict[str, Any] = {"step": int(step)}
+        if loss is not None:
+            line["loss"] = _number("loss", loss)
+        line |= _rates(self.optimizer)
+        if self._due():
+            line |= _stats(self.optimizer)
+        for name, value in numbers.items():
+            if name in line:
+                raise ValueError(f"Logger: {name}: received twice, allowed a name of your own")
+            line[name] = _number(name, value)
+        line.setdefault("seconds", round(time.monotonic() - self._start, 6))
+        self._calls += 1
+        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        self._file.flush()
+        if self._writer is not None:
+            _to_tensorboard(self._writer, line)
+
+    def _due(self) -> bool:
+        measurable = hasattr(self.optimizer, "stats")
+        return measurable and self.every > 0 and self._calls % self.every == 0
+
+    def close(self) -> None:
+        """Closes the file, and the writer that the logger has made; further calls do nothing."""
+        self._file.close()
+        if self._own_writer and self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def __enter__(self) -> Logger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _summary_writer(folder: Any) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ImportError(
+            "Logger: tensorboard= needs the package tensorboard: pip install tensorboard"
+        ) from error
+    return SummaryWriter(os.fspath(folder))
+
+
+def _repair(path: Path) -> float:
+    """Removes a last line without its end; the seconds of the last line, 0 where there is none."""
+    if not path.exists():
+        return 0.0
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1
+    if end < len(data):
+        os.truncate(path, end)
+    try:
+        last = json.loads(data[:end].splitlines()[-1])
+        return float(last["seconds"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        return 0.0
+
+
+def _number(name: str, value: Any) -> float | int | None:
+    """One number as JSON has it: None where it is NaN or infinite."""
+    if isinstance(value, int):
+        return value
+    try:
+        number = float(value.detach() if isinstance(value, Tensor) else value)
+    except (TypeError, ValueError, RuntimeError):
+        what = f"shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)
+        raise TypeError(f"Logger: {name}: received {what}, allowed one number") from None
+    return number if math.isfinite(number) else None
+
+
+def _rates(optimizer: Any) -> dict[str, Any]:
+    """``lr``, and ``lrs`` where it says more: effective rates, matrices before their backup."""
+    if optimizer is None:
+        return {}
+    groups = optimizer.param_groups
+    rates = [float(group["lr"]) * group.get("lr_ratio", 1.0) for group in groups]
+    first = rates[0]
+    if hasattr(optimizer, "_plan"):
+        plan = optimizer._plan()
+        found = zip(plan.sides, plan.rates([optimizer._canonical(group) for group in groups])[0])
+        rates = [rate for _, rate in sorted(found, key=lambda e: (e[0][0], e[0][1] != "matrix"))]
+    return {"lr": first} | ({"lrs": rates} if len(set(rates)) > 1 else {})
+
+
+def _stats(optimizer: Any) -> dict[str, Any]:
+    """The step's numbers that there are, and those of each parameter."""
+    stats = optimizer.stats()
+    line = {key: _number(key, v) for key, v in stats["step"].items() if v is not None}
+    parameters = {
+        name: {key: _number(key, row[key]) for key in _PARAMETER_NUMBERS if row[key] is not None}
+        for name, row in stats["parameters"].items()
+    }
+    return {**line, "parameters": parameters}
+
+
+def _to_tensorboard(writer: Any, line: dict[str, Any]) -> None:
+    step = line["step"]
+    for key, value in line.items():
+        if key == "lrs":
+            for index, rate in enumerate(value):
+                writer.add_scalar(f"lr/{index}", rate, step)
+        elif key == "parameters":
+            for name, row in value.items():
+                for number, entry in row.items():
+                    writer.add_scalar(f"{number}/{name}", entry, step)
+        elif key != "step" and value is not None:
+            writer.add_scalar(key, value, step)
