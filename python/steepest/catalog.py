@@ -241,6 +241,19 @@ class OrthogonalSGDM(_Row):
         super().__init__(params, lr, **options)
 
 
+class Named(Engine):
+    """A row of the C++ catalog that has no class of its own here; see :func:`make`."""
+
+    def __init__(
+        self, name: str, params: Any, lr: float | Tensor | None = None, **options: Unpack[Options]
+    ) -> None:
+        self._row = name  # type: ignore[misc]
+        given: Group = dict(options)
+        process_group = given.pop("process_group", None)
+        rate = _options.row(name)["matrix"]["lr"] if lr is None else lr
+        self._build_row(params, rate, given, process_group=process_group)
+
+
 CLASSES: dict[str, type[Engine]] = {
     cls._row: cls
     for cls in (
@@ -282,8 +295,9 @@ def make(name: str, params: Any, **options: Any) -> Engine:
     plain = name.removesuffix("-momo")
     if plain != name:
         options["step_size"] = "momo"
-    found = re.fullmatch(r"([\w-]+)(?:\(k=(\d+)\))?", plain)
-    assert found is not None, name
-    if found[2] is not None:
-        options["rank"] = int(found[2])
-    return CLASSES[found[1]](params, **options)
+    base = plain.partition("(")[0]
+    if base not in CLASSES:
+        return Named(plain, params, **options)
+    if rank := re.search(r"k=(\d+)", plain):
+        options["rank"] = int(rank[1])
+    return CLASSES[base](params, **options)

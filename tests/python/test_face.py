@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 import steepest
+from steepest import catalog
 
 
 def step_with(optimizer, grads) -> None:
@@ -194,6 +195,17 @@ def test_an_unknown_option_or_name_is_refused():
         steepest.MuonMax([torch.zeros(2, 2)], nesterow=True)
     with pytest.raises(ValueError, match='received "muonmaxx".*nearest: muonmax'):
         steepest.make("muonmaxx", [torch.zeros(2, 2)])
+
+
+def test_a_row_needs_no_class_of_its_own(monkeypatch):
+    nets = make_net(), make_net()
+    train(nets[0], steepest.make("neon(k=2)-momo", nets[0].parameters(), lr=0.05), range(4))
+    monkeypatch.delitem(catalog.CLASSES, "neon")
+    other = steepest.make("neon(k=2)-momo", nets[1].parameters(), lr=0.05)
+    assert type(other) is catalog.Named
+    train(nets[1], other, range(4))
+    assert same(weights(nets[0]), weights(nets[1]))
+    assert steepest.make("neon", nets[1].parameters()).param_groups[0]["lr"] == 0.1
 
 
 def test_a_group_that_does_not_fit_leaves_all_as_it_was():
