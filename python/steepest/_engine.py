@@ -41,14 +41,10 @@ class Engine(Optimizer):
         self._plan()
 
     def _build_row(
-        self,
-        params: Any,
-        lr: float | Tensor,
-        options: Group,
-        arguments: str = "",
-        process_group: Any = None,
+        self, params: Any, lr: float | Tensor, options: Group, arguments: str = ""
     ) -> None:
         """The catalog row of the class, with what the caller has chosen otherwise."""
+        process_group = options.pop("process_group", None)
         group = _options.with_row(self._row + arguments, self._own, lr, options)
         self._build(params, group, process_group)
 
@@ -120,6 +116,7 @@ class Engine(Optimizer):
 
     # -- the loss ----------------------------------------------------------------------------------
 
+    @torch.compiler.disable  # type: ignore[misc]
     def observe(self, loss: Tensor | float, weight: float = 1) -> Tensor | float:
         """Gives Momo the loss of a micro-batch, unscaled and undivided, and returns it.
 
@@ -131,6 +128,7 @@ class Engine(Optimizer):
             self._observations.add(loss, weight, self.param_groups)
         return loss
 
+    @torch.compiler.disable  # type: ignore[misc]
     def zero_grad(self, set_to_none: bool = True) -> None:
         """As torch's; observations whose gradients it throws away go with them."""
         self._observations.drop_stale(self.param_groups)
@@ -162,6 +160,8 @@ class Engine(Optimizer):
 
     # -- the step ----------------------------------------------------------------------------------
 
+    # The engine is compiled already: torch.compile calls it between its graphs.
+    @torch.compiler.disable  # type: ignore[misc]
     @torch.no_grad()
     def step(  # type: ignore[override]
         self, closure: Callable[[], Any] | None = None, *, loss: Tensor | float | None = None

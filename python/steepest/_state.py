@@ -6,16 +6,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from steepest._library import ops
 from steepest._plan import Plan
-
-if TYPE_CHECKING:
-    from steepest._engine import Engine
 
 State = MutableMapping[str, Any]
 
@@ -156,7 +154,7 @@ def _count_nonfinite(bound: Bound, grads: Iterable[Tensor | None]) -> int:
 class Loading:
     """What torch's load_state_dict leaves out: checks first, own dtypes, what groups lack."""
 
-    def __init__(self, optimizer: Engine) -> None:
+    def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         self._saved: list[tuple[Tensor, State]] = []
 
@@ -226,7 +224,7 @@ def _pair(
     return [(index, entry) for index, (_, entry) in zip(wanted, entries)]
 
 
-def merge(optimizer: Engine, plan: Plan, state_dicts: tuple[dict[str, Any], ...]) -> None:
+def merge(optimizer: Optimizer, plan: Plan, state_dicts: tuple[dict[str, Any], ...]) -> None:
     """See SteepestDescent.load_torch_state."""
     if len(state_dicts) not in (1, 2):
         raise ValueError(

@@ -21,8 +21,7 @@ class _Row(Engine):
 
     def __init__(self, params: Any, lr: float | Tensor, **options: Unpack[Options]) -> None:
         given: Group = dict(options)
-        process_group = given.pop("process_group", None)
-        self._build_row(params, lr, given, process_group=process_group)
+        self._build_row(params, lr, given)
 
 
 class NormalizedSGD(_Row):
@@ -142,9 +141,8 @@ class _Ranked(Engine):
         self, params: Any, lr: float | Tensor, rank: int | None, options: Options
     ) -> None:
         given: Group = dict(options)
-        process_group = given.pop("process_group", None)
         arguments = "" if rank is None else f"(k={rank})"
-        self._build_row(params, lr, given, arguments, process_group)
+        self._build_row(params, lr, given, arguments)
 
 
 class Neon(_Ranked):
@@ -249,9 +247,8 @@ class Named(Engine):
     ) -> None:
         self._row = name  # type: ignore[misc]
         given: Group = dict(options)
-        process_group = given.pop("process_group", None)
         rate = _options.row(name)["matrix"]["lr"] if lr is None else lr
-        self._build_row(params, rate, given, process_group=process_group)
+        self._build_row(params, rate, given)
 
 
 CLASSES: dict[str, type[Engine]] = {

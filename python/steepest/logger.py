@@ -23,10 +23,10 @@ class Logger:
     """Appends one JSON object a line to a file, which ``python -m steepest.plot`` draws.
 
     The keys are the trainer's: ``step``, ``loss``, ``lr`` (of the first group), ``q`` (Momo's
-    factor), ``D`` (the dual norm), ``seconds`` (since the log began, over all its files' sessions);
-    beside them ``lrs``, the rates of all groups where there are several, ``model_gap``,
-    ``skipped``, ``nonfinite``, and ``parameters``, by name, as in ``optimizer.stats()``. Numbers that
-    are NaN or infinite are null, as in the trainer's file.
+    factor), ``D`` (the dual norm), ``seconds`` (of all sessions since the file began); beside them
+    ``lrs``, the rates of all groups where they differ, ``model_gap``, ``skipped``, ``nonfinite``,
+    and ``parameters``, by name, as in ``optimizer.stats()``. NaN and infinite numbers are null, as
+    in the trainer's file.
 
     An existing file is continued; a last line that was cut off is removed. Where a resumed run
     repeats steps, the later lines count.

@@ -71,8 +71,7 @@ class Muon(Engine):
             "polar": polar,
             "radius": radius,
         }
-        process_group = given.pop("process_group", None)
-        self._build_row(params, lr, given, process_group=process_group)
+        self._build_row(params, lr, given)
 
     def _canonical(self, group: Group) -> Group:
         own = dict(group)
@@ -115,8 +114,7 @@ class _Adam(Engine):
             "weight_decay": weight_decay,
             "amsgrad": False,
         }
-        process_group = given.pop("process_group", None)
-        self._build_row(params, lr, given, process_group=process_group)
+        self._build_row(params, lr, given)
 
     def _canonical(self, group: Group) -> Group:
         betas = tuple(group["betas"])
@@ -204,5 +202,4 @@ class SGD(Engine):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
         }
-        process_group = given.pop("process_group", None)
-        self._build_row(params, lr, given, process_group=process_group)
+        self._build_row(params, lr, given)

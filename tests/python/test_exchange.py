@@ -47,20 +47,36 @@ def replay(folder: Path, recipe: str, params, grads, losses, options):
     return load_file(folder / "out.safetensors")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_twenty_steps_are_the_cpp_optimizers_bit_for_bit(tmp_path, name):
+VARIANTS = [(name, {}) for name in NAMES] + [
+    ("muonmax-momo", {"duals": "stale"}),
+    ("muonmax-momo", {"duals": "stale", "backup_blocks": "flattened", "nesterov": True}),
+    ("polargrad-momo", {"momo_model": "recursive", "weight_decay": 0.1, "start": "corrected"}),
+    ("polargrad", {"directions": "recomputed", "backup": "l2"}),
+    ("scion-momo", {"outer": "hybrid", "update": "regularized", "f_star": 0.3}),
+    (
+        "muon-adam",
+        {"norm": "0.5*spectral+0.5*inf", "radius": "50*scion", "momentum_form": "heavy_ball"},
+    ),
+    ("sgd", {"momentum": 0.9, "dampening": 0.1, "weight_decay": 0.01}),
+    ("muon", {"momentum_place": "after", "polar": "svd", "polar_dtype": "float64"}),
+    ("neon", {"svd": "block_krylov", "svd_tol": 1e-5}),
+    ("muon", {"momentum_dtype": "bfloat16", "lr": 0.05, "backup_lr": 0.01}),
+]
+
+
+@pytest.mark.parametrize("name, options", VARIANTS)
+def test_twenty_steps_are_the_cpp_optimizers_bit_for_bit(tmp_path, name, options):
     params, grads, losses = gradients(SHAPES)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         ordered = sorted(params)  # the order of the file's header
         own = {n: torch.nn.Parameter(params[n].clone()) for n in ordered}
-        group = {
-            "params": list(own.items()),
-            "roles": ["matrix" if params[n].dim() == 2 else "backup" for n in ordered],
-        }
-        optimizer = steepest.make(name, [group])
-        expected = replay(tmp_path, name, {n: params[n] for n in ordered}, grads, losses, {})
+        roles = ["matrix" if params[n].dim() == 2 else "backup" for n in ordered]
+        group = {"params": list(own.items()), "roles": roles}
+        optimizer = steepest.make(name, [group], **options)
+        first = {n: params[n] for n in ordered}
+        expected = replay(tmp_path, name, first, grads, losses, options)
         for t, step in enumerate(grads):
             for n, p in own.items():
                 p.grad = step[n].clone()

@@ -24,7 +24,8 @@ const std::vector<std::pair<at::ScalarType, std::string>> kDtypes = {
     {at::kByte, "U8"},    {at::kBool, "BOOL"}};
 
 bool same_bits(const at::Tensor& a, const at::Tensor& b) {
-  return a.scalar_type() == b.scalar_type() && a.sizes() == b.sizes() &&
+  if (a.scalar_type() != b.scalar_type() || a.sizes() != b.sizes()) return false;
+  return a.nbytes() == 0 ||  // memcmp takes no null pointers
          std::memcmp(a.contiguous().const_data_ptr(), b.contiguous().const_data_ptr(),
                      a.nbytes()) == 0;
 }

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draws runs: ``python -m steepest.plot RUN... [-o out.png] [--x steps|seconds]``.
+
+A RUN is a folder of the trainer, which holds metrics.jsonl, or a ``.jsonl`` file of a Logger. The
+panels: loss with validation loss, learning rates, Momo's q, the dual norm D and, for each run that
+has logged them, the dual norms of the parameters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Curve = tuple[list[float], list[float]]
+Panel = Callable[["Axes"], None]
+_LABELS = {"steps": "step", "seconds": "seconds of training"}
+
+
+class PlotError(Exception):
+    """One line for the user."""
+
+
+@dataclass
+class Run:
+    """A run's lines, by step; where a step was repeated after a resume, the later ones."""
+
+    name: str
+    rows: list[dict[str, Any]]
+
+    def curve(self, key: str, x: str) -> Curve:
+        """(x, y) of the lines that have the key; NaN where it is null."""
+        return _curve([(row, row[key]) for row in self.rows if key in row], x)
+
+    def rates(self, x: str) -> list[Curve]:
+        """The learning rates: of every group where they are logged, else the first one's."""
+        count = max((len(row["lrs"]) for row in self.rows if "lrs" in row), default=1)
+        found: list[list[tuple[dict[str, Any], Any]]] = [[] for _ in range(count)]
+        for row in self.rows:
+            if "lr" in row:
+                for curve, rate in zip(found, row.get("lrs", [row["lr"]] * count)):
+                    curve.append((row, rate))
+        return [_curve(curve, x) for curve in found]
+
+    def parameters(self, x: str, number: str = "dual_norm") -> dict[str, Curve]:
+        """A number of each parameter that has logged it, in the model's order."""
+        found: dict[str, list[tuple[dict[str, Any], Any]]] = {}
+        for row in self.rows:
+            for name, numbers in row.get("parameters", {}).items():
+                if number in numbers:
+                    found.setdefault(name, []).append((row, numbers[number]))
+        return {name: _curve(curve, x) for name, curve in found.items()}
+
+
+def _curve(points: list[tuple[dict[str, Any], Any]], x: str) -> Curve:
+    key = "step" if x == "steps" else x
+    points = [(row, y) for row, y in points if row.get(key) is not None]
+    return [float(row[key]) for row, _ in points], [_float(y) for _, y in points]
+
+
+def _float(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else math.nan
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def read_run(path: str) -> Run:
+    """A run by its folder or file; PlotError, one line, for what cannot be read."""
+    place = Path(path)
+    file = place / "metrics.jsonl" if place.is_dir() else place
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
+        raise PlotError(f"{file}: {reason}") from None
+    rows: list[dict[str, Any]] = []
+    trained = -1  # the last step with a loss
+    for number, line in enumerate(text.splitlines(), 1):
+        row = _parse(line, f"{file}:{number}")
+        if "loss" in row:
+            while row["step"] <= trained and rows and rows[-1]["step"] >= row["step"]:
+                rows.pop()
+            trained = row["step"]
+        rows.append(row)
+    if not rows:
+        raise PlotError(f"{file}: no lines yet")
+    return Run(place.resolve().name.removesuffix(".jsonl"), rows)
+
+
+def _parse(line: str, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        raise PlotError(f"{where}: received no JSON: {line[:60]}") from None
+    if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+        raise PlotError(f"{where}: received {line[:60]}, allowed an object with a step")
+    return row
+
+
+def _with_names(runs: list[Run], paths: Sequence[str]) -> list[Run]:
+    """Runs of one name are told apart by their paths."""
+    names = [run.name for run in runs]
+    pairs = zip(runs, paths)
+    return [Run(p if names.count(r.name) > 1 else r.name, r.rows) for r, p in pairs]
+
+
+# -- drawing ---------------------------------------------------------------------------------------
+
+
+def smooth(values: list[float], width: int) -> list[float]:
+    """The mean of the last `width` values that are numbers; NaN stays."""
+    result = []
+    for end, value in enumerate(values, 1):
+        seen = [v for v in values[max(0, end - width) : end] if not math.isnan(v)]
+        result.append(value if math.isnan(value) else sum(seen) / len(seen))
+    return result
+
+
+def _color(index: int) -> str:
+    return f"C{index % 10}"
+
+
+def _width(index: int, runs: list[Run]) -> float:
+    """Earlier lines are wider: where curves lie on each other, all are seen."""
+    return 1.3 + 2.4 * (len(runs) - 1 - index) / max(1, len(runs) - 1)
+
+
+def _draw_losses(axes: Axes, runs: list[Run], x: str) -> None:
+    for index, run in enumerate(runs):
+        color = _color(index)
+        xs, loss = run.curve("loss", x)
+        axes.plot(xs, loss, color=color, alpha=0.2, lw=0.8)
+        axes.plot(xs, smooth(loss, max(1, len(loss) // 40)), color=color, lw=1.6, label=run.name)
+        axes.plot(*run.curve("val_loss", x), "o--", color=color, ms=5, mec="white", mew=0.8, lw=0.9)
+    validated = any("val_loss" in row for run in runs for row in run.rows)
+    axes.set_title("loss: smoothed training" + (", validation (dots)" if validated else ""))
+
+
+def _draw_rates(axes: Axes, runs: list[Run], x: str) -> None:
+    several = False
+    for index, run in enumerate(runs):
+        curves = [c for n, c in enumerate(run.rates(x)) if c not in run.rates(x)[:n]]
+        several |= len(curves) > 1
+        for number, curve in enumerate(curves):
+            style = ("-", "--", ":", "-.")[number % 4]
+            axes.plot(*curve, style, color=_color(index), lw=_width(index, runs))
+    axes.set_title("learning rate" + (", dashed: other groups" if several else ""))
+
+
+def _draw_number(axes: Axes, runs: list[Run], x: str, key: str, title: str) -> None:
+    for index, run in enumerate(runs):
+        axes.plot(*run.curve(key, x), color=_color(index), lw=1.4)
+    axes.set_title(title)
+    if key == "q":
+        axes.set_ylim(0, 1.05)
+
+
+def _draw_parameters(axes: Axes, run: Run, x: str) -> None:
+    """Matrices in the model's order, dark to light; the rest in grey."""
+    from matplotlib import colormaps
+
+    curves = run.parameters(x)
+    matrices = list(run.parameters(x, "polar_residual")) or list(curves)
+    colors = colormaps["viridis"].resampled(len(matrices) + 1)
+    rest = "the other parameters"
+    for name, curve in curves.items():
+        if name in matrices:
+            axes.plot(*curve, color=colors(matrices.index(name)), lw=1.3, label=name, zorder=3)
+        else:
+            axes.plot(*curve, color="0.72", lw=0.8, label=rest)
+            rest = ""
+    axes.set_title(f"dual norm of each parameter: {run.name}")
+    columns = 1 + (len(matrices) - 1) // 24
+    if columns <= 3:
+        axes.legend(
+            fontsize=7, ncols=columns, loc="upper left", bbox_to_anchor=(1, 1), frameon=False
+        )
+
+
+def _log_where_it_helps(axes: Axes) -> None:
+    """A log axis where no value is below 0 and they differ 20 times; at most six decades of it."""
+    lines: list[Any] = axes.get_lines()
+    values = [float(y) for line in lines for y in line.get_ydata() if math.isfinite(y)]
+    positive = [y for y in values if y > 0]
+    if not positive or min(values) < 0 or max(positive) < 20 * min(positive):
+        return
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, max(positive) * (1e-3 if 0 in values else 1e-6)), high)
+
+
+def _panels(runs: list[Run], x: str) -> list[tuple[Panel, bool]]:
+    """What there is to draw, and whether it takes the whole width."""
+
+    def has(key: str) -> bool:
+        return any(row.get(key) is not None for run in runs for row in run.rows)
+
+    narrow: list[Panel] = [partial(_draw_losses, runs=runs, x=x)]
+    if has("lr"):
+        narrow.append(partial(_draw_rates, runs=runs, x=x))
+    for key, title in (("q", "Momo's q"), ("D", "dual norm D of the network")):
+        if has(key):
+            narrow.append(partial(_draw_number, runs=runs, x=x, key=key, title=title))
+    wide: list[Panel] = [
+        partial(_draw_parameters, run=run, x=x) for run in runs if run.parameters(x)
+    ]
+    odd = len(narrow) % 2 == 1  # the loss then has the first row for itself
+    return [(panel, odd and i == 0) for i, panel in enumerate(narrow)] + [(p, True) for p in wide]
+
+
+def draw(runs: list[Run], x: str = "steps") -> Figure:
+    """A figure of all runs; x is "steps" or "seconds"."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    panels = _panels(runs, x)
+    cells = sum(2 if wide else 1 for _, wide in panels)
+    figure = plt.figure(figsize=(13, 3.9 * cells // 2), layout="constrained")
+    grid = figure.add_gridspec(cells // 2, 2)
+    cell = 0
+    for panel, wide in panels:
+        axes = figure.add_subplot(grid[cell // 2, :] if wide else grid[cell // 2, cell % 2])
+        panel(axes)
+        _finish(axes, x, legend=cell == 0)
+        cell += 2 if wide else 1
+    return figure
+
+
+def _finish(axes: Axes, x: str, legend: bool) -> None:
+    _log_where_it_helps(axes)
+    axes.set_xlabel(_LABELS[x])
+    axes.grid(alpha=0.25, which="both", lw=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    if legend:
+        axes.legend(fontsize=9, frameon=False)
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0, or 1 after one line on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m steepest.plot", description="Draws runs.")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run, or a .jsonl file")
+    parser.add_argument("-o", "--output", default="runs.png", help="the picture; default runs.png")
+    parser.add_argument("--x", choices=tuple(_LABELS), default="steps", help="default: steps")
+    options = parser.parse_args(arguments)
+    try:
+        runs = _with_names([read_run(path) for path in options.runs], options.runs)
+        draw(runs, options.x).savefig(options.output, dpi=130)
+    except (PlotError, OSError, ValueError) as error:
+        print(f"steepest.plot: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(f"steepest.plot: {error.name} is missing: pip install {error.name}", file=sys.stderr)
+        return 1
+    print(options.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

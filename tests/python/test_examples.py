@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Python examples: how short their diffs are; and the one that needs torch alone, run."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+spec = importlib.util.spec_from_file_location("examples_run", EXAMPLES / "run.py")
+run = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(run)
+
+
+def test_changed_lines():
+    assert run.changed_lines("a\nb\n", "a\nb\n") == 0
+    assert run.changed_lines("a\nb\nc\n", "a\nx\ny\n\nc\n") == 2  # one replaced, one added
+    assert run.changed_lines("a\nb\nc\n", "c\n") == 2
+
+
+def test_every_folder_is_run():
+    folders = {path.parent.name for path in EXAMPLES.glob("*/original.py")}
+    assert folders == set(run.PROGRAMS)
+
+
+@pytest.mark.parametrize("folder", run.PROGRAMS)
+def test_diffs_are_short(folder):
+    original, *variants = run.files(folder)
+    assert original.stem == "original" and variants[0].stem == "with_steepest"
+    for path in variants:
+        assert 0 < run.diff_size(path) <= run.LIMITS[path.stem], path
+        assert "import steepest" in path.read_text()
+
+
+def nanogpt(program, *arguments):
+    """(first, last) loss."""
+    command = [sys.executable, EXAMPLES / "nanogpt" / f"{program}.py", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"^loss (\S+) -> (\S+)$", done.stdout, re.MULTILINE)
+    return float(found[1]), float(found[2])
+
+
+@pytest.mark.parametrize("program", run.VARIANTS)
+def test_nanogpt_learns_and_resumes(tmp_path, program):
+    first, last = nanogpt(program, "--steps", 12, "--out", tmp_path)
+    assert last < 0.9 * first
+    again, later = nanogpt(program, "--steps", 20, "--out", tmp_path, "--resume")
+    assert again == pytest.approx(first, abs=1e-4) and later < last
+
+
+def test_missing_packages_are_named(capsys, monkeypatch):
+    monkeypatch.setitem(run.PROGRAMS, "lightning", (("no_such_package", "torch"), 1))
+    assert run.run_folder("lightning", quick=True)
+    assert "pip install no_such_package\n" in capsys.readouterr().out
