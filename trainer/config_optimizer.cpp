@@ -25,6 +25,8 @@ std::vector<Key> group_choices(Overrides& o) {
           names_of(Start{})),
       Key{"momentum_place", &o.momentum_place, "before the norm or after it"}.one_of(
           names_of(Place{})),
+      Key{"momentum_dtype", &o.momentum_dtype, "default: the parameter's, float32 under Momo"}
+          .one_of({"float64", "float32", "bfloat16", "float16"}),
       Key{"beta2", &o.beta2, "of the second moment"}.within(kBelowOne),
       Key{"eps", &o.eps, "sqrt(v) + eps"}.within(kFromZero),
       Key{"radius", &o.radius, "none, original, match_rms_adamw, scion, 0.2, 50*scion, .."}
@@ -52,6 +54,8 @@ std::vector<Key> network_choices(Overrides& o) {
       Key{"backup", &o.backup, "norm of what is not a matrix: ada_inf, inf, ada_2, .."},
       Key{"backup_lr", &o.backup_lr, ""}.within(kRate),
       Key{"backup_momentum", &o.backup_momentum, ""}.within(kBelowOne),
+      Key{"backup_nesterov", &o.backup_nesterov, ""},
+      Key{"backup_start", &o.backup_start, ""}.one_of(names_of(Start{})),
       Key{"backup_weight_decay", &o.backup_weight_decay, ""}.within(kRate),
       Key{"backup_radius", &o.backup_radius, ""}.or_number(),
       Key{"backup_blocks", &o.backup_blocks, ""}.one_of(names_of(BackupBlocks{}))};
