@@ -69,6 +69,7 @@ class Engine(Optimizer):
         """What follows from the keys that the caller has given."""
         role = group.get("role") or _options.alien_role(group)
         group["role"] = role
+        _options.understand(group, self.defaults, self._own, type(self).__name__)
         if role is None and group.get("roles") is None:
             route_by_name(group)
         if role == "backup":
@@ -217,8 +218,7 @@ class Engine(Optimizer):
         if self._stats is None or self._stats.numel() != 4 + plan.leaf_count:
             device = next(self._params()).device
             self._stats = torch.zeros(4 + plan.leaf_count, dtype=torch.float64, device=device)
-        first = self.param_groups[0]
-        none = torch.empty(0)
+        first, none = self.param_groups[0], torch.empty(0)
         lr, decay, momentum = plan.rates([self._canonical(group) for group in self.param_groups])
         ops.step_(
             bound.params,

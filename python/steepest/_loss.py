@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steepest import _state
 from steepest._options import Group
 
 Token = tuple[tuple[int, int], ...]
@@ -34,7 +35,7 @@ class Observations:
 
     def add(self, loss: Tensor | float, weight: float, groups: list[Group]) -> None:
         """ValueError unless loss is one number and weight finite and above 0."""
-        value = loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss))
+        value = _state.as_tensor(loss)
         if value.numel() != 1:
             raise ValueError(
                 f"observe: loss: received shape {tuple(value.shape)}, allowed one number"

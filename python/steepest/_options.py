@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import json
+import warnings
 from typing import Any
 
 import torch
@@ -223,6 +224,26 @@ def alien_role(group: Group) -> str | None:
             )
         return known[group["algorithm"]]
     return None
+
+
+# What schedulers and torch itself write into groups.
+_FOREIGN = {"params", "param_names", "name", "use_muon", "use_fallback", "algorithm", "initial_lr"}
+_FOREIGN |= {"max_lr", "min_lr", "base_momentum", "max_momentum", "swa_lr"}
+
+
+def understand(group: Group, defaults: Group, own: tuple[str, ...], name: str) -> None:
+    """AdamW's betas and eps in a group mean the backup's; a key without a meaning is warned of."""
+    if "betas" in group and "betas" not in own:
+        group["backup_betas"] = tuple(group.pop("betas"))
+    if "eps" in group and "betas" not in own and group["role"] == "backup":
+        group["backup_eps"] = group.pop("eps")
+    unknown = [key for key in group if key not in defaults and key not in _FOREIGN]
+    if unknown:
+        warnings.warn(
+            f'{name}: group key "{unknown[0]}": received a value, but there is no such option: it '
+            "has no effect",
+            stacklevel=5,
+        )
 
 
 _UNSUPPORTED = {

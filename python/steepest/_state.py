@@ -23,8 +23,15 @@ def scalar_dtype() -> torch.dtype:
     return torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
 
 
+def as_tensor(loss: Any) -> Tensor:
+    """Numbers in float64: Momo's model is a small difference of losses."""
+    if isinstance(loss, Tensor):
+        return loss.detach()
+    return torch.tensor(float(loss), dtype=torch.float64)
+
+
 def as_loss(loss: Any) -> Tensor:
-    value = loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss))
+    value = as_tensor(loss)
     if value.numel() != 1:
         raise ValueError(f"loss: received shape {tuple(value.shape)}, allowed one number")
     return value

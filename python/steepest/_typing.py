@@ -33,6 +33,7 @@ class Common(TypedDict, total=False):
     decoupled_weight_decay: bool
     polar_steps: int | None
     polar_dtype: torch.dtype | str | None
+    polar_coefficients: list[float] | None
     svd: str
     svd_tol: float
     svd_passes: int | None

@@ -12,22 +12,17 @@ from typing_extensions import Unpack
 from steepest import _options
 from steepest._engine import Engine
 from steepest._options import Group
+from steepest._row import Row
 from steepest._typing import Options
+from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
 from steepest.torch_like import SGD, Adam, AdamW, Muon
 
 
-class _Row(Engine):
-    """A class whose constructor takes lr and options alone."""
-
-    def __init__(self, params: Any, lr: float | Tensor, **options: Unpack[Options]) -> None:
-        given: Group = dict(options)
-        self._build_row(params, lr, given)
-
-
-class NormalizedSGD(_Row):
+class NormalizedSGD(Row):
     r"""SGD of unit length: :math:`W \leftarrow W - \eta\,m / |m|_2`, over the whole network.
 
     "Momentum Improves Normalized SGD" (arXiv 2002.03305). The row (constrained, l2, frobenius).
+    When not: where some blocks' gradients are far larger than others': they take the whole step.
     """
 
     _row = "normalized-sgd"
@@ -36,10 +31,10 @@ class NormalizedSGD(_Row):
         super().__init__(params, lr, **options)
 
 
-class SignSGD(_Row):
+class SignSGD(Row):
     r"""signSGD: :math:`W \leftarrow W - \eta\,\mathrm{sign}(m)` (arXiv 1802.04434).
 
-    The row (constrained, max, inf).
+    The row (constrained, max, inf). When not: in small batches, whose noise has large signs too.
     """
 
     _row = "signsgd"
@@ -48,12 +43,13 @@ class SignSGD(_Row):
         super().__init__(params, lr, **options)
 
 
-class MuonJordan(_Row):
+class MuonJordan(Row):
     r"""Jordan's Muon: :math:`B = \mu B + g,\ W \leftarrow W - \eta\,r\,\mathrm{NS}_5(g + \mu B)`.
 
     The heavy ball of the original post (kellerjordan.github.io/posts/muon), with Adam(.9, .95) on
-    the rest. torch's :class:`Muon` keeps a mean instead: the directions are the same, the states
-    are not. When not: in new programs, which lose nothing with :class:`Muon`.
+    the rest: the row (constrained, max, spectral, ada_inf). torch's :class:`Muon` keeps a mean
+    instead: the directions are the same, the states are not. When not: in new programs, which lose
+    nothing with :class:`Muon`.
     """
 
     _row = "muon-jordan"
@@ -62,13 +58,14 @@ class MuonJordan(_Row):
         super().__init__(params, lr, **options)
 
 
-class MuonAdam(_Row):
+class MuonAdam(Row):
     r"""Muon on matrices and Adam on the rest, as one steepest descent (arXiv 2510.09827).
 
     .. math:: W \leftarrow W - \eta\,\mathrm{polar}(M), \quad
               \theta \leftarrow \theta - \eta_b\,m / (\sqrt v + \epsilon)
 
-    The row (constrained, max, spectral, ada_inf), EMA .95 without Nesterov.
+    The row (constrained, max, spectral, ada_inf), EMA .95 without Nesterov. When not: to repeat a
+    run of torch's or Jordan's Muon, which have Nesterov, radii and other betas.
     """
 
     _row = "muon-adam"
@@ -77,10 +74,11 @@ class MuonAdam(_Row):
         super().__init__(params, lr, **options)
 
 
-class Scion(_Row):
+class Scion(Row):
     r"""Scion as in arXiv 2510.09827: :math:`\mathrm{polar}(M)` and :math:`\mathrm{sign}(m)`.
 
-    The row (constrained, max, spectral, inf). :class:`ScionLions` is the original, with radii.
+    The row (constrained, max, spectral, inf). :class:`ScionLions` is the original, with radii. When
+    not: where embeddings and biases want second moments: :class:`MuonAdam`.
     """
 
     _row = "scion"
@@ -89,14 +87,15 @@ class Scion(_Row):
         super().__init__(params, lr, **options)
 
 
-class ScionLions(_Row):
+class ScionLions(Row):
     r"""Scion of LIONS (arXiv 2502.07529): a Frank-Wolfe step in balls of given radii.
 
     .. math:: d \leftarrow .9\,d + .1\,g, \quad
               W \leftarrow (1 - \eta) W - \eta\,\rho\,\mathrm{steepest}(d)
 
     One backup norm (sign) serves head, embedding and biases; give a group ``norm="column"`` and its
-    role where one-hot inputs want it. Their ``momentum=0.1`` is ``momentum=0.9`` here.
+    role where one-hot inputs want it. Their ``momentum=0.1`` is ``momentum=0.9`` here. The row
+    (constrained, max, spectral, inf). When not: from weights that are not inside the ball.
     """
 
     _row = "scion-lions"
@@ -107,10 +106,11 @@ class ScionLions(_Row):
         super().__init__(params, lr, **options)
 
 
-class PolarGrad(_Row):
+class PolarGrad(Row):
     r"""PolarGrad: :math:`W \leftarrow W - \eta\,|M|_{\mathrm{nuc}}\,\mathrm{polar}(M)`.
 
     The row (regularized, l2, spectral, ada_2) of arXiv 2510.09827; the method is arXiv 2505.21799.
+    When not: with rates tuned for Muon: the step grows with the gradient's nuclear norm.
     """
 
     _row = "polargrad"
@@ -119,7 +119,7 @@ class PolarGrad(_Row):
         super().__init__(params, lr, **options)
 
 
-class MuonMax(_Row):
+class MuonMax(Row):
     r"""MuonMax: every matrix moves by the sum of all matrices' nuclear norms.
 
     .. math:: W \leftarrow W - \eta\,\Big(\sum_j |M_j|_{\mathrm{nuc}}\Big)\,\mathrm{polar}(M), \quad
@@ -136,101 +136,11 @@ class MuonMax(_Row):
         super().__init__(params, lr, **options)
 
 
-class _Ranked(Engine):
-    def _build_ranked(
-        self, params: Any, lr: float | Tensor, rank: int | None, options: Options
-    ) -> None:
-        given: Group = dict(options)
-        arguments = "" if rank is None else f"(k={rank})"
-        self._build_row(params, lr, given, arguments)
-
-
-class Neon(_Ranked):
-    r"""Neon: :math:`W \leftarrow W - \eta\,\sigma_1 u_1 v_1^T`, steepest in the nuclear norm.
-
-    "Neon: Nuclear Norm to Beat Muon". ``rank=k`` takes the Ky Fan k-norm's direction instead. The
-    row (regularized, l2, nuclear, ada_2). When not: where all singular directions count alike.
-    """
-
-    _row = "neon"
-
-    def __init__(
-        self,
-        params: Any,
-        lr: float | Tensor = 1e-1,
-        *,
-        rank: int | None = None,
-        **options: Unpack[Options],
-    ) -> None:
-        self._build_ranked(params, lr, rank, options)
-
-
-class Fanion(_Ranked):
-    r"""Fanion-k: :math:`W \leftarrow W - \eta\sum_{i \le k} u_i v_i^T` (arXiv 2512.09678).
-
-    The row (constrained, max, ky_fan(k)), ``rank`` 5 by default.
-    """
-
-    _row = "fanion"
-
-    def __init__(
-        self,
-        params: Any,
-        lr: float | Tensor = 0.02,
-        *,
-        rank: int | None = None,
-        **options: Unpack[Options],
-    ) -> None:
-        self._build_ranked(params, lr, rank, options)
-
-
-class FStar(_Row):
-    r"""F*: :math:`W \leftarrow W - 2\eta\,U[\Sigma - \tau]_+V^T,\ \sum[\sigma - \tau]_+ = \tau`.
-
-    "Neon: Nuclear Norm to Beat Muon", with the corrected threshold. The row (regularized, l2,
-    f_star, ada_2).
-    """
-
-    _row = "f-star"
-
-    def __init__(self, params: Any, lr: float | Tensor = 1e-1, **options: Unpack[Options]) -> None:
-        super().__init__(params, lr, **options)
-
-
-class FMuon(_Row):
-    r"""F-Muon: :math:`W \leftarrow W - \eta\,(U V^T + M / |M|_F) / 2` (arXiv 2512.09678)."""
-
-    _row = "f-muon"
-
-    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
-        super().__init__(params, lr, **options)
-
-
-class SMuon(_Row):
-    r"""S-Muon: :math:`W \leftarrow W - \eta\,(U V^T + .003\,\mathrm{sign}(M)) / 2`.
-
-    "Ky Fan Norms and Beyond" (arXiv 2512.09678).
-    """
-
-    _row = "s-muon"
-
-    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
-        super().__init__(params, lr, **options)
-
-
-class FNeon(_Row):
-    r"""F-Neon: :math:`W \leftarrow W - \eta\,(u_1 v_1^T + M / |M|_F) / 2` (arXiv 2512.09678)."""
-
-    _row = "f-neon"
-
-    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
-        super().__init__(params, lr, **options)
-
-
-class OrthogonalSGDM(_Row):
+class OrthogonalSGDM(Row):
     r"""Orthogonal-SGDM: :math:`B = \mu B + U V^T\ \text{of}\ g,\ W \leftarrow W - \eta B`.
 
-    Momentum after the norm (arXiv 2202.07052). It has no Momo form.
+    Momentum after the norm (arXiv 2202.07052). The row (constrained, max, spectral, ada_inf). When
+    not: with Momo, whose model needs the momentum of the gradients: it has no such form.
     """
 
     _row = "orthogonal-sgdm"

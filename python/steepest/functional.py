@@ -48,7 +48,7 @@ def polar(
         method: ``"svd"`` (exact), ``"polar_express"`` (arXiv 2505.16932), ``"jordan"``,
             ``"you"``, ``"cans"``, ``"cubic"``, ``"quintic"``, ``"baseline"``, ``"newton"``, or
             ``"gram_"`` and one of these.
-        steps: of the iteration; by default the method's own number (5).
+        steps: of the iteration; by default the method's own number: 5 for most.
         dtype: of the products; by default that of ``x``.
 
     Returns:

@@ -43,6 +43,8 @@ class SteepestDescent(Engine):
             :meth:`observe`.
         f_star: Momo's lower bound on the loss, or ``"auto"`` (proved for outer ``"l2"`` only).
         duals: ``"fresh"``, or ``"stale"``: the matrices' duals of the step before.
+        directions: of fresh duals: ``"stored"``, or ``"recomputed"`` for memory.
+        momo_model: ``"inner_products"`` or ``"recursive"``: two forms of the same numbers.
         backup_blocks: ``"per_tensor"``, or ``"flattened"`` into one vector.
         radius, backup_radius: of a block's ball: ``"none"``, torch's adjust_lr_fn (``"original"``,
             ``"match_rms_adamw"``, ``"spectral_unclamped"``), ``"scion"``, a number, ``"50*scion"``.
@@ -50,6 +52,7 @@ class SteepestDescent(Engine):
         momentum_form: ``"ema"`` (lerp) or ``"heavy_ball"``.
         start: of the momentum: ``"first"`` gradient, ``"zero"``, ``"corrected"`` (zero, with bias
             correction).
+        momentum_place: ``"before"`` the norm, or ``"after"`` it (Orthogonal-SGDM).
         backup_betas: momentum and second moment of the backup; default: ``(momentum, 0.95)`` with
             the matrices' momentum form.
         backup_eps: ``sqrt(v) + eps``.

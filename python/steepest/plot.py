@@ -242,6 +242,7 @@ def draw(runs: list[Run], x: str = "steps") -> Figure:
 def _finish(axes: Axes, x: str, legend: bool) -> None:
     _log_where_it_helps(axes)
     axes.set_xlabel(_LABELS[x])
+    axes.locator_params(axis="x", integer=x == "steps")
     axes.grid(alpha=0.25, which="both", lw=0.5)
     axes.spines[["top", "right"]].set_visible(False)
     if legend:

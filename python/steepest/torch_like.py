@@ -153,7 +153,8 @@ class Adam(_Adam):
     .. math:: W \leftarrow W - \eta\,\hat m / (\sqrt{\hat v} + \epsilon)
 
     "Adam: A Method for Stochastic Optimization" (arXiv 1412.6980). Weight decay is added to the
-    gradient. When not: with weight decay, where :class:`AdamW` is meant.
+    gradient. The row (constrained, max, ada_inf). When not: with weight decay, where
+    :class:`AdamW` is meant.
     """
 
     _row = "adam"
@@ -177,6 +178,8 @@ class SGD(Engine):
     .. math:: B \leftarrow \mu B + (1 - \tau)(g + \lambda W), \quad W \leftarrow W - \eta B
 
     The row (regularized, l2, frobenius): steepest descent in the Euclidean norm of all weights.
+    "A Stochastic Approximation Method" (Robbins and Monro 1951), Polyak's heavy ball. When not: for
+    its own sake torch's is faster; here it is one row among others.
     """
 
     _row = "sgd"

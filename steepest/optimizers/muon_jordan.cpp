@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keller Jordan's Muon as his text defines it: heavy ball from zero, Nesterov, five steps in
-// bfloat16; AdamW (.9, .95) on the rest. torch's row keeps an EMA instead; the direction is the
-// same for a constant gradient, the transient is not.
+// bfloat16; AdamW (.9, .95) on the rest. torch's row keeps an EMA instead, which from zero is
+// 1 - mu times this ball: the directions are the same, the states are not.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {

@@ -44,11 +44,15 @@ def nanogpt(program, *arguments):
     return float(found[1]), float(found[2])
 
 
-@pytest.mark.parametrize("program", run.VARIANTS)
-def test_nanogpt_learns_and_resumes(tmp_path, program):
-    first, last = nanogpt(program, "--steps", 12, "--out", tmp_path)
+def test_nanogpt_learns():
+    first, last = nanogpt("with_steepest", "--steps", 12)
     assert last < 0.9 * first
-    again, later = nanogpt(program, "--steps", 20, "--out", tmp_path, "--resume")
+
+
+def test_nanogpt_with_momo_resumes(tmp_path):
+    first, last = nanogpt("with_momo", "--steps", 12, "--out", tmp_path)
+    assert last < 0.9 * first
+    again, later = nanogpt("with_momo", "--steps", 20, "--out", tmp_path, "--resume")
     assert again == pytest.approx(first, abs=1e-4) and later < last
 
 

@@ -78,7 +78,7 @@ def test_twenty_steps_are_the_cpp_optimizers_bit_for_bit(tmp_path, name, options
         for t, step in enumerate(grads):
             for n, p in own.items():
                 p.grad = step[n].clone()
-            optimizer.observe(losses[t])
+            optimizer.observe(torch.tensor(losses[t]))  # float32, as in the file
             optimizer.step()
             for n, p in own.items():
                 assert torch.equal(p.detach(), expected[f"{t}.{n}"]), (t, n)

@@ -67,6 +67,15 @@ def test_none_or_two_losses_are_refused_before_anything_changes():
         optimizer.step()
 
 
+def test_numbers_are_taken_in_full():
+    optimizer = make(make_net())
+    for p in optimizer._params():
+        p.grad = torch.zeros_like(p)
+    optimizer.observe(1 / 3)
+    optimizer.step()
+    assert optimizer.param_groups[0]["momo"][0].item() == 1 / 3
+
+
 def test_bad_observations_are_refused():
     optimizer = make(make_net())
     for loss, weight, words in (

@@ -68,6 +68,18 @@ def test_group_keys_of_other_libraries_are_understood(alien, role):
     assert optimizer._plan().sides == [(0, role)]
 
 
+def test_adamws_options_in_a_group_are_the_backups():
+    group = {"params": [torch.zeros(4)], "use_muon": False, "betas": (0.5, 0.6), "eps": 1e-2}
+    optimizer = steepest.Muon([{"params": [torch.zeros(4, 4)]}, group])
+    own = optimizer.param_groups[1]
+    assert own["backup_betas"] == (0.5, 0.6) and own["backup_eps"] == 1e-2
+    recipe = optimizer._plan().recipe["backup"]
+    assert (recipe["momentum"], recipe["beta2"], recipe["eps"]) == (0.5, 0.6, 1e-2)
+    assert optimizer.param_groups[0]["eps"] == 1e-7  # torch's, of the matrices
+    with pytest.warns(UserWarning, match='group key "scale": .* has no effect'):
+        steepest.Muon([{"params": [torch.zeros(4, 4)], "scale": 50}])
+
+
 def test_suspicious_bare_tensors_warn_once():
     with pytest.warns(UserWarning, match="20000 x 8 .* embedding or a head") as found:
         steepest.Muon([torch.zeros(20000, 8), torch.zeros(1, 8)])

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documentation: `python -m sphinx -W -b html docs build/docs`.
+
+The package is that of a build tree where STEEPEST_LIBRARY names its library, else the installed
+one. The table of rows is read from the engine's catalog while this runs.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from sphinx.ext.napoleon import GoogleDocstring
+from sphinx.util.docutils import SphinxDirective
+
+if "STEEPEST_LIBRARY" in os.environ:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+
+import steepest
+from steepest import _options
+from steepest.catalog import CLASSES
+
+project = "steepest"
+copyright = "the steepest developers"
+release = version = steepest.__version__
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "myst_parser"]
+exclude_patterns = ["requirements.txt"]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+napoleon_google_docstring = True
+html_theme = "furo"
+html_title = f"steepest {release}"
+html_show_copyright = False
+
+
+def returns(self, preprocess_types=False):
+    """A Returns section is text: Napoleon would take what is before its first colon as a type."""
+    lines = self._dedent(self._consume_to_next_section())
+    return [("", "", lines)] if any(lines) else []
+
+
+GoogleDocstring._consume_returns_section = returns
+
+
+def momentum(side: dict) -> str:
+    """One side's momentum in words: "EMA 0.95, Nesterov, from zero"."""
+    if side["momentum"] == 0:
+        return "none"
+    form = {"ema": "EMA", "heavy_ball": "heavy ball"}[side["momentum_form"]]
+    words = [f"{form} {side['momentum']:g}"]
+    words += ["Nesterov"] if side["nesterov"] else []
+    words += {"first": [], "zero": ["from zero"], "corrected": ["bias-corrected"]}[side["start"]]
+    words += ["of the direction"] if side["momentum_place"] == "after" else []
+    return ", ".join(words)
+
+
+def cells(name: str) -> list[str]:
+    row = _options.row(name)
+    matrix, backup = row["matrix"], row["backup"]
+    both = momentum(matrix), momentum(backup)
+    radii = matrix["radius"], backup["radius"]
+    join = lambda pair: pair[0] if pair[0] == pair[1] else " / ".join(pair)
+    paper = row["paper"].replace("|", "\\|")
+    link = f"{{py:class}}`{name} <steepest.{CLASSES[name].__name__}>`"
+    norms = [f"`{side['norm']}`" for side in (matrix, backup)]
+    return [link, row["update"], row["outer"], *norms, join(both), join(radii), paper]
+
+
+class Rows(SphinxDirective):
+    """The table of named optimizers, as the engine has them."""
+
+    def run(self):
+        head = ["name", "update", "outer", "norm", "backup", "momentum", "radius", "paper"]
+        lines = [head, ["---"] * len(head), *map(cells, CLASSES)]
+        text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return self.parse_text_to_nodes(text)
+
+
+def setup(app):
+    app.add_directive("rows", Rows)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Classes whose constructors take lr, options and at most a rank."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+from typing_extensions import Unpack
+
+from steepest._engine import Engine
+from steepest._options import Group
+from steepest._typing import Options
+
+
+class Row(Engine):
+    """A class whose constructor takes lr and options alone."""
+
+    def __init__(self, params: Any, lr: float | Tensor, **options: Unpack[Options]) -> None:
+        given: Group = dict(options)
+        self._build_row(params, lr, given)
+
+
+class Ranked(Engine):
+    def _build_ranked(
+        self, params: Any, lr: float | Tensor, rank: int | None, options: Options
+    ) -> None:
+        given: Group = dict(options)
+        arguments = "" if rank is None else f"(k={rank})"
+        self._build_row(params, lr, given, arguments)
