@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import torch
@@ -62,4 +63,11 @@ class Observations:
         pair = torch.stack([total, total.new_tensor(sum(weight for _, _, weight in self._seen))])
         if process_group is not None:
             torch.distributed.all_reduce(pair, group=process_group)
+        elif torch.distributed.is_available() and torch.distributed.is_initialized():
+            if torch.distributed.get_world_size() > 1:
+                warnings.warn(
+                    "steepest: Momo uses this process's loss alone, so replicas drift apart: give "
+                    "the optimizer process_group=torch.distributed.group.WORLD",
+                    stacklevel=5,
+                )
         return pair[0] / pair[1]

@@ -45,14 +45,24 @@ def test_blocks_run_in_their_order(page, tmp_path, monkeypatch):
         torch.set_num_threads(threads)
 
 
-def test_the_site_builds_without_a_warning(tmp_path):
-    for name in ("sphinx", "myst_parser", "furo"):
-        if importlib.util.find_spec(name) is None:
-            pytest.skip(f"{name} is not installed: pip install -r docs/requirements.txt")
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", "-d", tmp_path / "trees"]
-    done = subprocess.run(
-        [*command, DOCS, tmp_path / "html"], capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    page = (tmp_path / "html" / "optimizers.html").read_text(encoding="utf-8")
-    assert all(f"steepest.{name}" in page for name in ("Muon", "OrthogonalSGDM", "make"))
+# With docs/requirements.txt alone; `make docs` builds the same site.
+if all(importlib.util.find_spec(name) for name in ("sphinx", "myst_parser", "furo")):
+
+    def test_the_site_builds_without_a_warning(tmp_path):
+        command = [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-q",
+            "-W",
+            "-b",
+            "html",
+            "-d",
+            tmp_path / "trees",
+        ]
+        done = subprocess.run(
+            [*command, DOCS, tmp_path / "html"], capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        page = (tmp_path / "html" / "optimizers.html").read_text(encoding="utf-8")
+        assert all(f"steepest.{name}" in page for name in ("Muon", "OrthogonalSGDM", "make"))

@@ -202,6 +202,12 @@ def work(rank: int, folder: str) -> None:
         loss.backward()
         optimizer.step()
     torch.save(weights(net), f"{folder}/{rank}.pt")
+    with pytest.warns(UserWarning, match="replicas drift apart"):
+        forgetful = make(make_net())
+        forgetful.observe(1.0)
+        for p in forgetful._params():
+            p.grad = torch.zeros_like(p)
+        forgetful.step()
     torch.distributed.destroy_process_group()
 
 
