@@ -25,6 +25,7 @@ from steepest.catalog import (
 )
 from steepest.files import load, save
 from steepest.functional import Steepest, Triplets, polar, steepest, svd
+from steepest.logger import Logger
 from steepest.optimizer import SteepestDescent
 from steepest.route import Routes, route
 
@@ -37,6 +38,7 @@ __all__ = [
     "FNeon",
     "FStar",
     "Fanion",
+    "Logger",
     "Muon",
     "MuonAdam",
     "MuonJordan",

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from steepest import _options, _state
 from steepest._library import ops
-from steepest._loss import Observations
+from steepest._loss import Observations, refuse_two
 from steepest._options import Group
 from steepest._params import as_params, route_by_name
 from steepest._plan import Plan, make_plan, signature
@@ -32,6 +32,7 @@ class Engine(Optimizer):
         _options.check_lr(options["lr"])
         ratio = _options.ratio(options["lr"], options.pop("backup_lr"))
         _options.check_supported(type(self).__name__, options)
+        _options.check_betas(options)
         for key in ("polar_dtype", "momentum_dtype"):
             options[key] = _options.dtype_name(options[key])
         defaults = {**_options.PLAIN, **options, "backup_lr_ratio": ratio}
@@ -72,12 +73,15 @@ class Engine(Optimizer):
         _options.understand(group, self.defaults, self._own, type(self).__name__)
         if role is None and group.get("roles") is None:
             route_by_name(group)
+        if "weight_decay" in group:
+            group.setdefault("backup_weight_decay", None)  # the group's own, of all in it
         if role == "backup":
             if "lr" not in group:
                 group.setdefault("lr_ratio", self.defaults["backup_lr_ratio"])
             own = self.defaults.get("backup_weight_decay")
             if own is not None:
                 group.setdefault("weight_decay", own)
+        _options.check_betas({**self.defaults, **group})
         if "backup_lr" in group:
             raise ValueError("group: backup_lr: received a value, allowed lr, of the group's role")
         return group
@@ -138,26 +142,11 @@ class Engine(Optimizer):
     def _take_loss(self, loss: Tensor | float | None) -> Tensor | None:
         if not self._momo():
             return None
-        observed = self._observations.mean(self._process_group)
-        value = observed if observed is not None else loss
-        if value is None:
-            raise ValueError(
-                f"{self._name()}: loss: received none, allowed one by observe(loss), by "
-                "step(loss=) or by a closure"
-            )
-        return _state.as_loss(value)
+        return self._observations.take(loss, self._name(), self._process_group)
 
-    def _check_sources(self, closure: object, loss: object) -> None:
-        if not self._momo():
-            return
-        sources = {
-            "observe()": bool(self._observations),
-            "step(loss=)": loss is not None,
-            "a closure": closure is not None,
-        }
-        given = [name for name, present in sources.items() if present]
-        if len(given) > 1:
-            raise ValueError(f"{self._name()}: loss: received {' and '.join(given)}, allowed one")
+    def _refuse_two(self, **sources: bool) -> None:
+        if self._momo():
+            refuse_two(self._name(), **sources)
 
     # -- the step ----------------------------------------------------------------------------------
 
@@ -180,17 +169,24 @@ class Engine(Optimizer):
             ValueError: no loss or two losses under Momo, a rate that is negative or not finite, a
                 gradient that does not fit its parameter. Nothing has changed then.
         """
-        self._check_sources(closure, loss)
+        self._refuse_two(
+            observed=loss is not None and bool(self._observations),
+            argument=loss is not None,
+            closure=loss is not None and closure is not None,
+        )
         result = None
         if closure is not None:
+            before, seen = bool(self._observations), self._observations.count
             with torch.enable_grad():
                 result = closure()
+            # Lightning's closure observes the last micro-batch; any other is a second loss.
+            silent = self._observations.count == seen
+            self._refuse_two(observed=before and silent, closure=before and silent)
         plan = self._plan()
         if self._is_empty_step(result if closure is not None else loss):
             self._make_states(plan)
             return result
         value = self._take_loss(result if closure is not None else loss)
-        self._observations.clear()
         self._call(plan, value)
         return result
 

@@ -22,11 +22,22 @@ def _gradients(groups: list[Group]) -> Token:
     return tuple((id(g), g._version) for g in grads if g is not None)
 
 
+_SOURCES = {"observed": "observe()", "argument": "step(loss=)", "closure": "a closure"}
+
+
+def refuse_two(name: str, **sources: bool) -> None:
+    """ValueError where more than one source has a loss."""
+    given = [_SOURCES[source] for source, present in sources.items() if present]
+    if len(given) > 1:
+        raise ValueError(f"{name}: loss: received {' and '.join(given)}, allowed one")
+
+
 class Observations:
     """A weighted mean that is still open."""
 
     def __init__(self) -> None:
         self._seen: list[tuple[Token, Tensor, float]] = []
+        self.count = 0  # of all that were ever made
 
     def __bool__(self) -> bool:
         return bool(self._seen)
@@ -43,6 +54,7 @@ class Observations:
             )
         if not (weight > 0 and math.isfinite(weight)):
             raise ValueError(f"observe: weight: received {weight}, allowed a finite number above 0")
+        self.count += 1
         self._seen.append((_gradients(groups), value.double().reshape(()), float(weight)))
 
     def drop_stale(self, groups: list[Group]) -> None:
@@ -71,3 +83,15 @@ class Observations:
                     stacklevel=5,
                 )
         return pair[0] / pair[1]
+
+    def take(self, loss: Any, name: str, process_group: Any = None) -> Tensor:
+        """The step's loss: what was observed, which is then used up, or else ``loss``."""
+        observed = self.mean(process_group)
+        value = observed if observed is not None else loss
+        if value is None:
+            raise ValueError(
+                f"{name}: loss: received none, allowed one by observe(loss), by step(loss=) or "
+                "by a closure"
+            )
+        self.clear()
+        return _state.as_loss(value)

@@ -135,12 +135,7 @@ def _backup_momentum(group: Group) -> Group:
     if betas is None:
         own = {key: group[key] for key in _MOMENTUM}
         return own | ({"start": "corrected"} if group["bias_correction"] else {})
-    if group["step_size"] == "momo":
-        if betas[0] != group["momentum"]:
-            raise ValueError(
-                f"backup_betas: received {tuple(betas)} with step_size momo and momentum "
-                f"{group['momentum']}, allowed the same first number: all blocks share one momentum"
-            )
+    if group["step_size"] == "momo":  # one momentum map for all blocks
         return {key: group[key] for key in _MOMENTUM}
     start = "corrected" if group["bias_correction"] else "first"
     return {
@@ -150,6 +145,18 @@ def _backup_momentum(group: Group) -> Group:
         "dampening": 0.0,
         "start": start,
     }
+
+
+def check_betas(group: Group) -> None:
+    """ValueError where Momo's one momentum is given two values; schedulers may move it later."""
+    betas = group.get("backup_betas")
+    if group.get("step_size") != "momo" or not betas or "momentum" not in group:
+        return
+    if betas[0] != group["momentum"]:
+        raise ValueError(
+            f"backup_betas: received {tuple(betas)} with step_size momo and momentum "
+            f"{group['momentum']}, allowed the same first number: all blocks share one momentum"
+        )
 
 
 def _backup_options(group: Group) -> Group:

@@ -58,9 +58,16 @@ def test_none_or_two_losses_are_refused_before_anything_changes():
     optimizer.observe(loss)
     with pytest.raises(ValueError, match="observe.. and step.loss=., allowed one"):
         optimizer.step(loss=loss)
+    with pytest.raises(ValueError, match="step.loss=. and a closure, allowed one"):
+        optimizer.zero_grad()
+        optimizer.step(lambda: called.append(1), loss=loss)
+    assert not called
+    loss = loss_of(net, 0)
+    optimizer.observe(loss)
+    loss.backward()
     with pytest.raises(ValueError, match="observe.. and a closure, allowed one"):
-        optimizer.step(lambda: called.append(1))
-    assert not called and same(weights(net), before) and not optimizer.state
+        optimizer.step(lambda: loss)
+    assert same(weights(net), before) and not optimizer.state
     optimizer.step()
     assert not same(weights(net), before)
     with pytest.raises(ValueError, match="received none"):  # consumed
@@ -101,6 +108,45 @@ def test_micro_batches_are_a_weighted_mean():
         parts.observe(losses[1], weight=3)
         parts.step()
     assert furthest(weights(net), weights(reference)) < 1e-6
+
+
+def test_a_closure_that_observes_is_the_last_micro_batch():
+    """As Lightning accumulates: the closure's value is divided, its observation is whole."""
+    nets = make_net(), make_net()
+    for net, closing in zip(nets, (False, True), strict=True):
+        optimizer = make(net)
+        for step in range(3):
+
+            def micro(index, step=step, net=net, optimizer=optimizer):
+                loss = loss_of(net, 4 * step + index)
+                optimizer.observe(loss)
+                if index == 0:
+                    optimizer.zero_grad()
+                (loss / 4).backward()
+                return loss / 4
+
+            for index in range(3):
+                micro(index)
+            if closing:
+                optimizer.step(lambda micro=micro: micro(3))
+            else:
+                micro(3)
+                optimizer.step()
+    assert same(weights(nets[0]), weights(nets[1]))
+
+
+def test_a_cycled_momentum_outlives_a_checkpoint():
+    net = make_net()
+    fresh = lambda: steepest.Muon(net.named_parameters(), step_size="momo")
+    optimizer = fresh()
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.02, total_steps=10)
+    for step in range(4):
+        train(net, optimizer, range(step, step + 1))
+        schedule.step()
+    resumed = fresh()
+    resumed.load_state_dict(optimizer.state_dict())
+    assert resumed.param_groups[0]["momentum"] != 0.95
+    train(net, resumed, range(4, 6))
 
 
 @pytest.mark.parametrize("order", ["zero first", "zero before backward"])

@@ -76,6 +76,17 @@ def test_every_scheduler_of_torch_drives_it_as_it_drives_torchs(name, tensor):
     assert furthest(weights(nets[1]), weights(nets[0])) < 1e-6
 
 
+def test_a_groups_own_decay_is_of_all_its_parameters():
+    named = [("w", torch.ones(4, 4)), ("norm.weight", torch.ones(4)), ("bias", torch.ones(4))]
+    groups = [
+        {"params": named[:2], "weight_decay": 0.2},
+        {"params": named[2:], "weight_decay": 0.0},
+    ]
+    for optimizer in (steepest.Muon(groups, lr=0.1), steepest.AdamW(groups, lr=0.1)):
+        canonical = [optimizer._canonical(g) for g in optimizer.param_groups]
+        assert optimizer._plan().rates(canonical)[1] == [0.2, 0.2, 0.0]
+
+
 def test_the_scheduler_reaches_both_sides():
     optimizer = steepest.Muon([torch.ones(4, 4), torch.ones(4)], lr=0.02, backup_lr=0.002)
     lr_scheduler.StepLR(optimizer, 1, gamma=0.5)
