@@ -12,7 +12,7 @@ CONFIGURE = cmake -S . -G Ninja -DPython3_EXECUTABLE=$(PYTHON_VENV)
 FROM_BUILD = STEEPEST_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsteepest.so PYTHONPATH=python
 CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp'
 
-.PHONY: help train build test test-asan test-torch setup examples docs wheel format lint install \
+.PHONY: help train build test test-asan test-torch setup examples bench docs wheel format lint install \
         clean
 
 help:           ## This list
@@ -40,6 +40,10 @@ test-torch: build ## PyTorch's own optimizer tests over every Python class (fetc
 examples: build ## Real Python programs with a few lines changed (installs examples/requirements.txt)
 	@$(PYTHON_VENV) -m pip install --quiet -r examples/requirements.txt
 	@$(FROM_BUILD) $(PYTHON_VENV) examples/run.py
+
+bench: build    ## Speed beside the peers: a table, a picture and JSON in build/bench (installs scipy)
+	@$(PYTHON_VENV) -c 'import scipy' 2>/dev/null || $(PYTHON_VENV) -m pip install --quiet scipy
+	@$(FROM_BUILD) $(PYTHON_VENV) benchmarks/run.py --out $(BUILD)/bench
 
 docs: build     ## The documentation as HTML in build/docs (installs docs/requirements.txt)
 	@$(PYTHON_VENV) -m pip install --quiet -r docs/requirements.txt

@@ -5,7 +5,7 @@
 
 Registers each class as torch.testing's OptimizerInfo, as torch registers its own Muon: no foreach,
 fused or differentiable implementation, no complex parameters. Prints one line a class, beside
-torch.optim.Muon and, with --all-torch, AdamW and SGD. Exit status 1 where a class of the package
+torch.optim.Muon. Exit status 1 where a class of the package
 fails a test.
 """
 
@@ -64,7 +64,7 @@ def error_inputs(device, dtype):
 
 
 # Learning rates at which a test problem of ten parameters converges in the suite's few steps.
-RATES = {"PolarGrad": 1e-3, "Neon": 1e-3, "FStar": 1e-3, "MuonMax": 1e-3}
+RATES = {"PolarGrad": 1e-3, "Neon": 1e-3, "FStar": 1e-3, "MuonMax": 1e-3, "ScionLions": 1e-3}
 
 
 def info_of(cls: type, momo: bool = False) -> OptimizerInfo:
@@ -124,7 +124,13 @@ def main() -> int:
         (name, info_of(ours[name]), True) for name in wanted
     ]:
         counts, text = run(info, args.test_optim)
-        print(f"{label:20}", *(f"{count:4} {word}" for word, count in counts.items()), flush=True)
+        note = "" if own else "   (it refuses the suite's vectors)"
+        print(
+            f"{label:20}",
+            *(f"{count:4} {word}" for word, count in counts.items()),
+            note,
+            flush=True,
+        )
         if text and args.verbose:
             print(text)
         bad += own and counts["failed"]
