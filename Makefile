@@ -9,7 +9,7 @@ JOBS ?= $(shell awk '/MemAvailable/ {m = int($$2 / 1600000)} END {n = $(shell np
           if (m < n) n = m; print n < 1 ? 1 : n}' /proc/meminfo)
 PYTHON_VENV := $(CURDIR)/.venv/bin/python
 CONFIGURE = cmake -S . -G Ninja -DPython3_EXECUTABLE=$(PYTHON_VENV)
-FROM_BUILD = STEEPEST_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsteepest.so PYTHONPATH=python
+FROM_BUILD = STEEPEST_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsteepest.so PYTHONPATH=$(CURDIR)/python
 CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp'
 
 .PHONY: help train build test test-asan test-torch setup examples bench docs wheel format lint install \

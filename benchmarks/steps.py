@@ -68,6 +68,10 @@ CONTENDERS: dict[str, Callable[[list[Tensor]], Any]] = {
     "torch SGD fused": lambda ps: torch.optim.SGD(ps, lr=1e-3, momentum=0.9, fused=True),
     "Muon": lambda ps: steepest.Muon(ps, **MUON),
     "Muon, Polar Express": lambda ps: steepest.Muon(ps, **MUON, polar="polar_express"),
+    "Muon, fast": lambda ps: steepest.Muon(ps, **MUON, polar="fast_jordan"),
+    "Muon, fast Polar Express": lambda ps: steepest.Muon(
+        ps, **MUON, polar="fast_polar_express", polar_steps=5
+    ),
     "SGD": lambda ps: steepest.SGD(ps, lr=1e-3, momentum=0.9),
     "stale duals": lambda ps: _descent(ps, duals="stale"),
     "fresh duals": lambda ps: _descent(ps, duals="fresh"),

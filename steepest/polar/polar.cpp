@@ -110,7 +110,9 @@ std::vector<std::string> polar_methods() {
   std::vector<std::string> names = schedule_names();
   names.insert(names.begin(), "svd");
   names.push_back("newton");
-  for (const std::string& s : schedule_names()) names.push_back("gram_" + s);
+  for (const char* form : {"gram_", "fast_"}) {
+    for (const std::string& s : schedule_names()) names.push_back(form + s);
+  }
   return names;
 }
 
@@ -122,12 +124,14 @@ std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options) {
     return newton_schulz_solver(custom_schedule(options), options);
   }
   check_method(options.method);
-  const bool gram = options.method.rfind("gram_", 0) == 0;
+  const bool gram = options.method.starts_with("gram_");
+  const bool fast = options.method.starts_with("fast_");
   check_steps(options);
-  check_dtype(options, half_width_allowed(options.method));
+  check_dtype(options, half_width_allowed(fast ? options.method.substr(5) : options.method));
   check_restarts(options, gram);
   if (options.method == "svd") return svd_solver(options);
   if (options.method == "newton") return newton_solver(options);
+  if (fast) return fast_solver(named_schedule(options.method.substr(5)), options);
   if (gram) return gram_solver(named_schedule(options.method.substr(5)), options);
   return newton_schulz_solver(named_schedule(options.method), options);
 }

@@ -47,7 +47,7 @@ std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options);
 
 // The names that `method` accepts: "svd", "polar_express", "jordan", "baseline", "cubic",
 // "quintic", "you", "cans", "newton" (coupled), and "gram_" + a Newton-Schulz name for its Gram
-// form. Besides: "custom", with coefficients.
+// form, "fast_" + it for whichever form and dtype cost least. Besides: "custom", with coefficients.
 std::vector<std::string> polar_methods();
 
 }  // namespace steepest

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The form and the dtype of an iteration, chosen for each batch by what costs least. The iteration,
+// its steps and its bound stay the same; the rounding does not.
+//   form   Gram where a matrix is long and its products are in float32: the long side is touched
+//          2 + 2 restarts times instead of twice a step. Never in half precision, which it loses.
+//   dtype  half precision only where the device multiplies it faster: on CUDA, and on a CPU with
+//          AMX from 256 rows on (below, float32 wins: 3 times at 128). An explicit dtype is kept.
+#include <ATen/ATen.h>
+#include <ATen/cpu/Utils.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "steepest/polar/frame.h"
+#include "steepest/polar/solvers.h"
+
+namespace steepest {
+namespace {
+
+constexpr double kLong = 1.5;             // columns to rows, from which the Gram form pays
+constexpr int64_t kLeastHalfWidth = 256;  // rows, from which AMX pays
+
+// What oneDNN may use: the processor's word, unless the environment forbids it.
+bool has_amx() {
+  static const bool found = [] {
+    const char* limit = std::getenv("ONEDNN_MAX_CPU_ISA");
+    const std::string_view isa = limit == nullptr ? "ALL" : limit;
+    const bool allowed = isa.find("AMX") != isa.npos || isa == "ALL" || isa == "DEFAULT";
+    return allowed && at::cpu::init_amx();
+  }();
+  return found;
+}
+
+class Fast final : public PolarSolver {
+ public:
+  Fast(const Schedule& schedule, const PolarOptions& options)
+      : name_(schedule.name),
+        steps_(options.steps.value_or(schedule.steps)),
+        half_width_(schedule.half_width),
+        dtype_(options.dtype) {
+    PolarOptions wide = options, half = options;
+    if (!wide.dtype || half_width_dtype(*wide.dtype)) wide.dtype = at::kFloat;
+    half.dtype = options.dtype.value_or(at::kBFloat16);
+    standard_ = newton_schulz_solver(schedule, wide);
+    gram_ = gram_solver(schedule, wide);
+    if (half_width_) half_ = newton_schulz_solver(schedule, half);
+    wide.dtype = at::kDouble;
+    double_ = newton_schulz_solver(schedule, wide);
+  }
+
+  at::Tensor polar(const at::Tensor& x) const override {
+    check_batch(x);
+    return choose(x).polar(x);
+  }
+
+  double bound(double l) const override { return standard_->bound(l); }
+
+  std::string describe() const override {
+    return c10::str("fast_", name_, "(steps=", steps_,
+                    ", dtype=", dtype_ ? dtype_name(*dtype_) : "chosen", ")");
+  }
+
+ private:
+  static bool half_width_dtype(at::ScalarType t) { return t == at::kBFloat16 || t == at::kHalf; }
+
+  const PolarSolver& choose(const at::Tensor& x) const {
+    const int64_t rows = std::min(x.size(1), x.size(2)), columns = std::max(x.size(1), x.size(2));
+    if (dtype_ ? half_width_dtype(*dtype_) : half_pays(x, rows)) return *half_;
+    if (dtype_.value_or(x.scalar_type()) == at::kDouble) return *double_;
+    return static_cast<double>(columns) >= kLong * static_cast<double>(rows) ? *gram_ : *standard_;
+  }
+
+  bool half_pays(const at::Tensor& x, int64_t rows) const {
+    if (!half_width_ || x.scalar_type() == at::kDouble) return false;
+    return x.is_cuda() || (x.is_cpu() && has_amx() && rows >= kLeastHalfWidth);
+  }
+
+  std::string name_;
+  int64_t steps_;
+  bool half_width_;
+  std::optional<at::ScalarType> dtype_;
+  std::unique_ptr<PolarSolver> standard_, gram_, half_, double_;
+};
+
+}  // namespace
+
+std::unique_ptr<PolarSolver> fast_solver(const Schedule& schedule, const PolarOptions& options) {
+  return std::make_unique<Fast>(schedule, options);
+}
+
+}  // namespace steepest
