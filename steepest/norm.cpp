@@ -5,6 +5,10 @@
 
 namespace steepest {
 
+at::Tensor Norm::direction(const at::Tensor& m, const NormContext& context) const {
+  return steepest(m, context).direction;
+}
+
 at::Tensor Norm::sharp(const at::Tensor& m, const NormContext& context) const {
   const auto [direction, dual] = steepest(m, context);
   return direction * per_matrix(dual, direction);

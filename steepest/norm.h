@@ -27,7 +27,8 @@ struct NormTraits {
   bool exact = true;  // the direction is the argmax to rounding, not to a solver's tolerance
   bool synchronises = false;  // may wait for the host on an accelerator (data-dependent stop)
   Joins joins = Joins::l2;
-  std::string transpose;  // the norm with steepest'(m^T) = steepest(m)^T; empty: itself
+  bool elementwise = false;  // computed entry by entry, but for a factor: a batch gains nothing
+  std::string transpose;     // the norm with steepest'(m^T) = steepest(m)^T; empty: itself
 };
 
 // What a stateful norm is given beside m: its slots as [B, r, c], and how they are to be read.
@@ -43,6 +44,9 @@ class Norm {
 
   // m [B, r, c], any floating dtype; not modified. Zero in, zero out.
   virtual Measured steepest(const at::Tensor& m, const NormContext& context) const = 0;
+
+  // The direction alone, where no dual is asked for and measuring it would cost a pass.
+  virtual at::Tensor direction(const at::Tensor& m, const NormContext& context) const;
 
   // dual * direction: the steepest direction of <m, s> - |s|^2 / 2, often without any division.
   virtual at::Tensor sharp(const at::Tensor& m, const NormContext& context) const;

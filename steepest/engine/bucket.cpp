@@ -13,6 +13,7 @@ namespace steepest {
 namespace {
 
 constexpr int64_t kBucketBytes = int64_t{16} << 20;
+constexpr int64_t kLeastAlone = int64_t{1} << 16;
 
 using Key = std::tuple<int64_t, int64_t, int64_t, int, int, int, int64_t, int64_t>;
 
@@ -59,8 +60,10 @@ std::vector<Bucket> make_buckets(const Plan& plan, const std::vector<Param>& par
     const auto& param = params[block->param];
     const int64_t bytes = block->rows * block->cols * param.value.element_size();
     const auto [found, fresh] = open.try_emplace(key_of(plan, param, *block), buckets.size());
+    // Of large blocks that are computed entry by entry a stack would only be a copy.
+    const bool alone = plan.norms[block->group]->traits().elementwise && bytes > kLeastAlone;
     const bool full =
-        !fresh && (buckets[found->second].batch + block->batch) * bytes > kBucketBytes;
+        !fresh && (alone || (buckets[found->second].batch + block->batch) * bytes > kBucketBytes);
     if (full) found->second = buckets.size();
     if (fresh || full) buckets.emplace_back();
     buckets[found->second].blocks.push_back(block);
@@ -70,7 +73,7 @@ std::vector<Bucket> make_buckets(const Plan& plan, const std::vector<Param>& par
 }
 
 Direction measure(const Plan& plan, const std::vector<Param>& params, const Bucket& bucket,
-                  const std::vector<at::Tensor>& u, bool sharp) {
+                  const std::vector<at::Tensor>& u, Wanted wanted) {
   const auto& first = *bucket.blocks[0];
   const auto& norm = *plan.norms[first.group];
   const int degree = norm.traits().degree;
@@ -78,7 +81,12 @@ Direction measure(const Plan& plan, const std::vector<Param>& params, const Buck
   const auto m = stack(bucket, [&](const Block& b) { return u[b.param]; });
   const auto context = context_of(plan, params, bucket);
   // With m^ = m / rho:  s(m^) = rho^-degree s(m),  dual(m^) = rho^-(degree + 1) dual(m).
-  if (sharp) return {norm.sharp(m, context), {}, {}, std::pow(rho, -2 * degree - 1)};
+  if (wanted == Wanted::sharp) {
+    return {norm.sharp(m, context), {}, {}, std::pow(rho, -2 * degree - 1)};
+  }
+  if (wanted == Wanted::direction) {
+    return {norm.direction(m, context), {}, {}, std::pow(rho, -degree)};
+  }
   const auto [s, dual] = norm.steepest(m, context);
   return {s, rho == 1 ? dual : dual * std::pow(rho, -degree - 1), dual, std::pow(rho, -degree)};
 }

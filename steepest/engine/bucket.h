@@ -23,9 +23,11 @@ struct Direction {
   double scale = 1;     // what s is still to be multiplied by: the bias correction's power
 };
 
-// Steepest direction and dual of a bucket, or, with `sharp`, dual * direction alone. `u` holds each
-// parameter's momentum as the norm is to see it.
+enum class Wanted { direction, sharp, both };
+
+// Steepest direction and dual of a bucket, or the direction or dual * direction alone. `u` holds
+// each parameter's momentum as the norm is to see it.
 Direction measure(const Plan& plan, const std::vector<Param>& params, const Bucket& bucket,
-                  const std::vector<at::Tensor>& u, bool sharp);
+                  const std::vector<at::Tensor>& u, Wanted wanted);
 
 }  // namespace steepest

@@ -54,8 +54,7 @@ Collected collect(const Plan& plan, const std::vector<Param>& params,
       continue;
     }
     g = g.to(state.momentum_buffer.scalar_type());
-    advance(state.momentum_buffer, g, map);
-    out.u[i] = look_ahead(state.momentum_buffer, g, map);
+    out.u[i] = advance_and_look(state.momentum_buffer, g, map);
     if (momo) add(linear_part(plan.recipe, map, param, g, out.u[i]));
   }
   return out;

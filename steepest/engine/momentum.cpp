@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/engine/momentum.h"
 
+#include "steepest/engine/fused.h"
+
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -37,6 +39,16 @@ at::Tensor look_ahead(const at::Tensor& m, const at::Tensor& x, const MomentumMa
   if (map.look == 0) return m;
   if (map.look == 1) return x.add(m, map.carry);
   return x.lerp(m, map.carry);
+}
+
+at::Tensor advance_and_look(at::Tensor& m, const at::Tensor& x, const MomentumMap& map) {
+  const bool nesterov = map.look != 0 && map.look != 1 && map.keep + map.take == 1 && map.keep > 0;
+  if (nesterov) {
+    auto u = at::empty_like(m);
+    if (fused_momentum(m, x, u, map.take, map.carry)) return u;
+  }
+  advance(m, x, map);
+  return look_ahead(m, x, map);
 }
 
 }  // namespace steepest

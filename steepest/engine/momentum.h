@@ -28,5 +28,6 @@ double momentum_correction(const Choices& choices, int64_t step);
 // ball.
 void advance(at::Tensor& m, const at::Tensor& x, const MomentumMap& map);
 at::Tensor look_ahead(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map);
+at::Tensor advance_and_look(at::Tensor& m, const at::Tensor& x, const MomentumMap& map);
 
 }  // namespace steepest

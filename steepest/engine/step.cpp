@@ -30,13 +30,13 @@ class Stepper {
     StepStats stats;
     if (plan_.needs == Needs::duals) combine_and_size(measured, collected.linear, loss, stats);
     note_decay();
-    decay(plan_, params_, rates_);
+    decay_split();
     for (auto& [bucket, direction] : measured) {
-      if (!direction.s.defined()) direction = measure(plan_, params_, bucket, u_, false);
+      if (!direction.s.defined()) direction = measure(plan_, params_, bucket, u_, Wanted::both);
       apply(bucket, direction);
     }
     for (const auto& bucket : make_buckets(plan_, params_, late)) {
-      apply(bucket, measure(plan_, params_, bucket, u_, plan_.needs == Needs::sharp));
+      apply(bucket, measure(plan_, params_, bucket, u_, wanted_late()));
     }
     ++global_.step;
     return stats;
@@ -48,6 +48,13 @@ class Stepper {
   bool recursive() const {
     return plan_.recipe.step_size == StepSize::momo &&
            plan_.recipe.momo_model == MomoModel::recursive;
+  }
+
+  // Of the blocks that move without D; stale recipes note their duals for the next step.
+  Wanted wanted_late() const {
+    if (plan_.needs == Needs::sharp) return Wanted::sharp;
+    const bool note = plan_.needs == Needs::duals || plan_.recipe.duals == Duals::stale;
+    return note ? Wanted::both : Wanted::direction;
   }
 
   // R_l, at two powers: of the constrained and of the regularized step.
@@ -72,7 +79,7 @@ class Stepper {
   Measurements measure_all(std::vector<Bucket> buckets) const {
     Measurements measured;
     for (auto& bucket : buckets) {
-      auto direction = measure(plan_, params_, bucket, u_, false);
+      auto direction = measure(plan_, params_, bucket, u_, Wanted::both);
       // Recomputed directions are dropped and measured again when their turn comes.
       if (plan_.recipe.directions == Directions::recomputed &&
           bucket.blocks[0]->role == Role::matrix)
@@ -130,6 +137,19 @@ class Stepper {
     return params_[block.param].state->dual.narrow(0, first_leaf(plan_, block), block.batch);
   }
 
+  // A block that is its whole parameter decays as it moves; the others before.
+  double keep_of(const Block& block) const {
+    return block.length < 0 ? decay_factor(plan_, rates_, block.param) : 1;
+  }
+  void decay_split() const {
+    for (const auto& block : plan_.blocks) {
+      const auto& param = params_[block.param];
+      if (block.length < 0 || block.offset != 0 || !param.grad.defined()) continue;
+      const double keep = decay_factor(plan_, rates_, block.param);
+      if (keep != 1) param.value.mul_(keep);
+    }
+  }
+
   Coefficient coefficient(const Block& block, const Direction& direction) const {
     if (coefficients_.defined()) {
       const auto c = coefficients_.narrow(0, block.leaf, block.batch);
@@ -153,7 +173,7 @@ class Stepper {
         s = momentum_of_direction(plan_, *block, param, s);
       if (recursive())
         note_move(*block, s, direction.attained.narrow(0, at, block->batch), c.tensor);
-      move(*block, param.value, s, c);
+      move(*block, param.value, s, c, keep_of(*block));
       if (plan_.recipe.duals == Duals::stale && block->role == Role::matrix && dual.defined())
         store_dual(plan_, *block, param, dual);
       at += block->batch;

@@ -3,21 +3,23 @@
 
 #include <ATen/ATen.h>
 
+#include "steepest/engine/fused.h"
+
 namespace steepest {
 
-void decay(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates) {
-  for (size_t i = 0; i < params.size(); ++i) {
-    const auto group = plan.params[i].group;
-    const auto [lr, weight_decay] = rates[group];
-    if (!params[i].grad.defined() || weight_decay == 0) continue;
-    if (plan.groups[group].choices.decoupled) params[i].value.mul_(1 - lr * weight_decay);
-  }
+double decay_factor(const Plan& plan, const std::vector<Rates>& rates, int64_t param) {
+  const auto group = plan.params[param].group;
+  const auto [lr, weight_decay] = rates[group];
+  return plan.groups[group].choices.decoupled ? 1 - lr * weight_decay : 1;
 }
 
 void move(const Block& block, const at::Tensor& value, const at::Tensor& s,
-          const Coefficient& coefficient) {
+          const Coefficient& coefficient, double keep) {
   auto piece = block.piece(value);
-  if (!coefficient.tensor.defined()) {
+  const bool number = !coefficient.tensor.defined();
+  if (number && fused_update(piece, block.unmatrices(s, piece), keep, coefficient.number)) return;
+  if (keep != 1) piece.mul_(keep);
+  if (number) {
     piece.add_(block.unmatrices(s, piece), -coefficient.number);
   } else if (block.batch == 1) {  // a 0-dim factor: as fast and as exact as a host scalar
     const auto c = coefficient.tensor.to(s.scalar_type()).reshape({});

@@ -6,8 +6,8 @@
 
 namespace steepest {
 
-// 1 - lr wd, on every parameter with a gradient and decoupled decay.
-void decay(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates);
+// 1 - lr wd of a parameter with decoupled decay, else 1.
+double decay_factor(const Plan& plan, const std::vector<Rates>& rates, int64_t param);
 
 // A coefficient a matrix: a number where it is known on the host (direction and sharp recipes),
 // else a float64 tensor [batch] on the device.
@@ -16,8 +16,8 @@ struct Coefficient {
   at::Tensor tensor;
 };
 
-// s [b, r, c] for the block's b matrices.
+// value <- keep value - coefficient s;  s [b, r, c] for the block's b matrices.
 void move(const Block& block, const at::Tensor& value, const at::Tensor& s,
-          const Coefficient& coefficient);
+          const Coefficient& coefficient, double keep);
 
 }  // namespace steepest

@@ -21,7 +21,7 @@ class Ada2 : public Adaptive {
   at::Tensor sharp(const at::Tensor& m, const NormContext& context) const override {
     return preconditioned(m, context);
   }
-  NormTraits traits() const override { return {}; }
+  NormTraits traits() const override { return {.elementwise = true}; }
   std::string name() const override { return "ada_2"; }
 };
 

@@ -16,7 +16,12 @@ class AdaInf : public Adaptive {
     const auto s = preconditioned(m, context);
     return {s, inner_product(m, s)};
   }
-  NormTraits traits() const override { return {.degree = 1, .joins = Joins::max}; }
+  at::Tensor direction(const at::Tensor& m, const NormContext& context) const override {
+    return preconditioned(m, context);
+  }
+  NormTraits traits() const override {
+    return {.degree = 1, .joins = Joins::max, .elementwise = true};
+  }
   std::string name() const override { return "ada_inf"; }
 };
 

@@ -21,7 +21,7 @@ class Frobenius : public Norm {
     return {s, (length * largest.to(at::kDouble)).view({-1})};
   }
   at::Tensor sharp(const at::Tensor& m, const NormContext&) const override { return m; }
-  NormTraits traits() const override { return {}; }
+  NormTraits traits() const override { return {.elementwise = true}; }
   std::string name() const override { return name_; }
 
  private:

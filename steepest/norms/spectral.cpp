@@ -15,6 +15,9 @@ class Spectral : public Norm {
     // <m, s> is what this s attains; the true nuclear norm only for an exact polar factor.
     return {s, inner_product(m, s)};
   }
+  at::Tensor direction(const at::Tensor& m, const NormContext&) const override {
+    return polar_->polar(m);
+  }
   NormTraits traits() const override { return {.exact = exact_}; }
   std::string name() const override { return "spectral"; }
 

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/fused.h"
+
+#include <ATen/Parallel.h>
+
+#include <cmath>
+
+// The loop for each kind of vector unit, chosen when the library is loaded.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__)
+#define FOR_EVERY_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define FOR_EVERY_CPU
+#endif
+
+namespace steepest {
+namespace {
+
+constexpr int64_t kGrain = 1 << 15;
+
+// ATen's lerp: from the nearer end, with one rounding of the product and the sum.
+struct Lerp {
+  float weight;
+  bool near;
+  explicit Lerp(double w) : weight(static_cast<float>(w)), near(std::abs(weight) < 0.5f) {
+    if (!near) weight -= 1;
+  }
+};
+
+FOR_EVERY_CPU void momentum_loop(float* m, const float* g, float* u, int64_t n, float take,
+                                 bool take_near, float carry, bool carry_near) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) {
+    const float x = g[i];
+    const float now = std::fma(take, x - m[i], take_near ? m[i] : x);
+    m[i] = now;
+    u[i] = std::fma(carry, now - x, carry_near ? x : now);
+  }
+}
+
+FOR_EVERY_CPU void update_loop(float* w, const float* s, int64_t n, float keep, float minus) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) w[i] = std::fma(s[i], minus, w[i] * keep);
+}
+
+bool plain(const at::Tensor& t) {
+  return t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
+}
+
+}  // namespace
+
+bool fused_momentum(const at::Tensor& m, const at::Tensor& g, const at::Tensor& u, double take,
+                    double carry) {
+  if (!plain(m) || !plain(g) || !plain(u)) return false;
+  const Lerp first(take), second(carry);
+  auto* const m_data = m.mutable_data_ptr<float>();
+  auto* const u_data = u.mutable_data_ptr<float>();
+  const auto* const g_data = g.const_data_ptr<float>();
+  at::parallel_for(0, m.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    momentum_loop(m_data + begin, g_data + begin, u_data + begin, end - begin, first.weight,
+                  first.near, second.weight, second.near);
+  });
+  m.unsafeGetTensorImpl()->bump_version();
+  return true;
+}
+
+bool fused_update(const at::Tensor& w, const at::Tensor& s, double keep, double coefficient) {
+  if (!plain(w) || !plain(s)) return false;
+  auto* const w_data = w.mutable_data_ptr<float>();
+  const auto* const s_data = s.const_data_ptr<float>();
+  const auto kept = static_cast<float>(keep), minus = static_cast<float>(-coefficient);
+  at::parallel_for(0, w.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    update_loop(w_data + begin, s_data + begin, end - begin, kept, minus);
+  });
+  w.unsafeGetTensorImpl()->bump_version();
+  return true;
+}
+
+}  // namespace steepest

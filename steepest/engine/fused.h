@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// One pass over memory where ATen's operators take two or three; the bits are ATen's. Each returns
+// false, and does nothing, where its tensors are not float32, contiguous and on the CPU.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace steepest {
+
+// m <- lerp(m, g, take);  u <- lerp(g, m, carry), torch's Nesterov. 16 bytes a number instead
+// of 24.
+bool fused_momentum(const at::Tensor& m, const at::Tensor& g, const at::Tensor& u, double take,
+                    double carry);
+
+// w <- w keep - coefficient s. 12 bytes a number instead of 20.
+bool fused_update(const at::Tensor& w, const at::Tensor& s, double keep, double coefficient);
+
+}  // namespace steepest
