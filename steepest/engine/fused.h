@@ -12,7 +12,8 @@ namespace steepest {
 bool fused_momentum(const at::Tensor& m, const at::Tensor& g, const at::Tensor& u, double take,
                     double carry);
 
-// w <- w keep - coefficient s. 12 bytes a number instead of 20.
+// w <- w keep - coefficient s, the weights' step and a heavy ball's. 12 bytes a number instead
+// of 20.
 bool fused_update(const at::Tensor& w, const at::Tensor& s, double keep, double coefficient);
 
 }  // namespace steepest

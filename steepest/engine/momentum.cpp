@@ -31,7 +31,7 @@ void advance(at::Tensor& m, const at::Tensor& x, const MomentumMap& map) {
   } else if (map.keep + map.take == 1) {
     m.lerp_(x, map.take);
   } else {
-    m.mul_(map.keep).add_(x, map.take);
+    if (!fused_update(m, x, map.keep, -map.take)) m.mul_(map.keep).add_(x, map.take);
   }
 }
 

@@ -6,6 +6,8 @@
 
 #include "steepest/polar/frame.h"
 
+#include "steepest/polar/normalize_cpu.h"
+
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
@@ -65,6 +67,9 @@ at::Tensor scaled_by_power_of_two(const at::Tensor& x) {
 at::Tensor wide(const at::Tensor& x) { return x.size(1) > x.size(2) ? x.mT() : x; }
 
 at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double safety) {
+  if (dtype == at::kFloat) {
+    if (const auto y = normalized_on_cpu(x, safety); y.defined()) return wide(y);
+  }
   at::Tensor y = wide(scaled_by_power_of_two(x).to(dtype));
   at::Tensor norm = at::linalg_vector_norm(y, 2, at::IntArrayRef{1, 2}, /*keepdim=*/true);
   if (safety != 1) norm.mul_(safety);

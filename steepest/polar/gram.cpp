@@ -75,15 +75,13 @@ class Gram final : public PolarSolver {
 
   // Q after the steps [begin, end), from R = X X^T.
   at::Tensor factor(at::Tensor r, int64_t begin, int64_t end) const {
-    const at::Tensor identity = at::eye(r.size(1), r.options()).expand_as(r);
     at::Tensor q;
     for (int64_t k = begin; k < end; ++k) {
       const Coefficients& p = schedule_.at(k);
-      const at::Tensor z = p.c == 0 ? r.mul(p.b) : at::baddbmm(r, r, r, p.b, p.c);
-      q = k == begin ? z.add(identity, p.a) : at::baddbmm(q, q, z, p.a, 1);
-      if (k + 1 == end) break;
-      const at::Tensor rz = at::baddbmm(r, r, z, p.a, 1);
-      r = at::baddbmm(rz, z, rz, p.a, 1);
+      at::Tensor z = p.c == 0 ? r.mul(p.b) : at::baddbmm(r, r, r, p.b, p.c);
+      z.diagonal(0, 1, 2).add_(p.a);  // a I + Z: the products below need no copy of their a term
+      q = k == begin ? z : at::bmm(q, z);
+      if (k + 1 < end) r = at::bmm(z, at::bmm(r, z));
     }
     return q;
   }

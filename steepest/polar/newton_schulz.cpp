@@ -17,6 +17,13 @@ namespace {
 at::Tensor step(const at::Tensor& x, const Coefficients& p) {
   const at::Tensor gram = product(x, x.mT());
   if (p.c == 0) return product_plus(x, gram, x, p.a, p.b);
+  if (at_least_float32(x.scalar_type()) == x.scalar_type()) {
+    // a X + Z X as (a I + Z) X: baddbmm would copy X first. Half precision would round a I + Z, and
+    // torch's bits are of the other form.
+    const at::Tensor z = at::baddbmm(gram, gram, gram, p.b, p.c);
+    z.diagonal(0, 1, 2).add_(p.a);
+    return at::bmm(z, x);
+  }
   const at::Tensor update = product_plus(gram, gram, gram, p.b, p.c);
   return product_plus(x, update, x, p.a, 1);
 }
