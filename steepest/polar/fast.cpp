@@ -31,6 +31,36 @@ bool has_amx() {
   return found;
 }
 
+// The form by the shape; the dtype as the caller, or the input, has it.
+class ByShape final : public PolarSolver {
+ public:
+  ByShape(const Schedule& schedule, const PolarOptions& options)
+      : half_width_(schedule.half_width),
+        dtype_(options.dtype),
+        standard_(newton_schulz_solver(schedule, options)) {
+    PolarOptions wide = options;
+    wide.dtype = at::kFloat;
+    gram_ = gram_solver(schedule, wide);
+  }
+
+  at::Tensor polar(const at::Tensor& x) const override {
+    check_batch(x);
+    const auto own = half_width_ ? x.scalar_type() : at_least_float32(x.scalar_type());
+    const double rows = static_cast<double>(std::min(x.size(1), x.size(2)));
+    const double columns = static_cast<double>(std::max(x.size(1), x.size(2)));
+    const bool gram = dtype_.value_or(own) == at::kFloat && columns >= kLong * rows;
+    return (gram ? gram_ : standard_)->polar(x);
+  }
+  double bound(double l) const override { return standard_->bound(l); }
+  std::string describe() const override { return standard_->describe(); }
+
+ private:
+  bool half_width_;
+  std::optional<at::ScalarType> dtype_;
+  std::unique_ptr<PolarSolver> standard_, gram_;
+};
+
+// The dtype by the device and the size, too.
 class Fast final : public PolarSolver {
  public:
   Fast(const Schedule& schedule, const PolarOptions& options)
@@ -38,51 +68,46 @@ class Fast final : public PolarSolver {
         steps_(options.steps.value_or(schedule.steps)),
         half_width_(schedule.half_width),
         dtype_(options.dtype) {
-    PolarOptions wide = options, half = options;
-    if (!wide.dtype || half_width_dtype(*wide.dtype)) wide.dtype = at::kFloat;
-    half.dtype = options.dtype.value_or(at::kBFloat16);
-    standard_ = newton_schulz_solver(schedule, wide);
-    gram_ = gram_solver(schedule, wide);
-    if (half_width_) half_ = newton_schulz_solver(schedule, half);
-    wide.dtype = at::kDouble;
-    double_ = newton_schulz_solver(schedule, wide);
+    PolarOptions own = options;
+    own.dtype = dtype_.value_or(at::kFloat);
+    float_ = std::make_unique<ByShape>(schedule, own);
+    own.dtype = at::kDouble;
+    double_ = std::make_unique<ByShape>(schedule, own);
+    own.dtype = at::kBFloat16;
+    if (half_width_) half_ = std::make_unique<ByShape>(schedule, own);
   }
 
   at::Tensor polar(const at::Tensor& x) const override {
     check_batch(x);
-    return choose(x).polar(x);
+    if (dtype_) return float_->polar(x);
+    if (x.scalar_type() == at::kDouble) return double_->polar(x);
+    return (half_pays(x) ? half_ : float_)->polar(x);
   }
-
-  double bound(double l) const override { return standard_->bound(l); }
-
+  double bound(double l) const override { return float_->bound(l); }
   std::string describe() const override {
     return c10::str("fast_", name_, "(steps=", steps_,
                     ", dtype=", dtype_ ? dtype_name(*dtype_) : "chosen", ")");
   }
 
  private:
-  static bool half_width_dtype(at::ScalarType t) { return t == at::kBFloat16 || t == at::kHalf; }
-
-  const PolarSolver& choose(const at::Tensor& x) const {
-    const int64_t rows = std::min(x.size(1), x.size(2)), columns = std::max(x.size(1), x.size(2));
-    if (dtype_ ? half_width_dtype(*dtype_) : half_pays(x, rows)) return *half_;
-    if (dtype_.value_or(x.scalar_type()) == at::kDouble) return *double_;
-    return static_cast<double>(columns) >= kLong * static_cast<double>(rows) ? *gram_ : *standard_;
-  }
-
-  bool half_pays(const at::Tensor& x, int64_t rows) const {
-    if (!half_width_ || x.scalar_type() == at::kDouble) return false;
-    return x.is_cuda() || (x.is_cpu() && has_amx() && rows >= kLeastHalfWidth);
+  bool half_pays(const at::Tensor& x) const {
+    const int64_t rows = std::min(x.size(1), x.size(2));
+    return half_width_ && (x.is_cuda() || (x.is_cpu() && rows >= kLeastHalfWidth && has_amx()));
   }
 
   std::string name_;
   int64_t steps_;
   bool half_width_;
   std::optional<at::ScalarType> dtype_;
-  std::unique_ptr<PolarSolver> standard_, gram_, half_, double_;
+  std::unique_ptr<PolarSolver> float_, double_, half_;
 };
 
 }  // namespace
+
+std::unique_ptr<PolarSolver> by_shape_solver(const Schedule& schedule,
+                                             const PolarOptions& options) {
+  return std::make_unique<ByShape>(schedule, options);
+}
 
 std::unique_ptr<PolarSolver> fast_solver(const Schedule& schedule, const PolarOptions& options) {
   return std::make_unique<Fast>(schedule, options);

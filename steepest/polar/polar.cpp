@@ -121,7 +121,7 @@ std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options) {
   if (options.method == "custom") {
     check_steps(options);
     check_dtype(options, /*half_width_allowed=*/true);
-    return newton_schulz_solver(custom_schedule(options), options);
+    return by_shape_solver(custom_schedule(options), options);
   }
   check_method(options.method);
   const bool gram = options.method.starts_with("gram_");
@@ -133,7 +133,7 @@ std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options) {
   if (options.method == "newton") return newton_solver(options);
   if (fast) return fast_solver(named_schedule(options.method.substr(5)), options);
   if (gram) return gram_solver(named_schedule(options.method.substr(5)), options);
-  return newton_schulz_solver(named_schedule(options.method), options);
+  return by_shape_solver(named_schedule(options.method), options);
 }
 
 }  // namespace steepest

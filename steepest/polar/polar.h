@@ -47,7 +47,8 @@ std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options);
 
 // The names that `method` accepts: "svd", "polar_express", "jordan", "baseline", "cubic",
 // "quintic", "you", "cans", "newton" (coupled), and "gram_" + a Newton-Schulz name for its Gram
-// form, "fast_" + it for whichever form and dtype cost least. Besides: "custom", with coefficients.
+// form, which the name alone takes for long matrices in float32, "fast_" + it for the
+// cheapest dtype too. Besides: "custom", with coefficients.
 std::vector<std::string> polar_methods();
 
 }  // namespace steepest

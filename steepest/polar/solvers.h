@@ -15,7 +15,9 @@ std::unique_ptr<PolarSolver> newton_schulz_solver(Schedule schedule, const Polar
 // In float32 or float64.
 std::unique_ptr<PolarSolver> gram_solver(Schedule schedule, const PolarOptions& options);
 
-// Either of these two, in the dtype that the device multiplies fastest: see fast.cpp.
+// Either of these two, by the shape; and in the dtype that the device multiplies fastest: see
+// fast.cpp.
+std::unique_ptr<PolarSolver> by_shape_solver(const Schedule& schedule, const PolarOptions& options);
 std::unique_ptr<PolarSolver> fast_solver(const Schedule& schedule, const PolarOptions& options);
 
 // U V^T from an SVD in float32 or float64.
