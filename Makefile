@@ -12,7 +12,7 @@ CONFIGURE = cmake -S . -G Ninja -DPython3_EXECUTABLE=$(PYTHON_VENV)
 FROM_BUILD = STEEPEST_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsteepest.so PYTHONPATH=$(CURDIR)/python
 CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp'
 
-.PHONY: help train build test test-asan test-torch setup examples bench docs wheel format lint install \
+.PHONY: help train build test test-asan test-torch test-families setup examples bench docs wheel format lint install \
         clean
 
 help:           ## This list
@@ -36,6 +36,10 @@ test-asan: setup ## The tests again under the address and undefined-behaviour sa
 
 test-torch: build ## PyTorch's own optimizer tests over every Python class (fetches 27 MB of source)
 	@scripts/torch_suite.sh
+
+test-families: build ## Routing of 28 model families (installs examples/requirements.txt)
+	@$(PYTHON_VENV) -m pip install --quiet -r examples/requirements.txt
+	@$(FROM_BUILD) $(PYTHON_VENV) -m pytest -q -p no:cacheprovider tests/python/test_route.py
 
 examples: build ## Real Python programs with a few lines changed (installs examples/requirements.txt)
 	@$(PYTHON_VENV) -m pip install --quiet -r examples/requirements.txt

@@ -15,7 +15,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 
     figure, axes = pyplot.subplots(figsize=(10, 0.34 * len(rows) + 1.2), layout="constrained")
     labels = [f"{r['goal']}  {r['what']}" for r in rows]
-    faster = [("faster" in r["wanted"]) or r["goal"] in ("P8", "P9", "P10") for r in rows]
+    faster = ["faster" in r["wanted"] or "bits" in r["wanted"] for r in rows]
     colours = ["#2a6f97" if f else "#a98467" for f in faster]
     axes.barh(labels, [r["ratio"] for r in rows], color=colours)
     axes.axvline(1, color="black", linewidth=0.8)

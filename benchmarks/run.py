@@ -39,35 +39,32 @@ def row(goal: str, what: str, ms: float, ratio: float, against: str, wanted: str
 def steps(quick: bool) -> list[Row]:
     from steps import CONTENDERS, Problem, gpt2_small
 
-    layers, rounds = (1, 3) if quick else (12, 5)
-    shapes = gpt2_small(layers)
-    problems = {name: Problem(shapes, make) for name, make in CONTENDERS.items()}
+    layers, rounds = (1, 3) if quick else (12, 3)
+    problems = {name: Problem(gpt2_small(layers), make) for name, make in CONTENDERS.items()}
     seconds = interleaved({name: p.step for name, p in problems.items()}, rounds)
-    ms = {name: milliseconds(s) for name, s in seconds.items()}
-    ratio = lambda a, b: median_ratio(seconds, a, b)
-    what = f"GPT-2 small, {layers} layers"
-    spread = {
+    sigma = {
         name: problems[name].singular_values()
-        for name in ("torch Muon", "Muon", "Muon, Polar Express")
+        for name in ("torch Muon", "Muon", "Muon, fast", "Muon, fast Polar Express")
     }
-    rows = [
-        row("P1", f"Muon step, {what}", ms["Muon"], ratio("torch Muon", "Muon"),
-            "torch Muon", ">= 1.8x faster", sigma=spread["Muon"], sigma_peer=spread["torch Muon"]),
-        row("P4", f"Muon step, {what}", ms["Muon"], ratio("Muon", "torch AdamW fused"),
-            "torch AdamW fused", "<= 9x"),
-        row("P4", f"torch Muon, {what}", ms["torch Muon"],
-            ratio("torch Muon", "torch AdamW fused"), "torch AdamW fused", "(31-34x)"),
-        row("P6", f"SGD: no polar factor, {what}", ms["SGD"], ratio("SGD", "torch SGD fused"),
-            "torch SGD fused", "<= 1.3x"),
-        row("P7", f"Polar Express 5 steps, {what}", ms["Muon, Polar Express"],
-            ratio("Muon, Polar Express", "Muon"), "Jordan 5 steps", "<= 1.05x",
-            sigma=spread["Muon, Polar Express"]),
-        row("P14", f"stale duals, {what}", ms["stale duals"], ratio("stale duals", "no duals"),
-            "no duals", "<= 1.02x"),
-        row("P14", f"fresh duals, {what}", ms["fresh duals"], ratio("fresh duals", "no duals"),
-            "no duals", "<= 1.10x"),
-    ]  # fmt: skip
-    return rows
+
+    def against(goal: str, name: str, peer: str, wanted: str, faster: bool = False) -> Row:
+        ratio = median_ratio(seconds, *((peer, name) if faster else (name, peer)))
+        more = {"sigma": sigma[name], "sigma_peer": sigma.get(peer)} if name in sigma else {}
+        what = f"{name}, GPT-2 small, {layers} layers"
+        return row(goal, what, milliseconds(seconds[name]), ratio, peer, wanted, **more)
+
+    adamw, sgd, muon = "torch AdamW fused", "torch SGD fused", "torch Muon"
+    return [
+        against("P1", "Muon, fast", muon, ">= 1.8x faster", faster=True),
+        against("P1", "Muon", muon, "torch's bits", faster=True),
+        against("P4", "Muon, fast", adamw, "<= 9x"),
+        against("P4", muon, adamw, "(31-34x with AMX)"),
+        against("P6", "SGD", sgd, "<= 1.3x"),
+        against("P7", "Muon, fast Polar Express", "Muon, fast", "<= 1.05x"),
+        against("P14", "stale duals", "no duals", "<= 1.02x"),
+        against("P14", "fresh duals", "no duals", "<= 1.10x"),
+        against("", "MuonMax-Momo", "Muon, fast", ""),
+    ]
 
 
 def small(quick: bool) -> list[Row]:
@@ -75,47 +72,51 @@ def small(quick: bool) -> list[Row]:
     from steps import small as shapes_of
 
     rows = []
-    for width, wanted in ((128, ">= 5x"), (64, ">= 10x")):
+    for width, wanted in ((128, ">= 5x faster"), (64, ">= 10x faster")):
         shapes = shapes_of(width, 4 if quick else 12)
-        chosen = ("torch Muon", "Muon", "torch AdamW fused")
+        chosen = ("torch Muon", "Muon, fast", "Muon")
         problems = {name: Problem(shapes, CONTENDERS[name]) for name in chosen}
         seconds = interleaved({name: p.step for name, p in problems.items()}, 3 if quick else 9)
-        rows.append(
-            row("P3", f"Muon step, width {width}, {len(shapes)} matrices",
-                milliseconds(seconds["Muon"]), median_ratio(seconds, "torch Muon", "Muon"),
-                "torch Muon", wanted + " faster", sigma=problems["Muon"].singular_values(),
-                sigma_peer=problems["torch Muon"].singular_values())
-        )  # fmt: skip
+        sigma = {name: p.singular_values() for name, p in problems.items()}
+        for name in chosen[1:]:
+            ratio = median_ratio(seconds, "torch Muon", name)
+            what = f"{name}, width {width}, {len(shapes)} matrices"
+            more = {"sigma": sigma[name], "sigma_peer": sigma["torch Muon"]}
+            ms = milliseconds(seconds[name])
+            rows.append(row("P3", what, ms, ratio, "torch Muon", wanted, **more))
     return rows
 
 
 def svd(quick: bool) -> list[Row]:
-    from triplets import attained, contenders, matrix
+    from triplets import contenders, matrix
 
     n, ranks = (1000, (1, 10)) if quick else (5000, (1, 10, 100))
     rows = []
     for kind in ("decaying", "gaussian"):
         a = matrix(kind, n)
         for k in ranks:
-            runs = contenders(a, k, slow=k <= 10 or (kind == "decaying" and not quick))
-            seconds = interleaved(runs, 1 if k == 100 or quick else 3, warmup=0)
-            values = {
-                name: attained(a, *run()) for name, run in runs.items() if "product" not in name
-            }
-            top = max(values.values())
-            for name, value in values.items():
-                if "steepest" not in name:
-                    continue
-                for peer in values:
-                    if "steepest" in peer:
-                        continue
-                    rows.append(
-                        row({1: "P8", 10: "P9", 100: "P10"}[k], f"{name}, {kind} {n}, k = {k}",
-                            milliseconds(seconds[name]), median_ratio(seconds, peer, name),
-                            f"{peer} (attained {values[peer] / top:.4f})", "see goals",
-                            attained=value / top,
-                            products=median_ratio(seconds, name, "one product A x"))
-                    )  # fmt: skip
+            runs = contenders(a, k, slow=k <= 10)
+            rows += triplet_rows(a, f"{kind} {n}, k = {k}", k, runs, 1 if quick else 3)
+    return rows
+
+
+def triplet_rows(a, what: str, k: int, runs: dict, rounds: int) -> list[Row]:
+    from triplets import attained
+
+    seconds = interleaved(runs, rounds, warmup=0)
+    values = {name: attained(a, *run()) for name, run in runs.items() if "product" not in name}
+    top = max(values.values())
+    goal = {1: "P8", 10: "P9", 100: "P10"}[k]
+    ours = [name for name in values if "steepest" in name]
+    rows = []
+    for name in ours:
+        for peer in values.keys() - set(ours):
+            ratio = median_ratio(seconds, peer, name)
+            against = f"{peer} (attained {values[peer] / top:.4f})"
+            products = median_ratio(seconds, name, "one product A x")
+            more = {"attained": values[name] / top, "products": products}
+            ms = milliseconds(seconds[name])
+            rows.append(row(goal, f"{name}, {what}", ms, ratio, against, "faster", **more))
     return rows
 
 
@@ -145,7 +146,7 @@ def table(rows: list[Row], about: dict[str, Any]) -> str:
         seen = ""
         if "sigma" in r:
             seen = "sigma/median {:.2f}..{:.2f}".format(*r["sigma"])
-        if "sigma_peer" in r:
+        if r.get("sigma_peer"):
             seen += " (peer {:.2f}..{:.2f})".format(*r["sigma_peer"])
         if "attained" in r:
             seen = f"{r['attained']:.4f}, {r['products']:.1f} products' time"
@@ -170,12 +171,13 @@ def main() -> int:
     if unknown:
         parser.error(f'section: received "{unknown[0]}", allowed {", ".join(SECTIONS)}')
     rows: list[Row] = []
+    about = machine()
+    args.out.mkdir(parents=True, exist_ok=True)
     for name in args.sections:
         print(f"bench: {name}", file=sys.stderr, flush=True)
         rows += SECTIONS[name](args.quick)
-    about = machine()
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "results.json").write_text(json.dumps({"machine": about, "rows": rows}, indent=1))
+        results = {"machine": about, "rows": rows}
+        (args.out / "results.json").write_text(json.dumps(results, indent=1))
     text = table(rows, about)
     (args.out / "table.md").write_text(text + "\n")
     print(text)

@@ -82,5 +82,5 @@ CONTENDERS: dict[str, Callable[[list[Tensor]], Any]] = {
 
 def _descent(params: list[Tensor], **options: Any) -> steepest.SteepestDescent:
     """The same polar factor, with and without need for its dual."""
-    base = {"outer": "l2", "update": "regularized", "polar": "jordan", "polar_dtype": "bfloat16"}
+    base = {"outer": "l2", "update": "regularized", "polar": "fast_jordan", "polar_steps": 5}
     return steepest.SteepestDescent(params, lr=1e-6, **{**base, **options})

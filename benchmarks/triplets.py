@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,7 +33,7 @@ def arpack(a: Tensor, k: int) -> tuple[Tensor, Tensor]:
     from scipy.sparse.linalg import svds
 
     u, _, vh = svds(a.numpy(), k=k, tol=0.01, random_state=0)
-    return torch.from_numpy(np.ascontiguousarray(u)), torch.from_numpy(np.ascontiguousarray(vh))
+    return torch.from_numpy(u.copy()), torch.from_numpy(vh.copy())
 
 
 def lowrank(a: Tensor, k: int, q: int, niter: int) -> tuple[Tensor, Tensor]:

@@ -47,7 +47,8 @@ def polar(
         x: ``[.., r, c]``, float64, float32, float16 or bfloat16, of any scale; not modified.
         method: ``"svd"`` (exact), ``"polar_express"`` (arXiv 2505.16932), ``"jordan"``,
             ``"you"``, ``"cans"``, ``"cubic"``, ``"quintic"``, ``"baseline"``, ``"newton"``, or
-            ``"gram_"`` and one of these.
+            ``"gram_"`` and one of these; ``"fast_"`` and one of these: in the dtype that the device
+            multiplies fastest (bfloat16 with AMX or CUDA, else float32).
         steps: of the iteration; by default the method's own number: 5 for most.
         dtype: of the products; by default that of ``x``.
 

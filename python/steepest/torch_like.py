@@ -26,7 +26,8 @@ class Muon(Engine):
     (constrained, max, spectral, ada_inf). What torch refuses is trained: vectors, embeddings and
     heads by AdamW(.9, .999) with ``backup_lr`` (default: ``lr``) and ``backup_weight_decay``,
     convolutions and stacked matrices as :func:`steepest.route` finds them. The step does not lose
-    small gradients: ``eps`` is accepted and not needed.
+    small gradients: ``eps`` is accepted and not needed. ``polar="fast_jordan"`` gives up torch's
+    bits for speed: its dtype and form are the machine's.
 
     When not: where every step must cost what AdamW's does, or fewer than two dimensions matter.
     """

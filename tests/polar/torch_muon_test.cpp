@@ -98,5 +98,19 @@ TEST(Custom, coefficients_are_the_same_iteration) {
   }
 }
 
+TEST(Fast, differs_from_torchs_bits_by_their_rounding_alone) {
+  const std::pair<int64_t, int64_t> shapes[] = {{64, 64}, {128, 512}, {512, 128}, {256, 256}};
+  for (const auto& [r, c] : shapes) {
+    const int64_t rank = std::min(r, c);
+    for (const at::Tensor& g : {gaussian({2, r, c}, 3).to(at::kFloat),
+                                with_spectrum(logarithmic(rank, 1e-3), r, c, 4).to(at::kFloat)}) {
+      const at::Tensor bits = solver("jordan", 5, at::kBFloat16)->polar(g);
+      const at::Tensor fast = solver("fast_jordan", 5)->polar(g);
+      EXPECT_LE((fast - bits).norm().item<double>(), 0.04 * bits.norm().item<double>())
+          << r << " x " << c;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace steepest::test
