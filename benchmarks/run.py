@@ -110,7 +110,7 @@ def triplet_rows(a, what: str, k: int, runs: dict, rounds: int) -> list[Row]:
     ours = [name for name in values if "steepest" in name]
     rows = []
     for name in ours:
-        for peer in values.keys() - set(ours):
+        for peer in (p for p in values if p not in ours):
             ratio = median_ratio(seconds, peer, name)
             against = f"{peer} (attained {values[peer] / top:.4f})"
             products = median_ratio(seconds, name, "one product A x")
