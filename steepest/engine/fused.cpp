@@ -5,13 +5,7 @@
 
 #include <cmath>
 
-// The loop for each kind of vector unit, chosen when the library is loaded.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__)
-#define FOR_EVERY_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FOR_EVERY_CPU
-#endif
+#include "steepest/polar/every_cpu.h"
 
 namespace steepest {
 namespace {
@@ -27,8 +21,8 @@ struct Lerp {
   }
 };
 
-FOR_EVERY_CPU void momentum_loop(float* m, const float* g, float* u, int64_t n, float take,
-                                 bool take_near, float carry, bool carry_near) {
+STEEPEST_EVERY_CPU void momentum_loop(float* m, const float* g, float* u, int64_t n, float take,
+                                      bool take_near, float carry, bool carry_near) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) {
     const float x = g[i];
@@ -38,7 +32,7 @@ FOR_EVERY_CPU void momentum_loop(float* m, const float* g, float* u, int64_t n, 
   }
 }
 
-FOR_EVERY_CPU void update_loop(float* w, const float* s, int64_t n, float keep, float minus) {
+STEEPEST_EVERY_CPU void update_loop(float* w, const float* s, int64_t n, float keep, float minus) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) w[i] = std::fma(s[i], minus, w[i] * keep);
 }

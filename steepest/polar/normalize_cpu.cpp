@@ -4,23 +4,19 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty_like.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__)
-#define FOR_EVERY_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FOR_EVERY_CPU
-#endif
+#include "steepest/polar/every_cpu.h"
 
 namespace steepest {
 namespace {
 
-constexpr int64_t kPiece =
-    1 << 14;  // numbers; sums of pieces are added in order: no thread matters
+// Numbers at a time; the sums of pieces are added in their order, whatever the threads.
+constexpr int64_t kPiece = 1 << 14;
 
-FOR_EVERY_CPU double sum_of_squares(const float* x, int64_t n) {
+STEEPEST_EVERY_CPU double sum_of_squares(const float* x, int64_t n) {
   double sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < n; ++i) {
@@ -31,7 +27,7 @@ FOR_EVERY_CPU double sum_of_squares(const float* x, int64_t n) {
 }
 
 // In float64: the factor of a matrix of norm 1e-40 is beyond float32.
-FOR_EVERY_CPU void scale(const float* x, float* y, int64_t n, double factor) {
+STEEPEST_EVERY_CPU void scale(const float* x, float* y, int64_t n, double factor) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(x[i] * factor);
 }
