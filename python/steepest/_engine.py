@@ -14,7 +14,7 @@ from steepest import _options, _state
 from steepest._library import ops
 from steepest._loss import Observations, refuse_two
 from steepest._options import Group
-from steepest._params import as_params, route_by_name
+from steepest._params import alien_role, as_params, route_by_name, understand
 from steepest._plan import Plan, make_plan, signature
 
 
@@ -32,7 +32,7 @@ class Engine(Optimizer):
         _options.check_lr(options["lr"])
         ratio = _options.ratio(options["lr"], options.pop("backup_lr"))
         _options.check_supported(type(self).__name__, options)
-        _options.check_betas(options)
+        _options.check_momo(options)
         for key in ("polar_dtype", "momentum_dtype"):
             options[key] = _options.dtype_name(options[key])
         defaults = {**_options.PLAIN, **options, "backup_lr_ratio": ratio}
@@ -68,9 +68,9 @@ class Engine(Optimizer):
 
     def _complete(self, group: Group) -> Group:
         """What follows from the keys that the caller has given."""
-        role = group.get("role") or _options.alien_role(group)
+        role = group.get("role") or alien_role(group)
         group["role"] = role
-        _options.understand(group, self.defaults, self._own, type(self).__name__)
+        understand(group, self.defaults, self._own, type(self).__name__)
         if role is None and group.get("roles") is None:
             route_by_name(group)
         if "weight_decay" in group:
@@ -81,7 +81,7 @@ class Engine(Optimizer):
             own = self.defaults.get("backup_weight_decay")
             if own is not None:
                 group.setdefault("weight_decay", own)
-        _options.check_betas({**self.defaults, **group})
+        _options.check_momo({**self.defaults, **group})
         if "backup_lr" in group:
             raise ValueError("group: backup_lr: received a value, allowed lr, of the group's role")
         return group
@@ -188,6 +188,7 @@ class Engine(Optimizer):
             return result
         value = self._take_loss(result if closure is not None else loss)
         self._call(plan, value)
+        self._observations.clear()
         return result
 
     def _is_empty_step(self, loss: object) -> bool:
@@ -204,7 +205,7 @@ class Engine(Optimizer):
 
     def _make_states(self, plan: Plan) -> None:
         for index, p in enumerate(self._params()):
-            if p.grad is not None:
+            if p.grad is not None or self.state.get(p):
                 _state.complete(self.state[p], plan, index, p)
 
     def _call(self, plan: Plan, loss: Tensor | None) -> None:

@@ -85,7 +85,7 @@ class Observations:
         return pair[0] / pair[1]
 
     def take(self, loss: Any, name: str, process_group: Any = None) -> Tensor:
-        """The step's loss: what was observed, which is then used up, or else ``loss``."""
+        """The step's loss: what was observed, or else ``loss``."""
         observed = self.mean(process_group)
         value = observed if observed is not None else loss
         if value is None:
@@ -93,5 +93,4 @@ class Observations:
                 f"{name}: loss: received none, allowed one by observe(loss), by step(loss=) or "
                 "by a closure"
             )
-        self.clear()
         return _state.as_loss(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import functools
 import json
-import warnings
 from typing import Any
 
 import torch
@@ -147,12 +146,16 @@ def _backup_momentum(group: Group) -> Group:
     }
 
 
-def check_betas(group: Group) -> None:
-    """ValueError where Momo's one momentum is given two values; schedulers may move it later."""
-    betas = group.get("backup_betas")
-    if group.get("step_size") != "momo" or not betas or "momentum" not in group:
+def check_momo(group: Group) -> None:
+    """ValueError where Momo is given two momenta (schedulers may move one later), or ascends."""
+    if group.get("step_size") != "momo":
         return
-    if betas[0] != group["momentum"]:
+    if group.get("maximize"):
+        raise ValueError(
+            "maximize: received True with step_size momo, allowed False: f* bounds below"
+        )
+    betas = group.get("backup_betas")
+    if betas and "momentum" in group and betas[0] != group["momentum"]:
         raise ValueError(
             f"backup_betas: received {tuple(betas)} with step_size momo and momentum "
             f"{group['momentum']}, allowed the same first number: all blocks share one momentum"
@@ -215,42 +218,6 @@ def view_of(group: Group, index: int) -> Group:
     if "split_sizes" in view:
         view["split_sizes"] = list(view["split_sizes"])
     return view
-
-
-def alien_role(group: Group) -> str | None:
-    """The role that another library's group key asks for."""
-    if "use_muon" in group:  # Jordan, DeepSpeed, timm
-        return "matrix" if group["use_muon"] else "backup"
-    if "use_fallback" in group:  # timm
-        return "backup" if group["use_fallback"] else "matrix"
-    if "algorithm" in group:  # dion
-        known = {"muon": "matrix", "adamw": "backup", "adam": "backup"}
-        if group["algorithm"] not in known:
-            raise ValueError(
-                f'algorithm: received "{group["algorithm"]}", allowed {", ".join(known)}'
-            )
-        return known[group["algorithm"]]
-    return None
-
-
-# What schedulers and torch itself write into groups.
-_FOREIGN = {"params", "param_names", "name", "use_muon", "use_fallback", "algorithm", "initial_lr"}
-_FOREIGN |= {"max_lr", "min_lr", "base_momentum", "max_momentum", "swa_lr"}
-
-
-def understand(group: Group, defaults: Group, own: tuple[str, ...], name: str) -> None:
-    """AdamW's betas and eps in a group mean the backup's; a key without a meaning is warned of."""
-    if "betas" in group and "betas" not in own:
-        group["backup_betas"] = tuple(group.pop("betas"))
-    if "eps" in group and "betas" not in own and group["role"] == "backup":
-        group["backup_eps"] = group.pop("eps")
-    unknown = [key for key in group if key not in defaults and key not in _FOREIGN]
-    if unknown:
-        warnings.warn(
-            f'{name}: group key "{unknown[0]}": received a value, but there is no such option: it '
-            "has no effect",
-            stacklevel=5,
-        )
 
 
 _UNSUPPORTED = {

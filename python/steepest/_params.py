@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest._options import LAYOUT, PLAIN
+from steepest._options import LAYOUT, PLAIN, Group
 
 
 def as_params(params: Any) -> Any:
@@ -87,3 +87,39 @@ def _warn_of_shapes(params: list[Any]) -> None:
                 stacklevel=4,
             )
             return
+
+
+def alien_role(group: Group) -> str | None:
+    """The role that another library's group key asks for."""
+    if "use_muon" in group:  # Jordan, DeepSpeed, timm
+        return "matrix" if group["use_muon"] else "backup"
+    if "use_fallback" in group:  # timm
+        return "backup" if group["use_fallback"] else "matrix"
+    if "algorithm" in group:  # dion
+        known = {"muon": "matrix", "adamw": "backup", "adam": "backup"}
+        if group["algorithm"] not in known:
+            raise ValueError(
+                f'algorithm: received "{group["algorithm"]}", allowed {", ".join(known)}'
+            )
+        return known[group["algorithm"]]
+    return None
+
+
+# What schedulers and torch itself write into groups.
+_FOREIGN = {"params", "param_names", "name", "use_muon", "use_fallback", "algorithm", "initial_lr"}
+_FOREIGN |= {"max_lr", "min_lr", "base_momentum", "max_momentum", "swa_lr"}
+
+
+def understand(group: Group, defaults: Group, own: tuple[str, ...], name: str) -> None:
+    """AdamW's betas and eps in a group mean the backup's; a key without a meaning is warned of."""
+    if "betas" in group and "betas" not in own:
+        group["backup_betas"] = tuple(group.pop("betas"))
+    if "eps" in group and "betas" not in own and group["role"] == "backup":
+        group["backup_eps"] = group.pop("eps")
+    unknown = [key for key in group if key not in defaults and key not in _FOREIGN]
+    if unknown:
+        warnings.warn(
+            f'{name}: group key "{unknown[0]}": received a value, but there is no such option: it '
+            "has no effect",
+            stacklevel=5,
+        )

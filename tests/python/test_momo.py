@@ -83,6 +83,39 @@ def test_numbers_are_taken_in_full():
     assert optimizer.param_groups[0]["momo"][0].item() == 1 / 3
 
 
+def test_a_refused_step_keeps_its_observations():
+    net = make_net()
+    optimizer = make(net)
+    loss = loss_of(net, 0)
+    optimizer.observe(loss)
+    loss.backward()
+    optimizer.param_groups[0]["lr"] = -1.0
+    before = weights(net)
+    with pytest.raises(ValueError, match="lr: received -"):
+        optimizer.step()
+    optimizer.param_groups[0]["lr"] = 0.05
+    assert same(weights(net), before)
+    optimizer.step()
+    assert not same(weights(net), before)
+
+
+def test_momo_goes_on_from_a_fixed_runs_state():
+    """What the other step size did not keep is made, also for a parameter without a gradient."""
+    net = make_net()
+    fixed = steepest.MuonMax(net.named_parameters(), lr=0.01)
+    train(net, fixed, range(3))
+    saved = fixed.state_dict()
+    for group in saved["param_groups"]:
+        group |= {"step_size": "momo", "momo": None, "momo_step": None}
+    momo = make(net)
+    momo.load_state_dict(saved)
+    loss = loss_of(net, 3)
+    loss.backward()
+    next(net.parameters()).grad = None
+    momo.step(loss=loss)
+    assert all("intercept" in state for state in momo.state.values())
+
+
 def test_bad_observations_are_refused():
     optimizer = make(make_net())
     for loss, weight, words in (

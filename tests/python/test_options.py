@@ -19,6 +19,7 @@ REFUSED = [
     ({"polar_steps": 0}, "steps: received 0"),
     ({"f_star": "none"}, 'f_star: received "none", allowed a number or "auto"'),
     ({"step_size": "momo", "backup_betas": (0.5, 0.9)}, "share one momentum"),
+    ({"step_size": "momo", "maximize": True}, "maximize: received True with step_size momo"),
     ({"radius": "-1"}, 'radius: received "-1"'),
     ({"weight_decay": float("inf")}, "weight_decay: received inf"),
     ({"backup_lr": -1}, "backup_lr: received -1"),
