@@ -93,7 +93,8 @@ class Bound {
     for (size_t k = 0; k < lists.live.size(); ++k) {
       auto& state = states_[lists.live[k]];
       state.step = lists.steps[k].item<int64_t>();
-      for (const auto& entry : state_entries(plan, lists.live[k])) {
+      entries_.push_back(state_entries(plan, lists.live[k]));
+      for (const auto& entry : entries_.back()) {
         TORCH_CHECK_VALUE(at < lists.state.size(), "steepest::step_: state: received ",
                           lists.state.size(), " tensors, allowed more");
         if (state.step > 0 || entry.like_param()) entry.of(state) = lists.state[at];
@@ -105,12 +106,12 @@ class Bound {
   std::vector<Param>& params() { return params_; }
 
   // What the engine has replaced rather than changed.
-  void write_back(const Plan& plan) const {
+  void write_back() const {
     size_t at = 0;
     for (size_t k = 0; k < lists_.live.size(); ++k) {
       auto state = states_[lists_.live[k]];
       lists_.steps[k].fill_(static_cast<double>(state.step));
-      for (const auto& entry : state_entries(plan, lists_.live[k])) {
+      for (const auto& entry : entries_[k]) {
         const auto& now = entry.of(state);
         if (now.defined() && !now.is_same(lists_.state[at])) lists_.state[at].copy_(now);
         ++at;
@@ -120,6 +121,7 @@ class Bound {
 
  private:
   const Lists& lists_;
+  std::vector<std::vector<StateEntry>> entries_;  // of the live parameters
   std::vector<ParamState> states_;
   std::vector<Param> params_;
 };
@@ -196,7 +198,7 @@ void step_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors 
   const auto result =
       step(plan, bound.params(), global, rates_of(lr, weight_decay), loss.value_or(at::Tensor()));
   if (!result.skipped) {
-    bound.write_back(plan);
+    bound.write_back();
     write_back(global, momo_step, momo);
   }
   write_stats(result, stats);

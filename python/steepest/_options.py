@@ -185,8 +185,7 @@ def side_options(group: Group, role: str) -> Group:
     options = _matrix_options(group) if role == "matrix" else _backup_options(group)
     for key in ("polar_dtype", "momentum_dtype"):
         options[key] = dtype_name(options[key])
-    for key in ("radius",):
-        options[key] = str(options[key])
+    options["radius"] = str(options["radius"])
     return {key: value for key, value in options.items() if value is not None}
 
 

@@ -61,7 +61,7 @@ std::vector<Bucket> make_buckets(const Plan& plan, const std::vector<Param>& par
     const int64_t bytes = block->rows * block->cols * param.value.element_size();
     const auto [found, fresh] = open.try_emplace(key_of(plan, param, *block), buckets.size());
     // Of large blocks that are computed entry by entry a stack would only be a copy.
-    const bool alone = plan.norms[block->group]->traits().elementwise && bytes > kLeastAlone;
+    const bool alone = bytes > kLeastAlone && plan.norms[block->group]->traits().elementwise;
     const bool full =
         !fresh && (alone || (buckets[found->second].batch + block->batch) * bytes > kBucketBytes);
     if (full) found->second = buckets.size();

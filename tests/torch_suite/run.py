@@ -67,7 +67,7 @@ def error_inputs(device, dtype):
 RATES = {"PolarGrad": 1e-3, "Neon": 1e-3, "FStar": 1e-3, "MuonMax": 1e-3, "ScionLions": 1e-3}
 
 
-def info_of(cls: type, momo: bool = False) -> OptimizerInfo:
+def info_of(cls: type) -> OptimizerInfo:
     rate = RATES.get(cls.__name__, 1e-2)
     return OptimizerInfo(
         cls,
