@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # The library, from the bottom up.
 
-# polar/ and svd/: linear algebra that knows nothing of norms and optimizers. As a target of its own
-# it is linked alone by tests/polar and tests/svd; what it includes is checked by tests/house.
-steepest_sources(linalg_sources steepest/polar steepest/svd)
+# cpu/: loops over plain memory. polar/ and svd/: linear algebra that knows nothing of norms and
+# optimizers. As a target of its own it is linked alone by their tests; what it includes is checked
+# by tests/house.
+steepest_sources(linalg_sources steepest/cpu steepest/polar steepest/svd)
+file(GLOB loop_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/steepest/cpu/*.cpp")
+set_source_files_properties(${loop_sources} PROPERTIES  # the work is here
+  COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>" SKIP_PRECOMPILE_HEADERS ON)
 if(NOT linalg_sources)
   set(linalg_sources "${PROJECT_SOURCE_DIR}/cmake/pch.cpp")
 endif()

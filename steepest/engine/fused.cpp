@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "steepest/polar/every_cpu.h"
+#include "steepest/cpu/every_cpu.h"
 
 namespace steepest {
 namespace {

@@ -23,6 +23,7 @@
 #include <cmath>
 
 #include "steepest/polar/frame.h"
+#include "steepest/polar/iteration.h"
 #include "steepest/polar/solvers.h"
 
 namespace steepest {
@@ -43,15 +44,19 @@ class Gram final : public PolarSolver {
       : schedule_(std::move(schedule)),
         steps_(options.steps.value_or(schedule_.steps)),
         dtype_(options.dtype),
-        restarts_(options.restarts.value_or(gram_restarts(schedule_, steps_))) {}
+        iteration_{schedule_.first(steps_), schedule_.safety, /*gram=*/true,
+                   options.restarts.value_or(gram_restarts(schedule_, steps_))} {}
 
   at::Tensor polar(const at::Tensor& g) const override {
     check_batch(g);
     if (g.numel() == 0) return at::empty_like(g, at::MemoryFormat::Contiguous);
     const at::ScalarType dtype = dtype_.value_or(at_least_float32(g.scalar_type()));
+    if (dtype == at::kFloat) {
+      if (const auto y = iterated_on_cpu(g, iteration_); y.defined()) return y;
+    }
     at::Tensor x = normalized_start(g, dtype, schedule_.safety);
     for (int64_t k = 0; k < steps_;) {
-      const int64_t end = next_stop(k);
+      const int64_t end = next_stop(iteration_, k);
       x = at::bmm(factor(at::bmm(x, x.mT()), k, end), x);
       k = end;
     }
@@ -63,16 +68,10 @@ class Gram final : public PolarSolver {
   std::string describe() const override {
     return c10::str("gram_", schedule_.name, "(steps=", steps_,
                     ", dtype=", described(dtype_, false), ", restarts=[",
-                    c10::Join(", ", restarts_), "])");
+                    c10::Join(", ", iteration_.restarts), "])");
   }
 
  private:
-  int64_t next_stop(int64_t k) const {
-    for (int64_t r : restarts_)
-      if (r > k && r < steps_) return r;
-    return steps_;
-  }
-
   // Q after the steps [begin, end), from R = X X^T.
   at::Tensor factor(at::Tensor r, int64_t begin, int64_t end) const {
     at::Tensor q;
@@ -89,7 +88,7 @@ class Gram final : public PolarSolver {
   Schedule schedule_;
   int64_t steps_;
   std::optional<at::ScalarType> dtype_;
-  std::vector<int64_t> restarts_;
+  Iteration iteration_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <c10/util/Exception.h>
 
 #include "steepest/polar/frame.h"
+#include "steepest/polar/iteration.h"
 #include "steepest/polar/solvers.h"
 
 namespace steepest {
@@ -33,14 +34,19 @@ class NewtonSchulz final : public PolarSolver {
   NewtonSchulz(Schedule schedule, const PolarOptions& options)
       : schedule_(std::move(schedule)),
         steps_(options.steps.value_or(schedule_.steps)),
-        dtype_(options.dtype) {}
+        dtype_(options.dtype),
+        iteration_{schedule_.first(steps_), schedule_.safety} {}
 
   at::Tensor polar(const at::Tensor& g) const override {
     check_batch(g);
     if (g.numel() == 0) return at::empty_like(g, at::MemoryFormat::Contiguous);
     const at::ScalarType own =
         schedule_.half_width ? g.scalar_type() : at_least_float32(g.scalar_type());
-    at::Tensor x = normalized_start(g, dtype_.value_or(own), schedule_.safety);
+    const at::ScalarType dtype = dtype_.value_or(own);
+    if (dtype == at::kFloat) {
+      if (const auto y = iterated_on_cpu(g, iteration_); y.defined()) return y;
+    }
+    at::Tensor x = normalized_start(g, dtype, schedule_.safety);
     for (int64_t k = 0; k < steps_; ++k) x = step(x, schedule_.at(k));
     return restored(x, g);
   }
@@ -56,6 +62,7 @@ class NewtonSchulz final : public PolarSolver {
   Schedule schedule_;
   int64_t steps_;
   std::optional<at::ScalarType> dtype_;
+  Iteration iteration_;
 };
 
 }  // namespace

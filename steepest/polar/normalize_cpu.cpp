@@ -8,7 +8,7 @@
 #include <cmath>
 #include <vector>
 
-#include "steepest/polar/every_cpu.h"
+#include "steepest/cpu/every_cpu.h"
 
 namespace steepest {
 namespace {

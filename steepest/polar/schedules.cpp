@@ -77,6 +77,12 @@ const Coefficients& Schedule::at(int64_t k) const {
   return table.at(std::min<size_t>(k, table.size() - 1));
 }
 
+std::vector<Coefficients> Schedule::first(int64_t n) const {
+  std::vector<Coefficients> steps;
+  for (int64_t k = 0; k < n; ++k) steps.push_back(at(k));
+  return steps;
+}
+
 double Schedule::apply(double sigma, int64_t n) const {
   sigma /= safety;
   for (int64_t k = 0; k < n; ++k) sigma = at(k)(sigma);

@@ -25,6 +25,7 @@ struct Schedule {
   bool half_width = true;           // false: no bfloat16 or float16, see polar_express.cpp
 
   const Coefficients& at(int64_t k) const;
+  std::vector<Coefficients> first(int64_t steps) const;
   // phi_steps(... phi_1(sigma / safety)).
   double apply(double sigma, int64_t steps) const;
   // max |1 - apply(sigma, steps)| over sigma in [l, 1], in exact arithmetic.

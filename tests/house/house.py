@@ -31,7 +31,8 @@ def includes(*folders):
 def layering():
     """Linear algebra below norms, norms below the engine, the library below the trainer."""
     rules = [
-        (["steepest/polar", "steepest/svd"], r"(steepest/(?!polar/|svd/)|trainer/|tests/)"),
+        (["steepest/cpu"], r"(steepest/(?!cpu/)|trainer/|tests/)"),
+        (["steepest/polar", "steepest/svd"], r"(steepest/(?!cpu/|polar/|svd/)|trainer/|tests/)"),
         (["steepest/norms"], r"(steepest/(engine|optimizers)/|trainer/|tests/)"),
         (["steepest/engine"], r"(steepest/optimizers/|trainer/|tests/)"),
         (["steepest"], r"(trainer/|tests/)"),

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// float32 products on the CPU, symmetric ones at half the cost: of C = A B that is known to be
+// symmetric (X X^T, and products of polynomials in one R) the lower triangle is computed and
+// mirrored, which no BLAS offers for A B. Blocks are packed for the caches and multiplied by one
+// small kernel, in AVX2 or AVX-512 as the processor has it (BLIS; Goto & van de Geijn 2008).
+#pragma once
+
+#include <cstdint>
+
+namespace steepest::cpu {
+
+// Element (i, j) at data[i * row_stride + j * column_stride].
+struct View {
+  const float* data = nullptr;
+  int64_t rows = 0, columns = 0;
+  int64_t row_stride = 0, column_stride = 1;
+
+  View transposed() const { return {data, columns, rows, column_stride, row_stride}; }
+};
+inline View row_major(const float* data, int64_t rows, int64_t columns) {
+  return {data, rows, columns, columns, 1};
+}
+
+// C = alpha A B + beta D + gamma I. C and D are row-major [a.rows, b.columns]; C overlaps nothing.
+struct Gemm {
+  View a, b;
+  float* c = nullptr;
+  float alpha = 1;
+  const float* d = nullptr;
+  float beta = 0, gamma = 0;
+  bool symmetric = false;  // the caller knows that A B and D are
+};
+
+// The processor has a kernel: AVX2 with FMA, or AVX-512.
+bool has_gemm();
+
+// On the caller's threads (at::parallel_for), or on this one alone inside of a parallel region. The
+// same bits on any number of threads.
+void gemm(const Gemm& product);
+
+}  // namespace steepest::cpu

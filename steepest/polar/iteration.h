@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// An iteration, spelled out for the processor's own kernels: which steps, in which form.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "steepest/polar/schedules.h"
+
+namespace steepest {
+
+struct Iteration {
+  std::vector<Coefficients> steps;  // one or more
+  double safety = 1;                // starts at x / (safety |x|_F)
+  bool gram = false;                // the Gram form: see gram.cpp
+  std::vector<int64_t> restarts;    // of the Gram form
+};
+
+// The steps [begin, end) between two restarts, from begin on.
+inline int64_t next_stop(const Iteration& it, int64_t begin) {
+  const auto steps = static_cast<int64_t>(it.steps.size());
+  if (!it.gram) return begin + 1;
+  for (const int64_t r : it.restarts)
+    if (r > begin && r < steps) return r;
+  return steps;
+}
+
+// x [B, r, c] in float32, bfloat16 or float16, whose iteration is to be done in float32: [B, r, c]
+// of x's dtype. Undefined where the processor has no kernel or x is not on the CPU. The same bits
+// on any number of threads.
+at::Tensor iterated_on_cpu(const at::Tensor& x, const Iteration& iteration);
+
+namespace cpu {
+
+// One row-major matrix [rows, columns] of any orientation and scale; `out` overlaps nothing. Needs
+// has_gemm(). A zero matrix gives zero, one with a NaN or an infinity NaNs.
+void polar(const float* x, float* out, int64_t rows, int64_t columns, const Iteration& iteration);
+
+}  // namespace cpu
+}  // namespace steepest
