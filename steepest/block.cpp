@@ -55,8 +55,10 @@ at::Tensor Block::piece(const at::Tensor& t) const {
   return length < 0 ? t : t.narrow(dim, offset, length);
 }
 
-at::Tensor Block::matrices(const at::Tensor& t) const {
-  auto m = stored(piece(t), role, view.batch);
+at::Tensor Block::matrices(const at::Tensor& t) const { return matrices_of(piece(t)); }
+
+at::Tensor Block::matrices_of(const at::Tensor& piece) const {
+  auto m = stored(piece, role, view.batch);
   if (parts > 1 && view.split_dim == 0) {
     m = m.reshape({m.size(0) * parts, m.size(1) / parts, m.size(2)});
   } else if (parts > 1) {

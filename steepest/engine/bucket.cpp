@@ -12,14 +12,16 @@
 namespace steepest {
 namespace {
 
-constexpr int64_t kBucketBytes = int64_t{16} << 20;
+// On the CPU a bucket stays in a core's cache; elsewhere one call should fill the device.
+constexpr int64_t kCacheBytes = int64_t{1} << 20, kDeviceBytes = int64_t{64} << 20;
 constexpr int64_t kLeastAlone = int64_t{1} << 16;
 
 using Key = std::tuple<int64_t, int64_t, int64_t, int, int, int, int64_t, int64_t>;
 
 // Blocks whose bias corrections differ (one missed a gradient) cannot share a call.
-Key key_of(const Plan& plan, const Param& param, const Block& block) {
-  const auto& c = plan.choices(block);
+Key key_of(const StepInput& in, const Block& block) {
+  const auto& c = in.choices(block);
+  const auto& param = in.param(block);
   const auto device = param.value.device();
   return {block.group,
           block.rows,
@@ -31,63 +33,77 @@ Key key_of(const Plan& plan, const Param& param, const Block& block) {
           c.batched ? -1 : block.leaf};
 }
 
-at::Tensor stack(const Bucket& bucket, const auto& tensor_of) {
+NormContext context_of(const StepInput& in, const Bucket& bucket) {
+  const auto& first = *bucket.blocks[0];
+  const auto& c = in.choices(first);
+  const auto& state = *in.param(first).state;
+  NormContext context{.eps = c.eps};
+  if (c.start == Start::corrected)
+    context.correction = 1 - std::pow(c.beta2, static_cast<double>(state.step));
+  for (size_t i = 0; i < state.slots.size(); ++i) {
+    context.slots.push_back(
+        stack(bucket, [&](const Block& b) { return in.param(b).state->slots[i]; }));
+  }
+  return context;
+}
+
+// An entry passes through the caches a few times, and is multiplied by the short side.
+double work_of(const Block& block, const Norm& norm) {
+  constexpr int64_t kPasses = 16;
+  const int64_t short_side = norm.traits().elementwise ? 0 : std::min(block.rows, block.cols);
+  return static_cast<double>(block.batch * block.rows * block.cols) *
+         static_cast<double>(kPasses + short_side);
+}
+
+bool plain_on_cpu(const at::Tensor& value) {
+  return value.is_cpu() && !value.key_set().has(c10::DispatchKey::Python);
+}
+
+}  // namespace
+
+std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Block*>& blocks) {
+  std::vector<Bucket> buckets;
+  std::map<Key, size_t> open;
+  for (const auto* block : blocks) {
+    const auto& value = in.param(*block).value;
+    const auto& norm = *in.plan.norms[block->group];
+    const int64_t bytes = block->rows * block->cols * value.element_size();
+    const int64_t most = value.is_cpu() ? kCacheBytes : kDeviceBytes;
+    const auto [found, fresh] = open.try_emplace(key_of(in, *block), buckets.size());
+    // Of large blocks that are computed entry by entry a stack would only be a copy.
+    const bool alone = bytes > kLeastAlone && norm.traits().elementwise;
+    const bool full =
+        !fresh && (alone || (buckets[found->second].batch + block->batch) * bytes > most);
+    if (full) found->second = buckets.size();
+    if (fresh || full) buckets.push_back({.on_cpu = plain_on_cpu(value)});
+    auto& bucket = buckets[found->second];
+    bucket.blocks.push_back(block);
+    bucket.batch += block->batch;
+    bucket.work += work_of(*block, norm);
+  }
+  return buckets;
+}
+
+at::Tensor stack(const Bucket& bucket, const std::function<at::Tensor(const Block&)>& tensor_of) {
   std::vector<at::Tensor> parts;
   for (const auto* block : bucket.blocks) parts.push_back(block->matrices(tensor_of(*block)));
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
-NormContext context_of(const Plan& plan, const std::vector<Param>& params, const Bucket& bucket) {
+Direction measure(const StepInput& in, const Bucket& bucket, const at::Tensor& u, Wanted wanted) {
   const auto& first = *bucket.blocks[0];
-  const auto& c = plan.choices(first);
-  const auto step = static_cast<double>(params[first.param].state->step);
-  NormContext context{.eps = c.eps};
-  if (c.start == Start::corrected) context.correction = 1 - std::pow(c.beta2, step);
-  for (size_t i = 0; i < params[first.param].state->slots.size(); ++i) {
-    context.slots.push_back(
-        stack(bucket, [&](const Block& b) { return params[b.param].state->slots[i]; }));
-  }
-  return context;
-}
-
-}  // namespace
-
-std::vector<Bucket> make_buckets(const Plan& plan, const std::vector<Param>& params,
-                                 const std::vector<const Block*>& blocks) {
-  std::vector<Bucket> buckets;
-  std::map<Key, size_t> open;
-  for (const auto* block : blocks) {
-    const auto& param = params[block->param];
-    const int64_t bytes = block->rows * block->cols * param.value.element_size();
-    const auto [found, fresh] = open.try_emplace(key_of(plan, param, *block), buckets.size());
-    // Of large blocks that are computed entry by entry a stack would only be a copy.
-    const bool alone = bytes > kLeastAlone && plan.norms[block->group]->traits().elementwise;
-    const bool full =
-        !fresh && (alone || (buckets[found->second].batch + block->batch) * bytes > kBucketBytes);
-    if (full) found->second = buckets.size();
-    if (fresh || full) buckets.emplace_back();
-    buckets[found->second].blocks.push_back(block);
-    buckets[found->second].batch += block->batch;
-  }
-  return buckets;
-}
-
-Direction measure(const Plan& plan, const std::vector<Param>& params, const Bucket& bucket,
-                  const std::vector<at::Tensor>& u, Wanted wanted) {
-  const auto& first = *bucket.blocks[0];
-  const auto& norm = *plan.norms[first.group];
+  const auto& norm = *in.plan.norms[first.group];
   const int degree = norm.traits().degree;
-  const double rho = momentum_correction(plan.choices(first), params[first.param].state->step);
-  const auto m = stack(bucket, [&](const Block& b) { return u[b.param]; });
-  const auto context = context_of(plan, params, bucket);
+  const double rho = momentum_correction(in.choices(first), in.param(first).state->step);
+  const auto context = context_of(in, bucket);
   // With m^ = m / rho:  s(m^) = rho^-degree s(m),  dual(m^) = rho^-(degree + 1) dual(m).
   if (wanted == Wanted::sharp) {
-    return {norm.sharp(m, context), {}, {}, std::pow(rho, -2 * degree - 1)};
+    return {norm.sharp(u, context), {}, {}, std::pow(rho, -2 * degree - 1)};
   }
   if (wanted == Wanted::direction) {
-    return {norm.direction(m, context), {}, {}, std::pow(rho, -degree)};
+    return {norm.direction(u, context), {}, {}, std::pow(rho, -degree)};
   }
-  const auto [s, dual] = norm.steepest(m, context);
+  const auto [s, dual] = norm.steepest(u, context);
   return {s, rho == 1 ? dual : dual * std::pow(rho, -degree - 1), dual, std::pow(rho, -degree)};
 }
 

@@ -2,19 +2,25 @@
 // Blocks of one shape, dtype, device and norm are stacked, so that a norm sees one batch.
 #pragma once
 
+#include <functional>
+
 #include "steepest/engine/state.h"
 
 namespace steepest {
 
 struct Bucket {
   std::vector<const Block*> blocks;
-  int64_t batch = 0;  // the sum of the blocks' batches
+  int64_t batch = 0;   // the sum of the blocks' batches
+  double work = 0;     // of its norm: multiplications, roughly
+  bool on_cpu = true;  // plain tensors in the processor's memory
 };
 
-// In the plan's order, so that the order of reductions depends on the plan alone. A bucket is cut
-// where its matrices would outgrow the cache.
-std::vector<Bucket> make_buckets(const Plan& plan, const std::vector<Param>& params,
-                                 const std::vector<const Block*>& blocks);
+// In the plan's order, so that what is in a bucket depends on the plan alone. On the CPU a bucket
+// is cut where it would outgrow a core's cache: a large matrix is a bucket.
+std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Block*>& blocks);
+
+// The blocks' matrices of the tensors that tensor_of gives, of their parameters' shapes.
+at::Tensor stack(const Bucket& bucket, const std::function<at::Tensor(const Block&)>& tensor_of);
 
 struct Direction {
   at::Tensor s;         // [batch, r, c]
@@ -25,9 +31,7 @@ struct Direction {
 
 enum class Wanted { direction, sharp, both };
 
-// Steepest direction and dual of a bucket, or the direction or dual * direction alone. `u` holds
-// each parameter's momentum as the norm is to see it.
-Direction measure(const Plan& plan, const std::vector<Param>& params, const Bucket& bucket,
-                  const std::vector<at::Tensor>& u, Wanted wanted);
+// Steepest direction and dual of a bucket's u, or the direction or dual * direction alone.
+Direction measure(const StepInput& in, const Bucket& bucket, const at::Tensor& u, Wanted wanted);
 
 }  // namespace steepest

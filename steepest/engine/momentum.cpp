@@ -25,7 +25,7 @@ double momentum_correction(const Choices& c, int64_t step) {
   return map.carry * (1 - std::pow(c.momentum, static_cast<double>(step))) + map.look;
 }
 
-void advance(at::Tensor& m, const at::Tensor& x, const MomentumMap& map) {
+void advance(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map) {
   if (map.keep == 0 && map.take == 1) {
     m.copy_(x);
   } else if (map.keep + map.take == 1) {
@@ -35,20 +35,23 @@ void advance(at::Tensor& m, const at::Tensor& x, const MomentumMap& map) {
   }
 }
 
-at::Tensor look_ahead(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map) {
-  if (map.look == 0) return m;
-  if (map.look == 1) return x.add(m, map.carry);
-  return x.lerp(m, map.carry);
+at::Tensor look_ahead(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map,
+                      const at::Tensor& out) {
+  at::Tensor u = out;
+  if (map.look == 0) return out.defined() ? u.copy_(m) : m;
+  if (!out.defined()) u = at::empty_like(m);
+  return map.look == 1 ? at::add_out(u, x, m, map.carry) : at::lerp_out(u, x, m, map.carry);
 }
 
-at::Tensor advance_and_look(at::Tensor& m, const at::Tensor& x, const MomentumMap& map) {
+at::Tensor advance_and_look(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map,
+                            const at::Tensor& out) {
   const bool nesterov = map.look != 0 && map.look != 1 && map.keep + map.take == 1 && map.keep > 0;
   if (nesterov) {
-    auto u = at::empty_like(m);
+    const auto u = out.defined() ? out : at::empty_like(m);
     if (fused_momentum(m, x, u, map.take, map.carry)) return u;
   }
   advance(m, x, map);
-  return look_ahead(m, x, map);
+  return look_ahead(m, x, map, out);
 }
 
 }  // namespace steepest

@@ -26,8 +26,13 @@ double momentum_correction(const Choices& choices, int64_t step);
 
 // In place on m; x in m's dtype. The evaluation is torch's: lerp for an EMA, mul and add for a
 // ball.
-void advance(at::Tensor& m, const at::Tensor& x, const MomentumMap& map);
-at::Tensor look_ahead(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map);
-at::Tensor advance_and_look(at::Tensor& m, const at::Tensor& x, const MomentumMap& map);
+void advance(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map);
+
+// u, of m's shape; into `out` where that is defined.
+at::Tensor look_ahead(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map,
+                      const at::Tensor& out = {});
+// Both: in one pass over memory where that is possible.
+at::Tensor advance_and_look(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map,
+                            const at::Tensor& out = {});
 
 }  // namespace steepest

@@ -38,6 +38,17 @@ struct Rates {
   double lr = 0, weight_decay = 0;  // of a plan's group, at this step
 };
 
+// One step's input, as its stages pass it on.
+struct StepInput {
+  const Plan& plan;
+  const std::vector<Param>& params;
+  const std::vector<Rates>& rates;
+
+  const Param& param(const Block& block) const { return params[block.param]; }
+  const Choices& choices(const Block& block) const { return plan.choices(block); }
+  size_t index(const Block& block) const { return &block - plan.blocks.data(); }
+};
+
 struct StepStats {
   bool skipped = false;
   std::vector<std::string> nonfinite;  // names of the parameters with NaN or Inf gradients

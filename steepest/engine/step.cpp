@@ -1,215 +1,165 @@
 // SPDX-License-Identifier: Apache-2.0
+// A step in at most two rounds over its buckets. Where no block waits for another's dual (fixed
+// steps, sharp steps, stale duals) it is one round: a bucket's momentum advances, its direction is
+// found and its weights move while they are in the cache, and nothing of a model's size is kept.
+
 #include "steepest/engine/step.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
-#include <cmath>
-
 #include "steepest/engine/check.h"
-#include "steepest/engine/collect.h"
-#include "steepest/engine/step_size.h"
-#include "steepest/engine/update.h"
+#include "steepest/engine/coefficients.h"
+#include "steepest/engine/entries.h"
+#include "steepest/engine/gather.h"
+#include "steepest/engine/linear_model.h"
+#include "steepest/engine/schedule.h"
 
 namespace steepest {
 namespace {
 
-// The stages of one step, over the lists it was given.
+// A bucket on its way through the step.
+struct Task {
+  Bucket bucket;
+  bool early = false;     // measured before anything moves, because D needs its duals
+  bool gathered = false;  // its momentum has advanced
+  Direction direction;    // once measured
+};
+
 class Stepper {
  public:
-  Stepper(const Plan& plan, const std::vector<Param>& params, GlobalState& global,
-          const std::vector<Rates>& rates)
-      : plan_(plan), params_(params), global_(global), rates_(rates) {}
+  Stepper(const StepInput& in, GlobalState& global)
+      : in_(in), plan_(in.plan), global_(global), coefficients_(in), model_(in) {}
 
   StepStats run(const at::Tensor& loss) {
-    auto collected = collect(plan_, params_, rates_);
-    u_ = std::move(collected.u);
-    const auto [early, late] = split_blocks();
-    auto measured = measure_all(make_buckets(plan_, params_, early));
+    make_tasks();
     StepStats stats;
-    if (plan_.needs == Needs::duals) combine_and_size(measured, collected.linear, loss, stats);
-    note_decay();
-    decay_split();
-    for (auto& [bucket, direction] : measured) {
-      if (!direction.s.defined()) direction = measure(plan_, params_, bucket, u_, Wanted::both);
-      apply(bucket, direction);
+    if (plan_.needs == Needs::duals) {
+      each([&](Task& task) { look(task); });
+      auto duals = collect_duals();
+      coefficients_.combine_duals(std::move(duals), model_.linear(), loss, global_, stats);
     }
-    for (const auto& bucket : make_buckets(plan_, params_, late)) {
-      apply(bucket, measure(plan_, params_, bucket, u_, wanted_late()));
-    }
+    make_duals();
+    each([&](Task& task) { move(task); });
+    model_.close();
     ++global_.step;
     return stats;
   }
 
  private:
-  using Measurements = std::vector<std::pair<Bucket, Direction>>;
-  bool regularized() const { return plan_.recipe.update == Update::regularized; }
-  bool recursive() const {
-    return plan_.recipe.step_size == StepSize::momo &&
-           plan_.recipe.momo_model == MomoModel::recursive;
+  bool noted(const Block& block) const {  // for the next step
+    return plan_.recipe.duals == Duals::stale && block.role == Role::matrix;
   }
 
-  // Of the blocks that move without D; stale recipes note their duals for the next step.
-  Wanted wanted_late() const {
-    if (plan_.needs == Needs::sharp) return Wanted::sharp;
-    const bool note = plan_.needs == Needs::duals || plan_.recipe.duals == Duals::stale;
-    return note ? Wanted::both : Wanted::direction;
-  }
-
-  // R_l, at two powers: of the constrained and of the regularized step.
-  double radius(const Block& block) const {
-    const double lr = rates_[block.group].lr;
-    return (regularized() ? std::sqrt(lr) : lr) * block.radius;
-  }
-
-  // early: measured before anything moves, because D needs their duals. late: measured and moved
-  // bucket by bucket, no direction kept: D needs no dual, or the stored one of the last step.
-  std::pair<std::vector<const Block*>, std::vector<const Block*>> split_blocks() const {
+  void make_tasks() {
     std::vector<const Block*> early, late;
+    first_leaf_.resize(plan_.blocks.size());
+    std::vector<int64_t> leaves(in_.params.size());
     for (const auto& block : plan_.blocks) {
-      if (!params_[block.param].grad.defined()) continue;
-      const bool stored = plan_.recipe.duals == Duals::stale && block.role == Role::matrix &&
-                          params_[block.param].state->dual.defined();
+      first_leaf_[in_.index(block)] = leaves[block.param];
+      leaves[block.param] += block.batch;
+      if (!in_.param(block).grad.defined()) continue;
+      const bool stored = noted(block) && in_.param(block).state->dual.defined();
       (plan_.needs == Needs::duals && !stored ? early : late).push_back(&block);
     }
-    return {early, late};
+    begin_step(in_);
+    for (auto& bucket : make_buckets(in_, early)) tasks_.push_back({std::move(bucket), true});
+    for (auto& bucket : make_buckets(in_, late)) tasks_.push_back({std::move(bucket), false});
   }
 
-  Measurements measure_all(std::vector<Bucket> buckets) const {
-    Measurements measured;
-    for (auto& bucket : buckets) {
-      auto direction = measure(plan_, params_, bucket, u_, Wanted::both);
-      // Recomputed directions are dropped and measured again when their turn comes.
-      if (plan_.recipe.directions == Directions::recomputed &&
-          bucket.blocks[0]->role == Role::matrix)
-        direction.s = at::Tensor();
-      measured.emplace_back(std::move(bucket), std::move(direction));
+  void each(const std::function<void(Task&)>& body) {
+    std::vector<const Bucket*> buckets;
+    for (const auto& task : tasks_) buckets.push_back(&task.bucket);
+    run_buckets(buckets, [&](size_t i) { body(tasks_[i]); });
+  }
+
+  // body(block, its first matrix in the bucket).
+  static void each_block(const Bucket& bucket, const auto& body) {
+    int64_t at = 0;
+    for (const auto* block : bucket.blocks) body(*block, at), at += block->batch;
+  }
+
+  // What D and Momo's model need of a bucket.
+  void look(Task& task) {
+    if (!task.early && !model_.needs_products()) return;
+    const auto u = gather(in_, task.bucket);
+    task.gathered = true;
+    if (model_.needs_products()) {
+      each_block(task.bucket, [&](const Block& block, int64_t at) {
+        model_.note_products(block, u.narrow(0, at, block.batch));
+      });
     }
-    return measured;
+    if (!task.early) return;
+    task.direction = measure(in_, task.bucket, u, Wanted::both);
+    // Recomputed directions are dropped and measured again when their turn comes.
+    if (plan_.recipe.directions == Directions::recomputed &&
+        task.bucket.blocks[0]->role == Role::matrix)
+      task.direction.s = at::Tensor();
   }
 
-  void combine_and_size(const Measurements& measured, const at::Tensor& linear,
-                        const at::Tensor& loss, StepStats& stats) {
-    const auto d = scaled_duals(measured);
-    auto [c, dual] = combine(plan_.tree, d);
-    stats.dual = dual;
-    auto coefficients = regularized() ? c : safe_divide(c, dual);
-    if (plan_.recipe.step_size == StepSize::momo) {
-      const auto size = momo_size({plan_.recipe, loss, linear, dual}, global_);
-      coefficients = coefficients * size.q;
-      stats.q = size.q, stats.model = size.gap;
-    }
-    coefficients_ = coefficients * radii_;
-    stats.coefficients = coefficients_;
-  }
-
-  // d_l = R_l dual_l in the order of the leaves; 0 for a block without a gradient.
-  at::Tensor scaled_duals(const Measurements& measured) {
+  std::vector<at::Tensor> collect_duals() const {
     std::vector<at::Tensor> duals(plan_.blocks.size());
-    const auto set = [&](const Block& block, const at::Tensor& dual) {
-      duals[&block - plan_.blocks.data()] = dual;
-    };
-    for (const auto& [bucket, direction] : measured) {
-      int64_t at = 0;
-      for (const auto* b : bucket.blocks)
-        set(*b, direction.dual.narrow(0, at, b->batch)), at += b->batch;
+    for (const auto& task : tasks_) {
+      each_block(task.bucket, [&](const Block& block, int64_t at) {
+        duals[in_.index(block)] =
+            task.early ? task.direction.dual.narrow(0, at, block.batch) : stored_dual(block);
+      });
     }
-    std::vector<double> radii;
-    at::Device device = at::kCPU;
-    for (const auto& block : plan_.blocks) {
-      radii.insert(radii.end(), block.batch, radius(block));
-      auto& dual = duals[&block - plan_.blocks.data()];
-      const auto& param = params_[block.param];
-      if (!dual.defined() && param.grad.defined()) dual = stored_dual(block);
-      if (dual.defined()) device = dual.device();
-    }
-    const auto options = at::TensorOptions(at::kDouble).device(device);
-    for (const auto& block : plan_.blocks) {
-      auto& dual = duals[&block - plan_.blocks.data()];
-      dual = dual.defined() ? dual.to(device) : at::zeros({block.batch}, options);
-    }
-    radii_ = at::tensor(radii, at::kDouble).to(device);
-    return duals.empty() ? at::zeros({0}, options) : at::cat(duals) * radii_;
+    return duals;
   }
 
   at::Tensor stored_dual(const Block& block) const {
-    return params_[block.param].state->dual.narrow(0, first_leaf(plan_, block), block.batch);
+    return in_.param(block).state->dual.narrow(0, first_leaf_[in_.index(block)], block.batch);
   }
 
-  // A block that is its whole parameter decays as it moves; the others before.
-  double keep_of(const Block& block) const {
-    return block.length < 0 ? decay_factor(plan_, rates_, block.param) : 1;
-  }
-  void decay_split() const {
+  void make_duals() const {
     for (const auto& block : plan_.blocks) {
-      const auto& param = params_[block.param];
-      if (block.length < 0 || block.offset != 0 || !param.grad.defined()) continue;
-      const double keep = decay_factor(plan_, rates_, block.param);
-      if (keep != 1) param.value.mul_(keep);
+      const auto& param = in_.param(block);
+      if (!noted(block) || !param.grad.defined() || param.state->dual.defined()) continue;
+      for (const auto& entry : state_entries(plan_, block.param)) {
+        if (entry.kind == EntryKind::dual)
+          param.state->dual = zeros_for(entry, plan_, block.param, param.value);
+      }
     }
   }
 
-  Coefficient coefficient(const Block& block, const Direction& direction) const {
-    if (coefficients_.defined()) {
-      const auto c = coefficients_.narrow(0, block.leaf, block.batch);
-      return {0, (direction.scale == 1 ? c : c * direction.scale).to(direction.s.device())};
-    }
-    const double lr = rates_[block.group].lr;
-    // direction: R_l = lr r;  sharp: R_l^2 = lr r^2.
-    const double square = plan_.needs == Needs::sharp ? block.radius : 1;
-    return {lr * block.radius * square * direction.scale, {}};
+  Wanted wanted() const {
+    if (plan_.needs == Needs::sharp) return Wanted::sharp;
+    const bool dual = plan_.needs == Needs::duals || plan_.recipe.duals == Duals::stale;
+    return dual ? Wanted::both : Wanted::direction;
   }
 
-  void apply(const Bucket& bucket, const Direction& direction) {
-    int64_t at = 0;
-    for (const auto* block : bucket.blocks) {
-      const auto& param = params_[block->param];
-      const auto c = coefficient(*block, direction);
-      auto s = direction.s.narrow(0, at, block->batch);
-      const auto dual =
-          direction.dual.defined() ? direction.dual.narrow(0, at, block->batch) : at::Tensor();
-      if (plan_.choices(*block).place == Place::after)
-        s = momentum_of_direction(plan_, *block, param, s);
-      if (recursive())
-        note_move(*block, s, direction.attained.narrow(0, at, block->batch), c.tensor);
-      move(*block, param.value, s, c, keep_of(*block));
-      if (plan_.recipe.duals == Duals::stale && block->role == Role::matrix && dual.defined())
-        store_dual(plan_, *block, param, dual);
-      at += block->batch;
+  void move(Task& task) {
+    if (!task.direction.s.defined()) {
+      const auto u = task.gathered ? gather_again(in_, task.bucket) : gather(in_, task.bucket);
+      task.direction = measure(in_, task.bucket, u, wanted());
     }
+    each_block(task.bucket,
+               [&](const Block& block, int64_t at) { move(block, task.direction, at); });
+    task.direction = {};
   }
 
-  // The recursive form of Momo's model: h_l moves by <m, dw>, here by the step ...
-  void note_move(const Block& block, const at::Tensor& s, const at::Tensor& attained,
-                 const at::Tensor& c) const {
-    auto& state = *params_[block.param].state;
-    const bool same =
-        u_[block.param].is_same(state.momentum_buffer);  // no Nesterov: <m, s> is known
-    const auto along = same ? attained : inner_product(block.matrices(state.momentum_buffer), s);
-    state.intercept = state.intercept - (along * c).sum();
-  }
-  // ... and here by the decay, -lr wd <m, w>.
-  void note_decay() const {
-    if (!recursive()) return;
-    for (size_t i = 0; i < params_.size(); ++i) {
-      const auto [lr, wd] = rates_[plan_.params[i].group];
-      if (!params_[i].grad.defined() || wd == 0) continue;
-      auto& state = *params_[i].state;
-      const auto flat = [](const at::Tensor& t) { return t.reshape({1, 1, -1}); };
-      state.intercept =
-          state.intercept -
-          inner_product(flat(state.momentum_buffer), flat(params_[i].value)).reshape({}) *
-              (lr * wd);
-    }
+  void move(const Block& block, const Direction& direction, int64_t at) {
+    const auto of_block = [&](const at::Tensor& t) {
+      return t.defined() ? t.narrow(0, at, block.batch) : t;
+    };
+    const auto c = coefficients_.of(block, direction);
+    auto s = of_block(direction.s);
+    if (in_.choices(block).place == Place::after) s = momentum_of_direction(in_, block, s);
+    if (model_.follows_moves()) model_.note_move(block, s, of_block(direction.attained), c.tensor);
+    steepest::move(block, in_.param(block).value, s, c, decay_factor(in_, block));
+    if (noted(block) && direction.dual.defined())
+      stored_dual(block).copy_(of_block(direction.dual));
   }
 
+  const StepInput& in_;
   const Plan& plan_;
-  const std::vector<Param>& params_;
   GlobalState& global_;
-  const std::vector<Rates>& rates_;
-  std::vector<at::Tensor> u_;
-  at::Tensor radii_, coefficients_;  // [leaves] float64
+  Coefficients coefficients_;
+  LinearModel model_;
+  std::vector<Task> tasks_;
+  std::vector<int64_t> first_leaf_;  // of each block: its first dual among its parameter's
 };
 
 }  // namespace
@@ -224,7 +174,8 @@ StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& 
     StepStats refused{.skipped = true, .nonfinite = find_nonfinite(plan, params, loss)};
     if (!refused.nonfinite.empty()) return refused;  // nothing has changed
   }
-  return Stepper(plan, params, global, rates).run(loss);
+  const StepInput in{plan, params, rates};
+  return Stepper(in, global).run(loss);
 }
 
 }  // namespace steepest

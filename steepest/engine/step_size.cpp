@@ -33,7 +33,7 @@ void raise(at::Tensor& f_star, const at::Tensor& model, const at::Tensor& rho,
 }  // namespace
 
 at::Tensor linear_part(const Recipe& recipe, const MomentumMap& map, const Param& param,
-                       const at::Tensor& grad, const at::Tensor& u) {
+                       const Products& products) {
   auto& state = *param.state;
   if (!state.intercept.defined()) state.intercept = zero_like(param.value);
   const double rho = momentum_correction(recipe.matrix, state.step);
@@ -41,9 +41,9 @@ at::Tensor linear_part(const Recipe& recipe, const MomentumMap& map, const Param
     state.intercept = state.intercept * map.keep;  // + take * (<g, w> - <g, w>)
     return state.intercept * (map.carry / rho);
   }
-  const auto product = flat_product(grad, param.value);
+  const auto& product = products.gradient;
   state.intercept = state.intercept * map.keep + product * map.take;
-  return (flat_product(u, param.value) - (state.intercept * map.carry + product * map.look)) / rho;
+  return (products.look - (state.intercept * map.carry + product * map.look)) / rho;
 }
 
 at::Tensor frozen_part(const Recipe& recipe, const Param& param) {

@@ -13,12 +13,17 @@
 
 namespace steepest {
 
+// <g, w> and <u, w> of a parameter, 0-dim float64; the recursive model needs neither.
+struct Products {
+  at::Tensor gradient, look;
+};
+
 // h_l of this step, for one parameter whose momentum has just advanced. Updates state.intercept:
 //   inner_products  the momentum of <g, w>
 //   recursive       <m, w> - (momentum of <g, w>) itself, which moves by <m, dw> with every step
 //   taken
 at::Tensor linear_part(const Recipe& recipe, const MomentumMap& map, const Param& param,
-                       const at::Tensor& grad, const at::Tensor& u);
+                       const Products& products);
 at::Tensor frozen_part(const Recipe& recipe, const Param& param);
 
 struct StepSizeInput {

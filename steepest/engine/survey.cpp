@@ -43,8 +43,9 @@ at::Tensor survey(const Plan& plan, const std::vector<Param>& params,
   for (const auto& block : plan.blocks) {
     if (!u[block.param].defined() || params[block.param].state->step == 0) continue;
     const auto rows = table.narrow(0, block.leaf, block.batch);
-    const Bucket bucket{{&block}, block.batch};
-    const auto measured = measure(plan, params, bucket, u, Wanted::both);
+    const Bucket bucket{.blocks = {&block}, .batch = block.batch};
+    const auto measured =
+        measure({plan, params, rates}, bucket, block.matrices(u[block.param]), Wanted::both);
     const auto s = measured.scale == 1 ? measured.s : measured.s * measured.scale;
     if (plan.needs != Needs::duals) {
       const double lr = rates[block.group].lr, r = block.radius;

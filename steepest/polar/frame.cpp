@@ -79,8 +79,7 @@ at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double sa
 
 at::Tensor restored(const at::Tensor& y, const at::Tensor& x) {
   const at::Tensor z = x.size(1) > x.size(2) ? y.mT() : y;
-  return z.to(x.scalar_type(), /*non_blocking=*/false, /*copy=*/false,
-              at::MemoryFormat::Contiguous);
+  return z.to(x.scalar_type()).contiguous();
 }
 
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {

@@ -9,22 +9,12 @@
 #include <vector>
 
 #include "steepest/cpu/every_cpu.h"
+#include "steepest/cpu/reduce.h"
 
 namespace steepest {
 namespace {
 
-// Numbers at a time; the sums of pieces are added in their order, whatever the threads.
-constexpr int64_t kPiece = 1 << 14;
-
-STEEPEST_EVERY_CPU double sum_of_squares(const float* x, int64_t n) {
-  double sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; ++i) {
-    const double v = x[i];
-    sum += v * v;
-  }
-  return sum;
-}
+constexpr int64_t kPiece = 1 << 14;  // numbers at a time
 
 // In float64: the factor of a matrix of norm 1e-40 is beyond float32.
 STEEPEST_EVERY_CPU void scale(const float* x, float* y, int64_t n, double factor) {
@@ -40,25 +30,15 @@ at::Tensor normalized_on_cpu(const at::Tensor& x, double safety) {
   const auto* const from = x.const_data_ptr<float>();
   auto y = at::empty_like(x);
   auto* const to = y.mutable_data_ptr<float>();
-  const auto each_piece = [&](const auto& body) {  // body(matrix, piece's index, begin, length)
-    at::parallel_for(0, x.size(0) * pieces, 1, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) {
-        const int64_t begin = i % pieces * kPiece;
-        body(i / pieces, i, i / pieces * size + begin, std::min(kPiece, size - begin));
-      }
-    });
-  };
-  std::vector<double> sums(x.size(0) * pieces), factors(x.size(0), 0.0);
-  each_piece([&](int64_t, int64_t i, int64_t begin, int64_t length) {
-    sums[i] = sum_of_squares(from + begin, length);
-  });
-  for (int64_t b = 0; b < x.size(0); ++b) {
-    double sum = 0;
-    for (int64_t i = 0; i < pieces; ++i) sum += sums[b * pieces + i];
-    if (sum != 0) factors[b] = 1 / (safety * std::sqrt(sum));  // a NaN or Inf stays one
-  }
-  each_piece([&](int64_t b, int64_t, int64_t begin, int64_t length) {
-    scale(from + begin, to + begin, length, factors[b]);
+  std::vector<double> factors(x.size(0));
+  cpu::inner_products(from, from, x.size(0), size, factors.data());
+  for (auto& f : factors)
+    if (f != 0) f = 1 / (safety * std::sqrt(f));  // a NaN or Inf stays one
+  at::parallel_for(0, x.size(0) * pieces, 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t begin = i % pieces * kPiece, at = i / pieces * size + begin;
+      scale(from + at, to + at, std::min(kPiece, size - begin), factors[i / pieces]);
+    }
   });
   return y;
 }

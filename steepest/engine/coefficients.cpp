@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/coefficients.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "steepest/engine/step_size.h"
+
+namespace steepest {
+
+// R_l, at two powers: of the constrained and of the regularized step.
+double Coefficients::radius(const Block& block) const {
+  const double lr = in_.rates[block.group].lr;
+  return (regularized() ? std::sqrt(lr) : lr) * block.radius;
+}
+
+void Coefficients::combine_duals(std::vector<at::Tensor> duals, const at::Tensor& linear,
+                                 const at::Tensor& loss, GlobalState& global, StepStats& stats) {
+  const auto& plan = in_.plan;
+  std::vector<double> radii;
+  at::Device device = at::kCPU;
+  for (const auto& block : plan.blocks) {
+    radii.insert(radii.end(), block.batch, radius(block));
+    if (const auto& dual = duals[in_.index(block)]; dual.defined()) device = dual.device();
+  }
+  const auto options = at::TensorOptions(at::kDouble).device(device);
+  for (const auto& block : plan.blocks) {
+    auto& dual = duals[in_.index(block)];
+    dual = dual.defined() ? dual.to(device) : at::zeros({block.batch}, options);
+  }
+  const auto scale = at::tensor(radii, at::kDouble).to(device);
+  const auto d = duals.empty() ? at::zeros({0}, options) : at::cat(duals) * scale;
+  auto [c, dual] = combine(plan.tree, d);
+  stats.dual = dual;
+  each_ = regularized() ? c : safe_divide(c, dual);
+  if (plan.recipe.step_size == StepSize::momo) {
+    const auto size = momo_size({plan.recipe, loss, linear, dual}, global);
+    each_ = each_ * size.q;
+    stats.q = size.q, stats.model = size.gap;
+  }
+  each_ = each_ * scale;
+  stats.coefficients = each_;
+}
+
+Coefficient Coefficients::of(const Block& block, const Direction& direction) const {
+  if (each_.defined()) {
+    const auto c = each_.narrow(0, block.leaf, block.batch);
+    return {0, (direction.scale == 1 ? c : c * direction.scale).to(direction.s.device())};
+  }
+  const double lr = in_.rates[block.group].lr;
+  // direction: R_l = lr r;  sharp: R_l^2 = lr r^2.
+  const double square = in_.plan.needs == Needs::sharp ? block.radius : 1;
+  return {lr * block.radius * square * direction.scale, {}};
+}
+
+}  // namespace steepest

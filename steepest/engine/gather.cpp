@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/gather.h"
+
+#include <ATen/ATen.h>
+
+#include "steepest/engine/entries.h"
+#include "steepest/engine/momentum.h"
+
+namespace steepest {
+namespace {
+
+enum class Momenta { advance, keep };
+
+void observe(const StepInput& in, const Block& block, const at::Tensor& g) {
+  const auto& c = in.choices(block);
+  const auto& state = *in.param(block).state;
+  if (state.slots.empty()) return;
+  const bool first = state.step == 1 && c.start == Start::first;
+  std::vector<at::Tensor> slots;
+  for (const auto& slot : state.slots) slots.push_back(block.piece(slot));
+  in.plan.norms[block.group]->observe(g.to(slots[0].scalar_type()), slots, first ? 0 : c.beta2,
+                                      first ? 1 : 1 - c.beta2);
+}
+
+// The block's u, of its piece's shape; written to `out` where that is defined.
+at::Tensor look(const StepInput& in, const Block& block, Momenta momenta, const at::Tensor& out) {
+  const auto& c = in.choices(block);
+  const auto& state = *in.param(block).state;
+  auto g = gradient(in, block);
+  if (momenta == Momenta::advance) observe(in, block, g);
+  if (c.place == Place::after || !state.momentum_buffer.defined()) {
+    return out.defined() ? at::Tensor(out).copy_(g) : g;
+  }
+  const auto m = block.piece(state.momentum_buffer);
+  const auto map = momentum_map(c, state.step == 1);
+  g = g.to(m.scalar_type());
+  return momenta == Momenta::advance ? advance_and_look(m, g, map, out)
+                                     : look_ahead(m, g, map, out);
+}
+
+at::ScalarType dtype_of(const StepInput& in, const Block& block) {
+  const auto& param = in.param(block);
+  const bool of_gradient =
+      in.choices(block).place == Place::after || !param.state->momentum_buffer.defined();
+  return of_gradient ? param.grad.scalar_type() : param.state->momentum_buffer.scalar_type();
+}
+
+at::Tensor gather(const StepInput& in, const Bucket& bucket, Momenta momenta) {
+  const auto& first = *bucket.blocks[0];
+  if (bucket.blocks.size() == 1) return first.matrices_of(look(in, first, momenta, {}));
+  const auto options = in.param(first).grad.options().dtype(dtype_of(in, first));
+  auto u = at::empty({bucket.batch, first.rows, first.cols}, options);
+  int64_t at = 0;
+  for (const auto* block : bucket.blocks) {
+    auto slot = u.narrow(0, at, block->batch);
+    if (block->plain()) {
+      look(in, *block, momenta, slot.view(block->piece(in.param(*block).value).sizes()));
+    } else {
+      slot.copy_(block->matrices_of(look(in, *block, momenta, {})));
+    }
+    at += block->batch;
+  }
+  return u;
+}
+
+}  // namespace
+
+at::Tensor gradient(const StepInput& in, const Block& block) {
+  const auto& param = in.param(block);
+  const auto g = block.piece(param.grad);
+  const double decay = in.rates[block.group].weight_decay;
+  return in.choices(block).decoupled || decay == 0 ? g : g.add(block.piece(param.value), decay);
+}
+
+void begin_step(const StepInput& in) {
+  for (size_t i = 0; i < in.params.size(); ++i) {
+    const auto& param = in.params[i];
+    if (!param.grad.defined()) continue;
+    for (const auto& entry : state_entries(in.plan, i)) {
+      auto& tensor = entry.of(*param.state);
+      if (!tensor.defined() && entry.like_param())
+        tensor = zeros_for(entry, in.plan, i, param.value);
+    }
+    ++param.state->step;
+  }
+}
+
+at::Tensor gather(const StepInput& in, const Bucket& bucket) {
+  return gather(in, bucket, Momenta::advance);
+}
+at::Tensor gather_again(const StepInput& in, const Bucket& bucket) {
+  return gather(in, bucket, Momenta::keep);
+}
+
+at::Tensor momentum_of_direction(const StepInput& in, const Block& block, const at::Tensor& s) {
+  const auto& state = *in.param(block).state;
+  if (!state.momentum_buffer.defined()) return s;
+  const auto map = momentum_map(in.choices(block), state.step == 1);
+  const auto m = block.piece(state.momentum_buffer);
+  const auto x = block.unmatrices(s, m).to(m.scalar_type());
+  advance(m, x, map);
+  return block.matrices_of(look_ahead(m, x, map));
+}
+
+}  // namespace steepest

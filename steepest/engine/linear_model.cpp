@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/linear_model.h"
+
+#include <ATen/ATen.h>
+
+#include "steepest/engine/gather.h"
+
+namespace steepest {
+
+LinearModel::LinearModel(const StepInput& in)
+    : in_(in),
+      momo_(in.plan.recipe.step_size == StepSize::momo),
+      recursive_(momo_ && in.plan.recipe.momo_model == MomoModel::recursive),
+      products_(needs_products() ? in.plan.blocks.size() : 0),
+      moved_(recursive_ ? in.plan.blocks.size() : 0) {}
+
+void LinearModel::note_products(const Block& block, const at::Tensor& u) {
+  const auto w = block.matrices(in_.param(block).value);
+  const auto g = block.matrices_of(gradient(in_, block)).to(u.scalar_type());
+  products_[in_.index(block)] = {inner_product(g, w).sum(), inner_product(u, w).sum()};
+}
+
+void LinearModel::note_move(const Block& block, const at::Tensor& s, const at::Tensor& attained,
+                            const at::Tensor& c) {
+  const auto& param = in_.param(block);
+  const auto m = block.matrices(param.state->momentum_buffer);
+  const bool same = momentum_map(in_.choices(block), false).look == 0;  // u = m
+  auto& moved = moved_[in_.index(block)];
+  moved = ((same ? attained : inner_product(m, s)) * c).sum();
+  const auto [lr, decay] = in_.rates[block.group];
+  if (decay != 0)
+    moved = moved + inner_product(m, block.matrices(param.value)).sum() * (lr * decay);
+}
+
+at::Tensor LinearModel::linear() const {
+  if (!momo_) return {};
+  const auto& recipe = in_.plan.recipe;
+  std::vector<Products> sums(in_.params.size());
+  const auto add = [](at::Tensor& sum, const at::Tensor& x) { sum = sum.defined() ? sum + x : x; };
+  for (size_t i = 0; i < products_.size(); ++i) {
+    if (!products_[i].look.defined()) continue;
+    auto& sum = sums[in_.plan.blocks[i].param];
+    add(sum.gradient, products_[i].gradient), add(sum.look, products_[i].look);
+  }
+  at::Tensor all;
+  for (size_t i = 0; i < in_.params.size(); ++i) {
+    const auto& param = in_.params[i];
+    if (!param.grad.defined()) {
+      if (param.state->step > 0) add(all, frozen_part(recipe, param));
+      continue;
+    }
+    const auto& choices = in_.plan.groups[in_.plan.params[i].group].choices;
+    const auto map = momentum_map(choices, param.state->step == 1);
+    add(all, linear_part(recipe, map, param, sums[i]));
+  }
+  return all;
+}
+
+void LinearModel::close() const {
+  for (size_t i = 0; i < moved_.size(); ++i) {
+    if (!moved_[i].defined()) continue;
+    auto& intercept = in_.param(in_.plan.blocks[i]).state->intercept;
+    intercept = intercept - moved_[i];
+  }
+}
+
+}  // namespace steepest

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Momo's linear parts over the blocks of a step: collected block by block, in any order and on any
+// thread, and summed in the plan's order.
+#pragma once
+
+#include "steepest/engine/step_size.h"
+
+namespace steepest {
+
+class LinearModel {
+ public:
+  explicit LinearModel(const StepInput& in);
+
+  // Whether blocks must be multiplied by their weights before anything moves ...
+  bool needs_products() const { return momo_ && !recursive_; }
+  // ... and whether their moves are to be noted.
+  bool follows_moves() const { return recursive_; }
+
+  void note_products(const Block& block, const at::Tensor& u);
+  // Before the block moves by -c s and decays; attained: <u, s>.
+  void note_move(const Block& block, const at::Tensor& s, const at::Tensor& attained,
+                 const at::Tensor& c);
+
+  at::Tensor linear() const;  // sum of the h_l, 0-dim float64; undefined without Momo
+  void close() const;         // the intercepts after all moves
+
+ private:
+  const StepInput& in_;
+  bool momo_, recursive_;
+  std::vector<Products> products_;  // a block
+  std::vector<at::Tensor> moved_;   // a block: <m, dw>
+};
+
+}  // namespace steepest

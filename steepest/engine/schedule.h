@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which thread computes which bucket, and when. What a bucket computes does not depend on it.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "steepest/engine/bucket.h"
+
+namespace steepest {
+
+// body(i) for every bucket. Those of a device one after another, from this thread. Those of the CPU
+// a bucket a thread, the largest first, each thread taking the next when it is free: no barrier but
+// the last. Where that would leave threads idle (one large matrix among small ones), the largest
+// are computed before on all threads together.
+void run_buckets(const std::vector<const Bucket*>& buckets,
+                 const std::function<void(size_t)>& body);
+
+}  // namespace steepest

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Buckets run side by side: the weights and the states are the same, bit for bit, on any number of
+// threads, for every optimizer of the catalog.
+#include "steepest/engine/schedule.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "steepest/optimizers/optimizers.h"
+#include "tests/support/engine_run.h"
+
+namespace steepest::test {
+namespace {
+
+class Threads {
+ public:
+  explicit Threads(int n) { at::set_num_threads(n); }
+  ~Threads() { at::set_num_threads(before_); }
+
+ private:
+  int before_ = at::get_num_threads();
+};
+
+at::Tensor gaussian(at::IntArrayRef shape, uint64_t seed) {
+  return at::randn(shape, at::detail::createCPUGenerator(seed), at::kFloat);
+}
+
+// Large and small matrices of several shapes, a batch, a fused one, a convolution and vectors.
+std::vector<Leaf> leaves() {
+  std::vector<Leaf> all;
+  const auto add = [&](at::IntArrayRef shape, Role role, const View& view = {}) {
+    const auto name = "p" + std::to_string(all.size());
+    const int64_t group = role == Role::matrix ? 0 : 1;
+    all.push_back({name, gaussian(shape, 50 + all.size()) * .1, role, group, view, {}});
+  };
+  for (int i = 0; i < 3; ++i) add({160, 160}, Role::matrix), add({40, 24}, Role::matrix);
+  add({300, 90}, Role::matrix), add({90, 300}, Role::matrix, {.transposed = true});
+  add({5, 48, 32}, Role::matrix, {.batch = true});
+  add({96, 64}, Role::matrix, {.split_sizes = {32, 32, 16, 16}});
+  add({64, 96}, Role::matrix, {.num_heads = 4, .split_dim = 1});
+  add({16, 8, 3, 3}, Role::matrix);
+  add({1000, 64}, Role::backup), add({64}, Role::backup), add({300}, Role::backup);
+  return all;
+}
+
+std::vector<at::Tensor> everything_after_steps(const Recipe& recipe, int threads) {
+  const Threads guard(threads);
+  EngineRun run(recipe, leaves());
+  std::vector<at::Tensor> grads;
+  for (int t = 0; t < 3; ++t) {
+    grads.clear();
+    for (const auto& w : run.weights()) grads.push_back(gaussian(w.sizes(), 7 + t * 100));
+    run.step(grads, 3 - .1 * t, {.02, .01}, {.1, .05});
+  }
+  auto all = run.weights();
+  for (auto& state : run.states) {
+    for (auto t : {state.momentum_buffer, state.intercept, state.dual})
+      if (t.defined()) all.push_back(t);
+    all.insert(all.end(), state.slots.begin(), state.slots.end());
+  }
+  return all;
+}
+
+void expect_same(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b,
+                 const std::string& name) {
+  ASSERT_EQ(a.size(), b.size()) << name;
+  for (size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(at::equal(a[i], b[i])) << name << ", " << i;
+}
+
+void expect_same_on_any_number_of_threads(const Recipe& recipe, const std::string& name) {
+  const auto alone = everything_after_steps(recipe, 1);
+  for (const int threads : {2, 3})
+    expect_same(everything_after_steps(recipe, threads), alone, name + c10::str(", ", threads));
+}
+
+// LAPACK and BLAS sum in an order of their own on each number of threads.
+bool calls_lapack(const Recipe& recipe) {
+  return recipe.matrix.norm.find("f_star") != std::string::npos ||
+         recipe.matrix.solvers.polar.method == "svd";
+}
+
+TEST(Schedule, EveryOptimizerHasTheSameBitsOnAnyNumberOfThreads) {
+  for (const auto& name : optimizer_names()) {
+    if (!calls_lapack(recipe(name))) expect_same_on_any_number_of_threads(recipe(name), name);
+  }
+}
+
+TEST(Schedule, TheOthersHaveTheSameBitsAgain) {
+  for (const auto& name : optimizer_names()) {
+    if (!calls_lapack(recipe(name))) continue;
+    const auto first = everything_after_steps(recipe(name), 3);
+    expect_same(everything_after_steps(recipe(name), 3), first, name);
+    const auto alone = everything_after_steps(recipe(name), 1);
+    for (size_t i = 0; i < first.size(); ++i)
+      EXPECT_LT((first[i] - alone[i]).abs().max().item<double>(), 1e-3) << name << ", " << i;
+  }
+}
+
+TEST(Schedule, SoHaveMomoAndStaleDuals) {
+  for (const char* model : {"inner_products", "recursive"}) {
+    for (const char* duals : {"fresh", "stale"}) {
+      for (const char* directions : {"stored", "recomputed"}) {
+        const Overrides overrides{
+            .step_size = "momo", .duals = duals, .directions = directions, .momo_model = model};
+        expect_same_on_any_number_of_threads(recipe("muonmax", overrides),
+                                             c10::str(model, ", ", duals, ", ", directions));
+      }
+    }
+  }
+}
+
+TEST(Schedule, RunsEveryBucketOnceWhateverItsWork) {
+  const Threads guard(3);
+  for (const double largest : {0., 1e3, 1e7, 1e9}) {
+    std::vector<Bucket> buckets(20);
+    for (auto& bucket : buckets) bucket.work = 1e6;
+    buckets[11].work = largest;
+    buckets[5].on_cpu = false;
+    std::vector<const Bucket*> all;
+    for (const auto& bucket : buckets) all.push_back(&bucket);
+    std::vector<std::atomic<int>> runs(buckets.size());
+    run_buckets(all, [&](size_t i) { ++runs[i]; });
+    for (const auto& count : runs) EXPECT_EQ(count, 1) << largest;
+  }
+}
+
+}  // namespace
+}  // namespace steepest::test
