@@ -22,7 +22,7 @@ const Fields<double> kNumbers = {FIELD(lr),           FIELD(backup_lr),
                                  FIELD(beta2),        FIELD(eps),
                                  FIELD(f_star),       FIELD(dampening),
                                  FIELD(weight_decay), FIELD(backup_weight_decay),
-                                 FIELD(svd_tol)};
+                                 FIELD(polar_tol),    FIELD(svd_tol)};
 const Fields<bool> kFlags = {FIELD(nesterov), FIELD(backup_nesterov), FIELD(decoupled_weight_decay),
                              FIELD(f_star_auto), FIELD(foreach)};
 const Fields<int64_t> kCounts = {FIELD(polar_steps), FIELD(svd_passes)};
@@ -70,6 +70,7 @@ Json json_of(const Choices& c) {
           {"polar_coefficients", c.solvers.polar.coefficients},
           {"polar_steps", or_null(c.solvers.polar.steps)},
           {"polar_dtype", dtype_or_null(c.solvers.polar.dtype)},
+          {"polar_tol", or_null(c.solvers.polar.tol)},
           {"svd", c.solvers.svd.method},
           {"svd_tol", c.solvers.svd.tol},
           {"svd_passes", c.solvers.svd.fixed_passes}};

@@ -67,7 +67,7 @@ struct Overrides {
   std::optional<std::string> polar, polar_dtype, svd;
   std::optional<std::vector<double>> polar_coefficients;  // a, b, c, a, b, c, ..: polar "custom"
   std::optional<int64_t> polar_steps, svd_passes;
-  std::optional<double> svd_tol;
+  std::optional<double> polar_tol, svd_tol;
 };
 
 // A catalog row by name ("muon", "neon(k=4)", "muonmax-momo"), with overrides, validated.

@@ -48,6 +48,7 @@ void set_solvers(Solvers& s, const Overrides& o) {
   if (o.polar_coefficients) s.polar.coefficients = read_coefficients(*o.polar_coefficients);
   if (o.polar_steps) s.polar.steps = *o.polar_steps;
   if (o.polar_dtype) s.polar.dtype = read_dtype("polar_dtype", *o.polar_dtype);
+  if (o.polar_tol) s.polar.tol = *o.polar_tol;
   set(s.svd.method, o.svd);
   set(s.svd.tol, o.svd_tol);
   set(s.svd.fixed_passes, o.svd_passes);

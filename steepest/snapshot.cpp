@@ -68,9 +68,9 @@ Json read_groups(const std::string& text, size_t groups, const std::string& sour
 
 // What is read at every step, or says nothing of the state: rates and how a direction is computed.
 const std::set<std::string> kFree = {
-    "lr",          "weight_decay",       "paper", "equation", "polar",
-    "polar_steps", "polar_coefficients", "svd",   "svd_tol",  "svd_passes",
-    "polar_dtype", "directions"};
+    "lr",          "weight_decay",       "paper",     "equation", "polar",
+    "polar_steps", "polar_coefficients", "svd",       "svd_tol",  "svd_passes",
+    "polar_dtype", "polar_tol",          "directions"};
 
 void compare(const Json& received, const Json& allowed, const std::string& path,
              const std::string& source) {

@@ -32,6 +32,7 @@ _SHARED = (
     "polar",
     "polar_steps",
     "polar_dtype",
+    "polar_tol",
     "polar_coefficients",
     "svd",
     "svd_tol",
@@ -59,6 +60,7 @@ PLAIN: Group = {
     "differentiable": False,
     "fused": None,
     "polar_coefficients": None,
+    "polar_tol": None,
     # Momo's running model: 0-dim step count; float64 [loss average, weight, f_star].
     "momo_step": None,
     "momo": None,
@@ -101,6 +103,7 @@ def group_of_row(name: str) -> Group:
         "polar_steps": matrix["polar_steps"] if matrix["polar"] != "polar_express" else None,
         "svd_passes": matrix["svd_passes"] or None,
         "polar_coefficients": None,
+        "polar_tol": None,
         "foreach": None,
     }
 

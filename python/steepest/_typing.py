@@ -34,6 +34,7 @@ class Common(TypedDict, total=False):
     polar_steps: int | None
     polar_dtype: torch.dtype | str | None
     polar_coefficients: list[float] | None
+    polar_tol: float | None
     svd: str
     svd_tol: float
     svd_passes: int | None

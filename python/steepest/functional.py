@@ -40,6 +40,8 @@ def polar(
     method: str = "polar_express",
     steps: int | None = None,
     dtype: torch.dtype | str | None = None,
+    *,
+    tol: float | None = None,
 ) -> Tensor:
     r"""The polar factor :math:`U V^T` of :math:`X = U \Sigma V^T`.
 
@@ -48,9 +50,12 @@ def polar(
         method: ``"svd"`` (exact), ``"polar_express"`` (arXiv 2505.16932), ``"jordan"``,
             ``"you"``, ``"cans"``, ``"cubic"``, ``"quintic"``, ``"baseline"``, ``"newton"``, or
             ``"gram_"`` and one of these; ``"fast_"`` and one of these: in the dtype that the device
-            multiplies fastest (bfloat16 with AMX or CUDA, else float32).
+            multiplies fastest (bfloat16 with AMX or CUDA, else float32). ``"auto"``: see ``tol``.
         steps: of the iteration; by default the method's own number: 5 for most.
         dtype: of the products; by default that of ``x``.
+        tol: with method ``"auto"`` alone: the largest :math:`|1 - \sigma|` that the answer's
+            singular values may have, for those of ``x`` from ``.001`` of its Frobenius norm on; the
+            method, its steps and the dtype follow. By default ``.01``.
 
     Returns:
         A tensor of the shape and dtype of ``x``; zeros for a zero matrix.
@@ -58,7 +63,7 @@ def polar(
     Raises:
         ValueError: an unknown method, steps or dtype; fewer than two dimensions.
     """
-    options = _options(polar=method, polar_steps=steps, polar_dtype=_dtype_name(dtype))
+    options = _options(polar=method, polar_steps=steps, polar_dtype=_dtype_name(dtype), polar_tol=tol)
     return ops.polar(x, options)
 
 

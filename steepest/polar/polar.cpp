@@ -14,6 +14,7 @@
 
 #include "steepest/polar/frame.h"
 #include "steepest/polar/solvers.h"
+#include "steepest/polar/tolerance.h"
 
 namespace steepest {
 namespace {
@@ -75,6 +76,12 @@ void check_steps(const PolarOptions& o) {
                     kMostSteps);
 }
 
+void check_no_tolerance(const PolarOptions& o) {
+  TORCH_CHECK_VALUE(!o.tol && !o.low, "steepest::make_polar: ", o.tol ? "tol" : "low",
+                    ": received ", o.tol ? *o.tol : *o.low, ", allowed unset: \"", o.method,
+                    "\" takes none, \"auto\" does");
+}
+
 // Gram forms, "svd" and "newton" are no schedules: false.
 bool half_width_allowed(const std::string& method) {
   const std::vector<std::string> names = schedule_names();
@@ -123,7 +130,9 @@ std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options) {
     check_dtype(options, /*half_width_allowed=*/true);
     return by_shape_solver(custom_schedule(options), options);
   }
+  if (options.method == "auto") return tolerance_solver(options);
   check_method(options.method);
+  check_no_tolerance(options);
   const bool gram = options.method.starts_with("gram_");
   const bool fast = options.method.starts_with("fast_");
   check_steps(options);

@@ -21,6 +21,9 @@ struct PolarOptions {
   // Gram form only: the steps after which it returns to X; unset: chosen by the slopes, see
   // gram.cpp.
   std::optional<std::vector<int64_t>> restarts;
+  // Method "auto" only: the largest |1 - sigma'| that the answer may have, for singular values from
+  // low |x|_F on; unset: .01 and .001. Steps and dtype follow.
+  std::optional<double> tol, low;
 };
 
 // One way to compute polar factors. Stateless, thread-safe, deterministic; never touches a random
@@ -48,7 +51,7 @@ std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options);
 // The names that `method` accepts: "svd", "polar_express", "jordan", "baseline", "cubic",
 // "quintic", "you", "cans", "newton" (coupled), and "gram_" + a Newton-Schulz name for its Gram
 // form, which the name alone takes for long matrices in float32, "fast_" + it for the
-// cheapest dtype too. Besides: "custom", with coefficients.
+// cheapest dtype too. Besides: "custom", with coefficients, and "auto", with tol.
 std::vector<std::string> polar_methods();
 
 }  // namespace steepest
