@@ -51,8 +51,8 @@ def contenders(a: Tensor, k: int, slow: bool) -> dict[str, Callable[[], tuple[Te
     found = {
         "one product A x": lambda: (a @ a[0], a),
         f"svd_lowrank q={wide} niter=4": lambda: lowrank(a, k, wide, 4),
-        "steepest lanczos": lambda: ours(a, k, "lanczos"),
-        "steepest block_krylov": lambda: ours(a, k, "block_krylov"),
+        "steepest auto": lambda: ours(a, k, "auto"),
+
     }
     if slow:
         found["ARPACK tol=.01"] = lambda: arpack(a, k)

@@ -36,7 +36,7 @@ std::vector<Key> group_choices(Overrides& o) {
       Key{"polar_dtype", &o.polar_dtype, ""}.one_of({"float64", "float32", "bfloat16", "float16"}),
       Key{"polar_tol", &o.polar_tol, "largest error of a singular value, with polar = \"auto\""}
           .within({0, 1, true, true}),
-      Key{"svd", &o.svd, "triplets: exact, lanczos, block_krylov, .."},
+      Key{"svd", &o.svd, "triplets: auto, exact, lanczos, block_krylov, .."},
       Key{"svd_tol", &o.svd_tol, ""}.within({0, 1, true, true}),
       Key{"svd_passes", &o.svd_passes, "a fixed number, without a stop rule"}.within({1, 10000})};
 }

@@ -102,7 +102,7 @@ def steepest(
 def svd(
     x: Tensor,
     k: int,
-    method: str = "lanczos",
+    method: str = "auto",
     tol: float = 1e-3,
     *,
     stop: str = "value",
@@ -113,7 +113,8 @@ def svd(
     Args:
         x: ``[.., r, c]``; not modified.
         k: number of triplets, cut to ``min(r, c)``.
-        method: ``"lanczos"`` (thick-restart Golub-Kahan), ``"block_krylov"``, ``"power"``,
+        method: ``"auto"`` (the fastest for the device, ``k`` and ``tol``), ``"lanczos"`` (thick-restart
+            Golub-Kahan), ``"block_krylov"``, ``"power"``,
             ``"exact"``.
         tol: relative; see ``stop``.
         stop: ``"value"``: the sum of the singular values has settled to ``tol``;

@@ -108,7 +108,7 @@ class SteepestDescent(Engine):
         polar: str = "polar_express",
         polar_steps: int | None = None,
         polar_dtype: torch.dtype | str | None = None,
-        svd: str = "lanczos",
+        svd: str = "auto",
         svd_tol: float = 1e-3,
         svd_passes: int | None = None,
         momentum_dtype: torch.dtype | str | None = None,

@@ -7,7 +7,18 @@
 
 namespace steepest::cpu {
 
-enum class Scratch { a_panels, b_panels, gram, square, factor, spare, iterate, scaled, count };
+enum class Scratch {
+  a_panels,
+  b_panels,
+  gram,
+  square,
+  factor,
+  spare,
+  iterate,
+  scaled,
+  stretches,
+  count
+};
 
 // At least `bytes`, aligned to 64, with whatever the last use left there.
 void* scratch_bytes(Scratch purpose, int64_t bytes);

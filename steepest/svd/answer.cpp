@@ -54,7 +54,7 @@ Answer constant(double value, const at::Tensor& a, int64_t k, SvdStatus status) 
           0};
 }
 
-Shrinkage assemble(const std::vector<Answer>& answers, int64_t k, const Scale& scale) {
+Shrinkage assemble(const std::vector<Answer>& answers, int64_t k, const Scale* scale) {
   std::vector<at::Tensor> u, s, vh, tau;
   Triplets t;
   for (const Answer& answer : answers) {
@@ -66,10 +66,11 @@ Shrinkage assemble(const std::vector<Answer>& answers, int64_t k, const Scale& s
     t.passes.push_back(answer.passes);
   }
   t.u = at::stack(u);
-  t.s = scale.undone(at::stack(s));
+  const auto at_scale = [&](const at::Tensor& x) { return scale ? scale->undone(x) : x; };
+  t.s = at_scale(at::stack(s));
   t.vh = at::stack(vh);
   t.attained = t.s.sum(1);
-  return {t, scale.undone(at::stack(tau))};
+  return {t, at_scale(at::stack(tau))};
 }
 
 }  // namespace steepest::svd

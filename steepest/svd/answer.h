@@ -20,7 +20,8 @@ Answer finish(const Solution& solution, const Matrix& a, const Target& target);
 // The same value throughout: zeros for a zero matrix, NaN for one that is not finite.
 Answer constant(double value, const at::Tensor& a, int64_t k, SvdStatus status);
 
-// One batch, every answer cut or padded with zeros to k triplets.
-Shrinkage assemble(const std::vector<Answer>& answers, int64_t k, const Scale& scale);
+// One batch, every answer cut or padded with zeros to k triplets. scale: what the matrices were
+// multiplied by, if they were.
+Shrinkage assemble(const std::vector<Answer>& answers, int64_t k, const Scale* scale);
 
 }  // namespace steepest::svd

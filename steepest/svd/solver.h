@@ -34,6 +34,7 @@ struct Solution {
 
 using Solve = Solution (*)(Matrix& a, const Task& task);
 
+Solution automatic(Matrix& a, const Task& task);
 Solution exact(Matrix& a, const Task& task);
 Solution power(Matrix& a, const Task& task);
 Solution lanczos(Matrix& a, const Task& task);

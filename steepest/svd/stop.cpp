@@ -76,7 +76,7 @@ bool StopRule::settled(int64_t passes, Values s, const Values& residual) {
   last_value_ = value;
   last_rate_ = rate;
   next_ = passes + std::max<int64_t>(2, passes / kSpacing);
-  return streak_ >= 2;
+  return streak_ >= needed_;
 }
 
 double StopRule::remainder(double gain, double rate) const {

@@ -37,6 +37,8 @@ class StopRule {
   StopRule(const SvdOptions& options, const Target& target, double noise);
 
   bool due(int64_t passes) const { return passes >= next_; }
+  // The start is near the answer: one good test is enough.
+  void trust() { needed_ = 1; }
   bool needs_residuals() const { return subspace_; }
   // May iteration end, after so many passes? residual_i = |A^T u_i - s_i v_i|.
   bool settled(int64_t passes, Values s, const Values& residual);
@@ -53,7 +55,7 @@ class StopRule {
   double tol_;
   Target target_;
   double noise_;
-  int64_t next_ = 0, last_passes_ = 0, streak_ = 0;
+  int64_t next_ = 0, last_passes_ = 0, streak_ = 0, needed_ = 2;
   double last_value_ = 0, last_rate_ = 0;  // gain for a pass
 };
 

@@ -4,6 +4,7 @@
 #include "steepest/svd/svd.h"
 
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/nan_to_num.h>
@@ -13,15 +14,20 @@
 #include <algorithm>
 #include <cmath>
 
+#include "steepest/cpu/work_queue.h"
 #include "steepest/svd/answer.h"
 #include "steepest/svd/check.h"
+#include "steepest/svd/sweeps.h"
 
 namespace steepest {
 namespace svd {
 
 const std::vector<Solver>& solvers() {
-  static const std::vector<Solver> all = {
-      {"exact", exact}, {"lanczos", lanczos}, {"block_krylov", block_krylov}, {"power", power}};
+  static const std::vector<Solver> all = {{"auto", automatic},
+                                          {"exact", exact},
+                                          {"lanczos", lanczos},
+                                          {"block_krylov", block_krylov},
+                                          {"power", power}};
   return all;
 }
 
@@ -82,6 +88,41 @@ std::vector<Answer> solve_each(const at::Tensor& a, const Scale& scale, Task tas
   return answers;
 }
 
+Answer at_scale(Answer answer, const Scale& scale) {
+  answer.s = scale.undone(answer.s.unsqueeze(0)).select(0, 0);
+  answer.tau = scale.undone(answer.tau.reshape({1})).select(0, 0);
+  return answer;
+}
+
+// a [r, c]; scaled first only where it must be: that is a copy.
+Answer sweep_or_solve(const at::Tensor& a, const Task& task) {
+  if (auto answer = sweeps(a, task)) return *answer;
+  const Scale scale(a.unsqueeze(0));
+  const double largest = scale.largest().item<double>();
+  if (!std::isfinite(largest)) return constant(NAN, a, task.target.k, SvdStatus::not_finite);
+  if (largest == 0) return constant(0, a, 1, SvdStatus::converged);
+  const auto scaled = scale.scaled(a.unsqueeze(0), 0, at::kFloat);
+  if (auto answer = sweeps(scaled, task)) return at_scale(*answer, scale);
+  return at_scale(solve(scaled, task), scale);
+}
+
+// A matrix a thread where there are as many.
+std::vector<Answer> sweep_each(const at::Tensor& a, const Task& task, const at::Tensor& start) {
+  const auto rows = a.contiguous();
+  std::vector<Answer> answers(a.size(0));
+  const auto one = [&](int64_t b) {
+    Task own = task;
+    own.start = cleaned(start, b, at::kFloat);
+    answers[b] = sweep_or_solve(rows.select(0, b), own);
+  };
+  if (a.size(0) >= at::get_num_threads()) {
+    cpu::run_queue(a.size(0), one);
+  } else {
+    for (int64_t b = 0; b < a.size(0); ++b) one(b);
+  }
+  return answers;
+}
+
 // The most triplets above tau in the batch; where the host may not ask, the most there may be.
 int64_t most_kept(const std::vector<Answer>& answers, bool may_synchronise) {
   int64_t most = 1;
@@ -112,10 +153,16 @@ Shrinkage run(const at::Tensor& a, Target target, const SvdOptions& options,
   target.k = std::min(target.k, target.most);
   if (a.numel() == 0) return empty(a, target.k, dtype);
   const Task task{target, options, {}, options.fixed_passes == 0 || a.is_cpu()};
+  const auto k_of = [&](const std::vector<Answer>& answers) {
+    return target.shrink ? most_kept(answers, task.may_synchronise) : target.k;
+  };
+  if (sweeps_apply(a, options)) {
+    const auto answers = sweep_each(a, task, start);
+    return assemble(answers, k_of(answers), nullptr);
+  }
   const Scale scale(a);
   const auto answers = solve_each(a, scale, task, start, dtype);
-  const int64_t k = target.shrink ? most_kept(answers, task.may_synchronise) : target.k;
-  return assemble(answers, k, scale);
+  return assemble(answers, k_of(answers), &scale);
 }
 
 }  // namespace

@@ -11,11 +11,11 @@
 namespace steepest {
 
 struct SvdOptions {
-  std::string method = "lanczos";  // see svd_methods()
-  double tol = 1e-3;               // see `stop`
-  std::string stop = "value";      // "value" or "subspace"
-  int64_t max_passes = 1000;  // products with A or A^T, per matrix; a block product counts once
-  int64_t fixed_passes = 0;   // > 0: so many, no test, no synchronisation with the host
+  std::string method = "auto";  // see svd_methods()
+  double tol = 1e-3;            // see `stop`
+  std::string stop = "value";   // "value" or "subspace"
+  int64_t max_passes = 1000;    // products with A or A^T, per matrix; a block product counts once
+  int64_t fixed_passes = 0;     // > 0: so many, no test, no synchronisation with the host
   std::optional<at::ScalarType> dtype = {};  // of the products; unset: float32, float64 for float64
   bool fallback = true;  // min(r, c) <= max(32, 2 k): exact, whatever the method (not if fixed)
 };
@@ -57,7 +57,9 @@ struct Shrinkage {
 Shrinkage shrinkage_triplets(const at::Tensor& a, const SvdOptions& options = {},
                              const at::Tensor& start = {});
 
-// "exact", "lanczos" (thick-restart Golub-Kahan), "block_krylov", "power".
+// "auto", "exact", "lanczos" (thick-restart Golub-Kahan), "block_krylov", "power". "auto": narrow
+// block Krylov on A^T A, which reads A once for two products, where its digits are enough (float32
+// on the CPU, value stop, tol >= 1e-4); else lanczos below 8 triplets, block_krylov from there on.
 std::vector<std::string> svd_methods();
 
 }  // namespace steepest

@@ -152,7 +152,7 @@ TEST(Errors, NameWhatWasReceivedAndWhatIsAllowed) {
   const auto start = [&](const at::Tensor& x) {
     return error_of([&] { top_triplets(a, 1, {}, x); });
   };
-  expect_error(with({.method = "qr"}), "'qr', allowed exact, lanczos, block_krylov, power");
+  expect_error(with({.method = "qr"}), "'qr', allowed auto, exact, lanczos, block_krylov, power");
   expect_error(with({.tol = 0}), "svd tol: received 0, allowed 0 < tol < 1");
   expect_error(with({.tol = std::nan("")}), "svd tol: received nan");
   expect_error(with({.stop = "never"}), "svd stop: received 'never', allowed value, subspace");

@@ -3,6 +3,7 @@
 
 #include <ATen/record_function.h>
 
+#include "steepest/cpu/sweep.h"
 #include "tests/svd/matrices.h"
 
 namespace steepest::test {
@@ -66,7 +67,10 @@ TEST_P(Passes, AreTheProductsThatWereMade) {
           o.tol = 1e-2;
           const ProductCounter counter(r, c);
           const auto t = top_triplets(gaussian({1, r, c}, 1).to(at::kFloat), k, o, s);
-          EXPECT_EQ(t.passes[0], ProductCounter::count()) << r << " " << stop << " k = " << k;
+          // A sweep makes its two products without ATen.
+          const bool sweeps = GetParam() == "auto" && o.stop == "value" && cpu::has_sweep();
+          EXPECT_EQ(sweeps ? t.passes[0] % 2 : t.passes[0], ProductCounter::count())
+              << r << " " << stop << " k = " << k;
           EXPECT_GT(t.passes[0], 3);
         }
 }
@@ -95,7 +99,9 @@ TEST_P(Passes, TheLimitIsKeptAndSaid) {
     auto o = options();
     o.max_passes = most;
     const auto t = top_triplets(a, 2, o);
-    EXPECT_EQ(t.passes[0], most);
+    // A sweep is two products.
+    EXPECT_LE(t.passes[0], most);
+    EXPECT_GE(t.passes[0], most - (GetParam() == "auto" ? most % 2 : 0));
     EXPECT_EQ(t.status[0], SvdStatus::stopped_early);
     EXPECT_GT(number(t.attained), 0);
   }
