@@ -158,6 +158,18 @@ class Sweeper {
     return rows;
   }
 
+  // Rows to a matrix at the beginning of `storage`, which grows by doubling.
+  static void append(at::Tensor& x, at::Tensor& storage, const at::Tensor& rows) {
+    const int64_t have = x.defined() ? x.size(0) : 0, now = have + rows.size(0);
+    if (!storage.defined() || storage.size(0) < now) {
+      const auto larger = at::empty({2 * now, rows.size(1)}, rows.options());
+      if (have > 0) larger.narrow(0, 0, have).copy_(x);
+      storage = larger;
+    }
+    storage.narrow(0, have, rows.size(0)).copy_(rows);
+    x = storage.narrow(0, 0, now);
+  }
+
   // V and Y grow by the block; returns Z^T.
   at::Tensor sweep(const at::Tensor& block) {
     const int64_t have = block.size(0), rows = a_.size(0), columns = a_.size(1);
@@ -169,12 +181,14 @@ class Sweeper {
                 y.mutable_data_ptr<float>(), z.mutable_data_ptr<float>()});
     passes_ += 2;
     const auto yt = y.narrow(1, 0, have).mT().contiguous();
-    v_ = v_.defined() ? at::cat({v_, block}) : block;
-    y_ = y_.defined() ? at::cat({y_, yt}) : yt;
+    append(v_, v_storage_, block);
+    append(y_, y_storage_, yt);
     const auto g = at::mm(y_, yt.mT()).to(at::kDouble);
     const int64_t old = y_.size(0) - have;
     g_ = old == 0 ? g : at::cat({at::cat({g_, g.narrow(0, 0, old).mT()}), g}, 1);
-    return z.narrow(1, 0, have).mT().contiguous();
+    const auto zt = z.narrow(1, 0, have).mT().contiguous();
+    append(z_, z_storage_, zt);
+    return zt;
   }
 
   at::Tensor next_block(const at::Tensor& z) {
@@ -197,25 +211,38 @@ class Sweeper {
     const int64_t keep = std::min(wanted_ + std::max<int64_t>(wanted_ / 2, 8), v_.size(0));
     const auto [d, q] = at::linalg_eigh(g_);
     const auto best = q.narrow(1, q.size(1) - keep, keep).flip(1).mT();
-    v_ = at::mm(best.to(at::kFloat), v_);
-    y_ = at::mm(best.to(at::kFloat), y_);
+    v_ = v_storage_ = at::mm(best.to(at::kFloat), v_);
+    y_ = y_storage_ = at::mm(best.to(at::kFloat), y_);
+    z_ = z_storage_ = at::mm(best.to(at::kFloat), z_);
     g_ = at::diag(d.narrow(0, d.size(0) - keep, keep).flip(0));
   }
 
+  // rows / s of `of`, applied to x: by float32 with an error of eps s_1 / s.
+  static at::Tensor combined(const Leading& of, const at::Tensor& x) {
+    const bool few = of.s.min().item<double>() * kSpread < of.s.max().item<double>();
+    const auto dtype = few ? at::kDouble : at::kFloat;
+    return at::mm(of.scaled.to(dtype), x.to(dtype)).to(at::kFloat);
+  }
+
+  // The k triplets of G give U; those of U^T A = S^-1 Q^T Z^T, half a sweep further, are the
+  // answer. To shrink, what is below tau counts too: it stays with G.
   std::optional<Answer> answer(SvdStatus status) const {
     const auto wide = y_.to(at::kDouble);
-    // Y q / s by float32 has an error of eps s_1 / s.
-    const auto combined = [&](const Leading& of) {
-      const bool exact =
-          of.s.numel() == 0 || of.s.min().item<double>() * kSpread < of.s.max().item<double>();
-      return exact ? at::mm(of.scaled, wide).to(at::kFloat) : at::mm(of.scaled.to(at::kFloat), y_);
-    };
     const auto found = leading(at::mm(wide, wide.mT()), most_, task_.target);
     if (!found) return {};
-    return Answer{combined(*found).mT(),
-                  found->s,
-                  at::mm(found->vectors.to(at::kFloat), v_).mT(),
-                  found->tau,
+    const auto u = combined(*found, wide);
+    if (task_.target.shrink) {
+      const auto v = at::mm(found->vectors.to(at::kFloat), v_);
+      return Answer{u.mT(), found->s, v.mT(), found->tau, status, passes_};
+    }
+    const auto b = combined(*found, z_);
+    const auto b_wide = b.to(at::kDouble);
+    const auto better = leading(at::mm(b_wide, b_wide.mT()), most_, task_.target);
+    if (!better) return {};
+    return Answer{at::mm(better->vectors.to(at::kFloat), u).mT(),
+                  better->s,
+                  combined(*better, b_wide).mT(),
+                  better->tau,
                   status,
                   passes_};
   }
@@ -223,8 +250,10 @@ class Sweeper {
   const at::Tensor& a_;
   const Task& task_;
   int64_t width_, most_;
-  at::Tensor v_, y_, g_;  // V^T, Y^T by rows; G in float64
-  at::Tensor rest_;       // of the start
+  at::Tensor v_, y_, z_;  // by rows: V^T, (A V)^T, (A^T A V)^T
+  at::Tensor v_storage_, y_storage_, z_storage_;
+  at::Tensor g_;     // [p, p] float64
+  at::Tensor rest_;  // of the start
   bool warm_ = false;
   int64_t passes_ = 0, drawn_ = 0, wanted_ = 1;
 };
