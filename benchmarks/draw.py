@@ -1,33 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The picture of a benchmark run: one bar a row, the peer at 1."""
+"""The picture of a benchmark run: how far each measurement is from its goal."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-FASTER, LONGER = "#2a6f97", "#a98467"
+from goals import Row
+
+COLOURS = {"met": "#2a6f97", "missed": "#bc4b32", "not measured": "#9a9a9a"}
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
+def _margin(row: Row) -> float:
+    """Above 1: better than wanted."""
+    if row.wanted is None or not row.ratio:
+        return 1.0
+    sign, limit = row.wanted
+    return row.ratio / limit if sign == ">=" else limit / row.ratio
+
+
+def draw(rows: list[Row], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    places = range(len(rows))
-    faster = ["faster" in r["wanted"] or "bits" in r["wanted"] for r in rows]
-    figure, axes = pyplot.subplots(figsize=(12, 0.28 * len(rows) + 1.2), layout="constrained")
-    axes.barh(places, [r["ratio"] for r in rows], color=[FASTER if f else LONGER for f in faster])
+    shown = [row for row in rows if row.verdict()]
+    places = range(len(shown))
+    margins = [_margin(row) for row in shown]
+    figure, axes = pyplot.subplots(figsize=(13, 0.27 * len(shown) + 1.4), layout="constrained")
+    for place, row, margin in zip(places, shown, margins):
+        axes.barh(place, margin - 1, left=1, color=COLOURS[row.verdict()])
+        note = "not measured" if row.missing else f"{row.ratio:.3g}{row.unit}"
+        if row.wanted:
+            note += f"  ({row.wanted[0]} {row.wanted[1]:g})"
+        axes.text(max(margin, 1) * 1.06, place, note, va="center", fontsize=7)
     axes.axvline(1, color="black", linewidth=0.8)
-    for place, r in zip(places, rows):
-        note = f" {r['ratio']:.2f}   {r['against']}"
-        if r["wanted"] not in ("", "faster"):
-            note += f"   goal {r['wanted']}"
-        axes.text(max(r["ratio"], 1), place, note, va="center", fontsize=7)
-    axes.set_yticks(places, [f"{r['goal']}  {r['what']}" for r in rows], fontsize=7)
+    axes.set_yticks(places, [f"{r.goal}  {r.what}" for r in shown], fontsize=7)
     axes.set_xscale("log")
-    axes.set_xlim(right=max(r["ratio"] for r in rows) * 300)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlabel("blue: times faster than the peer;  brown: times as long as the peer")
+    axes.set_xlim(min([0.5, *margins]) / 1.3, max([2, *margins]) * 6)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlabel("times better than the goal (1: just met); in brackets the goal")
+    handles = [pyplot.Rectangle((0, 0), 1, 1, color=c) for c in COLOURS.values()]
+    axes.legend(handles, COLOURS, loc="lower right", fontsize=7)
     figure.savefig(path, dpi=110)
+    pyplot.close(figure)

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
+from goals import Row
+from timing import interleaved, median_ratio, milliseconds
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -58,12 +62,39 @@ def gradient(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def _needs_loss(optimizer: Optimizer) -> bool:
-    return optimizer.param_groups[0].get("step_size") == "momo"
+    return optimizer.param_groups[0].get("step_size") == "momo"  # Momo asks for it
 
 
 MUON = {"lr": 1e-3, "weight_decay": 0.1}
+
+
+class Float32Muon:
+    """torch.optim.Muon's step with its iteration in float32, which this CPU may multiply faster."""
+
+    def __init__(self, params: list[Tensor]):
+        self.params, self.momenta = params, [torch.zeros_like(p) for p in params]
+        self.param_groups: list[dict[str, Any]] = [{}]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        a, b, c = 3.4445, -4.7750, 2.0315
+        for p, m in zip(self.params, self.momenta):
+            m.lerp_(p.grad, 0.05)
+            x = p.grad.lerp(m, 0.95)
+            tall = x.size(0) > x.size(1)
+            x = x.T if tall else x
+            x = x / x.norm().clamp(min=1e-7)
+            for _ in range(5):
+                gram = x @ x.T
+                x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+            p.mul_(1 - MUON["lr"] * MUON["weight_decay"])
+            ratio = max(1, p.size(0) / p.size(1)) ** 0.5
+            p.add_(x.T if tall else x, alpha=-MUON["lr"] * ratio)
+
+
 CONTENDERS: dict[str, Callable[[list[Tensor]], Any]] = {
     "torch Muon": lambda ps: torch.optim.Muon(ps, **MUON),
+    "torch Muon in float32": Float32Muon,
     "torch AdamW fused": lambda ps: torch.optim.AdamW(ps, fused=True),
     "torch SGD fused": lambda ps: torch.optim.SGD(ps, lr=1e-3, momentum=0.9, fused=True),
     "Muon": lambda ps: steepest.Muon(ps, **MUON),
@@ -84,3 +115,82 @@ def _descent(params: list[Tensor], **options: Any) -> steepest.SteepestDescent:
     """The same polar factor, with and without need for its dual."""
     base = {"outer": "l2", "update": "regularized", "polar": "fast_jordan", "polar_steps": 5}
     return steepest.SteepestDescent(params, lr=1e-6, **{**base, **options})
+
+
+def has_amx() -> bool:
+    """The CPU has AMX and nothing keeps it off."""
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL")
+    flags = Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
+    return "amx_bf16" in flags and ("AMX" in limit or limit in ("ALL", "DEFAULT"))
+
+
+def _sigma(problem: Problem) -> tuple[str, tuple[float, float]]:
+    low, high = problem.singular_values()
+    return f"sigma/median {low:.2f}..{high:.2f}", (low, high)
+
+
+def _time(shapes: list[tuple[int, int]], names: list[str], rounds: int):
+    problems = {name: Problem(shapes, CONTENDERS[name]) for name in names}
+    return problems, interleaved({name: p.step for name, p in problems.items()}, rounds)
+
+
+def _muon_rows(goal: str, what: str, shapes, rounds: int, limit: float) -> list[Row]:
+    peers = ["torch Muon", "torch Muon in float32"]
+    problems, seconds = _time(shapes, [*peers, "Muon, fast", "Muon"], rounds)
+    sigma = {name: _sigma(p) for name, p in problems.items()}
+    rows = []
+    for name, peer, wanted in (
+        ("Muon, fast", peers[0], (">=", limit)),
+        ("Muon, fast", peers[1], None),
+        ("Muon", peers[0], None),
+    ):
+        text, (low, high) = sigma[name]
+        peer_text, (peer_low, peer_high) = sigma[peer]
+        near = abs(low - peer_low) <= 0.02 and abs(high - peer_high) <= 0.02
+        ratio = median_ratio(seconds, peer, name)
+        ms = milliseconds(seconds[name])
+        seen = f"{text}, peer {peer_text[13:]}"
+        rows.append(Row(goal, f"{name}, {what}", peer, ms, ratio, wanted, seen, enough=near))
+    return rows
+
+
+def large_rows(quick: bool) -> list[Row]:
+    """P1, P2, P4, P6, P7, P14."""
+    few = gpt2_small(1 if quick else 2)
+    what = f"GPT-2 small, {len(few) // 6} of 12 layers"
+    amx = has_amx()
+    rows = _muon_rows("P2" if amx else "P1", what, few, 1 if quick else 2, 3.5 if amx else 1.8)
+    off = "AMX is on: run with ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16"
+    rows.append(Row("P1", what, missing=off) if amx else Row("P2", what, missing="no AMX here"))
+
+    whole = gpt2_small(1 if quick else 12)
+    what = f"GPT-2 small, {len(whole) // 6} layers"
+    names = ["torch AdamW fused", "torch SGD fused", "SGD", "Muon, fast", "Muon, fast Polar Express",
+             "no duals", "stale duals", "fresh duals", "MuonMax-Momo"]  # fmt: skip
+    _, seconds = _time(whole, names, 2 if quick else 3)
+    more, cheap = _time(whole, names[:3], 5 if quick else 15)
+
+    def row(goal: str, name: str, peer: str, limit: float | None, times=seconds) -> Row:
+        wanted = None if limit is None else ("<=", limit)
+        ms, ratio = milliseconds(times[name]), median_ratio(times, name, peer)
+        return Row(goal, f"{name}, {what}", peer, ms, ratio, wanted)
+
+    return [
+        *rows,
+        row("P4", "Muon, fast", names[0], 9),
+        row("P6", "SGD", names[1], 1.3, cheap),
+        row("P7", "Muon, fast Polar Express", "Muon, fast", 1.05),
+        row("P14", "stale duals", "no duals", 1.02),
+        row("P14", "fresh duals", "no duals", 1.10),
+        row("P14", "MuonMax-Momo", "Muon, fast", None),
+    ]
+
+
+def small_rows(quick: bool) -> list[Row]:
+    """P3."""
+    rows = []
+    for width, limit in ((128, 5), (64, 10)):
+        shapes = small(width, 4 if quick else 12)
+        what = f"width {width}, {len(shapes)} matrices"
+        rows += _muon_rows("P3", what, shapes, 3 if quick else 7, limit)
+    return rows

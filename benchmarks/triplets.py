@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from goals import Row
+from timing import interleaved, median_ratio, milliseconds
 from torch import Tensor
 
 import steepest
@@ -41,19 +43,136 @@ def lowrank(a: Tensor, k: int, q: int, niter: int) -> tuple[Tensor, Tensor]:
     return u[:, :k], v[:, :k].T
 
 
-def ours(a: Tensor, k: int, method: str, tol: float = 1e-2) -> tuple[Tensor, Tensor]:
-    found = steepest.svd(a, k, method=method, tol=tol)
+def power(a: Tensor, k: int, steps: int = 40) -> tuple[Tensor, Tensor]:
+    """Subspace iteration, written out: the power method where k = 1."""
+    generator = torch.Generator().manual_seed(2)
+    v = torch.linalg.qr(torch.randn(a.size(1), k, generator=generator))[0]
+    last = 0.0
+    for _ in range(steps):
+        u = torch.linalg.qr(a @ v)[0]
+        z = a.T @ u
+        v, r = torch.linalg.qr(z)
+        value = torch.linalg.svdvals(r).sum().item()
+        if value - last <= 1e-3 * value:
+            break
+        last = value
+    p, _, qh = torch.linalg.svd(r.T)
+    return u @ p, qh @ v.T
+
+
+def ours(a: Tensor, k: int, tol: float = 1e-2) -> tuple[Tensor, Tensor]:
+    found = steepest.svd(a, k, tol=tol)
     return found.U, found.Vh
 
 
-def contenders(a: Tensor, k: int, slow: bool) -> dict[str, Callable[[], tuple[Tensor, Tensor]]]:
-    wide = {1: 7, 10: 16, 100: 120}.get(k, k + 20)
-    found = {
-        "one product A x": lambda: (a @ a[0], a),
-        f"svd_lowrank q={wide} niter=4": lambda: lowrank(a, k, wide, 4),
-        "steepest auto": lambda: ours(a, k, "auto"),
+Run = Callable[[], tuple[Tensor, Tensor]]
+OVERSAMPLED = {1: 7, 10: 16, 100: 120}
 
+
+def _measured(a: Tensor, runs: dict[str, Run], rounds: int):
+    """Seconds of each and of one product A x; what each attains, to the most of all."""
+    timed = {"A x": lambda: a @ a[0], **runs}
+    seconds = interleaved(timed, rounds, warmup=1)
+    values = {name: attained(a, *run()) for name, run in runs.items()}
+    top = max([*values.values(), attained(a, *ours(a, len(runs["steepest"]()[1]), 1e-3))])
+    return seconds, {name: value / top for name, value in values.items()}
+
+
+def rank_rows(quick: bool) -> list[Row]:
+    """P8, P9, P10."""
+    n, rows = 1000 if quick else 5000, []
+    wanted = {  # (rank, matrix): of ARPACK, of svd_lowrank
+        (1, "decaying"): (8, None),
+        (10, "decaying"): (8, 2),
+        (10, "gaussian"): (25, 2),
+        (100, "decaying"): (25, 3),
+        (100, "gaussian"): (None, 3),
     }
-    if slow:
-        found["ARPACK tol=.01"] = lambda: arpack(a, k)
+    for (k, kind), limits in wanted.items():
+        if quick and k > 10:
+            continue
+        a, wide = matrix(kind, n), OVERSAMPLED[k]
+        runs: dict[str, Run] = {
+            "steepest": lambda: ours(a, k),
+            f"svd_lowrank q={wide} niter=4": lambda: lowrank(a, k, wide, 4),
+        }
+        if limits[0]:
+            runs["ARPACK tol=.01"] = lambda: arpack(a, k)
+        seconds, part = _measured(a, runs, 1 if quick or k == 100 else 2)
+        ms = milliseconds(seconds["steepest"])
+        for peer, limit in zip(["ARPACK tol=.01", f"svd_lowrank q={wide} niter=4"], limits):
+            if peer not in runs:
+                continue
+            better = part["steepest"] >= (0.98 if peer.startswith("A") else part[peer])
+            rows.append(
+                Row(
+                    f"P{8 + (1, 10, 100).index(k)}",
+                    f"rank {k}, {kind} {n}",
+                    peer,
+                    ms,
+                    median_ratio(seconds, peer, "steepest"),
+                    (">=", limit) if limit else None,
+                    f"attained {part['steepest']:.4f}, peer {part[peer]:.4f}",
+                    enough=better,
+                )
+            )
+        if k == 1:
+            passes = torch.ops.steepest.svd(a, k, '{"svd_tol": 0.01}', "value")[3].item()
+            ratio = median_ratio(seconds, "steepest", "A x") / passes
+            rows.append(Row("P8", f"rank 1, {kind} {n}: {passes} products", "as many times A x", ms,
+                            ratio, ("<=", 1.25)))  # fmt: skip
+    return rows
+
+
+def neon_table(quick: bool) -> list[Row]:
+    """P11: every method of the paper's table beside ours."""
+    n, rows = 500 if quick else 3000, []
+    a = matrix("decaying", n)
+    for k in (1, 10) if quick else (1, 10, 100):
+        runs: dict[str, Run] = {
+            "steepest": lambda: ours(a, k),
+            "power iteration": lambda: power(a, k),
+            "thick-restart Lanczos (ARPACK)": lambda: arpack(a, k),
+            "randomized SVD": lambda: lowrank(a, k, OVERSAMPLED[k], 2),
+        }
+        seconds, part = _measured(a, runs, 1 if quick else 2)
+        for peer in list(runs)[1:]:
+            ratio = median_ratio(seconds, peer, "steepest")
+            seen = f"attained {part['steepest']:.4f}, peer {part[peer]:.4f}"
+            ms = milliseconds(seconds["steepest"])
+            rows.append(Row("P11", f"k = {k}, decaying {n}", peer, ms, ratio, (">=", 1), seen))
+    return rows
+
+
+def _momenta(n: int, steps: int) -> list[Tensor]:
+    """As in training: slowly turning strong directions in noise, averaged over 20 steps."""
+    generator = torch.Generator().manual_seed(3)
+    normal = lambda *shape: torch.randn(*shape, generator=generator)
+    left, right, m, found = normal(n, 40), normal(n, 40), torch.zeros(n, n), []
+    sigma = torch.arange(1, 41) ** -0.7
+    for t in range(steps + 40):
+        left, right = left + 0.1 * normal(n, 40), right + 0.1 * normal(n, 40)
+        m = m.lerp((left * sigma) @ right.T + 2 * normal(n, n), 0.05)
+        found += [m.clone()] if t >= 40 else []
     return found
+
+
+def warm_rows(quick: bool) -> list[Row]:
+    """P12."""
+    rows = []
+    n = 200 if quick else 768
+    for k in (1, 10):
+        basis, passes, values = None, [0, 0], [0.0, 0.0]
+        for m in _momenta(n, 4 if quick else 10):
+            for i, start in enumerate((None, basis)):
+                _, s, vh, made = torch.ops.steepest.svd(m, k, '{"svd_tol": 0.01}', "value", start)
+                if basis is not None:
+                    passes[i] += made.item()
+                    values[i] += s.sum().item()
+            basis = vh.T
+        seen = f"attained {values[1] / values[0]:.4f} of the cold start's"
+        ratio = passes[1] / passes[0]
+        what = f"rank {k}, momenta {n}: {passes[1]} products"
+        rows.append(Row("P12", what, f"cold, {passes[0]}", None, ratio, ("<=", 0.5), seen,
+                        enough=values[1] >= 0.99 * values[0]))  # fmt: skip
+    return rows

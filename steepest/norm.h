@@ -36,6 +36,9 @@ struct NormContext {
   std::vector<at::Tensor> slots;
   double correction = 1;  // 1 - beta2^t under bias correction, else 1
   double eps = 1e-8;
+  // [B, c, warm_columns()], zeros before the first step: read to begin a decomposition with and
+  // overwritten for the next one. Undefined: there is none.
+  at::Tensor basis = {};
 };
 
 class Norm {
@@ -53,6 +56,9 @@ class Norm {
 
   // State tensors of the parameter's shape, by torch's names; started at zero.
   virtual std::vector<std::string> slots() const { return {}; }
+
+  // Right vectors of an [r, c] matrix that the next step's decomposition is to begin with: state.
+  virtual int64_t warm_columns(int64_t rows, int64_t cols) const;
 
   // slots <- keep * slots + take * (this norm's statistic of grad), in place.
   virtual void observe(const at::Tensor& grad, std::vector<at::Tensor>& slots, double keep,

@@ -56,17 +56,19 @@ std::tuple<at::Tensor, at::Tensor> steepest(const at::Tensor& x, const std::stri
   return {s.reshape(x.sizes()), dual.reshape(batch_shape(x, {}))};
 }
 
-std::tuple<at::Tensor, at::Tensor, at::Tensor> svd(const at::Tensor& x, int64_t k,
-                                                   const std::string& options,
-                                                   const std::string& stop) {
+// U, S, Vh and the products made, int64.
+std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> svd(
+    const at::Tensor& x, int64_t k, const std::string& options, const std::string& stop,
+    const std::optional<at::Tensor>& start) {
   const at::NoGradGuard no_grad;
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   auto chosen = solvers_of(options).svd;
   chosen.stop = stop;
-  const auto t = top_triplets(as_batch(x), k, chosen);
+  const auto t = top_triplets(as_batch(x), k, chosen, start ? as_batch(*start) : at::Tensor());
   const int64_t n = t.s.size(-1);
   return {t.u.reshape(batch_shape(x, {x.size(-2), n})), t.s.reshape(batch_shape(x, {n})),
-          t.vh.reshape(batch_shape(x, {n, x.size(-1)}))};
+          t.vh.reshape(batch_shape(x, {n, x.size(-1)})),
+          at::tensor(t.passes, at::kLong).reshape(batch_shape(x, {}))};
 }
 
 std::string catalog() {
@@ -108,7 +110,9 @@ std::string torch_version() {
 TORCH_LIBRARY(steepest, m) {
   m.def("polar(Tensor x, str options) -> Tensor");
   m.def("steepest(Tensor x, str norm, str options) -> (Tensor, Tensor)");
-  m.def("svd(Tensor x, int k, str options, str stop) -> (Tensor, Tensor, Tensor)");
+  m.def(
+      "svd(Tensor x, int k, str options, str stop, Tensor? start=None) -> (Tensor, Tensor, Tensor, "
+      "Tensor)");
   m.def("catalog() -> str", &steepest::catalog);
   m.def("row(str name, str options) -> str", &steepest::row);
   m.def("load_file(str path) -> (Tensor[], str[], str)", &steepest::load_file);

@@ -107,6 +107,7 @@ def svd(
     *,
     stop: str = "value",
     passes: int | None = None,
+    start: Tensor | None = None,
 ) -> Triplets:
     r"""The ``k`` largest singular triplets of a matrix: :math:`x \approx U\,\mathrm{diag}(S) V_h`.
 
@@ -120,6 +121,8 @@ def svd(
         stop: ``"value"``: the sum of the singular values has settled to ``tol``;
             ``"subspace"``: :math:`U V_h` has, which needs a gap behind the k-th.
         passes: so many products with the matrix instead, without any test.
+        start: ``[.., c, p]``, right vectors to begin with, such as the last call's ``Vh.mT`` of a
+            matrix that has changed a little: half the products and less.
 
     Returns:
         ``(U, S, Vh)`` of shapes ``[.., r, k]``, ``[.., k]`` (float64, descending), ``[.., k, c]``.
@@ -127,4 +130,5 @@ def svd(
     Raises:
         ValueError: an unknown method or stop, k below 1, tol outside (0, 1).
     """
-    return Triplets(*ops.svd(x, k, _options(svd=method, svd_tol=tol, svd_passes=passes), stop))
+    options = _options(svd=method, svd_tol=tol, svd_passes=passes)
+    return Triplets(*ops.svd(x, k, options, stop, start)[:3])

@@ -90,12 +90,14 @@ at::Tensor stack(const Bucket& bucket, const std::function<at::Tensor(const Bloc
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
-Direction measure(const StepInput& in, const Bucket& bucket, const at::Tensor& u, Wanted wanted) {
+Direction measure(const StepInput& in, const Bucket& bucket, const at::Tensor& u, Wanted wanted,
+                  const at::Tensor& basis) {
   const auto& first = *bucket.blocks[0];
   const auto& norm = *in.plan.norms[first.group];
   const int degree = norm.traits().degree;
   const double rho = momentum_correction(in.choices(first), in.param(first).state->step);
-  const auto context = context_of(in, bucket);
+  auto context = context_of(in, bucket);
+  context.basis = basis;
   // With m^ = m / rho:  s(m^) = rho^-degree s(m),  dual(m^) = rho^-(degree + 1) dual(m).
   if (wanted == Wanted::sharp) {
     return {norm.sharp(u, context), {}, {}, std::pow(rho, -2 * degree - 1)};

@@ -32,6 +32,8 @@ struct Direction {
 enum class Wanted { direction, sharp, both };
 
 // Steepest direction and dual of a bucket's u, or the direction or dual * direction alone.
-Direction measure(const StepInput& in, const Bucket& bucket, const at::Tensor& u, Wanted wanted);
+// basis: see NormContext; overwritten.
+Direction measure(const StepInput& in, const Bucket& bucket, const at::Tensor& u, Wanted wanted,
+                  const at::Tensor& basis = {});
 
 }  // namespace steepest

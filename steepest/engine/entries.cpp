@@ -15,6 +15,8 @@ at::ScalarType dtype_of(const StateEntry& entry, const Recipe& recipe, const Cho
       if (choices.momentum_dtype) return *choices.momentum_dtype;
       // Momo's model is the difference of two numbers near the loss: half precision would drown it.
       return recipe.step_size == StepSize::momo ? wide(value) : value.scalar_type();
+    case EntryKind::basis:
+      return wide(value);
     case EntryKind::slot:  // g^2 leaves the range of float16, (1 - beta2) g^2 bfloat16's precision
       return wide(value);
     default:
@@ -41,6 +43,8 @@ at::Tensor& StateEntry::of(ParamState& state) const {
       return state.slots[slot];
     case EntryKind::intercept:
       return state.intercept;
+    case EntryKind::basis:
+      return state.basis;
     case EntryKind::dual:
       break;
   }
@@ -65,6 +69,13 @@ std::vector<StateEntry> state_entries(const Plan& plan, size_t param) {
   if (plan.recipe.duals == Duals::stale && group.role == Role::matrix) {
     entries.push_back({"dual", EntryKind::dual, 0, {leaves_of(plan, param)}});
   }
+  int64_t numbers = 0;
+  for (const auto& block : plan.blocks) {
+    if (block.param != static_cast<int64_t>(param)) continue;
+    numbers +=
+        block.batch * block.cols * plan.norms[block.group]->warm_columns(block.rows, block.cols);
+  }
+  if (numbers > 0) entries.push_back({"right_basis", EntryKind::basis, 0, {numbers}});
   return entries;
 }
 

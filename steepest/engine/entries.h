@@ -7,10 +7,10 @@
 
 namespace steepest {
 
-enum class EntryKind { momentum, slot, intercept, dual };
+enum class EntryKind { momentum, slot, intercept, dual, basis };
 
 struct StateEntry {
-  std::string key;  // momentum_buffer or exp_avg; the norm's slots; intercept; dual
+  std::string key;  // momentum_buffer or exp_avg; the norm's slots; intercept; dual; right_basis
   EntryKind kind = EntryKind::momentum;
   size_t slot = 0;
   std::vector<int64_t> shape;

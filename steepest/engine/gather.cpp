@@ -78,8 +78,8 @@ void begin_step(const StepInput& in) {
     if (!param.grad.defined()) continue;
     for (const auto& entry : state_entries(in.plan, i)) {
       auto& tensor = entry.of(*param.state);
-      if (!tensor.defined() && entry.like_param())
-        tensor = zeros_for(entry, in.plan, i, param.value);
+      const bool begins = entry.like_param() || entry.kind == EntryKind::basis;
+      if (!tensor.defined() && begins) tensor = zeros_for(entry, in.plan, i, param.value);
     }
     ++param.state->step;
   }

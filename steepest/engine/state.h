@@ -18,7 +18,8 @@ struct ParamState {
   at::Tensor momentum_buffer;
   std::vector<at::Tensor> slots;  // of the norm, of the parameter's shape
   at::Tensor intercept;           // 0-dim float64, Momo: see step_size.h
-  at::Tensor dual;                // float64, one a matrix of the parameter: the last step's duals
+  at::Tensor basis;  // the last step's right vectors, block after block: see Norm::warm_columns
+  at::Tensor dual;   // float64, one a matrix of the parameter: the last step's duals
 };
 
 struct GlobalState {

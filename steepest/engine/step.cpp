@@ -91,11 +91,41 @@ class Stepper {
       });
     }
     if (!task.early) return;
-    task.direction = measure(in_, task.bucket, u, Wanted::both);
+    task.direction = measure_warm(task.bucket, u, Wanted::both);
     // Recomputed directions are dropped and measured again when their turn comes.
     if (plan_.recipe.directions == Directions::recomputed &&
         task.bucket.blocks[0]->role == Role::matrix)
       task.direction.s = at::Tensor();
+  }
+
+  // The block's [batch, c, p] of its parameter's bases; undefined where its norm keeps none.
+  at::Tensor basis_of(const Block& block) const {
+    const auto columns_of = [&](const Block& b) {
+      return plan_.norms[b.group]->warm_columns(b.rows, b.cols);
+    };
+    const int64_t columns = columns_of(block);
+    if (columns == 0) return {};
+    int64_t at = 0;
+    for (const auto* b = &block; b != plan_.blocks.data() && (--b)->param == block.param;)
+      at += b->batch * b->cols * columns_of(*b);
+    const int64_t numbers = block.batch * block.cols * columns;
+    return in_.param(block)
+        .state->basis.narrow(0, at, numbers)
+        .view({block.batch, block.cols, columns});
+  }
+
+  Direction measure_warm(const Bucket& bucket, const at::Tensor& u, Wanted wanted) const {
+    std::vector<at::Tensor> own;
+    for (const auto* block : bucket.blocks)
+      if (const auto basis = basis_of(*block); basis.defined()) own.push_back(basis);
+    if (own.empty()) return measure(in_, bucket, u, wanted);
+    if (own.size() == 1) return measure(in_, bucket, u, wanted, own[0]);
+    const auto all = at::cat(own);
+    auto direction = measure(in_, bucket, u, wanted, all);
+    int64_t at = 0;
+    for (const auto& basis : own)
+      basis.copy_(all.narrow(0, at, basis.size(0))), at += basis.size(0);
+    return direction;
   }
 
   std::vector<at::Tensor> collect_duals() const {
@@ -133,7 +163,7 @@ class Stepper {
   void move(Task& task) {
     if (!task.direction.s.defined()) {
       const auto u = task.gathered ? gather_again(in_, task.bucket) : gather(in_, task.bucket);
-      task.direction = measure(in_, task.bucket, u, wanted());
+      task.direction = measure_warm(task.bucket, u, wanted());
     }
     each_block(task.bucket,
                [&](const Block& block, int64_t at) { move(block, task.direction, at); });

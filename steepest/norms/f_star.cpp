@@ -6,6 +6,7 @@
 //   / 2),   dual = sqrt(2 e).
 #include <ATen/ATen.h>
 
+#include "steepest/norms/low_rank.h"
 #include "steepest/norms/norms.h"
 
 namespace steepest::norms {
@@ -15,13 +16,19 @@ class FStar : public Norm {
  public:
   explicit FStar(SvdOptions options) : options_(std::move(options)) {}
 
-  Measured steepest(const at::Tensor& m, const NormContext&) const override {
-    const auto [t, tau] = shrinkage_triplets(m, options_);
+  Measured steepest(const at::Tensor& m, const NormContext& context) const override {
+    const auto [t, tau] = shrinkage_triplets(m, options_, context.basis);
+    keep_basis(t.vh, context.basis);
     const auto d = (t.s - tau.unsqueeze(1)).clamp_min(0);
     const auto root = (tau.square() + d.square().sum(1)).mul(0.5).sqrt().unsqueeze(1);
     const auto scale = safe_divide(d, root).to(t.u.scalar_type()).unsqueeze(1);
     const auto s = at::bmm(t.u * scale, t.vh).to(m.scalar_type());
     return {s, inner_product(m, s)};
+  }
+  // The rank above tau is not known beforehand: the first of them lead to the others.
+  int64_t warm_columns(int64_t rows, int64_t cols) const override {
+    constexpr int64_t kColumns = 16;
+    return warm_columns_of(options_, kColumns, rows, cols);
   }
   NormTraits traits() const override {
     return {.exact = options_.method == "exact", .synchronises = true};

@@ -7,6 +7,13 @@
 
 namespace steepest::norms {
 
+// How many right vectors a decomposition with these options is given and gives back: `columns`, or
+// none where it has no use for them.
+int64_t warm_columns_of(const SvdOptions& options, int64_t columns, int64_t rows, int64_t cols);
+
+// The columns of v^T [B, k, c] into a basis: cut, or with zeros.
+void keep_basis(const at::Tensor& vh, const at::Tensor& basis);
+
 NormPtr make_low_rank(const std::string& name, int64_t k, const SvdOptions& options);
 
 }  // namespace steepest::norms

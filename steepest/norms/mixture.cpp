@@ -18,13 +18,24 @@ class Mixture : public Norm {
 
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     Measured sum;
+    auto own = context;
+    int64_t column = 0;
     for (size_t i = 0; i < norms_.size(); ++i) {
-      const auto term = norms_[i]->steepest(m, context);
+      const int64_t columns = norms_[i]->warm_columns(m.size(1), m.size(2));
+      own.basis = columns > 0 && context.basis.defined() ? context.basis.narrow(2, column, columns)
+                                                         : at::Tensor();
+      const auto term = norms_[i]->steepest(m, own);
+      column += columns;
       sum.direction =
           i == 0 ? term.direction * weights_[i] : sum.direction.add_(term.direction, weights_[i]);
       sum.dual = i == 0 ? term.dual * weights_[i] : sum.dual + term.dual * weights_[i];
     }
     return sum;
+  }
+  int64_t warm_columns(int64_t rows, int64_t cols) const override {
+    int64_t columns = 0;
+    for (const auto& norm : norms_) columns += norm->warm_columns(rows, cols);
+    return columns;
   }
   NormTraits traits() const override {
     NormTraits all;
