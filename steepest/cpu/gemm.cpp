@@ -17,33 +17,12 @@ constexpr double kLeastParallel = 1 << 22;  // multiplications, below which one 
 
 int64_t rounded(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
-// A panel of kWidth rows of x, of which `rows` exist, step after step; zeros beyond them.
-template <int64_t kWidth>
-void pack_panel(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
-                int64_t steps, float* to) {
-  if (rows < kWidth) {
-    std::fill_n(to, kWidth * steps, 0.0f);
-    for (int64_t k = 0; k < steps; ++k)
-      for (int64_t r = 0; r < rows; ++r) to[k * kWidth + r] = x[r * row_stride + k * column_stride];
-  } else if (row_stride == 1) {
-    for (int64_t k = 0; k < steps; ++k) std::copy_n(x + k * column_stride, kWidth, to + k * kWidth);
-  } else {
-    for (int64_t k = 0; k < steps; ++k)
-      for (int64_t r = 0; r < kWidth; ++r)
-        to[k * kWidth + r] = x[r * row_stride + k * column_stride];
-  }
-}
-
 // The panels of x[first : first + count, from : from + steps].
 void pack(const View& x, int64_t first, int64_t count, int64_t width, int64_t from, int64_t steps,
-          float* to) {
-  const auto panel = width == 6    ? pack_panel<6>
-                     : width == 14 ? pack_panel<14>
-                     : width == 16 ? pack_panel<16>
-                                   : pack_panel<32>;
-  for (int64_t i = 0; i < count; i += width, to += width * steps) {
-    panel(x.data + (first + i) * x.row_stride + from * x.column_stride, x.row_stride,
-          x.column_stride, std::min(width, count - i), steps, to);
+          Pack pack_one, std::byte* to, int64_t panel_bytes) {
+  for (int64_t i = 0; i < count; i += width, to += panel_bytes) {
+    pack_one(x.data + (first + i) * x.row_stride + from * x.column_stride, x.row_stride,
+             x.column_stride, std::min(width, count - i), steps, to);
   }
 }
 
@@ -64,13 +43,14 @@ class Product {
                         static_cast<double>(depth_) * (g_.symmetric ? .5 : 1);
     const bool alone =
         work < kLeastParallel || at::in_parallel_region() || at::get_num_threads() == 1;
-    auto* const b = scratch<float>(Scratch::b_panels, rounded(n_, kernel_.columns) * kernel_.depth);
+    auto* const b = scratch<std::byte>(
+        Scratch::b_panels, rounded(n_, kernel_.columns) * kernel_.depth * kernel_.bytes);
     for (int64_t k = 0; k < depth_ || k == 0; k += kernel_.depth) {
       const int64_t steps = std::min(kernel_.depth, depth_ - k);
       each(alone, (n_ + kernel_.columns - 1) / kernel_.columns, [&](int64_t panel) {
         const int64_t j = panel * kernel_.columns;
         pack(g_.b.transposed(), j, std::min(kernel_.columns, n_ - j), kernel_.columns, k, steps,
-             b + j * steps);
+             kernel_.pack_b, b + bytes(j, steps), 0);
       });
       each(alone, blocks_, [&](int64_t i) { block_row(balanced(i) * block_, k, steps, b); });
     }
@@ -96,21 +76,27 @@ class Product {
     return i % 2 == 0 ? i / 2 : blocks_ - 1 - i / 2;
   }
 
-  void block_row(int64_t i0, int64_t k, int64_t steps, const float* b) {
+  // Of panels of `width` numbers a step.
+  int64_t bytes(int64_t width, int64_t steps) const {
+    return width * rounded(steps, kernel_.unit) * kernel_.bytes;
+  }
+
+  void block_row(int64_t i0, int64_t k, int64_t steps, const std::byte* b) {
     const int64_t rows = std::min(block_, m_ - i0);
-    auto* const a = scratch<float>(Scratch::a_panels, block_ * kernel_.depth);
-    pack(g_.a, i0, rows, kernel_.rows, k, steps, a);
+    auto* const a = scratch<std::byte>(Scratch::a_panels, bytes(block_, kernel_.depth));
+    pack(g_.a, i0, rows, kernel_.rows, k, steps, kernel_.pack_a, a, bytes(kernel_.rows, steps));
     const int64_t end = g_.symmetric ? i0 + rows : n_;
     for (int64_t j = 0; j < end; j += kernel_.columns) {
       for (int64_t i = 0; i < rows; i += kernel_.rows) {
         if (g_.symmetric && j >= i0 + i + kernel_.rows) continue;  // above the diagonal
-        tile(a + i * steps, b + j * steps, steps, i0 + i, j, k == 0);
+        tile(a + bytes(i, steps), b + bytes(j, steps), steps, i0 + i, j, k == 0);
       }
     }
     if (k + steps == depth_) finish(i0, rows);
   }
 
-  void tile(const float* a, const float* b, int64_t steps, int64_t i, int64_t j, bool first) {
+  void tile(const std::byte* a, const std::byte* b, int64_t steps, int64_t i, int64_t j,
+            bool first) {
     float* const c = g_.c + i * n_ + j;
     const auto kernel = first ? kernel_.store : kernel_.add;
     const int64_t rows = std::min(kernel_.rows, m_ - i),
@@ -126,7 +112,7 @@ class Product {
     }
   }
 
-  // alpha, D and I, while the rows are in the cache.
+  // alpha, D, E and I, while the rows are in the cache.
   void finish(int64_t i0, int64_t rows) {
     for (int64_t i = i0; i < i0 + rows; ++i) {
       const int64_t end = g_.symmetric ? i + 1 : n_;
@@ -136,6 +122,10 @@ class Product {
         for (int64_t j = 0; j < end; ++j) c[j] = g_.alpha * c[j] + g_.beta * d[j];
       } else if (g_.alpha != 1) {
         for (int64_t j = 0; j < end; ++j) c[j] *= g_.alpha;
+      }
+      if (g_.e != nullptr) {
+        const float* const e = g_.e + i * n_;
+        for (int64_t j = 0; j < end; ++j) c[j] += g_.epsilon * e[j];
       }
       if (g_.gamma != 0 && i < n_) c[i] += g_.gamma;
     }
@@ -161,8 +151,10 @@ class Product {
 
 }  // namespace
 
-bool has_gemm() { return kernel_choice() != nullptr; }
+bool has_gemm() { return float_kernel() != nullptr; }
 
-void gemm(const Gemm& product) { Product(product, *kernel_choice()).run(); }
+void gemm(const Gemm& product) {
+  Product(product, product.half ? *amx_kernel() : *float_kernel()).run();
+}
 
 }  // namespace steepest::cpu

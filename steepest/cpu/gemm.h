@@ -2,7 +2,7 @@
 // float32 products on the CPU, symmetric ones at half the cost: of C = A B that is known to be
 // symmetric (X X^T, and products of polynomials in one R) the lower triangle is computed and
 // mirrored, which no BLAS offers for A B. Blocks are packed for the caches and multiplied by one
-// small kernel, in AVX2 or AVX-512 as the processor has it (BLIS; Goto & van de Geijn 2008).
+// small kernel, in AVX2, AVX-512 or AMX as the processor has it (BLIS; Goto & van de Geijn 2008).
 #pragma once
 
 #include <cstdint>
@@ -21,17 +21,20 @@ inline View row_major(const float* data, int64_t rows, int64_t columns) {
   return {data, rows, columns, columns, 1};
 }
 
-// C = alpha A B + beta D + gamma I. C and D are row-major [a.rows, b.columns]; C overlaps nothing.
+// C = alpha A B + beta D + epsilon E + gamma I. C, D and E are row-major [a.rows, b.columns]; C
+// overlaps nothing.
 struct Gemm {
   View a, b;
   float* c = nullptr;
   float alpha = 1;
   const float* d = nullptr;
-  float beta = 0, gamma = 0;
-  bool symmetric = false;  // the caller knows that A B and D are
+  const float* e = nullptr;
+  float beta = 0, epsilon = 0, gamma = 0;
+  bool symmetric = false;  // the caller knows that A B, D and E are
+  bool half = false;       // A and B rounded to bfloat16 on the way in, the sums in float32: AMX
 };
 
-// The processor has a kernel: AVX2 with FMA, or AVX-512.
+// The processor has a kernel for float32: AVX2 with FMA, or AVX-512. For AMX see has_amx().
 bool has_gemm();
 
 // On the caller's threads (at::parallel_for), or on this one alone inside of a parallel region. The

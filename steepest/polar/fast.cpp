@@ -1,34 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form and the dtype of an iteration, chosen for each batch by what costs least. The iteration,
 // its steps and its bound stay the same; the rounding does not.
-//   form   Gram where a matrix is long and its products are in float32: the long side is touched
+//   form   Gram where a matrix is long and its iterates are in float32: the long side is touched
 //          2 + 2 restarts times instead of twice a step. Never in half precision, which it loses.
-//   dtype  half precision only where the device multiplies it faster: on CUDA, and on a CPU with
-//          AMX from 256 rows on (below, float32 wins: 3 times at 128). An explicit dtype is kept.
+//   dtype  half precision only where the device multiplies it faster: on CUDA; on a CPU with AMX
+//          from 128 rows on the factors of each product, while the iterates stay in float32. An
+//          explicit dtype is kept.
 #include <ATen/ATen.h>
-#include <ATen/cpu/Utils.h>
 
-#include <cstdlib>
-#include <string_view>
-
+#include "steepest/cpu/amx.h"
 #include "steepest/polar/frame.h"
+#include "steepest/polar/iteration.h"
 #include "steepest/polar/solvers.h"
 
 namespace steepest {
 namespace {
 
 constexpr double kLong = 1.5;             // columns to rows, from which the Gram form pays
-constexpr int64_t kLeastHalfWidth = 256;  // rows, from which AMX pays
+constexpr int64_t kLeastHalfWidth = 128;  // rows, from which AMX pays
 
-// What oneDNN may use: the processor's word, unless the environment forbids it.
-bool has_amx() {
-  static const bool found = [] {
-    const char* limit = std::getenv("ONEDNN_MAX_CPU_ISA");
-    const std::string_view isa = limit == nullptr ? "ALL" : limit;
-    const bool allowed = isa.find("AMX") != isa.npos || isa == "ALL" || isa == "DEFAULT";
-    return allowed && at::cpu::init_amx();
-  }();
-  return found;
+bool is_long(const at::Tensor& x) {
+  const auto [least, most] = std::minmax(x.size(1), x.size(2));
+  return static_cast<double>(most) >= kLong * static_cast<double>(least);
 }
 
 // The form by the shape; the dtype as the caller, or the input, has it.
@@ -46,9 +39,7 @@ class ByShape final : public PolarSolver {
   at::Tensor polar(const at::Tensor& x) const override {
     check_batch(x);
     const auto own = half_width_ ? x.scalar_type() : at_least_float32(x.scalar_type());
-    const double rows = static_cast<double>(std::min(x.size(1), x.size(2)));
-    const double columns = static_cast<double>(std::max(x.size(1), x.size(2)));
-    const bool gram = dtype_.value_or(own) == at::kFloat && columns >= kLong * rows;
+    const bool gram = dtype_.value_or(own) == at::kFloat && is_long(x);
     return (gram ? gram_ : standard_)->polar(x);
   }
   double bound(double l) const override { return standard_->bound(l); }
@@ -73,15 +64,20 @@ class Fast final : public PolarSolver {
     float_ = std::make_unique<ByShape>(schedule, own);
     own.dtype = at::kDouble;
     double_ = std::make_unique<ByShape>(schedule, own);
+    if (!half_width_) return;
     own.dtype = at::kBFloat16;
-    if (half_width_) half_ = std::make_unique<ByShape>(schedule, own);
+    half_ = std::make_unique<ByShape>(schedule, own);
+    amx_ = amx_iteration(schedule, steps_, false);
+    amx_long_ = amx_iteration(schedule, steps_, true);
   }
 
   at::Tensor polar(const at::Tensor& x) const override {
     check_batch(x);
     if (dtype_) return float_->polar(x);
     if (x.scalar_type() == at::kDouble) return double_->polar(x);
-    return (half_pays(x) ? half_ : float_)->polar(x);
+    if (half_width_ && x.is_cuda()) return half_->polar(x);
+    if (amx_pays(x)) return iterated_on_cpu(x, is_long(x) ? amx_long_ : amx_);
+    return float_->polar(x);
   }
   double bound(double l) const override { return float_->bound(l); }
   std::string describe() const override {
@@ -90,9 +86,9 @@ class Fast final : public PolarSolver {
   }
 
  private:
-  bool half_pays(const at::Tensor& x) const {
-    const int64_t rows = std::min(x.size(1), x.size(2));
-    return half_width_ && (x.is_cuda() || (x.is_cpu() && rows >= kLeastHalfWidth && has_amx()));
+  bool amx_pays(const at::Tensor& x) const {
+    return half_width_ && x.is_cpu() && std::min(x.size(1), x.size(2)) >= kLeastHalfWidth &&
+           cpu::has_amx();
   }
 
   std::string name_;
@@ -100,9 +96,18 @@ class Fast final : public PolarSolver {
   bool half_width_;
   std::optional<at::ScalarType> dtype_;
   std::unique_ptr<PolarSolver> float_, double_, half_;
+  Iteration amx_, amx_long_;
 };
 
 }  // namespace
+
+// The Gram form only where its restarts leave something to gather.
+Iteration amx_iteration(const Schedule& schedule, int64_t steps, bool is_long) {
+  Iteration it{.steps = schedule.first(steps), .safety = schedule.safety, .half = true};
+  it.restarts = gram_restarts(schedule, steps, kLargestHalfGrowth);
+  it.gram = is_long && 2 * (std::ssize(it.restarts) + 1) <= steps + 1;
+  return it;
+}
 
 std::unique_ptr<PolarSolver> by_shape_solver(const Schedule& schedule,
                                              const PolarOptions& options) {

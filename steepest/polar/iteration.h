@@ -16,6 +16,7 @@ struct Iteration {
   double safety = 1;                // starts at x / (safety |x|_F)
   bool gram = false;                // the Gram form: see gram.cpp
   std::vector<int64_t> restarts;    // of the Gram form
+  bool half = false;                // multiplies numbers rounded to bfloat16, with AMX
 };
 
 // The steps [begin, end) between two restarts, from begin on.
@@ -27,15 +28,18 @@ inline int64_t next_stop(const Iteration& it, int64_t begin) {
   return steps;
 }
 
-// x [B, r, c] in float32, bfloat16 or float16, whose iteration is to be done in float32: [B, r, c]
-// of x's dtype. Undefined where the processor has no kernel or x is not on the CPU. The same bits
-// on any number of threads.
+// What "fast_" + a schedule's name takes on AMX, for matrices longer than square or not.
+Iteration amx_iteration(const Schedule& schedule, int64_t steps, bool is_long);
+
+// x [B, r, c] in float32, bfloat16 or float16, whose iteration is to be kept in float32: [B, r, c]
+// of x's dtype. Undefined where the processor has no kernel for it or x is not on the CPU. The same
+// bits on any number of threads.
 at::Tensor iterated_on_cpu(const at::Tensor& x, const Iteration& iteration);
 
 namespace cpu {
 
 // One row-major matrix [rows, columns] of any orientation and scale; `out` overlaps nothing. Needs
-// has_gemm(). A zero matrix gives zero, one with a NaN or an infinity NaNs.
+// has_gemm(), with `half` has_amx(). A zero matrix gives zero, one with a NaN or an infinity NaNs.
 void polar(const float* x, float* out, int64_t rows, int64_t columns, const Iteration& iteration);
 
 }  // namespace cpu

@@ -26,7 +26,12 @@ std::unique_ptr<PolarSolver> svd_solver(const PolarOptions& options);
 // (X X^T + ridge I)^{-1/2} X by the coupled Newton iteration, in float32 or float64.
 std::unique_ptr<PolarSolver> newton_solver(const PolarOptions& options);
 
-// The steps after which the Gram form of a schedule returns to X.
-std::vector<int64_t> gram_restarts(const Schedule& schedule, int64_t steps);
+// How much the Gram form may enlarge the rounding of R before it returns to X: see gram.cpp. In
+// float32; and with R in float32 but the factors of its products rounded to bfloat16.
+constexpr double kLargestGrowth = 2500, kLargestHalfGrowth = 205;
+
+// The steps after which it returns to X.
+std::vector<int64_t> gram_restarts(const Schedule& schedule, int64_t steps,
+                                   double largest_growth = kLargestGrowth);
 
 }  // namespace steepest
