@@ -10,8 +10,14 @@ from collections.abc import Callable
 Run = Callable[[], object]
 
 
-def interleaved(contenders: dict[str, Run], rounds: int, warmup: int = 1) -> dict[str, list[float]]:
-    """Seconds of each contender's calls, in rounds; the order turns by one each round."""
+def interleaved(
+    contenders: dict[str, Run], rounds: int, warmup: int = 1, pause: float = 0
+) -> dict[str, list[float]]:
+    """Seconds of each contender's calls, in rounds; the order turns by one each round.
+
+    ``pause``: seconds before each call, for the waiting threads of another library to fall asleep:
+    OpenBLAS's, which is scipy's, spin for a tenth of a second and slow down who comes next by 3.
+    """
     names = list(contenders)
     for _ in range(warmup):
         for name in names:
@@ -19,6 +25,7 @@ def interleaved(contenders: dict[str, Run], rounds: int, warmup: int = 1) -> dic
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            time.sleep(pause)
             start = time.perf_counter()
             contenders[name]()
             seconds[name].append(time.perf_counter() - start)

@@ -72,7 +72,7 @@ OVERSAMPLED = {1: 7, 10: 16, 100: 120}
 def _measured(a: Tensor, runs: dict[str, Run], rounds: int):
     """Seconds of each and of one product A x; what each attains, to the most of all."""
     timed = {"A x": lambda: a @ a[0], **runs}
-    seconds = interleaved(timed, rounds, warmup=1)
+    seconds = interleaved(timed, rounds, warmup=1, pause=0.3)
     values = {name: attained(a, *run()) for name, run in runs.items()}
     top = max([*values.values(), attained(a, *ours(a, len(runs["steepest"]()[1]), 1e-3))])
     return seconds, {name: value / top for name, value in values.items()}
@@ -98,7 +98,7 @@ def rank_rows(quick: bool) -> list[Row]:
         }
         if limits[0]:
             runs["ARPACK tol=.01"] = lambda: arpack(a, k)
-        seconds, part = _measured(a, runs, 1 if quick or k == 100 else 2)
+        seconds, part = _measured(a, runs, 1 if quick else 2 if k == 100 else 5)
         ms = milliseconds(seconds["steepest"])
         for peer, limit in zip(["ARPACK tol=.01", f"svd_lowrank q={wide} niter=4"], limits):
             if peer not in runs:
@@ -135,7 +135,7 @@ def neon_table(quick: bool) -> list[Row]:
             "thick-restart Lanczos (ARPACK)": lambda: arpack(a, k),
             "randomized SVD": lambda: lowrank(a, k, OVERSAMPLED[k], 2),
         }
-        seconds, part = _measured(a, runs, 1 if quick else 2)
+        seconds, part = _measured(a, runs, 1 if quick else 3)
         for peer in list(runs)[1:]:
             ratio = median_ratio(seconds, peer, "steepest")
             seen = f"attained {part['steepest']:.4f}, peer {part[peer]:.4f}"

@@ -7,7 +7,10 @@
 
 namespace steepest::cpu {
 
-constexpr int64_t kSweepNarrow = 8, kSweepWide = 16;  // the columns that x may have
+// The columns that x may have; and those which the processor takes in its stride: with AVX-512 all
+// of them.
+constexpr int64_t kSweepNarrow = 8, kSweepWide = 16;
+int64_t sweep_width();
 
 struct Sweep {
   const float* a = nullptr;  // row-major [rows, columns]

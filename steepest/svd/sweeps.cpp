@@ -27,6 +27,7 @@ constexpr int64_t kSmall = 32;                  // so many rows or columns: deco
 constexpr int64_t kMostInFull = 1 << 22;        // numbers, of which a copy is made
 constexpr double kSpread = 50;                  // s_1 / s_k, up to which float32 combines
 constexpr int64_t kFew = 4;                     // triplets, for which a narrow block will do
+constexpr int64_t kMostCertified = 32;          // triplets, whose residuals are cheap
 
 // What rounding leaves of what is zero.
 double noise(double size) { return 8 * 0x1p-24 * size; }
@@ -79,7 +80,7 @@ class Sweeper {
   Sweeper(const at::Tensor& a, const Task& task)
       : a_(a),
         task_(task),
-        width_(task.target.shrink || task.target.k > kFew ? cpu::kSweepWide : cpu::kSweepNarrow),
+        width_(task.target.shrink || task.target.k > kFew ? cpu::kSweepWide : cpu::sweep_width()),
         most_(std::min(a.size(0), a.size(1))) {}
 
   std::optional<Answer> run() {
@@ -98,6 +99,9 @@ class Sweeper {
       const bool enough = v_.size(0) >= task_.target.needed({});
       if (status == SvdStatus::stopped_early && enough && stop->due(passes_)) {
         if (stop->settled(passes_, ritz_values(), {})) status = SvdStatus::converged;
+      }
+      if (status == SvdStatus::stopped_early && enough && certified()) {
+        status = SvdStatus::converged;
       }
       if (status == SvdStatus::converged || passes_ + 2 > task_.limit()) break;
       block = next_block(z);
@@ -205,6 +209,30 @@ class Sweeper {
     for (double& x : squares) x = std::sqrt(std::max(x, 0.0));
     wanted_ = std::max(task_.target.k, task_.target.count(squares));
     return squares;
+  }
+
+  // The residuals r_i = |A^T A v_i - s_i^2 v_i| of separated values bound what these still gain
+  // (Kato 1949, Temple 1928):
+  //   lambda_i - s_i^2 <= r_i^2 / (s_i^2 - lambda_{k+1}),   lambda_{k+1} ~ s_{k+1}^2 + r_{k+1}.
+  // So a spectrum that decays needs no further sweep to show that nothing comes; on a flat one this
+  // never holds. After two sweeps, as one could miss a value; while G is small.
+  bool certified() const {
+    const int64_t p = v_.size(0), k = task_.target.k;
+    if (task_.target.shrink || k > kMostCertified || k >= p) return false;
+    if (p <= width_ || p > 4 * width_) return false;
+    const auto [d, q] = at::linalg_eigh(g_);
+    const auto squares = values(d.flip(0));
+    const auto rows = q.narrow(1, p - k - 1, k + 1).flip(1).mT().to(at::kFloat);
+    const auto theta = d.flip(0).narrow(0, 0, k + 1).to(at::kFloat).unsqueeze(1);
+    const auto r = values((at::mm(rows, z_) - theta * at::mm(rows, v_)).square().sum(1));
+    const double next = squares[k] + std::sqrt(r[k]);
+    double gain = 0, value = 0;
+    for (int64_t i = 0; i < k; ++i) {
+      if (!(squares[i] > next)) return false;
+      const double s = std::sqrt(squares[i]);
+      gain += r[i] / (squares[i] - next) / (2 * s), value += s;
+    }
+    return gain <= task_.options.tol * value;
   }
 
   void restart() {
