@@ -97,11 +97,10 @@ class Sweeper {
       }
       if (v_.size(0) >= a_.size(1)) status = SvdStatus::converged;
       const bool enough = v_.size(0) >= task_.target.needed({});
-      if (status == SvdStatus::stopped_early && enough && stop->due(passes_)) {
-        if (stop->settled(passes_, ritz_values(), {})) status = SvdStatus::converged;
-      }
-      if (status == SvdStatus::stopped_early && enough && certified()) {
-        status = SvdStatus::converged;
+      if (status == SvdStatus::stopped_early && enough) {
+        const bool found =
+            certified() || (stop->due(passes_) && stop->settled(passes_, ritz_values(), {}));
+        if (found) status = SvdStatus::converged;
       }
       if (status == SvdStatus::converged || passes_ + 2 > task_.limit()) break;
       block = next_block(z);
@@ -143,11 +142,15 @@ class Sweeper {
     return have == 0 ? more.contiguous() : at::cat({rows, more});
   }
 
+  static double largest_square(const at::Tensor& rows) {
+    return std::pow(at::linalg_vector_norm(rows, 2, {1}).max().item<double>(), 2);
+  }
+
   // Across V, of unit length and orthogonal; fewer rows where the block has fewer dimensions.
   // Twice, as each pass leaves eps of what it takes away; what is mostly rounding then is dropped.
   at::Tensor orthonormal(at::Tensor rows) const {
     for (int pass = 0; pass < 2 && rows.size(0) > 0; ++pass) {
-      const double before = rows.square().sum(1).max().item<double>();
+      const double before = largest_square(rows);
       if (v_.defined()) rows = at::addmm(rows, at::mm(rows, v_.mT()), v_, 1, -1);
       const auto wide = rows.to(at::kDouble);
       const auto [d, e] = at::linalg_eigh(at::mm(wide, wide.mT()));
@@ -158,20 +161,22 @@ class Sweeper {
       const auto kept =
           e.narrow(1, dropped, n - dropped) * d.narrow(0, dropped, n - dropped).rsqrt();
       rows = at::mm(kept.mT(), wide).to(at::kFloat);
+      if (!v_.defined() && dropped == 0 && squares[0] > .1 * before) break;  // as good as it gets
     }
     return rows;
   }
 
-  // Rows to a matrix at the beginning of `storage`, which grows by doubling.
-  static void append(at::Tensor& x, at::Tensor& storage, const at::Tensor& rows) {
+  // Rows to a matrix at the beginning of `storage`, which grows when it must; returns them there.
+  static at::Tensor append(at::Tensor& x, at::Tensor& storage, const at::Tensor& rows) {
     const int64_t have = x.defined() ? x.size(0) : 0, now = have + rows.size(0);
     if (!storage.defined() || storage.size(0) < now) {
-      const auto larger = at::empty({2 * now, rows.size(1)}, rows.options());
+      const auto larger = at::empty({4 * now, rows.size(1)}, rows.options());
       if (have > 0) larger.narrow(0, 0, have).copy_(x);
       storage = larger;
     }
-    storage.narrow(0, have, rows.size(0)).copy_(rows);
     x = storage.narrow(0, 0, now);
+    auto added = x.narrow(0, have, rows.size(0));
+    return added.copy_(rows);
   }
 
   // V and Y grow by the block; returns Z^T.
@@ -184,15 +189,12 @@ class Sweeper {
     cpu::sweep({a_.const_data_ptr<float>(), rows, columns, width_, x.const_data_ptr<float>(),
                 y.mutable_data_ptr<float>(), z.mutable_data_ptr<float>()});
     passes_ += 2;
-    const auto yt = y.narrow(1, 0, have).mT().contiguous();
     append(v_, v_storage_, block);
-    append(y_, y_storage_, yt);
+    const auto yt = append(y_, y_storage_, y.narrow(1, 0, have).mT());
     const auto g = at::mm(y_, yt.mT()).to(at::kDouble);
     const int64_t old = y_.size(0) - have;
     g_ = old == 0 ? g : at::cat({at::cat({g_, g.narrow(0, 0, old).mT()}), g}, 1);
-    const auto zt = z.narrow(1, 0, have).mT().contiguous();
-    append(z_, z_storage_, zt);
-    return zt;
+    return append(z_, z_storage_, z.narrow(1, 0, have).mT());
   }
 
   at::Tensor next_block(const at::Tensor& z) {

@@ -26,7 +26,7 @@ double rounding(const at::Tensor& a) { return a.scalar_type() == at::kDouble ? 1
 // works on A^T A.
 double excess(const at::Tensor& s, const at::Tensor& exact, double top, bool of_squares) {
   const auto more = s - exact;
-  return number((of_squares ? more * (s + exact) / (2 * top) : more).max());
+  return number((of_squares ? more * (s + exact) / (2 * std::max(top, 1e-30)) : more).max());
 }
 
 void expect_triplets(const at::Tensor& a, int64_t k, const Triplets& t, double loss,
