@@ -217,24 +217,28 @@ class Sweeper {
   // (Kato 1949, Temple 1928):
   //   lambda_i - s_i^2 <= r_i^2 / (s_i^2 - lambda_{k+1}),   lambda_{k+1} ~ s_{k+1}^2 + r_{k+1}.
   // So a spectrum that decays needs no further sweep to show that nothing comes; on a flat one this
-  // never holds. After two sweeps, as one could miss a value; while G is small.
+  // never holds. After two sweeps, as one could miss a value, or one from a warm start; while G is
+  // small.
   bool certified() const {
-    const int64_t p = v_.size(0), k = task_.target.k;
-    if (task_.target.shrink || k > kMostCertified || k >= p) return false;
-    if (p <= width_ || p > 4 * width_) return false;
+    const int64_t p = v_.size(0);
+    if (p > 4 * width_ || (p <= width_ && !warm_)) return false;
     const auto [d, q] = at::linalg_eigh(g_);
-    const auto squares = values(d.flip(0));
+    const auto squares = values(d.flip(0).clamp_min(0));
+    Values s = squares;
+    for (double& x : s) x = std::sqrt(x);
+    const int64_t k = task_.target.count(s);
+    if (k > kMostCertified || k >= p) return false;
     const auto rows = q.narrow(1, p - k - 1, k + 1).flip(1).mT().to(at::kFloat);
     const auto theta = d.flip(0).narrow(0, 0, k + 1).to(at::kFloat).unsqueeze(1);
-    const auto r = values((at::mm(rows, z_) - theta * at::mm(rows, v_)).square().sum(1));
-    const double next = squares[k] + std::sqrt(r[k]);
-    double gain = 0, value = 0;
+    const auto residuals = at::mm(rows, z_) - theta * at::mm(rows, v_);
+    const auto r = values(at::linalg_vector_norm(residuals, 2, {1}));
+    const double next = squares[k] + r[k];
+    double gain = 0;
     for (int64_t i = 0; i < k; ++i) {
       if (!(squares[i] > next)) return false;
-      const double s = std::sqrt(squares[i]);
-      gain += r[i] / (squares[i] - next) / (2 * s), value += s;
+      gain += r[i] * r[i] / (squares[i] - next) / (2 * s[i]);
     }
-    return gain <= task_.options.tol * value;
+    return gain <= task_.options.tol * task_.target.value(s);
   }
 
   void restart() {
@@ -266,6 +270,11 @@ class Sweeper {
       return Answer{u.mT(), found->s, v.mT(), found->tau, status, passes_};
     }
     const auto b = combined(*found, z_);
+    if (task_.target.k == 1) {
+      const auto size = at::linalg_vector_norm(b, 2, {1}, false, at::kDouble);
+      const auto v = b / size.clamp_min(kLeast).to(at::kFloat).unsqueeze(1);
+      return Answer{u.mT(), size, v.mT(), size * .5, status, passes_};
+    }
     const auto b_wide = b.to(at::kDouble);
     const auto better = leading(at::mm(b_wide, b_wide.mT()), most_, task_.target);
     if (!better) return {};
