@@ -23,8 +23,9 @@ const Fields<double> kNumbers = {FIELD(lr),           FIELD(backup_lr),
                                  FIELD(f_star),       FIELD(dampening),
                                  FIELD(weight_decay), FIELD(backup_weight_decay),
                                  FIELD(polar_tol),    FIELD(svd_tol)};
-const Fields<bool> kFlags = {FIELD(nesterov), FIELD(backup_nesterov), FIELD(decoupled_weight_decay),
-                             FIELD(f_star_auto), FIELD(foreach)};
+const Fields<bool> kFlags = {
+    FIELD(nesterov),    FIELD(backup_nesterov), FIELD(decoupled_weight_decay),
+    FIELD(f_star_auto), FIELD(foreach),         FIELD(error_feedback)};
 const Fields<int64_t> kCounts = {FIELD(polar_steps), FIELD(svd_passes)};
 const Fields<std::string> kWords = {
     FIELD(norm),          FIELD(backup),      FIELD(outer),          FIELD(update),
@@ -60,6 +61,7 @@ Json json_of(const Choices& c) {
           {"start", name_of(c.start)},
           {"dampening", c.dampening},
           {"momentum_place", name_of(c.place)},
+          {"error_feedback", c.error_feedback},
           {"momentum_dtype", dtype_or_null(c.momentum_dtype)},
           {"beta2", c.beta2},
           {"eps", c.eps},

@@ -27,6 +27,7 @@ struct NormTraits {
   bool exact = true;  // the direction is the argmax to rounding, not to a solver's tolerance
   bool synchronises = false;  // may wait for the host on an accelerator (data-dependent stop)
   Joins joins = Joins::l2;
+  bool low_rank = false;     // the direction is U V^T of the leading triplets
   bool elementwise = false;  // computed entry by entry, but for a factor: a batch gains nothing
   std::string transpose;     // the norm with steepest'(m^T) = steepest(m)^T; empty: itself
 };

@@ -20,6 +20,21 @@ void check_number(const Recipe& recipe, const std::string& option, double value,
                                  : (open_above ? " to below " : " to ") + print_number(high));
 }
 
+// M - (1 - b) P_k M needs a direction of k triplets, of M itself.
+void validate_feedback(const Recipe& recipe, const Choices& c, const std::string& prefix) {
+  if (!c.error_feedback) return;
+  const auto check = [&](bool allowed, const std::string& received, const char* what) {
+    TORCH_CHECK_VALUE(allowed, recipe.name, ": ", prefix, "error_feedback: received true with ",
+                      received, ", allowed with ", what);
+  };
+  check(make_norm(c.norm, c.solvers)->traits().low_rank, "norm " + c.norm, "nuclear and ky_fan");
+  check(!c.nesterov, "nesterov", "nesterov false");
+  check(c.momentum > 0, "momentum 0", "momentum above 0");
+  check(c.start != Start::corrected, "start corrected", "start zero or first");
+  check(c.place == Place::before, "momentum_place after", "momentum_place before");
+  check(recipe.step_size == StepSize::fixed, "step_size momo", "step_size fixed");
+}
+
 void validate_choices(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   constexpr double unbounded = std::numeric_limits<double>::max();
   check_number(recipe, prefix + "lr", c.lr, 0, unbounded);
@@ -34,6 +49,7 @@ void validate_choices(const Recipe& recipe, const Choices& c, const std::string&
   TORCH_CHECK_VALUE(
       c.form == Form::ema || c.start != Start::corrected, recipe.name, ": ", prefix,
       "start: received corrected, allowed zero or first with momentum_form heavy_ball");
+  validate_feedback(recipe, c, prefix);
   make_polar(c.solvers.polar);  // also where the norm needs none
   svd::check_options(c.solvers.svd);
   make_norm(c.norm, c.solvers);

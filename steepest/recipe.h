@@ -21,8 +21,9 @@ struct Choices {
   bool nesterov = false;
   Start start = Start::first;
   Place place = Place::before;
-  double beta2 = 0.95;  // of the adaptive norms' second moment
-  double eps = 1e-8;    // outside the root: sqrt(v) + eps
+  bool error_feedback = false;  // of a low-rank norm: momentum forgets what a step has used
+  double beta2 = 0.95;          // of the adaptive norms' second moment
+  double eps = 1e-8;            // outside the root: sqrt(v) + eps
   double weight_decay = 0;
   bool decoupled = true;        // W *= 1 - lr wd; false: g += wd W
   std::string radius = "none";  // see radius_names(), or a number
@@ -61,6 +62,7 @@ struct Overrides {
   std::optional<double> lr, backup_lr, momentum, backup_momentum, beta2, eps, dampening;
   std::optional<double> weight_decay, backup_weight_decay, f_star;
   std::optional<bool> nesterov, backup_nesterov, decoupled_weight_decay, f_star_auto, foreach;
+  std::optional<bool> error_feedback;
   std::optional<std::string> norm, backup, outer, update, step_size, duals, directions;
   std::optional<std::string> backup_blocks, momo_model, nonfinite, radius, backup_radius;
   std::optional<std::string> momentum_form, start, backup_start, momentum_place, momentum_dtype;

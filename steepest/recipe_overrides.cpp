@@ -71,6 +71,7 @@ void set_momentum(Choices& c, const Overrides& o) {
   set_choice(c.form, "momentum_form", o.momentum_form);
   set_choice(c.start, "start", o.start);
   set_choice(c.place, "momentum_place", o.momentum_place);
+  set(c.error_feedback, o.error_feedback);
 }
 
 // One momentum map for all blocks: the matrices'.

@@ -25,6 +25,8 @@ std::vector<Key> group_choices(Overrides& o) {
           names_of(Start{})),
       Key{"momentum_place", &o.momentum_place, "before the norm or after it"}.one_of(
           names_of(Place{})),
+      Key{"error_feedback", &o.error_feedback,
+          "nuclear, ky_fan: momentum forgets only what steps have used"},
       Key{"momentum_dtype", &o.momentum_dtype, "default: the parameter's, float32 under Momo"}
           .one_of({"float64", "float32", "bfloat16", "float16"}),
       Key{"beta2", &o.beta2, "of the second moment"}.within(kBelowOne),

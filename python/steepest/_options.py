@@ -61,6 +61,7 @@ PLAIN: Group = {
     "fused": None,
     "polar_coefficients": None,
     "polar_tol": None,
+    "error_feedback": False,
     # Momo's running model: 0-dim step count; float64 [loss average, weight, f_star].
     "momo_step": None,
     "momo": None,
@@ -89,7 +90,8 @@ def group_of_row(name: str) -> Group:
     group = {key: chosen[key] for key in NETWORK if key != "recipe"} | {"recipe": name}
     if chosen["f_star_auto"]:
         group["f_star"] = "auto"
-    group |= {key: matrix[key] for key in (*_MOMENTUM, "momentum_place", "norm", "lr", "radius")}
+    own = ("momentum_place", "error_feedback", "norm", "lr", "radius")
+    group |= {key: matrix[key] for key in (*_MOMENTUM, *own)}
     group |= {key: matrix.get(key) for key in _SHARED}
     return group | {
         "backup": backup["norm"],
@@ -125,7 +127,8 @@ def check_number(name: str, value: object, low: float, high: float | None = None
 def _matrix_options(group: Group) -> Group:
     betas = group["backup_betas"]
     options = {
-        key: group[key] for key in (*_MOMENTUM, *_SHARED, "momentum_place", "norm", "radius")
+        key: group[key]
+        for key in (*_MOMENTUM, *_SHARED, "momentum_place", "error_feedback", "norm", "radius")
     }
     if "ada_" not in group["norm"]:
         return options

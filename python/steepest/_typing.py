@@ -27,6 +27,7 @@ class Common(TypedDict, total=False):
     momentum_form: str
     start: str
     momentum_place: str
+    error_feedback: bool
     backup_betas: tuple[float, float] | None
     backup_eps: float
     bias_correction: bool

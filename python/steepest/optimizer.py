@@ -53,13 +53,15 @@ class SteepestDescent(Engine):
         start: of the momentum: ``"first"`` gradient, ``"zero"``, ``"corrected"`` (zero, with bias
             correction).
         momentum_place: ``"before"`` the norm, or ``"after"`` it (Orthogonal-SGDM).
+        error_feedback: with ``"nuclear"`` and ``"ky_fan"``, momentum forgets only what steps have
+            used, ``m -= (1 - momentum) P_k m`` (Dion, arXiv 2504.05295).
         backup_betas: momentum and second moment of the backup; default: ``(momentum, 0.95)`` with
             the matrices' momentum form.
         backup_eps: ``sqrt(v) + eps``.
         bias_correction: of the backup's moments (Adam).
         weight_decay, backup_weight_decay: the second defaults to the first.
         decoupled_weight_decay: ``W *= 1 - lr wd``; False: ``g += wd W``.
-        polar, polar_steps, polar_dtype: see :func:`steepest.polar`; by default 5 steps of Polar
+        polar, polar_steps, polar_dtype, polar_tol: see :func:`steepest.polar`; by default 5 steps of Polar
             Express, 6 where the dual norm is used as a number.
         svd, svd_tol, svd_passes: see :func:`steepest.svd`.
         momentum_dtype: default: the parameter's; float32 at least under Momo.
@@ -99,6 +101,7 @@ class SteepestDescent(Engine):
         dampening: float = 0.0,
         start: str = "first",
         momentum_place: str = "before",
+        error_feedback: bool = False,
         backup_betas: tuple[float, float] | None = None,
         backup_eps: float = 1e-8,
         bias_correction: bool = False,
@@ -108,6 +111,7 @@ class SteepestDescent(Engine):
         polar: str = "polar_express",
         polar_steps: int | None = None,
         polar_dtype: torch.dtype | str | None = None,
+        polar_tol: float | None = None,
         svd: str = "auto",
         svd_tol: float = 1e-3,
         svd_passes: int | None = None,

@@ -13,7 +13,7 @@ MomentumMap momentum_map(const Choices& c, bool first) {
   if (c.momentum == 0) return {};
   const double b = c.momentum;
   const bool ema = c.form == Form::ema;
-  MomentumMap map{.keep = b, .take = ema ? 1 - b : 1 - c.dampening};
+  MomentumMap map{.keep = c.error_feedback ? 1 : b, .take = ema ? 1 - b : 1 - c.dampening};
   if (first && c.start == Start::first) map.keep = 0, map.take = 1;
   if (c.nesterov) map.carry = b, map.look = ema ? 1 - b : 1;
   return map;
@@ -33,6 +33,16 @@ void advance(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map) {
   } else {
     if (!fused_update(m, x, map.keep, -map.take)) m.mul_(map.keep).add_(x, map.take);
   }
+}
+
+at::Tensor used_part(const at::Tensor& m, const at::Tensor& s, const at::Tensor& v) {
+  const auto wide = m.to(at::promote_types(m.scalar_type(), at::kFloat));
+  if (!v.defined()) {
+    const auto u = s.to(wide.scalar_type());
+    return at::bmm(u, at::bmm(u.mT(), wide));
+  }
+  const auto right = v.to(wide.scalar_type());
+  return at::bmm(at::bmm(wide, right), right.mT());
 }
 
 at::Tensor look_ahead(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map,

@@ -14,6 +14,7 @@
 #include "steepest/engine/entries.h"
 #include "steepest/engine/gather.h"
 #include "steepest/engine/linear_model.h"
+#include "steepest/engine/momentum.h"
 #include "steepest/engine/schedule.h"
 
 namespace steepest {
@@ -160,6 +161,12 @@ class Stepper {
     return dual ? Wanted::both : Wanted::direction;
   }
 
+  void forget_used(const Block& block, const at::Tensor& s) const {
+    auto m = block.piece(in_.param(block).state->momentum_buffer);
+    const auto used = used_part(block.matrices_of(m), s, basis_of(block));
+    m.sub_(block.unmatrices(used, m).to(m.scalar_type()), 1 - in_.choices(block).momentum);
+  }
+
   void move(Task& task) {
     if (!task.direction.s.defined()) {
       const auto u = task.gathered ? gather_again(in_, task.bucket) : gather(in_, task.bucket);
@@ -176,6 +183,7 @@ class Stepper {
     };
     const auto c = coefficients_.of(block, direction);
     auto s = of_block(direction.s);
+    if (in_.choices(block).error_feedback) forget_used(block, s);
     if (in_.choices(block).place == Place::after) s = momentum_of_direction(in_, block, s);
     if (model_.follows_moves()) model_.note_move(block, s, of_block(direction.attained), c.tensor);
     steepest::move(block, in_.param(block).value, s, c, decay_factor(in_, block));

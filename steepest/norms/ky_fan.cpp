@@ -25,7 +25,9 @@ class LowRank : public Norm {
     return warm_columns_of(options_, k_, rows, cols);
   }
   NormTraits traits() const override {
-    return {.exact = options_.method == "exact", .synchronises = options_.fixed_passes == 0};
+    return {.exact = options_.method == "exact",
+            .synchronises = options_.fixed_passes == 0,
+            .low_rank = true};
   }
   std::string name() const override { return name_; }
 
