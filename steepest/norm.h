@@ -27,6 +27,7 @@ struct NormTraits {
   bool exact = true;  // the direction is the argmax to rounding, not to a solver's tolerance
   bool synchronises = false;  // may wait for the host on an accelerator (data-dependent stop)
   Joins joins = Joins::l2;
+  bool overwrites = false;   // direction() makes use of it where it may: then it needs no more
   bool low_rank = false;     // the direction is U V^T of the leading triplets
   bool elementwise = false;  // computed entry by entry, but for a factor: a batch gains nothing
   std::string transpose;     // the norm with steepest'(m^T) = steepest(m)^T; empty: itself
@@ -40,6 +41,8 @@ struct NormContext {
   // [B, c, warm_columns()], zeros before the first step: read to begin a decomposition with and
   // overwritten for the next one. Undefined: there is none.
   at::Tensor basis = {};
+  // direction() may use m as memory: it may hold the direction afterwards, or anything.
+  bool may_overwrite = false;
 };
 
 class Norm {

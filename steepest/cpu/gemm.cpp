@@ -34,6 +34,7 @@ class Product {
         kernel_(kernel),
         m_(g.a.rows),
         n_(g.b.columns),
+        stride_(g.c_stride == 0 ? n_ : g.c_stride),
         depth_(g.a.columns),
         block_(rounded(kBlockRows, kernel.rows)),
         blocks_((m_ + block_ - 1) / block_) {}
@@ -97,17 +98,17 @@ class Product {
 
   void tile(const std::byte* a, const std::byte* b, int64_t steps, int64_t i, int64_t j,
             bool first) {
-    float* const c = g_.c + i * n_ + j;
+    float* const c = g_.c + i * stride_ + j;
     const auto kernel = first ? kernel_.store : kernel_.add;
     const int64_t rows = std::min(kernel_.rows, m_ - i),
                   columns = std::min(kernel_.columns, n_ - j);
-    if (rows == kernel_.rows && columns == kernel_.columns) return kernel(a, b, steps, c, n_);
+    if (rows == kernel_.rows && columns == kernel_.columns) return kernel(a, b, steps, c, stride_);
     float whole[kMostTile];
     kernel_.store(a, b, steps, whole, kernel_.columns);
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t s = 0; s < columns; ++s) {
         const float x = whole[r * kernel_.columns + s];
-        c[r * n_ + s] = first ? x : c[r * n_ + s] + x;
+        c[r * stride_ + s] = first ? x : c[r * stride_ + s] + x;
       }
     }
   }
@@ -116,7 +117,7 @@ class Product {
   void finish(int64_t i0, int64_t rows) {
     for (int64_t i = i0; i < i0 + rows; ++i) {
       const int64_t end = g_.symmetric ? i + 1 : n_;
-      float* const c = g_.c + i * n_;
+      float* const c = g_.c + i * stride_;
       if (g_.d != nullptr) {
         const float* const d = g_.d + i * n_;
         for (int64_t j = 0; j < end; ++j) c[j] = g_.alpha * c[j] + g_.beta * d[j];
@@ -138,7 +139,8 @@ class Product {
     for (int64_t i = i0; i < end; i += kSide) {
       for (int64_t j = 0; j < end; j += kSide) {
         for (int64_t r = i; r < std::min(i + kSide, end); ++r) {
-          for (int64_t s = j; s < std::min(j + kSide, r); ++s) g_.c[s * n_ + r] = g_.c[r * n_ + s];
+          for (int64_t s = j; s < std::min(j + kSide, r); ++s)
+            g_.c[s * stride_ + r] = g_.c[r * stride_ + s];
         }
       }
     }
@@ -146,7 +148,7 @@ class Product {
 
   const Gemm& g_;
   const KernelChoice& kernel_;
-  int64_t m_, n_, depth_, block_, blocks_;
+  int64_t m_, n_, stride_, depth_, block_, blocks_;
 };
 
 }  // namespace

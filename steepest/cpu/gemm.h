@@ -21,11 +21,12 @@ inline View row_major(const float* data, int64_t rows, int64_t columns) {
   return {data, rows, columns, columns, 1};
 }
 
-// C = alpha A B + beta D + epsilon E + gamma I. C, D and E are row-major [a.rows, b.columns]; C
-// overlaps nothing.
+// C = alpha A B + beta D + epsilon E + gamma I. C, D and E are row-major [a.rows, b.columns], C's
+// rows may lie further apart; it overlaps nothing.
 struct Gemm {
   View a, b;
   float* c = nullptr;
+  int64_t c_stride = 0;  // from row to row; 0: b.columns
   float alpha = 1;
   const float* d = nullptr;
   const float* e = nullptr;

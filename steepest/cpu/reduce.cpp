@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "steepest/cpu/every_cpu.h"
@@ -20,21 +21,44 @@ STEEPEST_EVERY_CPU double inner_product(const float* a, const float* b, int64_t 
   return sum;
 }
 
-}  // namespace
+STEEPEST_EVERY_CPU double looked_product(const float* m, const float* g, const float* s, int64_t n,
+                                         float carry, bool near) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) {
+    const float u = std::fma(carry, m[i] - g[i], near ? g[i] : m[i]);
+    sum += static_cast<double>(u) * static_cast<double>(s[i]);
+  }
+  return sum;
+}
 
-void inner_products(const float* a, const float* b, int64_t batch, int64_t size, double* sums) {
+// part(at, n): of the n numbers from `at` on.
+void add_pieces(int64_t batch, int64_t size, double* sums, const auto& part) {
   const int64_t pieces = (size + kPiece - 1) / kPiece;
   std::vector<double> parts(batch * pieces);
   at::parallel_for(0, batch * pieces, 4, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
-      const int64_t begin = i % pieces * kPiece, at = i / pieces * size + begin;
-      parts[i] = inner_product(a + at, b + at, std::min(kPiece, size - begin));
+      const int64_t begin = i % pieces * kPiece;
+      parts[i] = part(i / pieces * size + begin, std::min(kPiece, size - begin));
     }
   });
   for (int64_t i = 0; i < batch; ++i) {
     sums[i] = 0;
     for (int64_t k = 0; k < pieces; ++k) sums[i] += parts[i * pieces + k];
   }
+}
+
+}  // namespace
+
+void inner_products(const float* a, const float* b, int64_t batch, int64_t size, double* sums) {
+  add_pieces(batch, size, sums,
+             [&](int64_t at, int64_t n) { return inner_product(a + at, b + at, n); });
+}
+
+void inner_products(const Looked& u, const float* s, int64_t batch, int64_t size, double* sums) {
+  add_pieces(batch, size, sums, [&](int64_t at, int64_t n) {
+    return looked_product(u.m + at, u.g + at, s + at, n, u.carry, u.near);
+  });
 }
 
 }  // namespace steepest::cpu

@@ -10,4 +10,13 @@ namespace steepest::cpu {
 // sum_i a_i b_i of each of `batch` stretches of `size` numbers, one after another in memory.
 void inner_products(const float* a, const float* b, int64_t batch, int64_t size, double* sums);
 
+// sum_i u_i s_i with u = fma(carry, m - g, near ? g : m): torch's lerp from g to m, as
+// fused_momentum writes it, without a u.
+struct Looked {
+  const float *m, *g;
+  float carry;
+  bool near;
+};
+void inner_products(const Looked& u, const float* s, int64_t batch, int64_t size, double* sums);
+
 }  // namespace steepest::cpu

@@ -91,13 +91,14 @@ at::Tensor stack(const Bucket& bucket, const std::function<at::Tensor(const Bloc
 }
 
 Direction measure(const StepInput& in, const Bucket& bucket, const at::Tensor& u, Wanted wanted,
-                  const at::Tensor& basis) {
+                  const at::Tensor& basis, bool may_overwrite) {
   const auto& first = *bucket.blocks[0];
   const auto& norm = *in.plan.norms[first.group];
   const int degree = norm.traits().degree;
   const double rho = momentum_correction(in.choices(first), in.param(first).state->step);
   auto context = context_of(in, bucket);
   context.basis = basis;
+  context.may_overwrite = may_overwrite;
   // With m^ = m / rho:  s(m^) = rho^-degree s(m),  dual(m^) = rho^-(degree + 1) dual(m).
   if (wanted == Wanted::sharp) {
     return {norm.sharp(u, context), {}, {}, std::pow(rho, -2 * degree - 1)};
@@ -106,7 +107,17 @@ Direction measure(const StepInput& in, const Bucket& bucket, const at::Tensor& u
     return {norm.direction(u, context), {}, {}, std::pow(rho, -degree)};
   }
   const auto [s, dual] = norm.steepest(u, context);
-  return {s, rho == 1 ? dual : dual * std::pow(rho, -degree - 1), dual, std::pow(rho, -degree)};
+  return with_dual(in, bucket, {s, {}, {}, std::pow(rho, -degree)}, dual);
+}
+
+Direction with_dual(const StepInput& in, const Bucket& bucket, Direction direction,
+                    const at::Tensor& attained) {
+  const auto& first = *bucket.blocks[0];
+  const int degree = in.plan.norms[first.group]->traits().degree;
+  const double rho = momentum_correction(in.choices(first), in.param(first).state->step);
+  direction.attained = attained;
+  direction.dual = rho == 1 ? attained : attained * std::pow(rho, -degree - 1);
+  return direction;
 }
 
 }  // namespace steepest

@@ -32,8 +32,12 @@ struct Direction {
 enum class Wanted { direction, sharp, both };
 
 // Steepest direction and dual of a bucket's u, or the direction or dual * direction alone.
-// basis: see NormContext; overwritten.
+// basis, may_overwrite (u): see NormContext.
 Direction measure(const StepInput& in, const Bucket& bucket, const at::Tensor& u, Wanted wanted,
-                  const at::Tensor& basis = {});
+                  const at::Tensor& basis = {}, bool may_overwrite = false);
+
+// The direction whose dual is the attained <u, s> [batch].
+Direction with_dual(const StepInput& in, const Bucket& bucket, Direction direction,
+                    const at::Tensor& attained);
 
 }  // namespace steepest

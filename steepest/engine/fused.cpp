@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "steepest/cpu/every_cpu.h"
+#include "steepest/cpu/reduce.h"
 
 namespace steepest {
 namespace {
@@ -55,6 +56,17 @@ bool fused_momentum(const at::Tensor& m, const at::Tensor& g, const at::Tensor& 
                   first.near, second.weight, second.near);
   });
   m.unsafeGetTensorImpl()->bump_version();
+  return true;
+}
+
+bool fused_look_products(const at::Tensor& m, const at::Tensor& g, double carry,
+                         const at::Tensor& s, const at::Tensor& products) {
+  if (!plain(m) || !plain(g) || !plain(s)) return false;
+  const Lerp look(carry);
+  const cpu::Looked u{m.const_data_ptr<float>(), g.const_data_ptr<float>(), look.weight, look.near};
+  const int64_t batch = products.size(0);
+  cpu::inner_products(u, s.const_data_ptr<float>(), batch, batch == 0 ? 0 : s.numel() / batch,
+                      products.mutable_data_ptr<double>());
   return true;
 }
 

@@ -12,6 +12,11 @@ namespace steepest {
 bool fused_momentum(const at::Tensor& m, const at::Tensor& g, const at::Tensor& u, double take,
                     double carry);
 
+// <lerp(g, m, carry), s> of each of `batch` matrices, for the u of fused_momentum when it is gone:
+// [batch] float64.
+bool fused_look_products(const at::Tensor& m, const at::Tensor& g, double carry,
+                         const at::Tensor& s, const at::Tensor& products);
+
 // w <- w keep - coefficient s, the weights' step and a heavy ball's. 12 bytes a number instead
 // of 20.
 bool fused_update(const at::Tensor& w, const at::Tensor& s, double keep, double coefficient);

@@ -3,7 +3,10 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "steepest/engine/entries.h"
+#include "steepest/engine/fused.h"
 #include "steepest/engine/momentum.h"
 
 namespace steepest {
@@ -90,6 +93,52 @@ at::Tensor gather(const StepInput& in, const Bucket& bucket) {
 }
 at::Tensor gather_again(const StepInput& in, const Bucket& bucket) {
   return gather(in, bucket, Momenta::keep);
+}
+
+bool is_private(const StepInput& in, const Bucket& bucket, const at::Tensor& u) {
+  return std::none_of(bucket.blocks.begin(), bucket.blocks.end(), [&](const Block* block) {
+    const auto& param = in.param(*block);
+    const auto& m = param.state->momentum_buffer;
+    return u.is_alias_of(param.grad) || (m.defined() && u.is_alias_of(m));
+  });
+}
+
+namespace {
+
+// u = lerp(g, m, carry) of tensors as they lie in memory.
+bool is_lerp(const StepInput& in, const Block& block) {
+  const auto& param = in.param(block);
+  const auto& m = param.state->momentum_buffer;
+  const auto& c = in.choices(block);
+  const auto map = momentum_map(c, param.state->step == 1);
+  const bool coupled = !c.decoupled && in.rates[block.group].weight_decay != 0;
+  const auto plain = [&](const at::Tensor& t) {
+    return t.is_cpu() && t.scalar_type() == at::kFloat && block.piece(t).is_contiguous();
+  };
+  return c.place == Place::before && m.defined() && block.plain() && !coupled && map.look != 0 &&
+         map.look != 1 && plain(m) && plain(param.grad);
+}
+
+}  // namespace
+
+bool can_look_again(const StepInput& in, const Bucket& bucket) {
+  return std::all_of(bucket.blocks.begin(), bucket.blocks.end(),
+                     [&](const Block* block) { return is_lerp(in, *block); });
+}
+
+at::Tensor look_products(const StepInput& in, const Bucket& bucket, const at::Tensor& s) {
+  const auto products = at::empty({bucket.batch}, s.options().dtype(at::kDouble));
+  int64_t at = 0;
+  for (const auto* block : bucket.blocks) {
+    const auto& param = in.param(*block);
+    const auto map = momentum_map(in.choices(*block), param.state->step == 1);
+    const bool done = fused_look_products(
+        block->piece(param.state->momentum_buffer), block->piece(param.grad), map.carry,
+        s.narrow(0, at, block->batch), products.narrow(0, at, block->batch));
+    if (!done) return {};
+    at += block->batch;
+  }
+  return products;
 }
 
 at::Tensor momentum_of_direction(const StepInput& in, const Block& block, const at::Tensor& s) {

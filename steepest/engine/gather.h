@@ -17,6 +17,14 @@ at::Tensor gather(const StepInput& in, const Bucket& bucket);
 // ... and this for the same bits again: from the momenta as they are now and the gradients.
 at::Tensor gather_again(const StepInput& in, const Bucket& bucket);
 
+// Nothing else shares u's memory.
+bool is_private(const StepInput& in, const Bucket& bucket, const at::Tensor& u);
+
+// <u, s> of each matrix, for a u that was overwritten by its direction s: [batch] float64, the bits
+// of inner_product(u, s). Undefined where that needs a new u.
+at::Tensor look_products(const StepInput& in, const Bucket& bucket, const at::Tensor& s);
+bool can_look_again(const StepInput& in, const Bucket& bucket);
+
 // The block's piece of the gradient, with a decay that is not decoupled.
 at::Tensor gradient(const StepInput& in, const Block& block);
 

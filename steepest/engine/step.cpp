@@ -167,10 +167,22 @@ class Stepper {
     m.sub_(block.unmatrices(used, m).to(m.scalar_type()), 1 - in_.choices(block).momentum);
   }
 
+  // In u's own memory where that is possible: a step then needs no second matrix.
+  Direction measure_last(const Bucket& bucket, const at::Tensor& u) const {
+    const auto& norm = *plan_.norms[bucket.blocks[0]->group];
+    if (!norm.traits().overwrites || !is_private(in_, bucket, u))
+      return measure_warm(bucket, u, wanted());
+    if (wanted() == Wanted::direction) return measure(in_, bucket, u, wanted(), {}, true);
+    if (wanted() != Wanted::both || !can_look_again(in_, bucket))
+      return measure(in_, bucket, u, wanted());
+    const auto direction = measure(in_, bucket, u, Wanted::direction, {}, true);
+    return with_dual(in_, bucket, direction, look_products(in_, bucket, direction.s));
+  }
+
   void move(Task& task) {
     if (!task.direction.s.defined()) {
       const auto u = task.gathered ? gather_again(in_, task.bucket) : gather(in_, task.bucket);
-      task.direction = measure_warm(task.bucket, u, wanted());
+      task.direction = measure_last(task.bucket, u);
     }
     each_block(task.bucket,
                [&](const Block& block, int64_t at) { move(block, task.direction, at); });

@@ -15,10 +15,10 @@ class Spectral : public Norm {
     // <m, s> is what this s attains; the true nuclear norm only for an exact polar factor.
     return {s, inner_product(m, s)};
   }
-  at::Tensor direction(const at::Tensor& m, const NormContext&) const override {
-    return polar_->polar(m);
+  at::Tensor direction(const at::Tensor& m, const NormContext& context) const override {
+    return polar_->polar(m, context.may_overwrite);
   }
-  NormTraits traits() const override { return {.exact = exact_}; }
+  NormTraits traits() const override { return {.exact = exact_, .overwrites = true}; }
   std::string name() const override { return "spectral"; }
 
  private:

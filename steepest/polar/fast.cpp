@@ -36,11 +36,11 @@ class ByShape final : public PolarSolver {
     gram_ = gram_solver(schedule, wide);
   }
 
-  at::Tensor polar(const at::Tensor& x) const override {
+  at::Tensor polar(const at::Tensor& x, bool may_overwrite) const override {
     check_batch(x);
     const auto own = half_width_ ? x.scalar_type() : at_least_float32(x.scalar_type());
     const bool gram = dtype_.value_or(own) == at::kFloat && is_long(x);
-    return (gram ? gram_ : standard_)->polar(x);
+    return (gram ? gram_ : standard_)->polar(x, may_overwrite);
   }
   double bound(double l) const override { return standard_->bound(l); }
   std::string describe() const override { return standard_->describe(); }
@@ -71,13 +71,13 @@ class Fast final : public PolarSolver {
     amx_long_ = amx_iteration(schedule, steps_, true);
   }
 
-  at::Tensor polar(const at::Tensor& x) const override {
+  at::Tensor polar(const at::Tensor& x, bool may_overwrite) const override {
     check_batch(x);
-    if (dtype_) return float_->polar(x);
-    if (x.scalar_type() == at::kDouble) return double_->polar(x);
-    if (half_width_ && x.is_cuda()) return half_->polar(x);
-    if (amx_pays(x)) return iterated_on_cpu(x, is_long(x) ? amx_long_ : amx_);
-    return float_->polar(x);
+    if (dtype_) return float_->polar(x, may_overwrite);
+    if (x.scalar_type() == at::kDouble) return double_->polar(x, may_overwrite);
+    if (half_width_ && x.is_cuda()) return half_->polar(x, may_overwrite);
+    if (amx_pays(x)) return iterated_on_cpu(x, is_long(x) ? amx_long_ : amx_, may_overwrite);
+    return float_->polar(x, may_overwrite);
   }
   double bound(double l) const override { return float_->bound(l); }
   std::string describe() const override {

@@ -47,12 +47,12 @@ class Gram final : public PolarSolver {
         iteration_{schedule_.first(steps_), schedule_.safety, /*gram=*/true,
                    options.restarts.value_or(gram_restarts(schedule_, steps_))} {}
 
-  at::Tensor polar(const at::Tensor& g) const override {
+  at::Tensor polar(const at::Tensor& g, bool may_overwrite) const override {
     check_batch(g);
     if (g.numel() == 0) return at::empty_like(g, at::MemoryFormat::Contiguous);
     const at::ScalarType dtype = dtype_.value_or(at_least_float32(g.scalar_type()));
     if (dtype == at::kFloat) {
-      if (const auto y = iterated_on_cpu(g, iteration_); y.defined()) return y;
+      if (const auto y = iterated_on_cpu(g, iteration_, may_overwrite); y.defined()) return y;
     }
     at::Tensor x = normalized_start(g, dtype, schedule_.safety);
     for (int64_t k = 0; k < steps_;) {

@@ -34,13 +34,13 @@ Iteration amx_iteration(const Schedule& schedule, int64_t steps, bool is_long);
 // x [B, r, c] in float32, bfloat16 or float16, whose iteration is to be kept in float32: [B, r, c]
 // of x's dtype. Undefined where the processor has no kernel for it or x is not on the CPU. The same
 // bits on any number of threads.
-at::Tensor iterated_on_cpu(const at::Tensor& x, const Iteration& iteration);
+at::Tensor iterated_on_cpu(const at::Tensor& x, const Iteration& iteration, bool may_overwrite);
 
 namespace cpu {
 
-// One row-major matrix [rows, columns] of any orientation and scale; `out` overlaps nothing. Needs
-// has_gemm(), with `half` has_amx(). A zero matrix gives zero, one with a NaN or an infinity NaNs.
-void polar(const float* x, float* out, int64_t rows, int64_t columns, const Iteration& iteration);
+// One row-major matrix [rows, columns] of any orientation and scale, in place. Needs has_gemm(),
+// with `half` has_amx(). A zero matrix gives zero, one with a NaN or an infinity NaNs.
+void polar(float* x, int64_t rows, int64_t columns, const Iteration& iteration);
 
 }  // namespace cpu
 }  // namespace steepest

@@ -14,7 +14,6 @@
 // bfloat16 throughout, as torch.optim.Muon has it, costs .01 to .1.
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/empty_like.h>
 
 #include <algorithm>
 #include <cmath>
@@ -33,6 +32,8 @@ namespace {
 // Within these neither the squares nor the sum of X's entries that matter leave float32's range.
 constexpr double kLeastTrace = 1e-16, kMostTrace = 1e30;
 
+constexpr int64_t kStretch = 1 << 19;  // numbers of X, of which a copy is made: 2 MB
+
 class Iterator {
  public:
   Iterator(int64_t rows, int64_t columns, const Iteration& iteration)
@@ -47,25 +48,20 @@ class Iterator {
     spare_.matrix = scratch<float>(Scratch::spare, n_ * n_);
   }
 
-  // false: x is out of scale, nothing is computed.
-  bool run(const float* x, float* out) {
+  // In place. false: x is out of scale, and as it was.
+  bool run(float* x) {
     make_gram(x);
     const double trace = gram_.shift * static_cast<double>(n_);
     const double t = it_.safety * it_.safety * trace;
     if (!(trace >= kLeastTrace && trace <= kMostTrace)) return false;
     const auto steps = static_cast<int64_t>(it_.steps.size());
-    auto* const other =
-        next_stop(it_, 0) < steps ? scratch<float>(Scratch::iterate, rows_ * columns_) : nullptr;
     for (int64_t k = 0; k < steps;) {
       if (k > 0)
         make_gram(x);
       else
         scale_gram(1 / t);
       const int64_t end = next_stop(it_, k);
-      const Shifted factor = make_factor(k, end);
-      float* const to = stops_after(end) % 2 == 0 ? out : other;
-      apply(factor, x, to, k == 0 ? 1 / std::sqrt(t) : 1);
-      x = to;
+      apply(make_factor(k, end), x, k == 0 ? 1 / std::sqrt(t) : 1);
       k = end;
     }
     return true;
@@ -76,13 +72,6 @@ class Iterator {
     double shift;
     float* matrix;
   };
-
-  int64_t stops_after(int64_t k) const {
-    int64_t count = 0;
-    for (const auto steps = static_cast<int64_t>(it_.steps.size()); k < steps; ++count)
-      k = next_stop(it_, k);
-    return count;
-  }
 
   void centre(Shifted& s) const {
     double trace = 0;
@@ -156,20 +145,39 @@ class Iterator {
     return factor_;
   }
 
-  // to = scale * factor x; in float32 the shift joins the diagonal.
-  void apply(const Shifted& factor, const float* x, float* to, double scale) const {
-    const bool wide = rows_ <= columns_;
-    const View square = row_major(factor.matrix, n_, n_), view = row_major(x, rows_, columns_);
-    Gemm product{.a = view, .b = square, .c = to, .alpha = static_cast<float>(scale)};
-    if (wide) product.a = it_.half ? square : square.transposed(), product.b = view;
-    if (it_.half) {
-      product.d = x, product.beta = static_cast<float>(scale * factor.shift);
-    } else {
+  // x <- scale * factor x, a stretch of the long side at a time; in float32 the shift joins the
+  // diagonal.
+  void apply(const Shifted& factor, float* x, double scale) const {
+    if (!it_.half) {
       const auto shift = static_cast<float>(factor.shift);
       for (int64_t i = 0; i < n_; ++i) factor.matrix[i * n_ + i] += shift;
     }
-    multiply(product);
+    const bool wide = rows_ <= columns_;
+    const int64_t size = wide ? columns_ : rows_;
+    const int64_t stretches = (size * n_ + kStretch - 1) / kStretch;
+    const int64_t length = rounded_up((size + stretches - 1) / stretches);
+    auto* const copy = scratch<float>(Scratch::stretch, std::min(length, size) * n_);
+    const View square = row_major(factor.matrix, n_, n_);
+    for (int64_t begin = 0; begin < size; begin += length) {
+      const int64_t count = std::min(length, size - begin);
+      Gemm product{.alpha = static_cast<float>(scale)};
+      if (wide) {
+        for (int64_t i = 0; i < n_; ++i)
+          std::copy_n(x + i * columns_ + begin, count, copy + i * count);
+        product.a = it_.half ? square : square.transposed();
+        product.b = row_major(copy, n_, count);
+        product.c = x + begin, product.c_stride = columns_;
+      } else {
+        std::copy_n(x + begin * n_, count * n_, copy);
+        product.a = row_major(copy, count, n_);
+        product.b = square;
+        product.c = x + begin * n_;
+      }
+      if (it_.half) product.d = copy, product.beta = static_cast<float>(scale * factor.shift);
+      multiply(product);
+    }
   }
+  static int64_t rounded_up(int64_t n) { return (n + 31) / 32 * 32; }
 
   const Iteration& it_;
   int64_t rows_, columns_, n_;
@@ -178,9 +186,9 @@ class Iterator {
 
 }  // namespace
 
-void polar(const float* x, float* out, int64_t rows, int64_t columns, const Iteration& iteration) {
+void polar(float* x, int64_t rows, int64_t columns, const Iteration& iteration) {
   Iterator iterator(rows, columns, iteration);
-  if (iterator.run(x, out)) return;
+  if (iterator.run(x)) return;
   // Out of scale, zero or not finite: bring the largest entry to about 1 by a power of two.
   const int64_t size = rows * columns;
   float largest = 0;
@@ -190,27 +198,25 @@ void polar(const float* x, float* out, int64_t rows, int64_t columns, const Iter
     finite = finite && std::isfinite(x[i]);
   }
   if (!finite || largest == 0) {
-    std::fill_n(out, size, finite ? 0 : std::numeric_limits<float>::quiet_NaN());
+    std::fill_n(x, size, finite ? 0 : std::numeric_limits<float>::quiet_NaN());
     return;
   }
-  auto* const scaled = scratch<float>(Scratch::scaled, size);
   const int exponent = -std::ilogb(largest);
-  for (int64_t i = 0; i < size; ++i) scaled[i] = std::ldexp(x[i], exponent);
-  if (!iterator.run(scaled, out)) std::fill_n(out, size, 0.0f);
+  for (int64_t i = 0; i < size; ++i) x[i] = std::ldexp(x[i], exponent);
+  if (!iterator.run(x)) std::fill_n(x, size, 0.0f);
 }
 
 }  // namespace cpu
 
-at::Tensor iterated_on_cpu(const at::Tensor& x, const Iteration& iteration) {
+at::Tensor iterated_on_cpu(const at::Tensor& x, const Iteration& iteration, bool may_overwrite) {
   if (!x.is_cpu() || x.scalar_type() == at::kDouble || !cpu::has_gemm()) return {};
   if (iteration.half && !cpu::has_amx()) return {};
-  const at::Tensor in = x.to(at::kFloat).contiguous();
-  at::Tensor out = at::empty_like(in);
+  at::Tensor out = x.to(at::kFloat).contiguous();
+  if (out.is_alias_of(x) && !may_overwrite) out = out.clone();
   const int64_t batch = x.size(0), rows = x.size(1), columns = x.size(2);
-  const auto* const from = in.const_data_ptr<float>();
-  auto* const to = out.mutable_data_ptr<float>();
+  auto* const data = out.mutable_data_ptr<float>();
   const auto one = [&](int64_t i) {
-    cpu::polar(from + i * rows * columns, to + i * rows * columns, rows, columns, iteration);
+    cpu::polar(data + i * rows * columns, rows, columns, iteration);
   };
   // A matrix a thread; what is left over for one round of all threads, on all threads each.
   const int64_t threads = at::get_num_threads();

@@ -37,14 +37,14 @@ class NewtonSchulz final : public PolarSolver {
         dtype_(options.dtype),
         iteration_{schedule_.first(steps_), schedule_.safety} {}
 
-  at::Tensor polar(const at::Tensor& g) const override {
+  at::Tensor polar(const at::Tensor& g, bool may_overwrite) const override {
     check_batch(g);
     if (g.numel() == 0) return at::empty_like(g, at::MemoryFormat::Contiguous);
     const at::ScalarType own =
         schedule_.half_width ? g.scalar_type() : at_least_float32(g.scalar_type());
     const at::ScalarType dtype = dtype_.value_or(own);
     if (dtype == at::kFloat) {
-      if (const auto y = iterated_on_cpu(g, iteration_); y.defined()) return y;
+      if (const auto y = iterated_on_cpu(g, iteration_, may_overwrite); y.defined()) return y;
     }
     at::Tensor x = normalized_start(g, dtype, schedule_.safety);
     for (int64_t k = 0; k < steps_; ++k) x = step(x, schedule_.at(k));

@@ -27,15 +27,16 @@ struct PolarOptions {
 };
 
 // One way to compute polar factors. Stateless, thread-safe, deterministic; never touches a random
-// generator. The input is not modified.
+// generator.
 class PolarSolver {
  public:
   virtual ~PolarSolver() = default;
 
   // x [B, r, c], float64/32/16/bf16, any strides, any scale from 1e-38 to 3e38; returns [B, r, c]
   // of x's dtype. Zero matrices give zero; directions in the null space give zero (or less than
-  // one); empty input gives an empty result.
-  virtual at::Tensor polar(const at::Tensor& x) const = 0;
+  // one); empty input gives an empty result. x is left as it is, unless the caller may_overwrite
+  // it: then it may hold the result, or anything.
+  virtual at::Tensor polar(const at::Tensor& x, bool may_overwrite = false) const = 0;
 
   // The bound on max |1 - sigma| that this solver promises for singular values in [l, 1] of the
   // largest one's Frobenius-normalised scale (0 for the exact SVD).

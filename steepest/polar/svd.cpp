@@ -31,7 +31,7 @@ class Svd final : public PolarSolver {
  public:
   explicit Svd(const PolarOptions& options) : dtype_(options.dtype) {}
 
-  at::Tensor polar(const at::Tensor& g) const override {
+  at::Tensor polar(const at::Tensor& g, bool) const override {
     check_batch(g);
     if (g.numel() == 0) return at::empty_like(g, at::MemoryFormat::Contiguous);
     const at::ScalarType dtype = dtype_.value_or(at_least_float32(g.scalar_type()));

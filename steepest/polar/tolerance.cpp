@@ -61,10 +61,10 @@ class WithinTolerance final : public PolarSolver {
     if (tolerance.tol >= kHalfRounding) narrow_ = fast_solver(choice_.schedule, options);
   }
 
-  at::Tensor polar(const at::Tensor& x) const override {
+  at::Tensor polar(const at::Tensor& x, bool may_overwrite) const override {
     check_batch(x);
     const auto& solver = x.scalar_type() == at::kDouble || !narrow_ ? wide_ : narrow_;
-    return solver->polar(x);
+    return solver->polar(x, may_overwrite);
   }
   double bound(double l) const override { return wide_->bound(l); }
   std::string describe() const override {

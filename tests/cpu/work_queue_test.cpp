@@ -64,15 +64,15 @@ INSTANTIATE_TEST_SUITE_P(Threads, WorkQueue, testing::Values(1, 2, 3));
 
 TEST(Scratch, GrowsAndIsCounted) {
   const auto before = workspace_bytes();
-  auto* const first = scratch<float>(Scratch::scaled, 1 << 20);
+  auto* const first = scratch<float>(Scratch::spare, 1 << 20);
   first[0] = 1, first[(1 << 20) - 1] = 2;
   EXPECT_GE(workspace_bytes(), before);
   EXPECT_GE(workspace_bytes(), 4 << 20);
-  EXPECT_EQ(scratch<float>(Scratch::scaled, 1 << 10), first);  // large enough: kept
+  EXPECT_EQ(scratch<float>(Scratch::spare, 1 << 10), first);  // large enough: kept
   const auto held = workspace_bytes();
-  scratch<float>(Scratch::scaled, 2 << 20);
+  scratch<float>(Scratch::spare, 2 << 20);
   EXPECT_GT(workspace_bytes(), held);
-  EXPECT_EQ(reinterpret_cast<uintptr_t>(scratch<float>(Scratch::scaled, 1)) % 64, 0);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(scratch<float>(Scratch::spare, 1)) % 64, 0);
 }
 
 }  // namespace
