@@ -2,6 +2,7 @@
 // The library's table of contents.
 #pragma once
 
+#include "steepest/cpu/scratch.h"            // workspace_bytes(): what threads keep for a next step
 #include "steepest/engine/step.h"            // one step of any recipe
 #include "steepest/norm.h"                   // the one question
 #include "steepest/norms/norms.h"            // its answers: the catalog of norms

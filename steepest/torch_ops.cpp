@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "steepest/cpu/scratch.h"
 #include "steepest/json.h"
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/polar/polar.h"
@@ -118,6 +119,7 @@ TORCH_LIBRARY(steepest, m) {
   m.def("load_file(str path) -> (Tensor[], str[], str)", &steepest::load_file);
   m.def("save_file(str path, Tensor[] tensors, str[] names, str metadata) -> ()");
   m.def("torch_version() -> str", &steepest::torch_version);
+  m.def("workspace_bytes() -> int", &steepest::cpu::workspace_bytes);
 }
 
 TORCH_LIBRARY_IMPL(steepest, CompositeExplicitAutograd, m) {

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "steepest/cpu/scratch.h"
 #include "trainer/config.h"
 #include "trainer/exit_code.h"
 #include "trainer/metrics.h"
@@ -165,6 +166,7 @@ class Loop {
                       {"val_loss", val_loss_},
                       {"seconds", seconds_},
                       {"optimizer_share", optimizer_seconds_ / std::max(seconds_, 1e-9)},
+                      {"workspace_mb", static_cast<double>(cpu::workspace_bytes()) / 1e6},
                       {"skipped", session_.optimizer().skipped_steps()}}
                      .dump()
               << std::endl;

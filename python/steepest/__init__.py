@@ -24,7 +24,7 @@ from steepest.catalog import (
     make,
 )
 from steepest.files import load, save
-from steepest.functional import Steepest, Triplets, polar, steepest, svd
+from steepest.functional import Steepest, Triplets, polar, steepest, svd, workspace_bytes
 from steepest.logger import Logger
 from steepest.optimizer import SteepestDescent
 from steepest.route import Routes, route
@@ -62,4 +62,5 @@ __all__ = [
     "save",
     "steepest",
     "svd",
+    "workspace_bytes",
 ]

@@ -132,3 +132,12 @@ def svd(
     """
     options = _options(svd=method, svd_tol=tol, svd_passes=passes)
     return Triplets(*ops.svd(x, k, options, stop, start)[:3])
+
+
+def workspace_bytes() -> int:
+    """The bytes that this process's threads keep on the CPU from one step to the next.
+
+    Beside them a step on the CPU holds one bucket a thread: the largest matrix, or small ones of
+    together 1 MB.
+    """
+    return int(ops.workspace_bytes())

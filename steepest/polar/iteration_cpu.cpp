@@ -32,7 +32,7 @@ namespace {
 // Within these neither the squares nor the sum of X's entries that matter leave float32's range.
 constexpr double kLeastTrace = 1e-16, kMostTrace = 1e30;
 
-constexpr int64_t kStretch = 1 << 19;  // numbers of X, of which a copy is made: 2 MB
+constexpr int64_t kLeastStretch = 128;  // rows or columns of X, of which a copy is made
 
 class Iterator {
  public:
@@ -154,9 +154,11 @@ class Iterator {
     }
     const bool wide = rows_ <= columns_;
     const int64_t size = wide ? columns_ : rows_;
-    const int64_t stretches = (size * n_ + kStretch - 1) / kStretch;
-    const int64_t length = rounded_up((size + stretches - 1) / stretches);
-    auto* const copy = scratch<float>(Scratch::stretch, std::min(length, size) * n_);
+    const int64_t most = it_.gram ? n_ : std::max(n_, kLeastStretch);
+    const int64_t stretches = (size + most - 1) / most;
+    const int64_t length = std::min(rounded_up((size + stretches - 1) / stretches), most);
+    auto* const copy = it_.gram ? spare_.matrix  // not in use now
+                                : scratch<float>(Scratch::spare, std::min(length, size) * n_);
     const View square = row_major(factor.matrix, n_, n_);
     for (int64_t begin = 0; begin < size; begin += length) {
       const int64_t count = std::min(length, size - begin);
