@@ -28,7 +28,8 @@ struct NormTraits {
   bool synchronises = false;  // may wait for the host on an accelerator (data-dependent stop)
   Joins joins = Joins::l2;
   bool overwrites = false;   // direction() makes use of it where it may: then it needs no more
-  bool low_rank = false;     // the direction is U V^T of the leading triplets
+  int64_t rank = 0;          // > 0: the direction is U V^T of so many leading triplets, and V the
+                             // basis' first columns
   bool elementwise = false;  // computed entry by entry, but for a factor: a batch gains nothing
   std::string transpose;     // the norm with steepest'(m^T) = steepest(m)^T; empty: itself
 };

@@ -27,7 +27,7 @@ void validate_feedback(const Recipe& recipe, const Choices& c, const std::string
     TORCH_CHECK_VALUE(allowed, recipe.name, ": ", prefix, "error_feedback: received true with ",
                       received, ", allowed with ", what);
   };
-  check(make_norm(c.norm, c.solvers)->traits().low_rank, "norm " + c.norm, "nuclear and ky_fan");
+  check(make_norm(c.norm, c.solvers)->traits().rank > 0, "norm " + c.norm, "nuclear and ky_fan");
   check(!c.nesterov, "nesterov", "nesterov false");
   check(c.momentum > 0, "momentum 0", "momentum above 0");
   check(c.start != Start::corrected, "start corrected", "start zero or first");

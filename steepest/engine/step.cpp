@@ -163,7 +163,9 @@ class Stepper {
 
   void forget_used(const Block& block, const at::Tensor& s) const {
     auto m = block.piece(in_.param(block).state->momentum_buffer);
-    const auto used = used_part(block.matrices_of(m), s, basis_of(block));
+    auto right = basis_of(block);
+    if (right.defined()) right = right.narrow(2, 0, plan_.norms[block.group]->traits().rank);
+    const auto used = used_part(block.matrices_of(m), s, right);
     m.sub_(block.unmatrices(used, m).to(m.scalar_type()), 1 - in_.choices(block).momentum);
   }
 

@@ -18,7 +18,7 @@ class FStar : public Norm {
 
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto [t, tau] = shrinkage_triplets(m, options_, context.basis);
-    keep_basis(t.vh, context.basis);
+    keep_basis(t, context.basis);
     const auto d = (t.s - tau.unsqueeze(1)).clamp_min(0);
     const auto root = (tau.square() + d.square().sum(1)).mul(0.5).sqrt().unsqueeze(1);
     const auto scale = safe_divide(d, root).to(t.u.scalar_type()).unsqueeze(1);

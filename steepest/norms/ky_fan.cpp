@@ -17,7 +17,7 @@ class LowRank : public Norm {
 
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto t = top_triplets(m, k_, options_, context.basis);
-    keep_basis(t.vh, context.basis);
+    keep_basis(t, context.basis);
     const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
@@ -27,7 +27,7 @@ class LowRank : public Norm {
   NormTraits traits() const override {
     return {.exact = options_.method == "exact",
             .synchronises = options_.fixed_passes == 0,
-            .low_rank = true};
+            .rank = k_};
   }
   std::string name() const override { return name_; }
 
@@ -39,19 +39,23 @@ class LowRank : public Norm {
 
 }  // namespace
 
-// Small matrices are decomposed in full.
+// Small matrices are decomposed in full. Beside few vectors the next ones: all of a sweep's width.
 int64_t warm_columns_of(const SvdOptions& options, int64_t columns, int64_t rows, int64_t cols) {
-  constexpr int64_t kSmall = 32;
-  const int64_t small = std::min(rows, cols);
-  const bool useful = options.method != "exact" && small > std::max(kSmall, 2 * columns);
-  return useful ? columns : 0;
+  constexpr int64_t kSmall = 32, kBlock = 16;
+  if (options.method == "exact") return 0;
+  const bool in_full = std::min(rows, cols) <= std::max(kSmall, 2 * columns);
+  return in_full ? 0 : columns <= kBlock / 2 ? kBlock : columns;
 }
 
-void keep_basis(const at::Tensor& vh, const at::Tensor& basis) {
+void keep_basis(const Triplets& t, const at::Tensor& basis) {
   if (!basis.defined()) return;
-  const int64_t columns = std::min(vh.size(1), basis.size(2));
-  basis.narrow(2, 0, columns).copy_(vh.narrow(1, 0, columns).mT());
-  basis.narrow(2, columns, basis.size(2) - columns).zero_();
+  basis.zero_();
+  const auto copy = [&](const at::Tensor& from) {
+    const int64_t columns = std::min(from.size(2), basis.size(2));
+    basis.narrow(2, 0, columns).copy_(from.narrow(2, 0, columns));
+  };
+  if (t.basis.defined()) copy(t.basis);
+  copy(t.vh.mT());
 }
 
 NormPtr make_low_rank(const std::string& name, int64_t k, const SvdOptions& options) {

@@ -11,8 +11,9 @@ namespace steepest::norms {
 // none where it has no use for them.
 int64_t warm_columns_of(const SvdOptions& options, int64_t columns, int64_t rows, int64_t cols);
 
-// The columns of v^T [B, k, c] into a basis: cut, or with zeros.
-void keep_basis(const at::Tensor& vh, const at::Tensor& basis);
+// The right vectors into a basis [B, c, p], first of all; then what else there is to begin with, or
+// zeros.
+void keep_basis(const Triplets& t, const at::Tensor& basis);
 
 NormPtr make_low_rank(const std::string& name, int64_t k, const SvdOptions& options);
 

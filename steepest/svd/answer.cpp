@@ -41,7 +41,8 @@ Answer finish(const Solution& solution, const Matrix& a, const Target& target) {
           masked(solution.v.narrow(1, 0, k), kept),
           tau,
           solution.status,
-          a.passes()};
+          a.passes(),
+          {}};
 }
 
 Answer constant(double value, const at::Tensor& a, int64_t k, SvdStatus status) {
@@ -51,7 +52,8 @@ Answer constant(double value, const at::Tensor& a, int64_t k, SvdStatus status) 
           at::full({a.size(1), k}, value, a.options()),
           s.select(0, 0),
           status,
-          0};
+          0,
+          {}};
 }
 
 Shrinkage assemble(const std::vector<Answer>& answers, int64_t k, const Scale* scale) {
@@ -70,6 +72,12 @@ Shrinkage assemble(const std::vector<Answer>& answers, int64_t k, const Scale* s
   t.s = at_scale(at::stack(s));
   t.vh = at::stack(vh);
   t.attained = t.s.sum(1);
+  std::vector<at::Tensor> bases;
+  for (const Answer& answer : answers) bases.push_back(answer.basis);
+  const auto same = [&](const at::Tensor& x) {
+    return x.defined() && bases[0].defined() && x.size(1) == bases[0].size(1);
+  };
+  if (std::all_of(bases.begin(), bases.end(), same)) t.basis = at::stack(bases);
   return {t, at_scale(at::stack(tau))};
 }
 

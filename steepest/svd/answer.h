@@ -12,6 +12,7 @@ struct Answer {
   at::Tensor tau;      // [] float64
   SvdStatus status;
   int64_t passes;
+  at::Tensor basis;  // [c, p], see Triplets; may be undefined
 };
 
 // Keeps the triplets that were asked for; those within rounding of zero become zeros.

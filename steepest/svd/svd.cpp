@@ -18,6 +18,7 @@
 #include "steepest/svd/answer.h"
 #include "steepest/svd/check.h"
 #include "steepest/svd/sweeps.h"
+#include "steepest/svd/warm_sweep.h"
 
 namespace steepest {
 namespace svd {
@@ -112,6 +113,13 @@ std::vector<Answer> sweep_each(const at::Tensor& a, const Task& task, const at::
   std::vector<Answer> answers(a.size(0));
   const auto one = [&](int64_t b) {
     Task own = task;
+    if (start.defined()) {
+      own.start = start.select(0, b);
+      if (auto answer = warm_sweep(rows.select(0, b), own)) {
+        answers[b] = *answer;
+        return;
+      }
+    }
     own.start = cleaned(start, b, at::kFloat);
     answers[b] = sweep_or_solve(rows.select(0, b), own);
   };
@@ -139,7 +147,7 @@ Shrinkage empty(const at::Tensor& a, int64_t k, at::ScalarType dtype) {
   const auto u = at::zeros({n, a.size(1), k}, narrow), vh = at::zeros({n, k, a.size(2)}, narrow);
   const std::vector<SvdStatus> status(n, SvdStatus::converged);
   const std::vector<int64_t> passes(n, 0);
-  return {{u, at::zeros({n, k}, wide), vh, status, passes, at::zeros({n}, wide)},
+  return {{u, at::zeros({n, k}, wide), vh, status, passes, at::zeros({n}, wide), {}},
           at::zeros({n}, wide)};
 }
 

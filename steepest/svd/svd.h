@@ -33,6 +33,8 @@ struct Triplets {
   std::vector<SvdStatus> status;  // [B]
   std::vector<int64_t> passes;    // [B]: products made; 0 where the exact SVD was taken
   at::Tensor attained;            // [B] float64: <A, sum u v^T>, what of the dual norm is attained
+  at::Tensor basis;  // [B, c, p] or undefined: to begin with, better than vh, when A has
+                     // changed a little
 };
 
 // a [B, r, c] in float64/32/16/bf16, any strides, entries of any scale from 1e-38 to 3e38; 1 <= k,

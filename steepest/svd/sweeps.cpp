@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // V = [V_1, V_2, ..] orthonormal, Y = A V; a sweep takes V_j to Y_j = A V_j and Z_j = A^T Y_j, and
-// V_{j+1} is what of Z_j is across V. Ritz triplets from G = Y^T Y = Q diag(s^2) Q^T:
-//   v = V q,   u = Y q / s,   <A, sum u v^T> = sum s
-// (block Lanczos on A^T A: Golub & Underwood 1977; Musco & Musco 2015). The square costs digits: s
-// is known to sqrt(eps) |A|, which a value stop at 1e-4 and above does not see; the last G is in
-// float64. Narrow blocks make a deep Krylov space of few columns, and the products are counted by
-// column.
+// V_{j+1} is what of Z_j is across V; triplets from G = Y^T Y as in ritz.h (block Lanczos on A^T A:
+// Golub & Underwood 1977; Musco & Musco 2015). The square costs digits: s is known to sqrt(eps)
+// |A|, which a value stop at 1e-4 and above does not see. Narrow blocks make a deep Krylov space of
+// few columns, and the products are counted by column.
 
 #include "steepest/svd/sweeps.h"
 
@@ -16,45 +14,16 @@
 
 #include "steepest/cpu/sweep.h"
 #include "steepest/svd/basis.h"
+#include "steepest/svd/ritz.h"
 
 namespace steepest::svd {
 namespace {
 
 constexpr double kLeastTolerance = 1e-4;
-constexpr double kLeast = 1e-12, kMost = 1e12;  // |A x| for a unit x, far from float32's ends
-constexpr double kLeastRatio = 1e-4;            // s_k / s_1, below which G is too inexact
-constexpr int64_t kSmall = 32;                  // so many rows or columns: decomposed in full
-constexpr int64_t kMostInFull = 1 << 22;        // numbers, of which a copy is made
-constexpr double kSpread = 50;                  // s_1 / s_k, up to which float32 combines
-constexpr int64_t kFew = 4;                     // triplets, for which a narrow block will do
-constexpr int64_t kMostCertified = 32;          // triplets, whose residuals are cheap
-
-// What rounding leaves of what is zero.
-double noise(double size) { return 8 * 0x1p-24 * size; }
-
-// The wanted ones of G's eigenvectors, by rows, as they are and divided by s; zeros where s is
-// noise.
-struct Leading {
-  at::Tensor vectors, scaled, s, tau;
-};
-
-// None where a wanted s is known too badly.
-std::optional<Leading> leading(const at::Tensor& g, int64_t most, const Target& target) {
-  const auto [d, q] = at::linalg_eigh(g);
-  const auto s = d.flip(0).clamp_min(0).sqrt();
-  const auto all = values(s);
-  const double rounding = noise(all[0] * std::sqrt(static_cast<double>(most)));
-  const int64_t k = std::min<int64_t>(
-      target.shrink ? std::max<int64_t>(target.count(all), 1) : target.k, std::ssize(all));
-  int64_t rank = 0;
-  while (rank < k && all[rank] > rounding) ++rank;
-  if (rank > 0 && all[rank - 1] < kLeastRatio * all[0]) return {};
-  auto vectors = q.flip(1).narrow(1, 0, k).mT().contiguous();
-  auto kept = s.narrow(0, 0, k).clone();
-  vectors.narrow(0, rank, k - rank).zero_(), kept.narrow(0, rank, k - rank).zero_();
-  const auto scaled = vectors / at::where(kept > 0, kept, 1.0).unsqueeze(1);
-  return Leading{vectors, scaled, kept, at::scalar_tensor(shrinkage(all), s.options())};
-}
+constexpr int64_t kSmall = 32;            // so many rows or columns: decomposed in full
+constexpr int64_t kMostInFull = 1 << 22;  // numbers, of which a copy is made
+constexpr int64_t kFew = 4;               // triplets, for which a narrow block will do
+constexpr int64_t kMostCertified = 32;    // triplets, whose residuals are cheap
 
 // All triplets of a small matrix: with A of more columns than rows, A A^T = U diag(s^2) U^T.
 std::optional<Answer> in_full(const at::Tensor& a, const Target& target) {
@@ -62,15 +31,16 @@ std::optional<Answer> in_full(const at::Tensor& a, const Target& target) {
   const auto x = (wide ? a : a.mT()).to(at::kDouble);
   const auto g = at::mm(x, x.mT());
   const double size = g.diagonal().sum().item<double>();
-  if (!(size > kLeast * kLeast && size < kMost * kMost)) return {};
-  const auto found = leading(g, x.size(0), target);
+  if (!(size > kLeastSize * kLeastSize && size < kMostSize * kMostSize)) return {};
+  const auto found = leading(eigen(g), x.size(0), target);
   if (!found) return {};
   Answer answer{found->vectors.mT().to(at::kFloat),
                 found->s,
                 at::mm(found->scaled, x).mT().to(at::kFloat),
                 found->tau,
                 SvdStatus::converged,
-                0};
+                0,
+                {}};
   if (!wide) std::swap(answer.u, answer.v);
   return answer;
 }
@@ -91,7 +61,7 @@ class Sweeper {
       const auto z = sweep(block);
       if (!stop) {
         const double size = y_.norm().item<double>();
-        if (!(size > kLeast && size < kMost)) return {};
+        if (!(size > kLeastSize && size < kMostSize)) return {};
         stop.emplace(task_.options, task_.target, noise(size));
         if (warm_) stop->trust();
       }
@@ -213,32 +183,23 @@ class Sweeper {
     return squares;
   }
 
-  // The residuals r_i = |A^T A v_i - s_i^2 v_i| of separated values bound what these still gain
-  // (Kato 1949, Temple 1928):
-  //   lambda_i - s_i^2 <= r_i^2 / (s_i^2 - lambda_{k+1}),   lambda_{k+1} ~ s_{k+1}^2 + r_{k+1}.
-  // So a spectrum that decays needs no further sweep to show that nothing comes; on a flat one this
-  // never holds. After two sweeps, as one could miss a value, or one from a warm start; while G is
-  // small.
+  // A spectrum that decays needs no further sweep to show that nothing comes. After two sweeps, as
+  // one could miss a value, or one from a warm start; while G is small.
   bool certified() const {
     const int64_t p = v_.size(0);
     if (p > 4 * width_ || (p <= width_ && !warm_)) return false;
-    const auto [d, q] = at::linalg_eigh(g_);
-    const auto squares = values(d.flip(0).clamp_min(0));
+    const Eigen found = eigen(g_);
+    const auto squares = values(found.squares);
     Values s = squares;
     for (double& x : s) x = std::sqrt(x);
     const int64_t k = task_.target.count(s);
     if (k > kMostCertified || k >= p) return false;
-    const auto rows = q.narrow(1, p - k - 1, k + 1).flip(1).mT().to(at::kFloat);
-    const auto theta = d.flip(0).narrow(0, 0, k + 1).to(at::kFloat).unsqueeze(1);
+    const auto rows = found.vectors.narrow(0, 0, k + 1).to(at::kFloat);
+    const auto theta = found.squares.narrow(0, 0, k + 1).to(at::kFloat).unsqueeze(1);
     const auto residuals = at::mm(rows, z_) - theta * at::mm(rows, v_);
     const auto r = values(at::linalg_vector_norm(residuals, 2, {1}));
-    const double next = squares[k] + r[k];
-    double gain = 0;
-    for (int64_t i = 0; i < k; ++i) {
-      if (!(squares[i] > next)) return false;
-      gain += r[i] * r[i] / (squares[i] - next) / (2 * s[i]);
-    }
-    return gain <= task_.options.tol * task_.target.value(s);
+    const auto gain = gain_to_come(squares, r, k);
+    return gain && *gain <= task_.options.tol * task_.target.value(s);
   }
 
   void restart() {
@@ -251,39 +212,17 @@ class Sweeper {
     g_ = at::diag(d.narrow(0, d.size(0) - keep, keep).flip(0));
   }
 
-  // rows / s of `of`, applied to x: by float32 with an error of eps s_1 / s.
-  static at::Tensor combined(const Leading& of, const at::Tensor& x) {
-    const bool few = of.s.min().item<double>() * kSpread < of.s.max().item<double>();
-    const auto dtype = few ? at::kDouble : at::kFloat;
-    return at::mm(of.scaled.to(dtype), x.to(dtype)).to(at::kFloat);
-  }
-
-  // The k triplets of G give U; those of U^T A = S^-1 Q^T Z^T, half a sweep further, are the
-  // answer. To shrink, what is below tau counts too: it stays with G.
+  // The last G is in float64.
   std::optional<Answer> answer(SvdStatus status) const {
     const auto wide = y_.to(at::kDouble);
-    const auto found = leading(at::mm(wide, wide.mT()), most_, task_.target);
-    if (!found) return {};
-    const auto u = combined(*found, wide);
-    if (task_.target.shrink) {
-      const auto v = at::mm(found->vectors.to(at::kFloat), v_);
-      return Answer{u.mT(), found->s, v.mT(), found->tau, status, passes_};
-    }
-    const auto b = combined(*found, z_);
-    if (task_.target.k == 1) {
-      const auto size = at::linalg_vector_norm(b, 2, {1}, false, at::kDouble);
-      const auto v = b / size.clamp_min(kLeast).to(at::kFloat).unsqueeze(1);
-      return Answer{u.mT(), size, v.mT(), size * .5, status, passes_};
-    }
-    const auto b_wide = b.to(at::kDouble);
-    const auto better = leading(at::mm(b_wide, b_wide.mT()), most_, task_.target);
-    if (!better) return {};
-    return Answer{at::mm(better->vectors.to(at::kFloat), u).mT(),
-                  better->s,
-                  combined(*better, b_wide).mT(),
-                  better->tau,
-                  status,
-                  passes_};
+    const Eigen found = eigen(at::mm(wide, wide.mT()));
+    const auto best = leading(found, most_, task_.target);
+    if (!best) return {};
+    auto answer = triplets(*best, {v_, y_, z_}, most_, task_);
+    if (!answer) return {};
+    answer->status = status, answer->passes = passes_;
+    if (width_ == cpu::kSweepWide) answer->basis = next_start(found, z_);
+    return answer;
   }
 
   const at::Tensor& a_;

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tall matrices [n, 16], row-major: a block of vectors as a sweep leaves it.
+#pragma once
+
+#include <cstdint>
+
+namespace steepest::cpu {
+
+constexpr int64_t kTallWidth = 16;
+
+// g = X^T X [16, 16], added up in float64.
+void tall_gram(const float* x, int64_t n, double* g);
+
+// y = X t for t [16, 16]; y may be x.
+void tall_product(const float* x, int64_t n, const float* t, float* y);
+
+}  // namespace steepest::cpu

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/svd/ritz.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "steepest/cpu/tall.h"
+
+namespace steepest::svd {
+namespace {
+
+constexpr double kLeastRatio = 1e-4;  // s_k / s_1, below which G is too inexact
+constexpr double kSpread = 50;        // s_1 / s_k, up to which float32 combines
+
+// rows / s of `of`, applied to x: by float32 with an error of eps s_1 / s.
+at::Tensor combined(const Leading& of, const at::Tensor& x) {
+  const bool few = of.s.min().item<double>() * kSpread < of.s.max().item<double>();
+  const auto dtype = few ? at::kDouble : at::kFloat;
+  return at::mm(of.scaled.to(dtype), x.to(dtype)).to(at::kFloat);
+}
+
+}  // namespace
+
+Eigen eigen(const at::Tensor& g) {
+  const auto [d, q] = at::linalg_eigh(g);
+  return {d.flip(0).clamp_min(0), q.flip(1).mT()};
+}
+
+std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& target) {
+  const auto s = eigen.squares.sqrt();
+  const auto all = values(s);
+  const double rounding = noise(all[0] * std::sqrt(static_cast<double>(most)));
+  const int64_t k = std::min<int64_t>(
+      target.shrink ? std::max<int64_t>(target.count(all), 1) : target.k, std::ssize(all));
+  int64_t rank = 0;
+  while (rank < k && all[rank] > rounding) ++rank;
+  if (rank > 0 && all[rank - 1] < kLeastRatio * all[0]) return {};
+  auto vectors = eigen.vectors.narrow(0, 0, k).contiguous();
+  auto kept = s.narrow(0, 0, k).clone();
+  vectors.narrow(0, rank, k - rank).zero_(), kept.narrow(0, rank, k - rank).zero_();
+  const auto scaled = vectors / at::where(kept > 0, kept, 1.0).unsqueeze(1);
+  return Leading{vectors, scaled, kept, at::scalar_tensor(shrinkage(all), s.options())};
+}
+
+std::optional<double> gain_to_come(const Values& squares, const Values& r, int64_t k) {
+  const double next = squares[k] + r[k];
+  double gain = 0;
+  for (int64_t i = 0; i < k; ++i) {
+    if (!(squares[i] > next)) return {};
+    gain += r[i] * r[i] / (squares[i] - next) / (2 * std::sqrt(squares[i]));
+  }
+  return gain;
+}
+
+std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t most,
+                               const Task& task) {
+  const auto u = combined(found, space.y);
+  if (task.target.shrink) {
+    const auto v = at::mm(found.vectors.to(at::kFloat), space.v);
+    return Answer{u.mT(), found.s, v.mT(), found.tau, SvdStatus::converged, 0, {}};
+  }
+  const auto b = combined(found, space.z);
+  if (task.target.k == 1) {
+    const auto size = at::linalg_vector_norm(b, 2, {1}, false, at::kDouble);
+    const auto v = b / size.clamp_min(kLeastSize).to(at::kFloat).unsqueeze(1);
+    return Answer{u.mT(), size, v.mT(), size * .5, SvdStatus::converged, 0, {}};
+  }
+  const auto wide = b.to(at::kDouble);
+  const auto better = leading(eigen(at::mm(wide, wide.mT())), most, task.target);
+  if (!better) return {};
+  return Answer{at::mm(better->vectors.to(at::kFloat), u).mT(),
+                better->s,
+                combined(*better, wide).mT(),
+                better->tau,
+                SvdStatus::converged,
+                0,
+                {}};
+}
+
+at::Tensor next_start(const Eigen& eigen, const at::Tensor& z) {
+  const int64_t p = std::min(cpu::kTallWidth, eigen.squares.size(0));
+  const auto squares = eigen.squares.narrow(0, 0, p);
+  const auto least = squares.max() * 1e-10 + kLeastSize;
+  const auto rows = eigen.vectors.narrow(0, 0, p) / at::maximum(squares, least).unsqueeze(1);
+  return at::mm(rows.to(at::kFloat), z).mT();
+}
+
+}  // namespace steepest::svd

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Singular triplets from a space: with Y = A V and V orthonormal, G = Y^T Y = Q diag(s^2) Q^T gives
+//   v = V q,   u = Y q / s,   <A, sum u v^T> = sum s.
+#pragma once
+
+#include <optional>
+
+#include "steepest/svd/answer.h"
+
+namespace steepest::svd {
+
+constexpr double kLeastSize = 1e-12, kMostSize = 1e12;  // of A, far from float32's ends
+
+// What rounding leaves of what is zero.
+inline double noise(double size) { return 8 * 0x1p-24 * size; }
+
+struct Eigen {
+  at::Tensor squares;  // [p] float64, descending
+  at::Tensor vectors;  // [p, p] by rows
+};
+Eigen eigen(const at::Tensor& g);
+
+// The wanted ones of G's eigenvectors, by rows, as they are and divided by s; zeros where s is
+// noise.
+struct Leading {
+  at::Tensor vectors, scaled, s, tau;
+};
+
+// None where a wanted s is known too badly. most: the columns of V that there may be.
+std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& target);
+
+// What s_1 .. s_k still gain is at most sum r_i^2 / (s_i^2 - lambda_{k+1}) / (2 s_i), where
+// r_i = |A^T A v_i - s_i^2 v_i| and lambda_{k+1} ~ s_{k+1}^2 + r_{k+1} (Kato 1949, Temple 1928).
+// None where the values are not apart, as on a flat spectrum. squares and r have k + 1 entries at
+// least.
+std::optional<double> gain_to_come(const Values& squares, const Values& r, int64_t k);
+
+// By rows: V^T, (A V)^T, (A^T A V)^T. Of a fixed number k the triplets of U^T A = S^-1 Q^T Z^T,
+// half a sweep further than those of G; to shrink, those of G, as what is below tau counts too.
+struct Space {
+  at::Tensor v, y, z;
+};
+std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t most,
+                               const Task& task);
+
+// Columns [c, <= 16] to begin with when A has changed a little: A^T A v / s^2 of the largest ones.
+at::Tensor next_start(const Eigen& eigen, const at::Tensor& z);
+
+}  // namespace steepest::svd
