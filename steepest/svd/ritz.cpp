@@ -45,8 +45,8 @@ std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& t
 }
 
 std::optional<double> gain_to_come(const Values& squares, const Values& r, int64_t k) {
-  const double next = squares[k] + r[k];
-  double gain = 0;
+  double next = 0, gain = 0;
+  for (size_t j = k; j < squares.size(); ++j) next = std::max(next, squares[j] + r[j]);
   for (int64_t i = 0; i < k; ++i) {
     if (!(squares[i] > next)) return {};
     gain += r[i] * r[i] / (squares[i] - next) / (2 * std::sqrt(squares[i]));

@@ -30,9 +30,10 @@ struct Leading {
 std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& target);
 
 // What s_1 .. s_k still gain is at most sum r_i^2 / (s_i^2 - lambda_{k+1}) / (2 s_i), where
-// r_i = |A^T A v_i - s_i^2 v_i| and lambda_{k+1} ~ s_{k+1}^2 + r_{k+1} (Kato 1949, Temple 1928).
-// None where the values are not apart, as on a flat spectrum. squares and r have k + 1 entries at
-// least.
+// r_i = |A^T A v_i - s_i^2 v_i| and lambda_{k+1} ~ max_{j>k} s_j^2 + r_j (Kato 1949, Temple 1928).
+// None where the values are not apart, as on a flat spectrum, or where one of the others may yet
+// turn out to be larger: a pseudo-random vector among them sees what V has missed. squares and r
+// have one entry a vector, more than k.
 std::optional<double> gain_to_come(const Values& squares, const Values& r, int64_t k);
 
 // By rows: V^T, (A V)^T, (A^T A V)^T. Of a fixed number k the triplets of U^T A = S^-1 Q^T Z^T,

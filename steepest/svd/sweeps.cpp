@@ -23,6 +23,7 @@ constexpr double kLeastTolerance = 1e-4;
 constexpr int64_t kSmall = 32;            // so many rows or columns: decomposed in full
 constexpr int64_t kMostInFull = 1 << 22;  // numbers, of which a copy is made
 constexpr int64_t kFew = 4;               // triplets, for which a narrow block will do
+constexpr int64_t kRandom = 2;            // vectors in a warm block, for what is new in A
 constexpr int64_t kMostCertified = 32;    // triplets, whose residuals are cheap
 
 // All triplets of a small matrix: with A of more columns than rows, A A^T = U diag(s^2) U^T.
@@ -91,14 +92,15 @@ class Sweeper {
     at::Tensor from;
     if (task_.start.defined()) {
       rest_ = task_.start.mT().to(at::kFloat).contiguous();
-      from = orthonormal(take_rest());
+      from = orthonormal(take_rest(width_ - kRandom));
       warm_ = from.size(0) > 0;
+      if (rest_.size(0) <= kRandom) rest_ = at::Tensor();
     }
     return orthonormal(filled(from));
   }
   // The next columns of a start that is wider than a block.
-  at::Tensor take_rest() {
-    const int64_t n = std::min(width_, rest_.size(0));
+  at::Tensor take_rest(int64_t most) {
+    const int64_t n = std::min(most, rest_.size(0));
     const auto taken = rest_.narrow(0, 0, n);
     rest_ = rest_.narrow(0, n, rest_.size(0) - n);
     return taken;
@@ -168,7 +170,7 @@ class Sweeper {
   }
 
   at::Tensor next_block(const at::Tensor& z) {
-    const auto from = rest_.defined() && rest_.size(0) > 0 ? take_rest() : z;
+    const auto from = rest_.defined() && rest_.size(0) > 0 ? take_rest(width_) : z;
     auto block = orthonormal(from);
     const int64_t room = a_.size(1) - v_.size(0);
     // A space that is closed under A^T A, or a multiple singular value: go on elsewhere.
@@ -194,8 +196,8 @@ class Sweeper {
     for (double& x : s) x = std::sqrt(x);
     const int64_t k = task_.target.count(s);
     if (k > kMostCertified || k >= p) return false;
-    const auto rows = found.vectors.narrow(0, 0, k + 1).to(at::kFloat);
-    const auto theta = found.squares.narrow(0, 0, k + 1).to(at::kFloat).unsqueeze(1);
+    const auto rows = found.vectors.to(at::kFloat);
+    const auto theta = found.squares.to(at::kFloat).unsqueeze(1);
     const auto residuals = at::mm(rows, z_) - theta * at::mm(rows, v_);
     const auto r = values(at::linalg_vector_norm(residuals, 2, {1}));
     const auto gain = gain_to_come(squares, r, k);

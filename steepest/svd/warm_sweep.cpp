@@ -12,12 +12,14 @@
 
 #include "steepest/cpu/sweep.h"
 #include "steepest/cpu/tall.h"
+#include "steepest/svd/basis.h"
 #include "steepest/svd/ritz.h"
 
 namespace steepest::svd {
 namespace {
 
 constexpr int64_t kWidth = cpu::kTallWidth;
+constexpr int64_t kRandom = 2;             // of the vectors, for what is new in A
 constexpr int64_t kMostNumbers = 1 << 20;  // of A: beyond, a sweep is what takes the time
 using Square = std::array<double, kWidth * kWidth>;
 
@@ -79,6 +81,9 @@ std::optional<Answer> warm_sweep(const at::Tensor& a, const Task& task) {
   const int64_t rows = a.size(0), columns = a.size(1), most = std::min(rows, columns);
   if (task.start.size(1) != kWidth || a.numel() > kMostNumbers || most < 2 * kWidth) return {};
   const auto v = task.start.to(at::kFloat).contiguous().clone();
+  const auto random = pseudo_random(columns, 0, kRandom, v.options());
+  v.narrow(1, kWidth - kRandom, kRandom)
+      .copy_(random * (1 / std::sqrt(static_cast<double>(columns) / 3)));
   if (!orthonormalise(v.mutable_data_ptr<float>(), columns)) return {};
   const auto y = at::empty({rows, kWidth}, v.options()), z = at::empty_like(v);
   cpu::sweep({a.const_data_ptr<float>(), rows, columns, kWidth, v.const_data_ptr<float>(),
@@ -97,9 +102,10 @@ std::optional<Answer> warm_sweep(const at::Tensor& a, const Task& task) {
   const int64_t k = task.target.count(s);
   if (k >= kWidth / 2 + 1 && !task.target.shrink) return {};
   if (k >= kWidth) return {};
-  const auto q = found.vectors.narrow(0, 0, k + 1);
+  const auto& q = found.vectors;
   Values r = values((at::mm(q, as_tensor(h)) * q).sum(1));
-  for (int64_t i = 0; i <= k; ++i) r[i] = std::sqrt(std::max(0.0, r[i] - squares[i] * squares[i]));
+  for (int64_t i = 0; i < kWidth; ++i)
+    r[i] = std::sqrt(std::max(0.0, r[i] - squares[i] * squares[i]));
   const auto gain = gain_to_come(squares, r, k);
   if (!gain || *gain > task.options.tol * task.target.value(s)) return {};
 
