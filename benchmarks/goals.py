@@ -31,7 +31,7 @@ OPERATORS = {">=": operator.ge, "<=": operator.le}
 
 @dataclass
 class Row:
-    """One measurement. ``wanted``: ``("<=", 1.05)`` for ``ratio``, or None where it only informs."""
+    """One measurement. ``wanted``: ``("<=", 1.05)`` for ``ratio``, None where it only informs."""
 
     goal: str
     what: str

@@ -59,8 +59,11 @@ def _status(field: str) -> float:
 
 
 def peak(name: str) -> float:
-    """MB above parameters, gradients and state that the process reaches in its second step. Before
-    the first the allocator's free pages are given back: what a step keeps for the next one counts."""
+    """MB above parameters, gradients and state that the process reaches in its second step.
+
+    Before the first one the allocator's free pages are given back: what a step keeps for the next
+    counts.
+    """
     import ctypes
 
     problem = Problem(gpt2_small(2), CONTENDERS[name])
@@ -95,7 +98,9 @@ def memory_rows(_: bool) -> list[Row]:
     rows = []
     for name in ("Muon, fast", "stale duals", "fresh duals", "torch Muon"):
         what = f"{name}, GPT-2 small, 2 layers"
-        limit = None if name in ("fresh duals", "torch Muon") else ("<=", round(found["torch Muon"], 1))
+        limit = (
+            None if name in ("fresh duals", "torch Muon") else ("<=", round(found["torch Muon"], 1))
+        )
         against = f"torch Muon's; the largest matrix has {largest:.1f} MB"
         rows.append(Row("P16", what, against, None, found[name], limit, unit=" MB"))
     return rows

@@ -41,7 +41,9 @@ SECTIONS = {
 
 
 def about() -> dict[str, Any]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if os.path.exists("/proc/cpuinfo") else []
+    lines = (
+        Path("/proc/cpuinfo").read_text().splitlines() if os.path.exists("/proc/cpuinfo") else []
+    )
     field = lambda name: next((x.split(":")[1].strip() for x in lines if x.startswith(name)), "")
     flags = set(field("flags").split())
     isa = [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in flags]

@@ -46,7 +46,7 @@ def _pass(dtype: torch.dtype, tokens: int) -> Callable[[], None]:
 
 
 def share_rows(quick: bool) -> list[Row]:
-    """P5. The layers are timed one by one (12 alike); embedding and head are left out of the pass."""
+    """P5. One of twelve layers alike is timed; embedding and head are left out of the pass."""
     tokens, layers = 1024 if quick else 2048, 12
     names = ["Muon, fast"] + ([] if quick else ["torch Muon"])
     steps = {name: Problem(gpt2_small(1), CONTENDERS[name]).step for name in names}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from goals import Row
@@ -95,14 +96,14 @@ def rank_rows(quick: bool) -> list[Row]:
             continue
         a, wide = matrix(kind, n), OVERSAMPLED[k]
         peers: list[tuple[str, Run]] = [
-            ("ARPACK tol=.01", lambda: arpack(a, k)),
-            (f"svd_lowrank q={wide} niter=4", lambda: lowrank(a, k, wide, 4)),
+            ("ARPACK tol=.01", partial(arpack, a, k)),
+            (f"svd_lowrank q={wide} niter=4", partial(lowrank, a, k, wide, 4)),
         ]
         runs: dict[str, Run] = {}
         for (peer, run), goal in zip(peers, goals):
             if goal:
                 runs[peer] = run
-                runs[f"tol={goal[1]}"] = lambda tol=goal[1]: ours(a, k, tol)
+                runs[f"tol={goal[1]}"] = partial(ours, a, k, goal[1])
         seconds, part = _measured(a, runs, k, 1 if quick else 2 if k == 100 else 5)
         for (peer, _), goal in zip(peers, goals):
             if not goal:
@@ -136,10 +137,10 @@ def neon_table(quick: bool) -> list[Row]:
     a = matrix("decaying", n)
     for k in (1, 10) if quick else (1, 10, 100):
         runs: dict[str, Run] = {
-            "steepest": lambda: ours(a, k),
-            "power iteration": lambda: power(a, k),
-            "thick-restart Lanczos (ARPACK)": lambda: arpack(a, k),
-            "randomized SVD": lambda: lowrank(a, k, OVERSAMPLED[k], 2),
+            "steepest": partial(ours, a, k),
+            "power iteration": partial(power, a, k),
+            "thick-restart Lanczos (ARPACK)": partial(arpack, a, k),
+            "randomized SVD": partial(lowrank, a, k, OVERSAMPLED[k], 2),
         }
         seconds, part = _measured(a, runs, k, 1 if quick else 3)
         for peer in list(runs)[1:]:

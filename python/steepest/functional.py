@@ -63,7 +63,9 @@ def polar(
     Raises:
         ValueError: an unknown method, steps or dtype; fewer than two dimensions.
     """
-    options = _options(polar=method, polar_steps=steps, polar_dtype=_dtype_name(dtype), polar_tol=tol)
+    options = _options(
+        polar=method, polar_steps=steps, polar_dtype=_dtype_name(dtype), polar_tol=tol
+    )
     return ops.polar(x, options)
 
 
@@ -114,9 +116,8 @@ def svd(
     Args:
         x: ``[.., r, c]``; not modified.
         k: number of triplets, cut to ``min(r, c)``.
-        method: ``"auto"`` (the fastest for the device, ``k`` and ``tol``), ``"lanczos"`` (thick-restart
-            Golub-Kahan), ``"block_krylov"``, ``"power"``,
-            ``"exact"``.
+        method: ``"auto"`` (the fastest for the device, ``k`` and ``tol``), ``"lanczos"``
+            (thick-restart Golub-Kahan), ``"block_krylov"``, ``"power"``, ``"exact"``.
         tol: relative; see ``stop``.
         stop: ``"value"``: the sum of the singular values has settled to ``tol``;
             ``"subspace"``: :math:`U V_h` has, which needs a gap behind the k-th.

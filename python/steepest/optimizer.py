@@ -61,8 +61,8 @@ class SteepestDescent(Engine):
         bias_correction: of the backup's moments (Adam).
         weight_decay, backup_weight_decay: the second defaults to the first.
         decoupled_weight_decay: ``W *= 1 - lr wd``; False: ``g += wd W``.
-        polar, polar_steps, polar_dtype, polar_tol: see :func:`steepest.polar`; by default 5 steps of Polar
-            Express, 6 where the dual norm is used as a number.
+        polar, polar_steps, polar_dtype, polar_tol: see :func:`steepest.polar`; by default 5 steps
+            of Polar Express, 6 where the dual norm is used as a number.
         svd, svd_tol, svd_passes: see :func:`steepest.svd`.
         momentum_dtype: default: the parameter's; float32 at least under Momo.
         nonfinite: ``"propagate"``, as torch, or ``"skip"``: a step with a NaN or Inf gradient

@@ -20,7 +20,7 @@ constexpr double kLong = 1.5;             // columns to rows, from which the Gra
 constexpr int64_t kLeastHalfWidth = 128;  // rows, from which AMX pays
 
 bool is_long(const at::Tensor& x) {
-  const auto [least, most] = std::minmax(x.size(1), x.size(2));
+  const int64_t least = std::min(x.size(1), x.size(2)), most = std::max(x.size(1), x.size(2));
   return static_cast<double>(most) >= kLong * static_cast<double>(least);
 }
 
