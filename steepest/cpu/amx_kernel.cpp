@@ -41,7 +41,7 @@ constexpr TileShapes kShapes;
 #define ZERO(tile) asm volatile("tilezero %tmm" #tile)
 
 template <bool kAdd>
-[[gnu::target("amx-tile,amx-bf16")]] void multiply(const std::byte* a, const std::byte* b,
+[[gnu::target("amx-tile,amx-bf16")]] void multiply(const std::byte* a, int64_t, const std::byte* b,
                                                    int64_t steps, float* c, int64_t stride) {
   const int64_t row = stride * static_cast<int64_t>(sizeof(float));
   // The tiles' shapes at each call: oneDNN releases what it finds.
@@ -149,7 +149,7 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
 
 const KernelChoice* amx_kernel() {
   static const KernelChoice choice{
-      32, 32, 384, kUnit, 2, multiply<false>, multiply<true>, pack<true>, pack<false>};
+      32, 32, 384, kUnit, 2, multiply<false>, multiply<true>, pack<true>, pack<false>, false};
   return &choice;
 }
 

@@ -37,7 +37,8 @@ class Product {
         stride_(g.c_stride == 0 ? n_ : g.c_stride),
         depth_(g.a.columns),
         block_(rounded(kBlockRows, kernel.rows)),
-        blocks_((m_ + block_ - 1) / block_) {}
+        blocks_((m_ + block_ - 1) / block_),
+        shared_(kernel.shares && transposes(g.a, g.b)) {}
 
   void run() {
     const double work = static_cast<double>(m_) * static_cast<double>(n_) *
@@ -59,6 +60,12 @@ class Product {
   }
 
  private:
+  // a = b^T, number for number in memory.
+  static bool transposes(const View& a, const View& b) {
+    return a.data == b.data && a.rows == b.columns && a.columns == b.rows &&
+           a.row_stride == b.column_stride && a.column_stride == b.row_stride;
+  }
+
   static void each(bool alone, int64_t n, const auto& body) {
     const auto range = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) body(i);
@@ -84,27 +91,39 @@ class Product {
 
   void block_row(int64_t i0, int64_t k, int64_t steps, const std::byte* b) {
     const int64_t rows = std::min(block_, m_ - i0);
-    auto* const a = scratch<std::byte>(Scratch::a_panels, bytes(block_, kernel_.depth));
-    pack(g_.a, i0, rows, kernel_.rows, k, steps, kernel_.pack_a, a, bytes(kernel_.rows, steps));
+    std::byte* a = nullptr;
+    if (!shared_) {
+      a = scratch<std::byte>(Scratch::a_panels, bytes(block_, kernel_.depth));
+      pack(g_.a, i0, rows, kernel_.rows, k, steps, kernel_.pack_a, a, bytes(kernel_.rows, steps));
+    }
     const int64_t end = g_.symmetric ? i0 + rows : n_;
     for (int64_t j = 0; j < end; j += kernel_.columns) {
       for (int64_t i = 0; i < rows; i += kernel_.rows) {
         if (g_.symmetric && j >= i0 + i + kernel_.rows) continue;  // above the diagonal
-        tile(a + bytes(i, steps), b + bytes(j, steps), steps, i0 + i, j, k == 0);
+        const std::byte* const panel = shared_ ? in_b(b, i0 + i, steps) : a + bytes(i, steps);
+        tile(panel, b + bytes(j, steps), steps, i0 + i, j, k == 0);
       }
     }
     if (k + steps == depth_) finish(i0, rows);
+  }
+
+  // Row i of A = B^T: its number of the first step in B's panels.
+  const std::byte* in_b(const std::byte* b, int64_t i, int64_t steps) const {
+    const int64_t within = i % kernel_.columns;
+    return b + bytes(i - within, steps) + within * kernel_.bytes;
   }
 
   void tile(const std::byte* a, const std::byte* b, int64_t steps, int64_t i, int64_t j,
             bool first) {
     float* const c = g_.c + i * stride_ + j;
     const auto kernel = first ? kernel_.store : kernel_.add;
+    const int64_t a_stride = shared_ ? kernel_.columns : kernel_.rows;
     const int64_t rows = std::min(kernel_.rows, m_ - i),
                   columns = std::min(kernel_.columns, n_ - j);
-    if (rows == kernel_.rows && columns == kernel_.columns) return kernel(a, b, steps, c, stride_);
+    if (rows == kernel_.rows && columns == kernel_.columns)
+      return kernel(a, a_stride, b, steps, c, stride_);
     float whole[kMostTile];
-    kernel_.store(a, b, steps, whole, kernel_.columns);
+    kernel_.store(a, a_stride, b, steps, whole, kernel_.columns);
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t s = 0; s < columns; ++s) {
         const float x = whole[r * kernel_.columns + s];
@@ -149,6 +168,7 @@ class Product {
   const Gemm& g_;
   const KernelChoice& kernel_;
   int64_t m_, n_, stride_, depth_, block_, blocks_;
+  bool shared_;
 };
 
 }  // namespace

@@ -8,9 +8,10 @@
 
 namespace steepest::cpu {
 
-// tile[i][j] = sum_k a[k][i] b[k][j] over packed panels of `rows` and `columns` numbers a step.
-using Kernel = void (*)(const std::byte* a, const std::byte* b, int64_t steps, float* tile,
-                        int64_t stride);
+// tile[i][j] = sum_k a[k][i] b[k][j] over packed panels, of b `columns` numbers a step, of a
+// `a_stride` (only float32's kernels read it: `rows`, or more).
+using Kernel = void (*)(const std::byte* a, int64_t a_stride, const std::byte* b, int64_t steps,
+                        float* tile, int64_t stride);
 
 // A panel: `rows` rows of x, step after step, and zeros up to the panel's width and whole units.
 using Pack = void (*)(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
@@ -23,6 +24,7 @@ struct KernelChoice {
   int64_t bytes;          // of a number in a panel
   Kernel store, add;      // tile = .., tile += ..
   Pack pack_a, pack_b;
+  bool shares;  // rows of a panel of B, of which A has the transpose, may serve as one of A
 };
 
 constexpr int64_t kMostTile = 32 * 32;  // numbers in a tile
