@@ -8,11 +8,11 @@
 // about zero may be -eps |R|, and each step multiplies it by a^2: the error after slopes a_1, ...,
 // a_j is
 //   eps * |R| * (a_1 ... a_j)^2.
-// A restart, X <- Q X, R <- X X^T, begins anew; by default just before this would pass 2500
-// eps, 1.5e-4 in float32: Polar Express after steps 2 and 4, Jordan's after 3. In bfloat16, eps =
-// 2^-8, no two steps are possible: computed in float32 whatever the input. With bfloat16 factors
-// but R kept in float32 (iteration_cpu.cpp) two of Jordan's are, with an error of .01 to .04 of the
-// answer; of Polar Express's steeper ones only the last two.
+// A restart, X <- Q X, R <- X X^T, begins anew; by default just before this would pass 3500 eps,
+// 2e-4 in float32: Polar Express after step 2, Jordan's after 3. In bfloat16, eps = 2^-8, no two
+// steps are possible: computed in float32 whatever the input. With bfloat16 factors but R kept in
+// float32 (iteration_cpu.cpp) two of Jordan's are, with an error of .01 to .04 of the answer; of
+// Polar Express's steeper ones only the last two.
 
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>

@@ -28,7 +28,7 @@ std::unique_ptr<PolarSolver> newton_solver(const PolarOptions& options);
 
 // How much the Gram form may enlarge the rounding of R before it returns to X: see gram.cpp. In
 // float32; and with R in float32 but the factors of its products rounded to bfloat16.
-constexpr double kLargestGrowth = 2500, kLargestHalfGrowth = 205;
+constexpr double kLargestGrowth = 3500, kLargestHalfGrowth = 205;
 
 // The steps after which it returns to X.
 std::vector<int64_t> gram_restarts(const Schedule& schedule, int64_t steps,
