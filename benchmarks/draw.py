@@ -18,6 +18,11 @@ def _margin(row: Row) -> float:
     return row.ratio / limit if sign == ">=" else limit / row.ratio
 
 
+def _label(row: Row) -> str:
+    peer = "" if row.missing or ";" in row.against else f", to {row.against}"
+    return f"{row.goal}  {row.what}{peer}"
+
+
 def draw(rows: list[Row], path: Path) -> None:
     import matplotlib
 
@@ -35,7 +40,7 @@ def draw(rows: list[Row], path: Path) -> None:
             note += f"  ({row.wanted[0]} {row.wanted[1]:g})"
         axes.text(max(margin, 1) * 1.06, place, note, va="center", fontsize=7)
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_yticks(places, [f"{r.goal}  {r.what}" for r in shown], fontsize=7)
+    axes.set_yticks(places, [_label(row) for row in shown], fontsize=7)
     axes.set_xscale("log")
     axes.set_xlim(min([0.5, *margins]) / 1.3, max([2, *margins]) * 6)
     axes.set_ylim(len(shown) - 0.4, -0.6)
