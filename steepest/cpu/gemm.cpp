@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "steepest/cpu/every_cpu.h"
 #include "steepest/cpu/gemm_kernel.h"
 #include "steepest/cpu/scratch.h"
 
@@ -23,6 +24,17 @@ void pack(const View& x, int64_t first, int64_t count, int64_t width, int64_t fr
   for (int64_t i = 0; i < count; i += width, to += panel_bytes) {
     pack_one(x.data + (first + i) * x.row_stride + from * x.column_stride, x.row_stride,
              x.column_stride, std::min(width, count - i), steps, to);
+  }
+}
+
+// c = alpha c + beta d; d may be missing.
+STEEPEST_EVERY_CPU void combine(float* c, float alpha, const float* d, float beta, int64_t n) {
+  if (d == nullptr) {
+#pragma omp simd
+    for (int64_t j = 0; j < n; ++j) c[j] *= alpha;
+  } else {
+#pragma omp simd
+    for (int64_t j = 0; j < n; ++j) c[j] = alpha * c[j] + beta * d[j];
   }
 }
 
@@ -137,16 +149,10 @@ class Product {
     for (int64_t i = i0; i < i0 + rows; ++i) {
       const int64_t end = g_.symmetric ? i + 1 : n_;
       float* const c = g_.c + i * stride_;
-      if (g_.d != nullptr) {
-        const float* const d = g_.d + i * n_;
-        for (int64_t j = 0; j < end; ++j) c[j] = g_.alpha * c[j] + g_.beta * d[j];
-      } else if (g_.alpha != 1) {
-        for (int64_t j = 0; j < end; ++j) c[j] *= g_.alpha;
-      }
-      if (g_.e != nullptr) {
-        const float* const e = g_.e + i * n_;
-        for (int64_t j = 0; j < end; ++j) c[j] += g_.epsilon * e[j];
-      }
+      const float* const d = g_.d == nullptr ? nullptr : g_.d + i * n_;
+      const float* const e = g_.e == nullptr ? nullptr : g_.e + i * n_;
+      if (d != nullptr || g_.alpha != 1) combine(c, g_.alpha, d, g_.beta, end);
+      if (e != nullptr) combine(c, 1, e, g_.epsilon, end);
       if (g_.gamma != 0 && i < n_) c[i] += g_.gamma;
     }
   }

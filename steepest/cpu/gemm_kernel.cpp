@@ -72,7 +72,8 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
     for (int64_t k = 0; k < steps; ++k)
       for (int64_t r = 0; r < rows; ++r) to[k * kWidth + r] = x[r * row_stride + k * column_stride];
   } else if (row_stride == 1) {
-    for (int64_t k = 0; k < steps; ++k) std::copy_n(x + k * column_stride, kWidth, to + k * kWidth);
+    for (int64_t k = 0; k < steps; ++k)  // copy_n would call memmove for each
+      __builtin_memcpy(to + k * kWidth, x + k * column_stride, kWidth * sizeof(float));
   } else {
     for (int64_t k = 0; k < steps; ++k)
       for (int64_t r = 0; r < kWidth; ++r)
