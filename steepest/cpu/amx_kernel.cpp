@@ -149,7 +149,8 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
 
 const KernelChoice* amx_kernel() {
   static const KernelChoice choice{
-      32, 32, 384, kUnit, 2, multiply<false>, multiply<true>, pack<true>, pack<false>, false};
+      32,         32,          384,     kUnit, 2, multiply<false>, multiply<true>,
+      pack<true>, pack<false>, nullptr, false};
   return &choice;
 }
 

@@ -163,6 +163,10 @@ class Product {
     const int64_t end = std::min(i0 + block_, m_);
     for (int64_t i = i0; i < end; i += kSide) {
       for (int64_t j = 0; j < end; j += kSide) {
+        if (kernel_.transpose != nullptr && j + kSide <= i && i + kSide <= end) {
+          kernel_.transpose(g_.c + i * stride_ + j, g_.c + j * stride_ + i, stride_);
+          continue;
+        }
         for (int64_t r = i; r < std::min(i + kSide, end); ++r) {
           for (int64_t s = j; s < std::min(j + kSide, r); ++s)
             g_.c[s * stride_ + r] = g_.c[r * stride_ + s];

@@ -101,6 +101,22 @@ template <int kDistance>
   }
 }
 
+[[gnu::always_inline]] inline void transpose(Sixteen* row) {
+  exchange<8>(row);
+  exchange<4>(row);
+  exchange<2>(row);
+  exchange<1>(row);
+}
+
+[[gnu::target("avx512f")]] void transpose512(const float* from, float* to, int64_t stride) {
+  Sixteen row[16];
+#pragma GCC unroll 16
+  for (int r = 0; r < 16; ++r) __builtin_memcpy(&row[r], from + r * stride, sizeof(Sixteen));
+  transpose(row);
+#pragma GCC unroll 16
+  for (int r = 0; r < 16; ++r) __builtin_memcpy(to + r * stride, &row[r], sizeof(Sixteen));
+}
+
 // pack<32> of rows that are contiguous, which would write one number at a time.
 [[gnu::target("avx512f")]] void pack_contiguous(const float* x, int64_t row_stride, int64_t steps,
                                                 float* to) {
@@ -111,10 +127,7 @@ template <int kDistance>
 #pragma GCC unroll 16
       for (int r = 0; r < 16; ++r)
         __builtin_memcpy(&row[r], x + (half + r) * row_stride + k, sizeof(Sixteen));
-      exchange<8>(row);
-      exchange<4>(row);
-      exchange<2>(row);
-      exchange<1>(row);
+      transpose(row);
 #pragma GCC unroll 16
       for (int j = 0; j < 16; ++j)
         __builtin_memcpy(to + (k + j) * 32 + half, &row[j], sizeof(Sixteen));
@@ -133,10 +146,10 @@ void pack_b512(const float* x, int64_t row_stride, int64_t column_stride, int64_
 }  // namespace
 
 const KernelChoice* float_kernel() {
-  static const KernelChoice wide{8,       32,        256, 1, 4, avx512<false>, avx512<true>,
-                                 pack<8>, pack_b512, true};
-  static const KernelChoice narrow{6,           16,         384,     1,        4,
-                                   avx2<false>, avx2<true>, pack<6>, pack<16>, false};
+  static const KernelChoice wide{
+      8, 32, 256, 1, 4, avx512<false>, avx512<true>, pack<8>, pack_b512, transpose512, true};
+  static const KernelChoice narrow{6,          16,      384,      1,       4,    avx2<false>,
+                                   avx2<true>, pack<6>, pack<16>, nullptr, false};
   if (__builtin_cpu_supports("avx512f")) return &wide;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &narrow;
   return nullptr;

@@ -17,6 +17,9 @@ using Kernel = void (*)(const std::byte* a, int64_t a_stride, const std::byte* b
 using Pack = void (*)(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
                       int64_t steps, std::byte* to);
 
+// to = from^T of 16 x 16 numbers.
+using Transpose = void (*)(const float* from, float* to, int64_t stride);
+
 struct KernelChoice {
   int64_t rows, columns;  // of the tile
   int64_t depth;          // steps, so that a panel of B stays in the first cache
@@ -24,7 +27,8 @@ struct KernelChoice {
   int64_t bytes;          // of a number in a panel
   Kernel store, add;      // tile = .., tile += ..
   Pack pack_a, pack_b;
-  bool shares;  // rows of a panel of B, of which A has the transpose, may serve as one of A
+  Transpose transpose;  // may be missing
+  bool shares;          // rows of a panel of B, of which A has the transpose, may serve as one of A
 };
 
 constexpr int64_t kMostTile = 32 * 32;  // numbers in a tile
