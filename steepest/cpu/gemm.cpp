@@ -144,7 +144,7 @@ class Product {
     }
   }
 
-  // alpha, D, E and I, while the rows are in the cache.
+  // alpha, D and E, while the rows are in the cache.
   void finish(int64_t i0, int64_t rows) {
     for (int64_t i = i0; i < i0 + rows; ++i) {
       const int64_t end = g_.symmetric ? i + 1 : n_;
@@ -153,7 +153,6 @@ class Product {
       const float* const e = g_.e == nullptr ? nullptr : g_.e + i * n_;
       if (d != nullptr || g_.alpha != 1) combine(c, g_.alpha, d, g_.beta, end);
       if (e != nullptr) combine(c, 1, e, g_.epsilon, end);
-      if (g_.gamma != 0 && i < n_) c[i] += g_.gamma;
     }
   }
 

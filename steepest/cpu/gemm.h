@@ -21,7 +21,7 @@ inline View row_major(const float* data, int64_t rows, int64_t columns) {
   return {data, rows, columns, columns, 1};
 }
 
-// C = alpha A B + beta D + epsilon E + gamma I. C, D and E are row-major [a.rows, b.columns], C's
+// C = alpha A B + beta D + epsilon E. C, D and E are row-major [a.rows, b.columns], C's
 // rows may lie further apart; it overlaps nothing.
 struct Gemm {
   View a, b;
@@ -30,7 +30,7 @@ struct Gemm {
   float alpha = 1;
   const float* d = nullptr;
   const float* e = nullptr;
-  float beta = 0, epsilon = 0, gamma = 0;
+  float beta = 0, epsilon = 0;
   bool symmetric = false;  // the caller knows that A B, D and E are
   bool half = false;       // A and B rounded to bfloat16 on the way in, the sums in float32: AMX
 };

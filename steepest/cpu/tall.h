@@ -4,9 +4,11 @@
 
 #include <cstdint>
 
+#include "steepest/cpu/sweep.h"
+
 namespace steepest::cpu {
 
-constexpr int64_t kTallWidth = 16;
+constexpr int64_t kTallWidth = kSweepWide;
 
 // g = X^T X [16, 16], added up in float64.
 void tall_gram(const float* x, int64_t n, double* g);

@@ -38,15 +38,15 @@ STEEPEST_EVERY_CPU void update_loop(float* w, const float* s, int64_t n, float k
   for (int64_t i = 0; i < n; ++i) w[i] = std::fma(s[i], minus, w[i] * keep);
 }
 
-bool plain(const at::Tensor& t) {
+}  // namespace
+
+bool fusible(const at::Tensor& t) {
   return t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
 }
 
-}  // namespace
-
 bool fused_momentum(const at::Tensor& m, const at::Tensor& g, const at::Tensor& u, double take,
                     double carry) {
-  if (!plain(m) || !plain(g) || !plain(u)) return false;
+  if (!fusible(m) || !fusible(g) || !fusible(u)) return false;
   const Lerp first(take), second(carry);
   auto* const m_data = m.mutable_data_ptr<float>();
   auto* const u_data = u.mutable_data_ptr<float>();
@@ -61,7 +61,7 @@ bool fused_momentum(const at::Tensor& m, const at::Tensor& g, const at::Tensor& 
 
 bool fused_look_products(const at::Tensor& m, const at::Tensor& g, double carry,
                          const at::Tensor& s, const at::Tensor& products) {
-  if (!plain(m) || !plain(g) || !plain(s)) return false;
+  if (!fusible(m) || !fusible(g) || !fusible(s)) return false;
   const Lerp look(carry);
   const cpu::Looked u{m.const_data_ptr<float>(), g.const_data_ptr<float>(), look.weight, look.near};
   const int64_t batch = products.size(0);
@@ -71,7 +71,7 @@ bool fused_look_products(const at::Tensor& m, const at::Tensor& g, double carry,
 }
 
 bool fused_update(const at::Tensor& w, const at::Tensor& s, double keep, double coefficient) {
-  if (!plain(w) || !plain(s)) return false;
+  if (!fusible(w) || !fusible(s)) return false;
   auto* const w_data = w.mutable_data_ptr<float>();
   const auto* const s_data = s.const_data_ptr<float>();
   const auto kept = static_cast<float>(keep), minus = static_cast<float>(-coefficient);

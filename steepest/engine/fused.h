@@ -7,6 +7,9 @@
 
 namespace steepest {
 
+// What these loops take.
+bool fusible(const at::Tensor& t);
+
 // m <- lerp(m, g, take);  u <- lerp(g, m, carry), torch's Nesterov. 16 bytes a number instead
 // of 24.
 bool fused_momentum(const at::Tensor& m, const at::Tensor& g, const at::Tensor& u, double take,

@@ -112,11 +112,8 @@ bool is_lerp(const StepInput& in, const Block& block) {
   const auto& c = in.choices(block);
   const auto map = momentum_map(c, param.state->step == 1);
   const bool coupled = !c.decoupled && in.rates[block.group].weight_decay != 0;
-  const auto plain = [&](const at::Tensor& t) {
-    return t.is_cpu() && t.scalar_type() == at::kFloat && block.piece(t).is_contiguous();
-  };
   return c.place == Place::before && m.defined() && block.plain() && !coupled && map.look != 0 &&
-         map.look != 1 && plain(m) && plain(param.grad);
+         map.look != 1 && fusible(block.piece(m)) && fusible(block.piece(param.grad));
 }
 
 }  // namespace
@@ -135,7 +132,7 @@ at::Tensor look_products(const StepInput& in, const Bucket& bucket, const at::Te
     const bool done = fused_look_products(
         block->piece(param.state->momentum_buffer), block->piece(param.grad), map.carry,
         s.narrow(0, at, block->batch), products.narrow(0, at, block->batch));
-    if (!done) return {};
+    TORCH_INTERNAL_ASSERT(done);
     at += block->batch;
   }
   return products;

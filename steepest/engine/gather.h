@@ -21,7 +21,7 @@ at::Tensor gather_again(const StepInput& in, const Bucket& bucket);
 bool is_private(const StepInput& in, const Bucket& bucket, const at::Tensor& u);
 
 // <u, s> of each matrix, for a u that was overwritten by its direction s: [batch] float64, the bits
-// of inner_product(u, s). Undefined where that needs a new u.
+// of inner_product(u, s). For buckets that can_look_again: others would need a new u.
 at::Tensor look_products(const StepInput& in, const Bucket& bucket, const at::Tensor& s);
 bool can_look_again(const StepInput& in, const Bucket& bucket);
 

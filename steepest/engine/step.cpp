@@ -172,13 +172,13 @@ class Stepper {
   // In u's own memory where that is possible: a step then needs no second matrix.
   Direction measure_last(const Bucket& bucket, const at::Tensor& u) const {
     const auto& norm = *plan_.norms[bucket.blocks[0]->group];
-    if (!norm.traits().overwrites || !is_private(in_, bucket, u))
-      return measure_warm(bucket, u, wanted());
-    if (wanted() == Wanted::direction) return measure(in_, bucket, u, wanted(), {}, true);
-    if (wanted() != Wanted::both || !can_look_again(in_, bucket))
-      return measure(in_, bucket, u, wanted());
-    const auto direction = measure(in_, bucket, u, Wanted::direction, {}, true);
-    return with_dual(in_, bucket, direction, look_products(in_, bucket, direction.s));
+    const bool free = norm.traits().overwrites && is_private(in_, bucket, u);
+    if (free && wanted() == Wanted::direction) return measure(in_, bucket, u, wanted(), {}, true);
+    if (free && wanted() == Wanted::both && can_look_again(in_, bucket)) {
+      const auto direction = measure(in_, bucket, u, Wanted::direction, {}, true);
+      return with_dual(in_, bucket, direction, look_products(in_, bucket, direction.s));
+    }
+    return measure_warm(bucket, u, wanted());
   }
 
   void move(Task& task) {

@@ -6,6 +6,7 @@
 //   / 2),   dual = sqrt(2 e).
 #include <ATen/ATen.h>
 
+#include "steepest/cpu/sweep.h"
 #include "steepest/norms/low_rank.h"
 #include "steepest/norms/norms.h"
 
@@ -27,8 +28,7 @@ class FStar : public Norm {
   }
   // The rank above tau is not known beforehand: the first of them lead to the others.
   int64_t warm_columns(int64_t rows, int64_t cols) const override {
-    constexpr int64_t kColumns = 16;
-    return warm_columns_of(options_, kColumns, rows, cols);
+    return warm_columns_of(options_, cpu::kSweepWide, rows, cols);
   }
   NormTraits traits() const override {
     return {.exact = options_.method == "exact", .synchronises = true};

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "steepest/cpu/sweep.h"
 #include "steepest/norms/low_rank.h"
 
 namespace steepest::norms {
@@ -41,7 +42,7 @@ class LowRank : public Norm {
 
 // Small matrices are decomposed in full. Beside few vectors the next ones: all of a sweep's width.
 int64_t warm_columns_of(const SvdOptions& options, int64_t columns, int64_t rows, int64_t cols) {
-  constexpr int64_t kSmall = 32, kBlock = 16;
+  constexpr int64_t kSmall = 32, kBlock = cpu::kSweepWide;
   if (options.method == "exact") return 0;
   const bool in_full = std::min(rows, cols) <= std::max(kSmall, 2 * columns);
   return in_full ? 0 : columns <= kBlock / 2 ? kBlock : columns;

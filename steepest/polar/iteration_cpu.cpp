@@ -42,10 +42,9 @@ class Iterator {
         columns_(columns),
         n_(std::min(rows, columns)),
         gram_{0, scratch<float>(Scratch::gram, n_ * n_)},
-        z_{0, scratch<float>(Scratch::square, n_ * n_)} {
-    if (!it_.gram) return;
-    factor_.matrix = scratch<float>(Scratch::factor, n_ * n_);
-    spare_.matrix = scratch<float>(Scratch::spare, n_ * n_);
+        z_{0, scratch<float>(Scratch::square, n_ * stretch())},
+        spare_{0, scratch<float>(Scratch::spare, n_ * stretch())} {
+    if (it_.gram) factor_.matrix = scratch<float>(Scratch::factor, n_ * stretch());
   }
 
   // In place. false: x is out of scale, and as it was.
@@ -154,11 +153,8 @@ class Iterator {
     }
     const bool wide = rows_ <= columns_;
     const int64_t size = wide ? columns_ : rows_;
-    const int64_t most = it_.gram ? n_ : std::max(n_, kLeastStretch);
-    const int64_t stretches = (size + most - 1) / most;
-    const int64_t length = std::min(rounded_up((size + stretches - 1) / stretches), most);
-    auto* const copy = it_.gram ? spare_.matrix  // not in use now
-                                : scratch<float>(Scratch::spare, std::min(length, size) * n_);
+    const int64_t length = stretch();
+    auto* const copy = spare_.matrix;  // not in use now
     const View square = row_major(factor.matrix, n_, n_);
     for (int64_t begin = 0; begin < size; begin += length) {
       const int64_t count = std::min(length, size - begin);
@@ -179,7 +175,9 @@ class Iterator {
       multiply(product);
     }
   }
-  static int64_t rounded_up(int64_t n) { return (n + 31) / 32 * 32; }
+  // How much of the long side `spare_` holds a copy of; as z_ and factor_ change places with it,
+  // they are as large.
+  int64_t stretch() const { return std::max(n_, kLeastStretch); }
 
   const Iteration& it_;
   int64_t rows_, columns_, n_;

@@ -54,6 +54,14 @@ std::optional<double> gain_to_come(const Values& squares, const Values& r, int64
   return gain;
 }
 
+bool proved(const Eigen& eigen, const Values& r, int64_t most, const Task& task) {
+  const auto squares = values(eigen.squares), s = values(eigen.squares.sqrt());
+  const int64_t k = task.target.count(s);
+  if (k > most || k >= std::ssize(s)) return false;
+  const auto gain = gain_to_come(squares, r, k);
+  return gain && *gain <= task.options.tol * task.target.value(s);
+}
+
 std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t most,
                                const Task& task) {
   const auto u = combined(found, space.y);

@@ -9,6 +9,7 @@
 
 namespace steepest::svd {
 
+constexpr int64_t kRandom = 2;  // pseudo-random vectors in a warm block, for what is new in A
 constexpr double kLeastSize = 1e-12, kMostSize = 1e12;  // of A, far from float32's ends
 
 // What rounding leaves of what is zero.
@@ -35,6 +36,10 @@ std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& t
 // turn out to be larger: a pseudo-random vector among them sees what V has missed. squares and r
 // have one entry a vector, more than k.
 std::optional<double> gain_to_come(const Values& squares, const Values& r, int64_t k);
+
+// That is within the tolerance, for the at most `most` triplets that the target counts. r_i: of
+// each vector.
+bool proved(const Eigen& eigen, const Values& r, int64_t most, const Task& task);
 
 // By rows: V^T, (A V)^T, (A^T A V)^T. Of a fixed number k the triplets of U^T A = S^-1 Q^T Z^T,
 // half a sweep further than those of G; to shrink, those of G, as what is below tau counts too.

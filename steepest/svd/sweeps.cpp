@@ -23,7 +23,6 @@ constexpr double kLeastTolerance = 1e-4;
 constexpr int64_t kSmall = 32;            // so many rows or columns: decomposed in full
 constexpr int64_t kMostInFull = 1 << 22;  // numbers, of which a copy is made
 constexpr int64_t kFew = 4;               // triplets, for which a narrow block will do
-constexpr int64_t kRandom = 2;            // vectors in a warm block, for what is new in A
 constexpr int64_t kMostCertified = 32;    // triplets, whose residuals are cheap
 
 // All triplets of a small matrix: with A of more columns than rows, A A^T = U diag(s^2) U^T.
@@ -191,17 +190,11 @@ class Sweeper {
     const int64_t p = v_.size(0);
     if (p > 4 * width_ || (p <= width_ && !warm_)) return false;
     const Eigen found = eigen(g_);
-    const auto squares = values(found.squares);
-    Values s = squares;
-    for (double& x : s) x = std::sqrt(x);
-    const int64_t k = task_.target.count(s);
-    if (k > kMostCertified || k >= p) return false;
     const auto rows = found.vectors.to(at::kFloat);
     const auto theta = found.squares.to(at::kFloat).unsqueeze(1);
     const auto residuals = at::mm(rows, z_) - theta * at::mm(rows, v_);
     const auto r = values(at::linalg_vector_norm(residuals, 2, {1}));
-    const auto gain = gain_to_come(squares, r, k);
-    return gain && *gain <= task_.options.tol * task_.target.value(s);
+    return proved(found, r, kMostCertified, task_);
   }
 
   void restart() {

@@ -19,7 +19,6 @@ namespace steepest::svd {
 namespace {
 
 constexpr int64_t kWidth = cpu::kTallWidth;
-constexpr int64_t kRandom = 2;             // of the vectors, for what is new in A
 constexpr int64_t kMostNumbers = 1 << 20;  // of A: beyond, a sweep is what takes the time
 using Square = std::array<double, kWidth * kWidth>;
 
@@ -79,6 +78,7 @@ at::Tensor as_tensor(const Square& g) {
 
 std::optional<Answer> warm_sweep(const at::Tensor& a, const Task& task) {
   const int64_t rows = a.size(0), columns = a.size(1), most = std::min(rows, columns);
+  if (!task.target.shrink && task.target.k > kWidth / 2) return {};
   if (task.start.size(1) != kWidth || a.numel() > kMostNumbers || most < 2 * kWidth) return {};
   const auto v = task.start.to(at::kFloat).contiguous().clone();
   const auto random = pseudo_random(columns, 0, kRandom, v.options());
@@ -97,17 +97,11 @@ std::optional<Answer> warm_sweep(const at::Tensor& a, const Task& task) {
 
   const Eigen found = eigen(as_tensor(g));
   const Values squares = values(found.squares);
-  Values s = squares;
-  for (double& x : s) x = std::sqrt(x);
-  const int64_t k = task.target.count(s);
-  if (k >= kWidth / 2 + 1 && !task.target.shrink) return {};
-  if (k >= kWidth) return {};
   const auto& q = found.vectors;
   Values r = values((at::mm(q, as_tensor(h)) * q).sum(1));
   for (int64_t i = 0; i < kWidth; ++i)
     r[i] = std::sqrt(std::max(0.0, r[i] - squares[i] * squares[i]));
-  const auto gain = gain_to_come(squares, r, k);
-  if (!gain || *gain > task.options.tol * task.target.value(s)) return {};
+  if (!proved(found, r, kWidth - 1, task)) return {};
 
   const auto best = leading(found, most, task.target);
   if (!best) return {};

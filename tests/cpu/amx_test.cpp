@@ -4,8 +4,6 @@
 
 #include "steepest/cpu/amx.h"
 
-#include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
@@ -16,6 +14,7 @@
 
 #include "steepest/cpu/gemm.h"
 #include "steepest/cpu/gemm_kernel.h"
+#include "tests/cpu/matrices.h"
 #include "tests/support/amx_emulator.h"
 
 namespace steepest::cpu::test {
@@ -23,12 +22,6 @@ namespace {
 
 using steepest::test::AmxEmulator;
 
-at::Tensor gaussian(int64_t rows, int64_t columns, uint64_t seed) {
-  return at::randn({rows, columns}, at::detail::createCPUGenerator(seed), at::kFloat);
-}
-View view_of(const at::Tensor& t) {
-  return {t.const_data_ptr<float>(), t.size(0), t.size(1), t.stride(0), t.stride(1)};
-}
 at::Tensor rounded(const at::Tensor& x) { return x.to(at::kBFloat16).to(at::kDouble); }
 
 at::Tensor computed(const at::Tensor& a, const at::Tensor& b, bool symmetric = false) {

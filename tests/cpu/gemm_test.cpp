@@ -3,32 +3,28 @@
 
 #include "steepest/cpu/gemm.h"
 
-#include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <vector>
 
+#include "tests/cpu/matrices.h"
+
 namespace steepest::cpu::test {
 namespace {
 
-at::Tensor gaussian(int64_t rows, int64_t columns, uint64_t seed) {
-  return at::randn({rows, columns}, at::detail::createCPUGenerator(seed), at::kFloat);
-}
-
-View view_of(const at::Tensor& t) {
-  return {t.const_data_ptr<float>(), t.size(0), t.size(1), t.stride(0), t.stride(1)};
-}
-
-// alpha a b + beta d + gamma I from gemm(); d and gamma only where the product is square.
+// alpha a b + beta d + epsilon I from gemm(); d and I only where the product is square.
 at::Tensor computed(const at::Tensor& a, const at::Tensor& b, const at::Tensor& d, double alpha,
                     bool symmetric) {
   auto c = at::full({a.size(0), b.size(1)}, std::numeric_limits<float>::quiet_NaN());
   Gemm product{.a = view_of(a), .b = view_of(b), .c = c.mutable_data_ptr<float>()};
   product.alpha = static_cast<float>(alpha);
   product.symmetric = symmetric;
-  if (d.defined()) product.d = d.const_data_ptr<float>(), product.beta = -.75f, product.gamma = 3;
+  const auto identity = at::eye(a.size(0), c.options());
+  if (d.defined()) {
+    product.d = d.const_data_ptr<float>(), product.beta = -.75f;
+    product.e = identity.const_data_ptr<float>(), product.epsilon = 3;
+  }
   gemm(product);
   return c;
 }

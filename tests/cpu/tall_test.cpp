@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/cpu/tall.h"
 
-#include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
+
+#include "tests/cpu/matrices.h"
 
 namespace steepest::cpu::test {
 namespace {
 
-at::Tensor gaussian(int64_t rows, uint64_t seed) {
-  return at::randn({rows, kTallWidth}, at::detail::createCPUGenerator(seed), at::kFloat);
-}
-
 TEST(Tall, GramAndProductAreATens) {
   for (const int64_t n : {1, 3, 4, 16, 101}) {
-    const auto x = gaussian(n, 1), t = gaussian(kTallWidth, 2);
+    const auto x = gaussian(n, kTallWidth, 1), t = gaussian(kTallWidth, kTallWidth, 2);
     auto g = at::full({kTallWidth, kTallWidth}, 7, at::kDouble);
     tall_gram(x.const_data_ptr<float>(), n, g.mutable_data_ptr<double>());
     const auto wide = x.to(at::kDouble);
