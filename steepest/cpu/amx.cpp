@@ -30,8 +30,8 @@ bool multiplies(const KernelChoice& kernel) {
   for (int64_t i = 0; i < m * kSteps; ++i) a[i] = static_cast<float>(i % 13 - 6);
   for (int64_t i = 0; i < kSteps * n; ++i) b[i] = static_cast<float>(i % 11 - 5);
   std::vector<std::byte> a_panel(m * kSteps * kernel.bytes), b_panel(kSteps * n * kernel.bytes);
-  kernel.pack_a(a.data(), kSteps, 1, m, kSteps, a_panel.data());
-  kernel.pack_b(b.data(), 1, n, n, kSteps, b_panel.data());
+  kernel.pack_a(a.data(), kSteps, 1, m, kSteps, 1, a_panel.data());
+  kernel.pack_b(b.data(), 1, n, n, kSteps, 1, b_panel.data());
   kernel.store(a_panel.data(), m, b_panel.data(), kSteps, c.data(), n);
   for (int64_t i = 0; i < m; ++i) {
     for (int64_t j = 0; j < n; ++j) {

@@ -134,7 +134,7 @@ void pack_tile(const float* x, int64_t row_stride, int64_t column_stride, int64_
 
 template <bool kRowsFirst>
 void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows, int64_t steps,
-          std::byte* to) {
+          float, std::byte* to) {
   auto* tile = reinterpret_cast<uint32_t*>(to);
   for (int64_t k = 0; k < steps; k += kUnit) {
     for (const int64_t r : {int64_t{0}, kSide}) {
@@ -148,9 +148,16 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
 }  // namespace
 
 const KernelChoice* amx_kernel() {
-  static const KernelChoice choice{
-      32,         32,          384,     kUnit, 2, multiply<false>, multiply<true>,
-      pack<true>, pack<false>, nullptr, false};
+  static const KernelChoice choice{.rows = 32,
+                                   .columns = 32,
+                                   .a_width = 32,
+                                   .depth = 384,
+                                   .unit = kUnit,
+                                   .bytes = 2,
+                                   .store = multiply<false>,
+                                   .add = multiply<true>,
+                                   .pack_a = pack<true>,
+                                   .pack_b = pack<false>};
   return &choice;
 }
 

@@ -4,8 +4,11 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
+#include <numeric>
+#include <vector>
 
+#include "steepest/cpu/amx.h"
 #include "steepest/cpu/every_cpu.h"
 #include "steepest/cpu/gemm_kernel.h"
 #include "steepest/cpu/scratch.h"
@@ -20,22 +23,83 @@ int64_t rounded(int64_t n, int64_t step) { return (n + step - 1) / step * step; 
 
 // The panels of x[first : first + count, from : from + steps].
 void pack(const View& x, int64_t first, int64_t count, int64_t width, int64_t from, int64_t steps,
-          Pack pack_one, std::byte* to, int64_t panel_bytes) {
+          Pack pack_one, float scale, std::byte* to, int64_t panel_bytes) {
   for (int64_t i = 0; i < count; i += width, to += panel_bytes) {
     pack_one(x.data + (first + i) * x.row_stride + from * x.column_stride, x.row_stride,
-             x.column_stride, std::min(width, count - i), steps, to);
+             x.column_stride, std::min(width, count - i), steps, scale, to);
   }
 }
 
-// c = alpha c + beta d; d may be missing.
-STEEPEST_EVERY_CPU void combine(float* c, float alpha, const float* d, float beta, int64_t n) {
-  if (d == nullptr) {
-#pragma omp simd
-    for (int64_t j = 0; j < n; ++j) c[j] *= alpha;
-  } else {
-#pragma omp simd
-    for (int64_t j = 0; j < n; ++j) c[j] = alpha * c[j] + beta * d[j];
+// Rows of C and of what is added to them.
+struct Rows {
+  float* c;
+  const float *d, *e;  // e may be missing, or both
+  int64_t c_stride, stride;
+  int64_t first, count;  // of the matrix
+  int64_t width;
+  bool
+      triangle;  // as far as to the diagonal, and on to a whole vector, which the tiles have filled
+  float alpha, beta, epsilon;
+
+  int64_t width_of(int64_t i) const {
+    return triangle ? std::min(width, rounded(i + 1, kVector)) : width;
   }
+  static constexpr int64_t kVector = 16;
+};
+
+// Lowered to what the processor has; left to itself, GCC 12 takes half of AVX-512's.
+typedef float Vector __attribute__((vector_size(Rows::kVector * sizeof(float))));
+
+template <bool kD, bool kE>
+[[gnu::always_inline]] inline double combine(const Rows& r) {
+  Vector squares = {};
+  float rest = 0;  // of squares
+  double diagonal = 0;
+  for (int64_t i = r.first; i < r.first + r.count; ++i) {
+    float* const c = r.c + i * r.c_stride;
+    const float *const d = r.d + (kD ? i * r.stride : 0), *const e = r.e + (kE ? i * r.stride : 0);
+    const int64_t n = r.width_of(i);
+    int64_t j = 0;
+    for (; j + Rows::kVector <= n; j += Rows::kVector) {
+      Vector x, y;  // y: of D, of E
+      __builtin_memcpy(&x, c + j, sizeof x);
+      x *= r.alpha;
+      if constexpr (kD) {
+        __builtin_memcpy(&y, d + j, sizeof y);
+        x += r.beta * y;
+      }
+      if constexpr (kE) {
+        __builtin_memcpy(&y, e + j, sizeof y);
+        x += r.epsilon * y;
+      }
+      __builtin_memcpy(c + j, &x, sizeof x);
+      squares += x * x;
+    }
+    for (; j < n; ++j) {
+      float x = c[j] * r.alpha;
+      if constexpr (kD) x += r.beta * d[j];
+      if constexpr (kE) x += r.epsilon * e[j];
+      c[j] = x;
+      rest += x * x;
+    }
+    if (r.triangle) diagonal += static_cast<double>(c[i] * c[i]);
+  }
+  double total = static_cast<double>(rest);
+  for (int64_t k = 0; k < Rows::kVector; ++k) total += static_cast<double>(squares[k]);
+  return r.triangle ? 2 * total - diagonal : total;
+}
+
+// C = alpha C + beta D + epsilon E. The sum of the squares of C, of the whole matrix if these are
+// rows of a triangle: up to twice as much, for what the vectors have beyond it, but the diagonal's
+// part exactly.
+STEEPEST_EVERY_CPU double combine(const Rows& r) {
+  if (r.d == nullptr) return combine<false, false>(r);
+  return r.e == nullptr ? combine<true, false>(r) : combine<true, true>(r);
+}
+
+// The power of two that brings a norm just below `largest`.
+float scale_to(float largest, double norm) {
+  return norm > 0 ? static_cast<float>(std::exp2(std::floor(std::log2(largest / norm)))) : 1;
 }
 
 // One product: the numbers that its loops share.
@@ -48,9 +112,16 @@ class Product {
         n_(g.b.columns),
         stride_(g.c_stride == 0 ? n_ : g.c_stride),
         depth_(g.a.columns),
-        block_(rounded(kBlockRows, kernel.rows)),
+        block_(rounded(kBlockRows, kernel.a_width)),
         blocks_((m_ + block_ - 1) / block_),
-        shared_(kernel.shares && transposes(g.a, g.b)) {}
+        shared_(kernel.shares && transposes(g.a, g.b)),
+        alpha_(g.alpha),
+        squares_(g.c_norm == nullptr ? 0 : blocks_) {
+    if (kernel.largest == 0) return;
+    a_scale_ = scale_to(kernel.largest, g.a_norm);
+    b_scale_ = scale_to(kernel.largest, g.b_norm);
+    alpha_ = g.alpha / a_scale_ / b_scale_;
+  }
 
   void run() {
     const double work = static_cast<double>(m_) * static_cast<double>(n_) *
@@ -64,11 +135,13 @@ class Product {
       each(alone, (n_ + kernel_.columns - 1) / kernel_.columns, [&](int64_t panel) {
         const int64_t j = panel * kernel_.columns;
         pack(g_.b.transposed(), j, std::min(kernel_.columns, n_ - j), kernel_.columns, k, steps,
-             kernel_.pack_b, b + bytes(j, steps), 0);
+             kernel_.pack_b, b_scale_, b + bytes(j, steps), 0);
       });
       each(alone, blocks_, [&](int64_t i) { block_row(balanced(i) * block_, k, steps, b); });
     }
     if (g_.symmetric) each(alone, blocks_, [&](int64_t i) { mirror(i * block_); });
+    if (g_.c_norm != nullptr)
+      *g_.c_norm = std::sqrt(std::accumulate(squares_.begin(), squares_.end(), 0.0));
   }
 
  private:
@@ -106,30 +179,32 @@ class Product {
     std::byte* a = nullptr;
     if (!shared_) {
       a = scratch<std::byte>(Scratch::a_panels, bytes(block_, kernel_.depth));
-      pack(g_.a, i0, rows, kernel_.rows, k, steps, kernel_.pack_a, a, bytes(kernel_.rows, steps));
+      pack(g_.a, i0, rows, kernel_.a_width, k, steps, kernel_.pack_a, a_scale_, a,
+           bytes(kernel_.a_width, steps));
     }
     const int64_t end = g_.symmetric ? i0 + rows : n_;
     for (int64_t j = 0; j < end; j += kernel_.columns) {
       for (int64_t i = 0; i < rows; i += kernel_.rows) {
         if (g_.symmetric && j >= i0 + i + kernel_.rows) continue;  // above the diagonal
-        const std::byte* const panel = shared_ ? in_b(b, i0 + i, steps) : a + bytes(i, steps);
+        const std::byte* const panel = shared_ ? row_in(b, kernel_.columns, i0 + i, steps)
+                                               : row_in(a, kernel_.a_width, i, steps);
         tile(panel, b + bytes(j, steps), steps, i0 + i, j, k == 0);
       }
     }
     if (k + steps == depth_) finish(i0, rows);
   }
 
-  // Row i of A = B^T: its number of the first step in B's panels.
-  const std::byte* in_b(const std::byte* b, int64_t i, int64_t steps) const {
-    const int64_t within = i % kernel_.columns;
-    return b + bytes(i - within, steps) + within * kernel_.bytes;
+  // Row i's number of the first step, in panels of so many rows.
+  const std::byte* row_in(const std::byte* panels, int64_t width, int64_t i, int64_t steps) const {
+    const int64_t within = i % width;
+    return panels + bytes(i - within, steps) + within * kernel_.bytes;
   }
 
   void tile(const std::byte* a, const std::byte* b, int64_t steps, int64_t i, int64_t j,
             bool first) {
     float* const c = g_.c + i * stride_ + j;
     const auto kernel = first ? kernel_.store : kernel_.add;
-    const int64_t a_stride = shared_ ? kernel_.columns : kernel_.rows;
+    const int64_t a_stride = shared_ ? kernel_.columns : kernel_.a_width;
     const int64_t rows = std::min(kernel_.rows, m_ - i),
                   columns = std::min(kernel_.columns, n_ - j);
     if (rows == kernel_.rows && columns == kernel_.columns)
@@ -146,24 +221,31 @@ class Product {
 
   // alpha, D and E, while the rows are in the cache.
   void finish(int64_t i0, int64_t rows) {
-    for (int64_t i = i0; i < i0 + rows; ++i) {
-      const int64_t end = g_.symmetric ? i + 1 : n_;
-      float* const c = g_.c + i * stride_;
-      const float* const d = g_.d == nullptr ? nullptr : g_.d + i * n_;
-      const float* const e = g_.e == nullptr ? nullptr : g_.e + i * n_;
-      if (d != nullptr || g_.alpha != 1) combine(c, g_.alpha, d, g_.beta, end);
-      if (e != nullptr) combine(c, 1, e, g_.epsilon, end);
-    }
+    if (g_.d == nullptr && alpha_ == 1 && g_.c_norm == nullptr) return;
+    const double squares = combine({.c = g_.c,
+                                    .d = g_.d,
+                                    .e = g_.e,
+                                    .c_stride = stride_,
+                                    .stride = n_,
+                                    .first = i0,
+                                    .count = rows,
+                                    .width = n_,
+                                    .triangle = g_.symmetric,
+                                    .alpha = alpha_,
+                                    .beta = g_.beta,
+                                    .epsilon = g_.epsilon});
+    if (g_.c_norm != nullptr) squares_[i0 / block_] = squares;
   }
 
   // The lower triangle's rows from i0 on, as columns of the upper one.
   void mirror(int64_t i0) {
-    constexpr int64_t kSide = 16;
+    constexpr int64_t kSide = kMirrorSide;
+    const Mirror fast = float_kernel() == nullptr ? nullptr : float_kernel()->mirror;
     const int64_t end = std::min(i0 + block_, m_);
     for (int64_t i = i0; i < end; i += kSide) {
-      for (int64_t j = 0; j < end; j += kSide) {
-        if (kernel_.transpose != nullptr && j + kSide <= i && i + kSide <= end) {
-          kernel_.transpose(g_.c + i * stride_ + j, g_.c + j * stride_ + i, stride_);
+      for (int64_t j = 0; j <= i; j += kSide) {
+        if (fast != nullptr && i + kSide <= end) {
+          fast(g_.c + i * stride_ + j, g_.c + j * stride_ + i, stride_, i == j);
           continue;
         }
         for (int64_t r = i; r < std::min(i + kSide, end); ++r) {
@@ -178,14 +260,30 @@ class Product {
   const KernelChoice& kernel_;
   int64_t m_, n_, stride_, depth_, block_, blocks_;
   bool shared_;
+  float alpha_, a_scale_ = 1, b_scale_ = 1;
+  std::vector<double> squares_;  // of C's numbers, block by block
 };
+
+const KernelChoice& kernel_for(c10::ScalarType factors) {
+  switch (factors) {
+    case c10::kBFloat16:
+      return *amx_kernel();
+    case c10::kHalf:
+      return *fp16_kernel();
+    default:
+      return *float_kernel();
+  }
+}
 
 }  // namespace
 
 bool has_gemm() { return float_kernel() != nullptr; }
 
-void gemm(const Gemm& product) {
-  Product(product, product.half ? *amx_kernel() : *float_kernel()).run();
+c10::ScalarType fast_factors() {
+  if (has_amx()) return c10::kBFloat16;
+  return fp16_kernel() != nullptr ? c10::kHalf : c10::kFloat;
 }
+
+void gemm(const Gemm& product) { Product(product, kernel_for(product.factors)).run(); }
 
 }  // namespace steepest::cpu

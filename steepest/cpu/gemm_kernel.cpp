@@ -6,13 +6,14 @@
 
 #include <algorithm>
 
+#include "steepest/cpu/transpose.h"
+
 namespace steepest::cpu {
 
 #if defined(__x86_64__) && defined(__GNUC__)
 namespace {
 
 typedef float Eight __attribute__((vector_size(32)));
-typedef float Sixteen __attribute__((vector_size(64)));
 
 template <typename Vector, int kRows, int kVectors, bool kAdd>
 [[gnu::always_inline]] inline void multiply(const std::byte* a_panel, int64_t a_stride,
@@ -65,7 +66,7 @@ template <bool kAdd>
 
 template <int64_t kWidth>
 void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows, int64_t steps,
-          std::byte* bytes) {
+          float, std::byte* bytes) {
   auto* const to = reinterpret_cast<float*>(bytes);
   if (rows < kWidth) {
     std::fill_n(to, kWidth * steps, 0.0f);
@@ -81,40 +82,24 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
   }
 }
 
-// The transpose of 16 rows x of 16 numbers, in registers: halves of pairs of rows change places,
-// then quarters, ...
-typedef int Indices __attribute__((vector_size(64)));
-template <int kDistance>
-[[gnu::always_inline]] inline void exchange(Sixteen* row) {
-  Indices low, high;
-  for (int j = 0; j < 16; ++j) {
-    const bool upper = (j & kDistance) != 0;
-    low[j] = upper ? 16 + j - kDistance : j;
-    high[j] = upper ? 16 + j : j + kDistance;
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; ++i) {
-    if ((i & kDistance) != 0) continue;
-    const Sixteen a = row[i], b = row[i + kDistance];
-    row[i] = __builtin_shuffle(a, b, low);
-    row[i + kDistance] = __builtin_shuffle(a, b, high);
-  }
-}
+constexpr SixteenIndices kColumn = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-[[gnu::always_inline]] inline void transpose(Sixteen* row) {
-  exchange<8>(row);
-  exchange<4>(row);
-  exchange<2>(row);
-  exchange<1>(row);
-}
-
-[[gnu::target("avx512f")]] void transpose512(const float* from, float* to, int64_t stride) {
-  Sixteen row[16];
+[[gnu::target("avx512f")]] void mirror512(const float* from, float* to, int64_t stride,
+                                          bool diagonal) {
+  Sixteen row[kMirrorSide];
 #pragma GCC unroll 16
-  for (int r = 0; r < 16; ++r) __builtin_memcpy(&row[r], from + r * stride, sizeof(Sixteen));
+  for (int r = 0; r < kMirrorSide; ++r)
+    __builtin_memcpy(&row[r], from + r * stride, sizeof(Sixteen));
   transpose(row);
 #pragma GCC unroll 16
-  for (int r = 0; r < 16; ++r) __builtin_memcpy(to + r * stride, &row[r], sizeof(Sixteen));
+  for (int r = 0; r < kMirrorSide; ++r) {
+    if (diagonal) {
+      Sixteen before;
+      __builtin_memcpy(&before, to + r * stride, sizeof(Sixteen));
+      row[r] = kColumn > r ? row[r] : before;
+    }
+    __builtin_memcpy(to + r * stride, &row[r], sizeof(Sixteen));
+  }
 }
 
 // pack<32> of rows that are contiguous, which would write one number at a time.
@@ -137,19 +122,37 @@ template <int kDistance>
     for (int r = 0; r < 32; ++r) to[k * 32 + r] = x[r * row_stride + k];
 }
 void pack_b512(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
-               int64_t steps, std::byte* bytes) {
+               int64_t steps, float scale, std::byte* bytes) {
   if (rows < 32 || column_stride != 1)
-    return pack<32>(x, row_stride, column_stride, rows, steps, bytes);
+    return pack<32>(x, row_stride, column_stride, rows, steps, scale, bytes);
   pack_contiguous(x, row_stride, steps, reinterpret_cast<float*>(bytes));
 }
 
 }  // namespace
 
 const KernelChoice* float_kernel() {
-  static const KernelChoice wide{
-      8, 32, 256, 1, 4, avx512<false>, avx512<true>, pack<8>, pack_b512, transpose512, true};
-  static const KernelChoice narrow{6,          16,      384,      1,       4,    avx2<false>,
-                                   avx2<true>, pack<6>, pack<16>, nullptr, false};
+  static const KernelChoice wide{.rows = 8,
+                                 .columns = 32,
+                                 .a_width = 8,
+                                 .depth = 256,
+                                 .unit = 1,
+                                 .bytes = 4,
+                                 .store = avx512<false>,
+                                 .add = avx512<true>,
+                                 .pack_a = pack<8>,
+                                 .pack_b = pack_b512,
+                                 .mirror = mirror512,
+                                 .shares = true};
+  static const KernelChoice narrow{.rows = 6,
+                                   .columns = 16,
+                                   .a_width = 6,
+                                   .depth = 384,
+                                   .unit = 1,
+                                   .bytes = 4,
+                                   .store = avx2<false>,
+                                   .add = avx2<true>,
+                                   .pack_a = pack<6>,
+                                   .pack_b = pack<16>};
   if (__builtin_cpu_supports("avx512f")) return &wide;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &narrow;
   return nullptr;

@@ -13,7 +13,7 @@ namespace steepest {
 namespace {
 
 // On the CPU a bucket stays in a core's cache; elsewhere one call should fill the device.
-constexpr int64_t kCacheBytes = int64_t{1} << 20, kDeviceBytes = int64_t{64} << 20;
+constexpr int64_t kCacheBytes = int64_t{1} << 19, kDeviceBytes = int64_t{64} << 20;
 constexpr int64_t kLeastAlone = int64_t{1} << 16;
 
 using Key = std::tuple<int64_t, int64_t, int64_t, int, int, int, int64_t, int64_t>;

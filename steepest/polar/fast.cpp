@@ -4,11 +4,11 @@
 //   form   Gram where a matrix is long and its iterates are in float32: the long side is touched
 //          2 + 2 restarts times instead of twice a step. Never in half precision, which it loses.
 //   dtype  half precision only where the device multiplies it faster: on CUDA; on a CPU with AMX
-//          from 128 rows on the factors of each product, while the iterates stay in float32. An
-//          explicit dtype is kept.
+//          or AVX-512 FP16 the factors of each product, of matrices of some size, while the
+//          iterates stay in float32. An explicit dtype is kept.
 #include <ATen/ATen.h>
 
-#include "steepest/cpu/amx.h"
+#include "steepest/cpu/gemm.h"
 #include "steepest/polar/frame.h"
 #include "steepest/polar/iteration.h"
 #include "steepest/polar/solvers.h"
@@ -16,8 +16,10 @@
 namespace steepest {
 namespace {
 
-constexpr double kLong = 1.5;             // columns to rows, from which the Gram form pays
-constexpr int64_t kLeastHalfWidth = 128;  // rows, from which AMX pays
+constexpr double kLong = 1.5;  // columns to rows, from which the Gram form pays
+
+// Rows, from which the packing of such factors pays.
+int64_t least_width(at::ScalarType factors) { return factors == at::kBFloat16 ? 128 : 32; }
 
 bool is_long(const at::Tensor& x) {
   const int64_t least = std::min(x.size(1), x.size(2)), most = std::max(x.size(1), x.size(2));
@@ -67,8 +69,8 @@ class Fast final : public PolarSolver {
     if (!half_width_) return;
     own.dtype = at::kBFloat16;
     half_ = std::make_unique<ByShape>(schedule, own);
-    amx_ = amx_iteration(schedule, steps_, false);
-    amx_long_ = amx_iteration(schedule, steps_, true);
+    cpu_ = half_iteration(schedule, steps_, factors_, false);
+    cpu_long_ = half_iteration(schedule, steps_, factors_, true);
   }
 
   at::Tensor polar(const at::Tensor& x, bool may_overwrite) const override {
@@ -76,7 +78,7 @@ class Fast final : public PolarSolver {
     if (dtype_) return float_->polar(x, may_overwrite);
     if (x.scalar_type() == at::kDouble) return double_->polar(x, may_overwrite);
     if (half_width_ && x.is_cuda()) return half_->polar(x, may_overwrite);
-    if (amx_pays(x)) return iterated_on_cpu(x, is_long(x) ? amx_long_ : amx_, may_overwrite);
+    if (half_pays(x)) return iterated_on_cpu(x, is_long(x) ? cpu_long_ : cpu_, may_overwrite);
     return float_->polar(x, may_overwrite);
   }
   double bound(double l) const override { return float_->bound(l); }
@@ -86,9 +88,9 @@ class Fast final : public PolarSolver {
   }
 
  private:
-  bool amx_pays(const at::Tensor& x) const {
-    return half_width_ && x.is_cpu() && std::min(x.size(1), x.size(2)) >= kLeastHalfWidth &&
-           cpu::has_amx();
+  bool half_pays(const at::Tensor& x) const {
+    return half_width_ && x.is_cpu() && factors_ != at::kFloat &&
+           std::min(x.size(1), x.size(2)) >= least_width(factors_);
   }
 
   std::string name_;
@@ -96,14 +98,16 @@ class Fast final : public PolarSolver {
   bool half_width_;
   std::optional<at::ScalarType> dtype_;
   std::unique_ptr<PolarSolver> float_, double_, half_;
-  Iteration amx_, amx_long_;
+  at::ScalarType factors_ = cpu::fast_factors();
+  Iteration cpu_, cpu_long_;
 };
 
 }  // namespace
 
 // The Gram form only where its restarts leave something to gather.
-Iteration amx_iteration(const Schedule& schedule, int64_t steps, bool is_long) {
-  Iteration it{.steps = schedule.first(steps), .safety = schedule.safety, .half = true};
+Iteration half_iteration(const Schedule& schedule, int64_t steps, at::ScalarType factors,
+                         bool is_long) {
+  Iteration it{.steps = schedule.first(steps), .safety = schedule.safety, .factors = factors};
   it.restarts = gram_restarts(schedule, steps, kLargestHalfGrowth);
   it.gram = is_long && 2 * (std::ssize(it.restarts) + 1) <= steps + 1;
   return it;

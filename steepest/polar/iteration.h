@@ -12,11 +12,11 @@
 namespace steepest {
 
 struct Iteration {
-  std::vector<Coefficients> steps;  // one or more
-  double safety = 1;                // starts at x / (safety |x|_F)
-  bool gram = false;                // the Gram form: see gram.cpp
-  std::vector<int64_t> restarts;    // of the Gram form
-  bool half = false;                // multiplies numbers rounded to bfloat16, with AMX
+  std::vector<Coefficients> steps;      // one or more
+  double safety = 1;                    // starts at x / (safety |x|_F)
+  bool gram = false;                    // the Gram form: see gram.cpp
+  std::vector<int64_t> restarts;        // of the Gram form
+  at::ScalarType factors = at::kFloat;  // what the numbers of a product are rounded to: cpu/gemm.h
 };
 
 // The steps [begin, end) between two restarts, from begin on.
@@ -28,8 +28,10 @@ inline int64_t next_stop(const Iteration& it, int64_t begin) {
   return steps;
 }
 
-// What "fast_" + a schedule's name takes on AMX, for matrices longer than square or not.
-Iteration amx_iteration(const Schedule& schedule, int64_t steps, bool is_long);
+// What "fast_" + a schedule's name takes where the processor multiplies these factors faster than
+// float32's, for matrices longer than square or not.
+Iteration half_iteration(const Schedule& schedule, int64_t steps, at::ScalarType factors,
+                         bool is_long);
 
 // x [B, r, c] in float32, bfloat16 or float16, whose iteration is to be kept in float32: [B, r, c]
 // of x's dtype. Undefined where the processor has no kernel for it or x is not on the CPU. The same
@@ -39,7 +41,7 @@ at::Tensor iterated_on_cpu(const at::Tensor& x, const Iteration& iteration, bool
 namespace cpu {
 
 // One row-major matrix [rows, columns] of any orientation and scale, in place. Needs has_gemm(),
-// with `half` has_amx(). A zero matrix gives zero, one with a NaN or an infinity NaNs.
+// and a kernel for the factors. A zero matrix gives zero, one with a NaN or an infinity NaNs.
 void polar(float* x, int64_t rows, int64_t columns, const Iteration& iteration);
 
 }  // namespace cpu

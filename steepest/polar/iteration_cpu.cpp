@@ -8,10 +8,10 @@
 //
 // Each of these polynomials is kept as s I + S with trace S = 0, and only S is multiplied:
 //   (r I + R) (z I + Z) = r z I + r Z + z R + R Z.
-// With factors rounded to bfloat16 (AMX) that is what saves the accuracy. Small singular values
-// grow by a alone, and where all are alike R is near a multiple of I: a rounding of the whole blurs
-// either in every step. Of S alone, in the standard form, it costs .002 to .01 of Jordan's answer;
-// bfloat16 throughout, as torch.optim.Muon has it, costs .01 to .1.
+// With factors rounded to 16 bits (AMX, AVX-512 FP16) that is what saves the accuracy. Small
+// singular values grow by a alone, and where all are alike R is near a multiple of I: a rounding of
+// the whole blurs either in every step. Of S alone, in the standard form, it costs .002 to .01 of
+// Jordan's answer; bfloat16 throughout, as torch.optim.Muon has it, costs .01 to .1.
 
 #include <ATen/Parallel.h>
 
@@ -19,8 +19,8 @@
 #include <cmath>
 #include <limits>
 
-#include "steepest/cpu/amx.h"
 #include "steepest/cpu/gemm.h"
+#include "steepest/cpu/reduce.h"
 #include "steepest/cpu/scratch.h"
 #include "steepest/cpu/work_queue.h"
 #include "steepest/polar/iteration.h"
@@ -41,6 +41,7 @@ class Iterator {
         rows_(rows),
         columns_(columns),
         n_(std::min(rows, columns)),
+        half_(iteration.factors != at::kFloat),
         gram_{0, scratch<float>(Scratch::gram, n_ * n_)},
         z_{0, scratch<float>(Scratch::square, n_ * stretch())},
         spare_{0, scratch<float>(Scratch::spare, n_ * stretch())} {
@@ -49,10 +50,14 @@ class Iterator {
 
   // In place. false: x is out of scale, and as it was.
   bool run(float* x) {
+    double square = 0;
+    if (half_) inner_products(x, x, 1, rows_ * columns_, &square);
+    x_norm_ = std::sqrt(square);
+    if (half_ && !in_range(square)) return false;
     make_gram(x);
     const double trace = gram_.shift * static_cast<double>(n_);
     const double t = it_.safety * it_.safety * trace;
-    if (!(trace >= kLeastTrace && trace <= kMostTrace)) return false;
+    if (!in_range(trace)) return false;
     const auto steps = static_cast<int64_t>(it_.steps.size());
     for (int64_t k = 0; k < steps;) {
       if (k > 0)
@@ -70,7 +75,10 @@ class Iterator {
   struct Shifted {  // shift I + matrix, whose trace is zero
     double shift;
     float* matrix;
+    double norm = 0;  // |matrix|_F, or a little more
   };
+
+  static bool in_range(double trace) { return trace >= kLeastTrace && trace <= kMostTrace; }
 
   void centre(Shifted& s) const {
     double trace = 0;
@@ -78,39 +86,44 @@ class Iterator {
     const double mean = trace / static_cast<double>(n_);
     for (int64_t i = 0; i < n_; ++i) s.matrix[i * n_ + i] -= static_cast<float>(mean);
     s.shift += mean;
+    // Of a difference of squares the first digits may be all that is right.
+    const double square = s.norm * s.norm;
+    s.norm = std::sqrt(std::max(square - trace * mean, 1e-4 * square));
   }
 
-  void multiply(Gemm product) const {
-    product.half = it_.half;
+  void multiply(Gemm product, double a_norm, double b_norm, double& c_norm) const {
+    product.factors = it_.factors;
+    if (half_) product.a_norm = a_norm, product.b_norm = b_norm, product.c_norm = &c_norm;
     gemm(product);
   }
   void make_gram(const float* x) {
     const View view = row_major(x, rows_, columns_);
     const View wide = rows_ <= columns_ ? view : view.transposed();
-    multiply({.a = wide, .b = wide.transposed(), .c = gram_.matrix, .symmetric = true});
+    multiply({.a = wide, .b = wide.transposed(), .c = gram_.matrix, .symmetric = true}, x_norm_,
+             x_norm_, gram_.norm);
     gram_.shift = 0;
     centre(gram_);
   }
   void scale_gram(double factor) {
     const auto f = static_cast<float>(factor);
     for (int64_t i = 0; i < n_ * n_; ++i) gram_.matrix[i] *= f;
-    gram_.shift *= factor;
+    gram_.shift *= factor, gram_.norm *= factor;
   }
 
-  // Of polynomials in R, which commute: symmetric, as they are, so that either factor may be read
-  // by rows or by columns, as the packing likes it.
-  Gemm symmetric(const float* a, const float* b, float* c) const {
+  // Symmetric: by rows or by columns, as the packing of a left factor likes it.
+  View left(const float* a) const {
     const View rows = row_major(a, n_, n_);
-    return {.a = it_.half ? rows : rows.transposed(),
-            .b = row_major(b, n_, n_),
-            .c = c,
-            .symmetric = true};
+    return it_.factors == at::kBFloat16 ? rows : rows.transposed();
+  }
+  // Of polynomials in R, which commute, so that their products are symmetric.
+  Gemm symmetric(const float* a, const float* b, float* c) const {
+    return {.a = left(a), .b = row_major(b, n_, n_), .c = c, .symmetric = true};
   }
   void multiply(const Shifted& a, const Shifted& b, Shifted& to) const {
     Gemm product = symmetric(a.matrix, b.matrix, to.matrix);
     product.d = b.matrix, product.beta = static_cast<float>(a.shift);
     product.e = a.matrix, product.epsilon = static_cast<float>(b.shift);
-    multiply(product);
+    multiply(product, a.norm, b.norm, to.norm);
     to.shift = a.shift * b.shift;
     centre(to);
   }
@@ -121,11 +134,12 @@ class Iterator {
     z_.shift = p.a + (p.b + p.c * r) * r;
     if (p.c == 0) {
       for (int64_t i = 0; i < n_ * n_; ++i) z_.matrix[i] = slope * gram_.matrix[i];
+      z_.norm = std::abs(slope) * gram_.norm;
       return;
     }
     Gemm product = symmetric(gram_.matrix, gram_.matrix, z_.matrix);
     product.alpha = static_cast<float>(p.c), product.d = gram_.matrix, product.beta = slope;
-    multiply(product);
+    multiply(product, gram_.norm, gram_.norm, z_.norm);
     centre(z_);
   }
 
@@ -146,8 +160,8 @@ class Iterator {
 
   // x <- scale * factor x, a stretch of the long side at a time; in float32 the shift joins the
   // diagonal.
-  void apply(const Shifted& factor, float* x, double scale) const {
-    if (!it_.half) {
+  void apply(const Shifted& factor, float* x, double scale) {
+    if (!half_) {
       const auto shift = static_cast<float>(factor.shift);
       for (int64_t i = 0; i < n_; ++i) factor.matrix[i * n_ + i] += shift;
     }
@@ -156,13 +170,14 @@ class Iterator {
     const int64_t length = stretch();
     auto* const copy = spare_.matrix;  // not in use now
     const View square = row_major(factor.matrix, n_, n_);
+    double norm = 0;
     for (int64_t begin = 0; begin < size; begin += length) {
       const int64_t count = std::min(length, size - begin);
       Gemm product{.alpha = static_cast<float>(scale)};
       if (wide) {
         for (int64_t i = 0; i < n_; ++i)
           std::copy_n(x + i * columns_ + begin, count, copy + i * count);
-        product.a = it_.half ? square : square.transposed();
+        product.a = left(factor.matrix);
         product.b = row_major(copy, n_, count);
         product.c = x + begin, product.c_stride = columns_;
       } else {
@@ -171,9 +186,13 @@ class Iterator {
         product.b = square;
         product.c = x + begin * n_;
       }
-      if (it_.half) product.d = copy, product.beta = static_cast<float>(scale * factor.shift);
-      multiply(product);
+      if (half_) product.d = copy, product.beta = static_cast<float>(scale * factor.shift);
+      const double a_norm = wide ? factor.norm : x_norm_, b_norm = wide ? x_norm_ : factor.norm;
+      double part = 0;
+      multiply(product, a_norm, b_norm, part);
+      norm = std::hypot(norm, part);
     }
+    x_norm_ = norm;
   }
   // How much of the long side `spare_` holds a copy of; as z_ and factor_ change places with it,
   // they are as large.
@@ -181,6 +200,8 @@ class Iterator {
 
   const Iteration& it_;
   int64_t rows_, columns_, n_;
+  bool half_;
+  double x_norm_ = 0;  // |x|_F
   Shifted gram_, z_, factor_{}, spare_{};
 };
 
@@ -210,7 +231,6 @@ void polar(float* x, int64_t rows, int64_t columns, const Iteration& iteration) 
 
 at::Tensor iterated_on_cpu(const at::Tensor& x, const Iteration& iteration, bool may_overwrite) {
   if (!x.is_cpu() || x.scalar_type() == at::kDouble || !cpu::has_gemm()) return {};
-  if (iteration.half && !cpu::has_amx()) return {};
   at::Tensor out = x.to(at::kFloat).contiguous();
   if (out.is_alias_of(x) && !may_overwrite) out = out.clone();
   const int64_t batch = x.size(0), rows = x.size(1), columns = x.size(2);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Polar factors by AMX, on the processor's own tiles or in software, against the same iteration in
-// float64; and against bfloat16 throughout, which is what torch.optim.Muon has.
+// Polar factors by products of numbers rounded to 16 bits (AMX, on the processor's own tiles or in
+// software; AVX-512 FP16) against the same iteration in float64; and against bfloat16 throughout,
+// which is what torch.optim.Muon has.
 
 #include <gtest/gtest.h>
 
@@ -16,36 +17,46 @@
 namespace steepest::test {
 namespace {
 
-class AmxPolar : public testing::TestWithParam<std::string> {
+using Case = std::tuple<std::string, at::ScalarType>;  // a schedule, the factors
+
+class HalfPolar : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    if (cpu::amx_kernel() == nullptr || cpu::float_kernel() == nullptr)
-      GTEST_SKIP() << "not on this processor";
+    const bool amx = std::get<1>(GetParam()) == at::kBFloat16;
+    if ((amx ? cpu::amx_kernel() : cpu::fp16_kernel()) == nullptr || cpu::float_kernel() == nullptr)
+      GTEST_SKIP() << "not on this processor or by this compiler";
   }
-  // "fast_" + the schedule's name, as it goes on AMX.
-  at::Tensor polar(const at::Tensor& x) const {
-    const Schedule schedule = named_schedule(GetParam());
+  // "fast_" + the schedule's name, as it goes by these factors.
+  static at::Tensor polar(const at::Tensor& x) {
+    const auto& [name, factors] = GetParam();
     auto out = x[0].to(at::kFloat).contiguous().clone();
     const int64_t rows = out.size(0), columns = out.size(1);
     const bool is_long = std::max(rows, columns) >= 1.5 * std::min(rows, columns);
-    cpu::polar(out.mutable_data_ptr<float>(), rows, columns, amx_iteration(schedule, 5, is_long));
+    cpu::polar(out.mutable_data_ptr<float>(), rows, columns,
+               half_iteration(named_schedule(name), 5, factors, is_long));
     return out.unsqueeze(0);
   }
-  at::Tensor by(at::ScalarType dtype, const at::Tensor& x) const {
-    return newton_schulz_solver(named_schedule(GetParam()), {.steps = 5, .dtype = dtype})->polar(x);
+  static at::Tensor by(at::ScalarType dtype, const at::Tensor& x) {
+    const Schedule schedule = named_schedule(std::get<0>(GetParam()));
+    return newton_schulz_solver(schedule, {.steps = 5, .dtype = dtype})->polar(x);
   }
   AmxEmulator emulator_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Schedules, AmxPolar,
-                         testing::Values("jordan", "polar_express", "you", "cubic", "baseline"),
-                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Schedules, HalfPolar,
+                         testing::Combine(testing::Values("jordan", "polar_express", "you", "cubic",
+                                                          "baseline"),
+                                          testing::Values(at::kBFloat16, at::kHalf)),
+                         [](const auto& info) {
+                           const bool amx = std::get<1>(info.param) == at::kBFloat16;
+                           return std::get<0>(info.param) + (amx ? "_amx" : "_avx512_fp16");
+                         });
 
 double difference(const at::Tensor& a, const at::Tensor& b) {
   return ((a.to(at::kDouble) - b).norm() / b.norm()).item<double>();
 }
 
-TEST_P(AmxPolar, IsTheIterationInFloat64ButForFourPercent) {
+TEST_P(HalfPolar, IsTheIterationInFloat64ButForFourPercent) {
   for (const auto& [r, c] : {std::pair{64, 64}, {128, 96}, {48, 200}, {200, 48}, {96, 300}}) {
     for (const double low : {.3, 1e-2}) {
       const auto x = with_spectrum(logarithmic(std::min(r, c), low), r, c, 5).to(at::kFloat);
@@ -56,7 +67,7 @@ TEST_P(AmxPolar, IsTheIterationInFloat64ButForFourPercent) {
 }
 
 // Square ones, in the standard form.
-TEST_P(AmxPolar, IsCloserToItThanBfloat16Throughout) {
+TEST_P(HalfPolar, IsCloserToItThanBfloat16Throughout) {
   for (const double low : {.999, .3, 1e-2, 1e-3}) {
     const auto x = with_spectrum(logarithmic(96, low), 96, 96, 6).to(at::kFloat);
     const auto exact = by(at::kDouble, x.to(at::kDouble));
@@ -64,7 +75,7 @@ TEST_P(AmxPolar, IsCloserToItThanBfloat16Throughout) {
   }
 }
 
-TEST_P(AmxPolar, TakesEveryScaleZerosAndNaNs) {
+TEST_P(HalfPolar, TakesEveryScaleZerosAndNaNs) {
   const auto x = with_spectrum(logarithmic(40, .1), 40, 70, 7).to(at::kFloat);
   const auto y = polar(x);
   for (const double scale : {1e-30, 1e-12, 1e25})
