@@ -8,6 +8,8 @@
 //          iterates stay in float32. An explicit dtype is kept.
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 #include "steepest/cpu/gemm.h"
 #include "steepest/polar/frame.h"
 #include "steepest/polar/iteration.h"
@@ -18,8 +20,11 @@ namespace {
 
 constexpr double kLong = 1.5;  // columns to rows, from which the Gram form pays
 
-// Rows, from which the packing of such factors pays.
-int64_t least_width(at::ScalarType factors) { return factors == at::kBFloat16 ? 128 : 32; }
+// Rows, from which the packing of 16-bit factors pays: by AVX-512 FP16, and by AMX.
+constexpr int64_t kLeastHalfWidth = 32, kLeastAmxWidth = 128;
+int64_t least_width(at::ScalarType factors) {
+  return factors == at::kBFloat16 ? kLeastAmxWidth : kLeastHalfWidth;
+}
 
 bool is_long(const at::Tensor& x) {
   const int64_t least = std::min(x.size(1), x.size(2)), most = std::max(x.size(1), x.size(2));
@@ -108,7 +113,8 @@ class Fast final : public PolarSolver {
 Iteration half_iteration(const Schedule& schedule, int64_t steps, at::ScalarType factors,
                          bool is_long) {
   Iteration it{.steps = schedule.first(steps), .safety = schedule.safety, .factors = factors};
-  it.restarts = gram_restarts(schedule, steps, kLargestHalfGrowth);
+  const double first = 1 / std::sqrt(kLeastHalfWidth);
+  it.restarts = gram_restarts(schedule, steps, kLargestHalfGrowth, first);
   it.gram = is_long && 2 * (std::ssize(it.restarts) + 1) <= steps + 1;
   return it;
 }

@@ -10,9 +10,11 @@
 //   eps * |R| * (a_1 ... a_j)^2.
 // A restart, X <- Q X, R <- X X^T, begins anew; by default just before this would pass 3500 eps,
 // 2e-4 in float32: Polar Express after step 2, Jordan's after 3. In bfloat16, eps = 2^-8, no two
-// steps are possible: computed in float32 whatever the input. With bfloat16 factors but R kept in
-// float32 (iteration_cpu.cpp) two of Jordan's are, with an error of .01 to .04 of the answer; of
-// Polar Express's steeper ones only the last two.
+// steps are possible: computed in float32 whatever the input. With 16-bit factors but R kept in
+// float32 (iteration_cpu.cpp) two of Jordan's are, with an error of .01 to .04 of the answer, and
+// of Polar Express's the first two and the last two. The first two, though steep, for errors of
+// R's entries that do not know of each other are eps |R|_F / n each and 2 eps |R|_F / sqrt(n) of an
+// eigenvalue: at first |R|_F <= 1, once X has grown sqrt(n).
 
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
@@ -93,9 +95,10 @@ class Gram final : public PolarSolver {
 
 }  // namespace
 
-std::vector<int64_t> gram_restarts(const Schedule& schedule, int64_t steps, double largest_growth) {
+std::vector<int64_t> gram_restarts(const Schedule& schedule, int64_t steps, double largest_growth,
+                                   double first) {
   std::vector<int64_t> restarts;
-  double slope = 1, size = 1;  // |R| at the last restart
+  double slope = 1, size = first;  // |R| at the last restart
   for (int64_t k = 0; k < steps; ++k) {
     const double next = slope * schedule.at(k).a;
     if (slope > 1 && size * next * next > largest_growth) {

@@ -27,11 +27,11 @@ std::unique_ptr<PolarSolver> svd_solver(const PolarOptions& options);
 std::unique_ptr<PolarSolver> newton_solver(const PolarOptions& options);
 
 // How much the Gram form may enlarge the rounding of R before it returns to X: see gram.cpp. In
-// float32; and with R in float32 but the factors of its products rounded to bfloat16.
+// float32; and with R in float32 but the factors of its products rounded to 16 bits.
 constexpr double kLargestGrowth = 3500, kLargestHalfGrowth = 205;
 
-// The steps after which it returns to X.
+// The steps after which it returns to X. first: |R| at the beginning.
 std::vector<int64_t> gram_restarts(const Schedule& schedule, int64_t steps,
-                                   double largest_growth = kLargestGrowth);
+                                   double largest_growth = kLargestGrowth, double first = 1);
 
 }  // namespace steepest
