@@ -9,39 +9,19 @@
 // By these sums a product loses .0012 (64 steps) to .0017 (256 and more) of its norm; by rounding
 // its factors to bfloat16 it would lose .002.
 
-#include <immintrin.h>
-
 #include <algorithm>
 
+#include "steepest/cpu/fp16.h"
 #include "steepest/cpu/gemm_kernel.h"
 #include "steepest/cpu/transpose.h"
 
 namespace steepest::cpu {
 
-#if defined(__x86_64__) && defined(__GNUC__) && defined(__FLT16_MANT_DIG__)
+#if STEEPEST_HAS_FP16
 namespace {
 
 constexpr int64_t kRows = 8, kWidth = 32;  // of the tile; kWidth: of either panel
 constexpr int64_t kDepth = 256;
-#define STEEPEST_FP16 [[gnu::target("avx512fp16,avx512bw,avx512vl")]]
-
-typedef _Float16 Halves __attribute__((vector_size(64)));
-typedef uint32_t Words __attribute__((vector_size(64)));
-typedef uint32_t EightWords __attribute__((vector_size(32)));
-
-template <typename To, typename From>
-STEEPEST_FP16 [[gnu::always_inline]] inline To same_bits(const From& from) {
-  static_assert(sizeof(To) == sizeof(From));
-  To to;
-  __builtin_memcpy(&to, &from, sizeof to);
-  return to;
-}
-template <typename Vector>
-STEEPEST_FP16 [[gnu::always_inline]] inline Vector load(const void* from) {
-  Vector v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
-}
 
 template <bool kAdd>
 STEEPEST_FP16 void multiply(const std::byte* a, int64_t, const std::byte* b, int64_t steps,
@@ -65,27 +45,16 @@ STEEPEST_FP16 void multiply(const std::byte* a, int64_t, const std::byte* b, int
     const auto even = same_bits<Words>(sum[i][0]), odd = same_bits<Words>(sum[i][1]);
     const Halves sums = same_bits<Halves>((even & 0xffff) | (odd << 16)) +
                         same_bits<Halves>((even >> 16) | (odd & 0xffff0000));
-    __m256i half[2];
+    EightWords half[2];
     __builtin_memcpy(half, &sums, sizeof sums);
 #pragma GCC unroll 2
     for (int j = 0; j < 2; ++j) {
       float* const to = c + i * stride + static_cast<int64_t>(j) * 16;
-      auto out = same_bits<Sixteen>(_mm512_maskz_cvtph_ps(0xffff, half[j]));
+      auto out = widened(half[j]);
       if constexpr (kAdd) out += load<Sixteen>(to);
       __builtin_memcpy(to, &out, sizeof out);
     }
   }
-}
-
-// With a mask of all, for what is masked out of GCC 12's other forms it takes for uninitialized.
-STEEPEST_FP16 inline EightWords rounded(const float* x, float scale) {
-  const auto scaled = same_bits<__m512>(load<Sixteen>(x) * scale);
-  return same_bits<EightWords>(_mm512_maskz_cvtps_ph(0xffff, scaled, _MM_FROUND_TO_NEAREST_INT));
-}
-// Of 32 numbers in a row.
-STEEPEST_FP16 inline Words rounded_row(const float* x, float scale) {
-  return __builtin_shufflevector(rounded(x, scale), rounded(x + 16, scale), 0, 1, 2, 3, 4, 5, 6, 7,
-                                 8, 9, 10, 11, 12, 13, 14, 15);
 }
 
 // Two steps of 32 rows that lie side by side.
@@ -147,7 +116,7 @@ const KernelChoice* fp16_kernel() {
                                    .pack_a = pack,
                                    .pack_b = pack,
                                    .shares = true};
-  return __builtin_cpu_supports("avx512fp16") ? &choice : nullptr;
+  return has_fp16() ? &choice : nullptr;
 }
 
 #else

@@ -7,7 +7,20 @@
 
 namespace steepest::cpu {
 
-enum class Scratch { a_panels, b_panels, gram, square, factor, spare, stretches, count };
+enum class Scratch {
+  a_panels,
+  b_panels,
+  gram,
+  square,
+  factor,
+  spare,
+  stretches,
+  rounded,
+  krylov_v,
+  krylov_y,
+  krylov_z,
+  count
+};
 
 // At least `bytes`, aligned to 64, with whatever the last use left there.
 void* scratch_bytes(Scratch purpose, int64_t bytes);

@@ -11,8 +11,7 @@
 namespace steepest::svd {
 namespace {
 
-constexpr double kLeastRatio = 1e-4;  // s_k / s_1, below which G is too inexact
-constexpr double kSpread = 50;        // s_1 / s_k, up to which float32 combines
+constexpr double kSpread = 50;  // s_1 / s_k, up to which float32 combines
 
 // rows / s of `of`, applied to x: by float32 with an error of eps s_1 / s.
 at::Tensor combined(const Leading& of, const at::Tensor& x) {
@@ -25,10 +24,11 @@ at::Tensor combined(const Leading& of, const at::Tensor& x) {
 
 Eigen eigen(const at::Tensor& g) {
   const auto [d, q] = at::linalg_eigh(g);
-  return {d.flip(0).clamp_min(0), q.flip(1).mT()};
+  return {d.to(at::kDouble).flip(0).clamp_min(0), q.to(at::kDouble).flip(1).mT()};
 }
 
-std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& target) {
+std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& target,
+                               double least_ratio) {
   const auto s = eigen.squares.sqrt();
   const auto all = values(s);
   const double rounding = noise(all[0] * std::sqrt(static_cast<double>(most)));
@@ -36,7 +36,7 @@ std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& t
       target.shrink ? std::max<int64_t>(target.count(all), 1) : target.k, std::ssize(all));
   int64_t rank = 0;
   while (rank < k && all[rank] > rounding) ++rank;
-  if (rank > 0 && all[rank - 1] < kLeastRatio * all[0]) return {};
+  if (rank > 0 && all[rank - 1] < least_ratio * all[0]) return {};
   auto vectors = eigen.vectors.narrow(0, 0, k).contiguous();
   auto kept = s.narrow(0, 0, k).clone();
   vectors.narrow(0, rank, k - rank).zero_(), kept.narrow(0, rank, k - rank).zero_();
@@ -76,7 +76,7 @@ std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t
     return Answer{u.mT(), size, v.mT(), size * .5, SvdStatus::converged, 0, {}};
   }
   const auto wide = b.to(at::kDouble);
-  const auto better = leading(eigen(at::mm(wide, wide.mT())), most, task.target);
+  const auto better = leading(eigen(at::mm(wide, wide.mT())), most, task.target, space.least_ratio);
   if (!better) return {};
   return Answer{at::mm(better->vectors.to(at::kFloat), u).mT(),
                 better->s,

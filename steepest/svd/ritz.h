@@ -12,6 +12,9 @@ namespace steepest::svd {
 constexpr int64_t kRandom = 2;  // pseudo-random vectors in a warm block, for what is new in A
 constexpr double kLeastSize = 1e-12, kMostSize = 1e12;  // of A, far from float32's ends
 
+// s_k / s_1, below which G is too inexact, by products in float32 and in float16.
+constexpr double kLeastRatio = 1e-4, kLeastHalfRatio = 5e-3;
+
 // What rounding leaves of what is zero.
 inline double noise(double size) { return 8 * 0x1p-24 * size; }
 
@@ -19,7 +22,7 @@ struct Eigen {
   at::Tensor squares;  // [p] float64, descending
   at::Tensor vectors;  // [p, p] by rows
 };
-Eigen eigen(const at::Tensor& g);
+Eigen eigen(const at::Tensor& g);  // in g's dtype
 
 // The wanted ones of G's eigenvectors, by rows, as they are and divided by s; zeros where s is
 // noise.
@@ -28,7 +31,8 @@ struct Leading {
 };
 
 // None where a wanted s is known too badly. most: the columns of V that there may be.
-std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& target);
+std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& target,
+                               double least_ratio = kLeastRatio);
 
 // What s_1 .. s_k still gain is at most sum r_i^2 / (s_i^2 - lambda_{k+1}) / (2 s_i), where
 // r_i = |A^T A v_i - s_i^2 v_i| and lambda_{k+1} ~ max_{j>k} s_j^2 + r_j (Kato 1949, Temple 1928).
@@ -45,6 +49,7 @@ bool proved(const Eigen& eigen, const Values& r, int64_t most, const Task& task)
 // half a sweep further than those of G; to shrink, those of G, as what is below tau counts too.
 struct Space {
   at::Tensor v, y, z;
+  double least_ratio = kLeastRatio;
 };
 std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t most,
                                const Task& task);

@@ -4,6 +4,11 @@
 // Golub & Underwood 1977; Musco & Musco 2015). The square costs digits: s is known to sqrt(eps)
 // |A|, which a value stop at 1e-4 and above does not see. Narrow blocks make a deep Krylov space of
 // few columns, and the products are counted by column.
+//
+// Where the processor has AVX-512 FP16 and the tolerance allows it, A is rounded to float16 once.
+// The products' error, 1e-4 |a_i| of a number of Y, hardly has a direction in common with the
+// vectors, and what they attain loses by its square. But it hides small values, and what A's
+// numbers may be is bounded: then float32 begins anew.
 
 #include "steepest/svd/sweeps.h"
 
@@ -12,18 +17,22 @@
 #include <algorithm>
 #include <cmath>
 
+#include "steepest/cpu/scratch.h"
 #include "steepest/cpu/sweep.h"
+#include "steepest/cpu/tall.h"
 #include "steepest/svd/basis.h"
 #include "steepest/svd/ritz.h"
 
 namespace steepest::svd {
 namespace {
 
-constexpr double kLeastTolerance = 1e-4;
+constexpr double kLeastTolerance = 1e-4, kLeastHalfTolerance = 1e-3;
+constexpr int64_t kLeastHalf = 1 << 16;   // numbers, below which rounding them takes too long
 constexpr int64_t kSmall = 32;            // so many rows or columns: decomposed in full
 constexpr int64_t kMostInFull = 1 << 22;  // numbers, of which a copy is made
 constexpr int64_t kFew = 4;               // triplets, for which a narrow block will do
 constexpr int64_t kMostCertified = 32;    // triplets, whose residuals are cheap
+constexpr double kLeastExactRatio = .05;  // s_k / s_1, from which a G from float32 will do
 
 // All triplets of a small matrix: with A of more columns than rows, A A^T = U diag(s^2) U^T.
 std::optional<Answer> in_full(const at::Tensor& a, const Target& target) {
@@ -45,13 +54,70 @@ std::optional<Answer> in_full(const at::Tensor& a, const Target& target) {
   return answer;
 }
 
+// X^T X [p, p] in float64, and X t.
+at::Tensor gram(const at::Tensor& x) {
+  if (x.size(1) != cpu::kTallWidth || !x.is_contiguous()) {
+    const auto wide = x.to(at::kDouble);
+    return at::mm(wide.mT(), wide);
+  }
+  const auto g = at::empty({cpu::kTallWidth, cpu::kTallWidth}, x.options().dtype(at::kDouble));
+  cpu::tall_gram(x.const_data_ptr<float>(), x.size(0), g.mutable_data_ptr<double>());
+  return g;
+}
+at::Tensor combined(const at::Tensor& x, const at::Tensor& t) {
+  if (x.size(1) != cpu::kTallWidth || t.size(1) != cpu::kTallWidth || !x.is_contiguous())
+    return at::mm(x.to(at::kDouble), t).to(at::kFloat);
+  const auto y = at::empty_like(x);
+  const auto small = t.to(at::kFloat).contiguous();
+  cpu::tall_product(x.const_data_ptr<float>(), x.size(0), small.const_data_ptr<float>(),
+                    y.mutable_data_ptr<float>());
+  return y;
+}
+
+// Vectors to which more are added, in memory that this thread keeps.
+class Vectors {
+ public:
+  Vectors(cpu::Scratch memory, int64_t length) : memory_(memory), length_(length) {}
+
+  const at::Tensor& rows() const { return rows_; }  // [p, length]
+  at::Tensor columns() const { return rows_.mT(); }
+
+  void make_room(int64_t vectors) {
+    if (storage_.defined() && storage_.size(0) >= vectors) return;
+    const auto before = rows_.defined() ? rows_.clone() : at::Tensor();
+    storage_ = at::from_blob(cpu::scratch<float>(memory_, vectors * length_), {vectors, length_},
+                             at::TensorOptions(at::kFloat));
+    if (before.defined()) replace(before);
+  }
+  // Columns [length, m], for which there is room.
+  void append(const at::Tensor& columns) {
+    const int64_t have = rows_.defined() ? rows_.size(0) : 0;
+    rows_ = storage_.narrow(0, 0, have + columns.size(1));
+    cpu::transpose_tall(columns.const_data_ptr<float>(), length_, columns.size(1),
+                        columns.stride(0), storage_.mutable_data_ptr<float>() + have * length_);
+  }
+  void replace(const at::Tensor& rows) {
+    rows_ = storage_.narrow(0, 0, rows.size(0));
+    rows_.copy_(rows);
+  }
+
+ private:
+  cpu::Scratch memory_;
+  int64_t length_;
+  at::Tensor rows_, storage_;
+};
+
 class Sweeper {
  public:
-  Sweeper(const at::Tensor& a, const Task& task)
+  Sweeper(const at::Tensor& a, const Task& task, bool half)
       : a_(a),
         task_(task),
-        width_(task.target.shrink || task.target.k > kFew ? cpu::kSweepWide : cpu::sweep_width()),
-        most_(std::min(a.size(0), a.size(1))) {}
+        half_(half),
+        width_(width(task, half)),
+        most_(std::min(a.size(0), a.size(1))),
+        v_(cpu::Scratch::krylov_v, a.size(1)),
+        y_(cpu::Scratch::krylov_y, a.size(0)),
+        z_(cpu::Scratch::krylov_z, a.size(1)) {}
 
   std::optional<Answer> run() {
     auto block = first_block();
@@ -59,14 +125,16 @@ class Sweeper {
     auto status = SvdStatus::stopped_early;
     while (true) {
       const auto z = sweep(block);
+      if (!z.defined()) return {};
       if (!stop) {
-        const double size = y_.norm().item<double>();
+        const double size = y_.rows().norm().item<double>();
         if (!(size > kLeastSize && size < kMostSize)) return {};
         stop.emplace(task_.options, task_.target, noise(size));
         if (warm_) stop->trust();
       }
-      if (v_.size(0) >= a_.size(1)) status = SvdStatus::converged;
-      const bool enough = v_.size(0) >= task_.target.needed({});
+      if (size() >= a_.size(1)) status = SvdStatus::converged;
+      // A test of many values costs as much as half a sweep: not where none is near.
+      const bool enough = size() >= std::max(task_.target.needed({}), task_.target.k * 3 / 2);
       if (status == SvdStatus::stopped_early && enough) {
         const bool found =
             certified() || (stop->due(passes_) && stop->settled(passes_, ritz_values(), {}));
@@ -74,111 +142,114 @@ class Sweeper {
       }
       if (status == SvdStatus::converged || passes_ + 2 > task_.limit()) break;
       block = next_block(z);
-      if (block.size(0) == 0) {
+      if (block.size(1) == 0) {
         status = SvdStatus::converged;
         break;
       }
-      if (v_.size(0) + width_ > capacity()) restart();
+      if (size() + width_ > capacity()) restart();
     }
     return answer(status);
   }
 
  private:
+  static int64_t width(const Task& task, bool half) {
+    const bool few = !task.target.shrink && task.target.k <= kFew && !task.start.defined();
+    if (!few) return cpu::kSweepWide;
+    return half ? cpu::kSweepNarrow : cpu::sweep_width();
+  }
   int64_t capacity() const { return std::max<int64_t>(256, 3 * wanted_ + 4 * width_); }
+  int64_t size() const { return g_.defined() ? g_.size(0) : 0; }  // columns of V
 
-  // Orthonormal rows: of the start, then pseudo-random ones.
+  // Orthonormal columns: of the start, then pseudo-random ones.
   at::Tensor first_block() {
     at::Tensor from;
     if (task_.start.defined()) {
-      rest_ = task_.start.mT().to(at::kFloat).contiguous();
+      rest_ = task_.start.to(at::kFloat);
       from = orthonormal(take_rest(width_ - kRandom));
-      warm_ = from.size(0) > 0;
-      if (rest_.size(0) <= kRandom) rest_ = at::Tensor();
+      warm_ = from.size(1) > 0;
+      if (rest_.size(1) <= kRandom) rest_ = at::Tensor();
     }
     return orthonormal(filled(from));
   }
   // The next columns of a start that is wider than a block.
   at::Tensor take_rest(int64_t most) {
-    const int64_t n = std::min(most, rest_.size(0));
-    const auto taken = rest_.narrow(0, 0, n);
-    rest_ = rest_.narrow(0, n, rest_.size(0) - n);
+    const int64_t n = std::min(most, rest_.size(1));
+    const auto taken = rest_.narrow(1, 0, n).contiguous();
+    rest_ = rest_.narrow(1, n, rest_.size(1) - n);
     return taken;
   }
 
-  at::Tensor filled(const at::Tensor& rows) {
-    const int64_t have = rows.defined() ? rows.size(0) : 0;
-    if (have >= width_) return rows;
-    const auto more = pseudo_random(a_.size(1), drawn_, width_ - have, a_.options()).mT();
+  at::Tensor filled(const at::Tensor& columns) {
+    const int64_t have = columns.defined() ? columns.size(1) : 0;
+    if (have >= width_) return columns;
+    const auto more = pseudo_random(a_.size(1), drawn_, width_ - have, a_.options());
     drawn_ += width_ - have;
-    return have == 0 ? more.contiguous() : at::cat({rows, more});
+    return have == 0 ? more : at::cat({columns, more}, 1);
   }
 
-  static double largest_square(const at::Tensor& rows) {
-    return std::pow(at::linalg_vector_norm(rows, 2, {1}).max().item<double>(), 2);
-  }
-
-  // Across V, of unit length and orthogonal; fewer rows where the block has fewer dimensions.
-  // Twice, as each pass leaves eps of what it takes away; what is mostly rounding then is dropped.
-  at::Tensor orthonormal(at::Tensor rows) const {
-    for (int pass = 0; pass < 2 && rows.size(0) > 0; ++pass) {
-      const double before = largest_square(rows);
-      if (v_.defined()) rows = at::addmm(rows, at::mm(rows, v_.mT()), v_, 1, -1);
-      const auto wide = rows.to(at::kDouble);
-      const auto [d, e] = at::linalg_eigh(at::mm(wide, wide.mT()));
+  // Across V, of unit length and orthogonal; fewer columns where the block has fewer dimensions. A
+  // pass leaves eps of what it takes away, so once more where little was left; what is mostly
+  // rounding then is dropped.
+  at::Tensor orthonormal(at::Tensor x) const {
+    for (int pass = 0; pass < 2 && x.size(1) > 0; ++pass) {
+      const double before = std::pow(at::linalg_vector_norm(x, 2, {0}).max().item<double>(), 2);
+      if (size() > 0) x = at::addmm(x, v_.columns(), at::mm(v_.rows(), x), 1, -1);
+      const auto [d, e] = at::linalg_eigh(gram(x));
       const auto* const squares = d.const_data_ptr<double>();
       const double least = before * (pass == 0 ? 1e-10 : 1e-2);
       const int64_t n = d.size(0), dropped = std::count_if(squares, squares + n,
-                                                           [&](double x) { return !(x > least); });
-      const auto kept =
-          e.narrow(1, dropped, n - dropped) * d.narrow(0, dropped, n - dropped).rsqrt();
-      rows = at::mm(kept.mT(), wide).to(at::kFloat);
-      if (!v_.defined() && dropped == 0 && squares[0] > .1 * before) break;  // as good as it gets
+                                                           [&](double s) { return !(s > least); });
+      x = combined(x,
+                   e.narrow(1, dropped, n - dropped) * d.narrow(0, dropped, n - dropped).rsqrt());
+      if (dropped == 0 && squares[0] > 1e-2 * before) break;
     }
-    return rows;
+    return x;
   }
 
-  // Rows to a matrix at the beginning of `storage`, which grows when it must; returns them there.
-  static at::Tensor append(at::Tensor& x, at::Tensor& storage, const at::Tensor& rows) {
-    const int64_t have = x.defined() ? x.size(0) : 0, now = have + rows.size(0);
-    if (!storage.defined() || storage.size(0) < now) {
-      const auto larger = at::empty({4 * now, rows.size(1)}, rows.options());
-      if (have > 0) larger.narrow(0, 0, have).copy_(x);
-      storage = larger;
+  // One sweep from a warm start may be all there is: too few for the rounding of A. False where
+  // float16 will not do.
+  bool multiply(const float* x, float* y, float* z) {
+    if (!half_ || (warm_ && passes_ == 0)) {
+      cpu::sweep({a_.const_data_ptr<float>(), a_.size(0), a_.size(1), width_, x, y, z});
+      return true;
     }
-    x = storage.narrow(0, 0, now);
-    auto added = x.narrow(0, have, rows.size(0));
-    return added.copy_(rows);
+    if (!rounded_) rounded_.emplace(a_.const_data_ptr<float>(), a_.size(0), a_.size(1));
+    return rounded_->sweep(width_, x, y, z);
   }
 
-  // V and Y grow by the block; returns Z^T.
+  // V and Y grow by the block; returns Z, undefined where it cannot be had.
   at::Tensor sweep(const at::Tensor& block) {
-    const int64_t have = block.size(0), rows = a_.size(0), columns = a_.size(1);
-    auto x = at::zeros({columns, width_}, a_.options());
-    x.narrow(1, 0, have).copy_(block.mT());
-    const auto y = at::empty({rows, width_}, a_.options());
-    const auto z = at::empty({columns, width_}, a_.options());
-    cpu::sweep({a_.const_data_ptr<float>(), rows, columns, width_, x.const_data_ptr<float>(),
-                y.mutable_data_ptr<float>(), z.mutable_data_ptr<float>()});
+    const int64_t have = block.size(1), old = size();
+    auto x = block.contiguous();
+    if (have < width_) {
+      x = at::zeros({a_.size(1), width_}, a_.options());
+      x.narrow(1, 0, have).copy_(block);
+    }
+    auto y = at::empty({a_.size(0), width_}, a_.options()), z = at::empty_like(x);
+    if (!multiply(x.const_data_ptr<float>(), y.mutable_data_ptr<float>(),
+                  z.mutable_data_ptr<float>()))
+      return {};
     passes_ += 2;
-    append(v_, v_storage_, block);
-    const auto yt = append(y_, y_storage_, y.narrow(1, 0, have).mT());
-    const auto g = at::mm(y_, yt.mT()).to(at::kDouble);
-    const int64_t old = y_.size(0) - have;
+    if (have < width_) y = y.narrow(1, 0, have), z = z.narrow(1, 0, have);
+    for (auto* vectors : {&v_, &y_, &z_}) vectors->make_room(capacity());
+    v_.append(block), y_.append(y), z_.append(z);
+    const auto g = at::mm(y_.rows(), y).to(at::kDouble);
     g_ = old == 0 ? g : at::cat({at::cat({g_, g.narrow(0, 0, old).mT()}), g}, 1);
-    return append(z_, z_storage_, z.narrow(1, 0, have).mT());
+    return z;
   }
 
   at::Tensor next_block(const at::Tensor& z) {
-    const auto from = rest_.defined() && rest_.size(0) > 0 ? take_rest(width_) : z;
+    const auto from = rest_.defined() && rest_.size(1) > 0 ? take_rest(width_) : z;
     auto block = orthonormal(from);
-    const int64_t room = a_.size(1) - v_.size(0);
+    const int64_t room = a_.size(1) - size();
     // A space that is closed under A^T A, or a multiple singular value: go on elsewhere.
-    if (block.size(0) < std::min(width_, room)) block = orthonormal(filled(block));
-    return block.size(0) > room ? block.narrow(0, 0, room) : block;
+    if (block.size(1) < std::min(width_, room)) block = orthonormal(filled(block));
+    return block.size(1) > room ? block.narrow(1, 0, room) : block;
   }
 
   Values ritz_values() {
-    auto squares = values(at::linalg_eigvalsh(g_).flip(0));
+    const auto g = half_ ? g_.to(at::kFloat) : g_;
+    auto squares = values(at::linalg_eigvalsh(g).flip(0));
     for (double& x : squares) x = std::sqrt(std::max(x, 0.0));
     wanted_ = std::max(task_.target.k, task_.target.count(squares));
     return squares;
@@ -187,46 +258,51 @@ class Sweeper {
   // A spectrum that decays needs no further sweep to show that nothing comes. After two sweeps, as
   // one could miss a value, or one from a warm start; while G is small.
   bool certified() const {
-    const int64_t p = v_.size(0);
+    const int64_t p = size();
     if (p > 4 * width_ || (p <= width_ && !warm_)) return false;
     const Eigen found = eigen(g_);
     const auto rows = found.vectors.to(at::kFloat);
     const auto theta = found.squares.to(at::kFloat).unsqueeze(1);
-    const auto residuals = at::mm(rows, z_) - theta * at::mm(rows, v_);
+    const auto residuals = at::mm(rows, z_.rows()) - at::mm(theta * rows, v_.rows());
     const auto r = values(at::linalg_vector_norm(residuals, 2, {1}));
     return proved(found, r, kMostCertified, task_);
   }
 
   void restart() {
-    const int64_t keep = std::min(wanted_ + std::max<int64_t>(wanted_ / 2, 8), v_.size(0));
+    const int64_t keep = std::min(wanted_ + std::max<int64_t>(wanted_ / 2, 8), size());
     const auto [d, q] = at::linalg_eigh(g_);
-    const auto best = q.narrow(1, q.size(1) - keep, keep).flip(1).mT();
-    v_ = v_storage_ = at::mm(best.to(at::kFloat), v_);
-    y_ = y_storage_ = at::mm(best.to(at::kFloat), y_);
-    z_ = z_storage_ = at::mm(best.to(at::kFloat), z_);
+    const auto best = q.narrow(1, q.size(1) - keep, keep).flip(1).mT().to(at::kFloat);
+    for (auto* x : {&v_, &y_, &z_}) x->replace(at::mm(best, x->rows()));
     g_ = at::diag(d.narrow(0, d.size(0) - keep, keep).flip(0));
   }
 
-  // The last G is in float64.
+  // The last G is in float64, as the vectors of small values need it.
   std::optional<Answer> answer(SvdStatus status) const {
-    const auto wide = y_.to(at::kDouble);
-    const Eigen found = eigen(at::mm(wide, wide.mT()));
-    const auto best = leading(found, most_, task_.target);
+    const double least = rounded_ ? kLeastHalfRatio : kLeastRatio;
+    Eigen found = half_ ? eigen(g_.to(at::kFloat)) : eigen(g_);
+    auto best = leading(found, most_, task_.target, kLeastExactRatio);
+    if (!best) {
+      const auto wide = y_.rows().to(at::kDouble);
+      found = eigen(at::mm(wide, wide.mT()));
+      best = leading(found, most_, task_.target, least);
+    }
     if (!best) return {};
-    auto answer = triplets(*best, {v_, y_, z_}, most_, task_);
+    const Space space{v_.rows(), y_.rows(), z_.rows(), least};
+    auto answer = triplets(*best, space, most_, task_);
     if (!answer) return {};
     answer->status = status, answer->passes = passes_;
-    if (width_ == cpu::kSweepWide) answer->basis = next_start(found, z_);
+    if (size() >= cpu::kSweepWide) answer->basis = next_start(found, space.z);
     return answer;
   }
 
   const at::Tensor& a_;
   const Task& task_;
+  bool half_;
+  std::optional<cpu::HalfMatrix> rounded_;
   int64_t width_, most_;
-  at::Tensor v_, y_, z_;  // by rows: V^T, (A V)^T, (A^T A V)^T
-  at::Tensor v_storage_, y_storage_, z_storage_;
-  at::Tensor g_;     // [p, p] float64
-  at::Tensor rest_;  // of the start
+  Vectors v_, y_, z_;  // V, A V, A^T A V
+  at::Tensor g_;       // [p, p] float64
+  at::Tensor rest_;    // of the start
   bool warm_ = false;
   int64_t passes_ = 0, drawn_ = 0, wanted_ = 1;
 };
@@ -244,7 +320,12 @@ std::optional<Answer> sweeps(const at::Tensor& a, const Task& task) {
   const int64_t few = std::max(kSmall, task.target.shrink ? 0 : 2 * task.target.k);
   if (task.options.fallback && small <= few && a.numel() <= kMostInFull)
     return in_full(a, task.target);
-  return Sweeper(a, task).run();
+  const bool half = task.options.tol >= kLeastHalfTolerance && a.numel() >= kLeastHalf &&
+                    cpu::HalfMatrix::possible(a.size(0), a.size(1));
+  if (half) {
+    if (auto answer = Sweeper(a, task, true).run()) return answer;
+  }
+  return Sweeper(a, task, false).run();
 }
 
 }  // namespace steepest::svd

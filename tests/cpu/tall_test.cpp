@@ -23,5 +23,14 @@ TEST(Tall, GramAndProductAreATens) {
   }
 }
 
+TEST(Tall, TransposesSomeOfItsColumns) {
+  for (const int64_t n : {1, 63, 64, 200}) {
+    const auto x = gaussian(n, kTallWidth, 3), some = x.narrow(1, 0, 5);
+    auto y = at::zeros({6, n});
+    transpose_tall(some.const_data_ptr<float>(), n, 5, some.stride(0), y.mutable_data_ptr<float>());
+    EXPECT_TRUE(at::equal(y, at::cat({some.t(), at::zeros({1, n})})));
+  }
+}
+
 }  // namespace
 }  // namespace steepest::cpu::test

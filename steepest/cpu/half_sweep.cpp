@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+// sweep.h in float16: A is rounded once, panel by panel, each of which lies in the second cache for
+// both products:
+//   [chunks of 256 steps] [rows of the panel] [the chunk]
+// Two steps (of 16 columns; four of 8) make one lane, as in fp16_kernel.cpp; so many of A's
+// numbers, by a broadcast of the lane, meet
+//   first product    the same rows of x, and its sums have parts to be added at the end;
+//   second product   y's number so many times, and the sums are so many rows of z.
+// Sums over a chunk, and over a panel, are in float16; they are added up in float32.
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <type_traits>
+
+#include "steepest/cpu/every_cpu.h"
+#include "steepest/cpu/fp16.h"
+#include "steepest/cpu/reduce.h"
+#include "steepest/cpu/scratch.h"
+#include "steepest/cpu/sweep.h"
+#include "steepest/cpu/work_queue.h"
+
+namespace steepest::cpu {
+
+#if STEEPEST_HAS_FP16
+namespace {
+
+constexpr int64_t kPanel = 32, kChunk = 256, kChunkRow = kChunk * 2;  // kChunkRow: bytes
+constexpr int64_t kGroup = 16;     // rows, or lanes, at a time: sums in as many registers
+constexpr int64_t kRegister = 64;  // bytes: a row of lanes, a line of the cache
+constexpr int64_t kPiece = 32;     // numbers that are rounded to one register
+constexpr int64_t kWhole = 64;     // steps, multiples of which the products take: with zeros
+
+constexpr int64_t kMostBytes = int64_t{64} << 20;  // of the rounded matrix
+constexpr int64_t kCached = int64_t{1} << 20;
+
+// Numbers of this size and their sums over a row are far from float16's ends.
+constexpr double kTypical = .25, kXNorm = 64, kYNorm = 200;
+constexpr double kLeastTypical = kTypical / 64, kMostTypical = kTypical * 16;
+
+int64_t filled(int64_t columns) { return (columns + kWhole - 1) / kWhole * kWhole; }
+int64_t panel_bytes(int64_t columns) {
+  return (columns + kChunk - 1) / kChunk * kPanel * kChunkRow;
+}
+int64_t all_bytes(int64_t rows, int64_t columns) {
+  return (rows + kPanel - 1) / kPanel * panel_bytes(columns);
+}
+int64_t at(int64_t row, int64_t k) {  // of a panel
+  return (k / kChunk * kPanel + row) * kChunkRow + k % kChunk * 2;
+}
+
+float power_of_two(double x) {
+  return x > 0 && std::isfinite(x) ? static_cast<float>(std::exp2(std::floor(std::log2(x)))) : 1;
+}
+
+double square_of(const float* x, int64_t n) {
+  double sum = 0;
+  inner_products(x, x, 1, n, &sum);
+  return sum;
+}
+
+STEEPEST_EVERY_CPU void add(const float* x, int64_t n, float* to) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) to[i] += x[i];
+}
+
+// 32 numbers; to both places, and past the caches to `copy`, if there are two.
+template <bool kTwice>
+STEEPEST_FP16 [[gnu::always_inline]] inline void round_piece(const float* from, float scale,
+                                                             std::byte* to, std::byte* copy,
+                                                             Sixteen& squares) {
+  const Sixteen first = load<Sixteen>(from) * scale, second = load<Sixteen>(from + 16) * scale;
+  squares += first * first + second * second;
+  const Words piece = rounded_row(from, scale);
+  __builtin_memcpy(to, &piece, sizeof piece);
+  if constexpr (kTwice)
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(copy), same_bits<__m512i>(piece));
+}
+
+// Rows of a panel, and zeros up to whole groups of rows; returns the sum of the squares.
+template <bool kTwice>
+STEEPEST_FP16 double round_panel(const float* a, int64_t rows, int64_t columns, float scale,
+                                 std::byte* to, std::byte* copy) {
+  constexpr int64_t kAhead = 1024;
+  Sixteen squares = {};
+  const int64_t groups = (rows + kGroup - 1) / kGroup * kGroup;
+  for (int64_t r = 0; r < groups; ++r) {
+    const float* const row = a + r * columns;
+    int64_t k = 0;
+    for (; r < rows && k + kPiece <= columns; k += kPiece) {
+      __builtin_prefetch(row + k + kAhead);
+      __builtin_prefetch(row + k + kAhead + 16);
+      round_piece<kTwice>(row + k, scale, to + at(r, k), copy + at(r, k), squares);
+    }
+    for (; k < filled(columns); k += kPiece) {
+      float last[kPiece] = {};
+      if (r < rows && k < columns) std::copy(row + k, row + columns, last);
+      round_piece<kTwice>(last, scale, to + at(r, k), copy + at(r, k), squares);
+    }
+  }
+  if constexpr (kTwice) _mm_sfence();  // before another thread reads it
+  double sum = 0;
+  for (int i = 0; i < 16; ++i) sum += static_cast<double>(squares[i]);
+  return sum;
+}
+
+typedef uint16_t Order __attribute__((vector_size(64)));
+typedef uint64_t LongWords __attribute__((vector_size(64)));
+typedef float Eight __attribute__((vector_size(32)));
+
+// Of x with kWidth columns.
+template <int64_t kWidth>
+struct Lanes {
+  static constexpr int64_t kParts = 32 / kWidth, kBytes = 2 * kParts;  // of a lane
+  static constexpr int64_t kSteps = kGroup * kParts;
+  static constexpr int64_t kLines = kParts / 2;  // of A that go with a register
+  using Lane = std::conditional_t<kWidth == 16, uint32_t, uint64_t>;
+  using AsLanes = std::conditional_t<kWidth == 16, Words, LongWords>;
+  using Row = std::conditional_t<kWidth == 16, Sixteen, Eight>;
+
+  STEEPEST_FP16 [[gnu::always_inline]] static Halves repeated(const std::byte* from) {
+    Lane lane;
+    __builtin_memcpy(&lane, from, sizeof lane);
+    return same_bits<Halves>(AsLanes{} + lane);
+  }
+
+  // The sums of the parts of each lane.
+  STEEPEST_FP16 [[gnu::always_inline]] static Row added_up(Halves sum) {
+    for (int64_t bits = 16; bits < 16 * kParts; bits *= 2) {
+      const auto lanes = same_bits<AsLanes>(sum);
+      sum += same_bits<Halves>(lanes >> bits);
+    }
+    const auto lanes = same_bits<__m512i>(sum);
+    if constexpr (kWidth == 16) {
+      const __m256i low = _mm512_maskz_cvtepi32_epi16(0xffff, lanes);
+      return widened(same_bits<EightWords>(low));
+    } else {
+      const __m128i low = _mm512_maskz_cvtepi64_epi16(0xff, lanes);
+      return same_bits<Row>(_mm256_maskz_cvtph_ps(0xff, low));
+    }
+  }
+
+  // x's rows, kParts in a lane.
+  STEEPEST_FP16 static void pack_x(const float* x, int64_t columns, float scale, std::byte* to) {
+    Order order;
+    for (int64_t i = 0; i < 32; ++i)
+      order[i] = static_cast<uint16_t>(i % kParts * kWidth + i / kParts);
+    for (int64_t k = 0; k < filled(columns); k += kParts, to += kRegister) {
+      const float* from = x + k * kWidth;
+      float last[kPiece] = {};
+      if (k + kParts > columns) {
+        if (k < columns) std::copy(from, x + columns * kWidth, last);
+        from = last;
+      }
+      const auto rows = same_bits<Order>(rounded_row(from, scale));
+      const Order lanes = __builtin_shuffle(rows, order);
+      __builtin_memcpy(to, &lanes, sizeof lanes);
+    }
+  }
+
+  // y's numbers kParts times; of it 16 numbers more are read. Returns what they are multiplied by.
+  STEEPEST_FP16 static float pack_y(const float* y, int64_t rows, std::byte* to) {
+    Order order;
+    for (int64_t i = 0; i < 32; ++i) order[i] = static_cast<uint16_t>(i / kParts);
+    const float scale = power_of_two(kYNorm / std::sqrt(square_of(y, rows * kWidth)));
+    for (int64_t i = 0; i < rows; ++i) {
+      const EightWords row = rounded(y + i * kWidth, scale);
+      Order lanes = {};
+      __builtin_memcpy(&lanes, &row, sizeof row);
+      lanes = __builtin_shuffle(lanes, order);
+      __builtin_memcpy(to + i * kRegister, &lanes, sizeof lanes);
+    }
+    return scale;
+  }
+
+  // y += A x of 16 rows and some lanes of steps.
+  STEEPEST_FP16 static void first_product(const std::byte* a, const std::byte* x, int64_t lanes,
+                                          float* y, const std::byte* ahead) {
+    Halves sum[kGroup] = {};
+    for (int64_t p = 0; p < lanes; ++p, x += kRegister) {
+      for (int64_t l = 0; l < kLines; ++l, ahead += kRegister) __builtin_prefetch(ahead);
+      const auto row = load<Halves>(x);
+#pragma GCC unroll 16
+      for (int i = 0; i < kGroup; ++i) sum[i] += repeated(a + i * kChunkRow + p * kBytes) * row;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kGroup; ++i) {
+      const Row now = load<Row>(y + i * kWidth) + added_up(sum[i]);
+      __builtin_memcpy(y + i * kWidth, &now, sizeof now);
+    }
+  }
+
+  // z += factor A^T y of kSteps; in z as in x, the numbers of each lane lie together.
+  STEEPEST_FP16 static void second_product(const std::byte* a, const std::byte* y, int64_t rows,
+                                           float factor, float* z, const std::byte* ahead) {
+    Halves sum[kGroup] = {};
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t l = 0; l < kLines; ++l, ahead += kRegister) __builtin_prefetch(ahead);
+      const auto row = load<Halves>(y + i * kRegister);
+#pragma GCC unroll 16
+      for (int p = 0; p < kGroup; ++p) sum[p] += repeated(a + i * kChunkRow + p * kBytes) * row;
+    }
+#pragma GCC unroll 16
+    for (int p = 0; p < kGroup; ++p) {
+      const auto words = same_bits<Words>(sum[p]);
+      float* const to = z + static_cast<int64_t>(p) * 32;
+      const Sixteen first = load<Sixteen>(to) + factor * widened(lower(words)),
+                    second = load<Sixteen>(to + 16) + factor * widened(upper(words));
+      __builtin_memcpy(to, &first, sizeof first);
+      __builtin_memcpy(to + 16, &second, sizeof second);
+    }
+  }
+};
+
+// The root mean square of some of A's rows.
+double typical(const float* a, int64_t rows, int64_t columns) {
+  constexpr int64_t kSome = 16;
+  const int64_t some = std::min(kSome, rows);
+  double square = 0;
+  for (int64_t i = 0; i < some; ++i) square += square_of(a + i * rows / some * columns, columns);
+  return std::sqrt(square / static_cast<double>(some * columns));
+}
+
+// y = A x of a panel, and z += A^T y, in the units of what is rounded.
+template <int64_t kWidth>
+class Panel {
+ public:
+  Panel(const std::byte* a, int64_t count, int64_t columns)
+      : a_(a), rows_((count + kGroup - 1) / kGroup * kGroup), size_(filled(columns)) {}
+
+  // Each product fetches what is a chunk ahead of it.
+  void multiply(const std::byte* x, float* z) {
+    using By = Lanes<kWidth>;
+    constexpr int64_t kAhead = kPanel * kChunkRow;
+    for (int64_t k = 0; k < size_; k += kChunk) {
+      const int64_t lanes = std::min(kChunk, size_ - k) / By::kParts;
+      for (int64_t i = 0; i < rows_; i += kGroup) {
+        const std::byte* const a = a_ + at(i, k);
+        By::first_product(a, x + k / By::kParts * kRegister, lanes, y_ + i * kWidth, a + kAhead);
+      }
+    }
+    alignas(kRegister) std::byte lanes[kPanel * kRegister];
+    const float scale = By::pack_y(y_, rows_, lanes);
+    for (int64_t k = 0; k < size_; k += By::kSteps) {
+      By::second_product(a_ + at(0, k), lanes, rows_, 1 / scale, z + k * kWidth,
+                         a_ + kPanel * k * 2 + kAhead);
+    }
+  }
+  const float* y() const { return y_; }
+
+ private:
+  const std::byte* a_;
+  int64_t rows_, size_;
+  float y_[kPanel * kWidth + 16] = {};  // pack_y reads on
+};
+
+// A's panels: as numbers, until they are rounded.
+struct Panels {
+  const float* a;  // nullptr once they are
+  std::byte* rounded;
+  int64_t bytes;
+  float scale;
+};
+
+// One sweep: what its threads share.
+template <int64_t kWidth>
+class Run {
+ public:
+  Run(const Sweep& s, const Panels& panels)
+      : s_(s),
+        panels_(panels),
+        size_(filled(s.columns)),
+        x_scale_(power_of_two(kXNorm * std::sqrt(kWidth / square_of(s.x, s.columns * kWidth)))),
+        stretches_(std::clamp<int64_t>(s.rows / kLeastRows, 1, kMostStretches)),
+        x_(scratch<std::byte>(Scratch::b_panels, size_ / By::kParts * kRegister)),
+        z_(scratch<float>(Scratch::stretches, stretches_ * size_ * kWidth)) {
+    By::pack_x(s.x, s.columns, x_scale_, x_);
+  }
+
+  // The sum of the squares of what it has rounded.
+  double multiply() {
+    const int64_t rows = (s_.rows + stretches_ * kPanel - 1) / (stretches_ * kPanel) * kPanel;
+    double squares[kMostStretches] = {};
+    run_queue(stretches_, [&](int64_t i) {
+      float* const z = z_ + i * size_ * kWidth;
+      std::fill_n(z, size_ * kWidth, 0.0f);
+      for (int64_t r = i * rows; r < std::min((i + 1) * rows, s_.rows); r += kPanel)
+        squares[i] += multiply(r, std::min(kPanel, s_.rows - r), z);
+    });
+    return std::accumulate(squares, squares + stretches_, 0.0);
+  }
+
+  // False where a number is not finite.
+  bool add_up() {
+    constexpr int64_t kSlices = 8;
+    const int64_t slice = (size_ / kWhole + kSlices - 1) / kSlices * kWhole;
+    bool finite[kSlices];
+    run_queue(kSlices, [&](int64_t i) {
+      finite[i] = add_up(std::min(i * slice, s_.columns), std::min((i + 1) * slice, s_.columns));
+    });
+    return std::all_of(finite, finite + kSlices, [](bool x) { return x; });
+  }
+
+ private:
+  using By = Lanes<kWidth>;
+  static constexpr int64_t kLeastRows = 128, kMostStretches = 8;
+
+  double multiply(int64_t begin, int64_t count, float* z) const {
+    std::byte *const copy = panels_.rounded + begin / kPanel * panel_bytes(s_.columns), *a = copy;
+    double squares = 0;
+    if (panels_.a != nullptr) {
+      // A copy that is larger than the second cache would drive out the panel at work.
+      const bool twice = panels_.bytes > kCached;
+      if (twice) a = scratch<std::byte>(Scratch::a_panels, panel_bytes(s_.columns));
+      const auto round = twice ? round_panel<true> : round_panel<false>;
+      squares = round(panels_.a + begin * s_.columns, count, s_.columns, panels_.scale, a, copy);
+    }
+    Panel<kWidth> panel(a, count, s_.columns);
+    panel.multiply(x_, z);
+    const float factor = 1 / panels_.scale / x_scale_;
+    for (int64_t i = 0; i < count * kWidth; ++i) s_.y[begin * kWidth + i] = factor * panel.y()[i];
+    return squares;
+  }
+
+  // Rows of z, of all stretches.
+  bool add_up(int64_t begin, int64_t end) const {
+    float* const sum = z_ + begin * kWidth;
+    for (int64_t i = 1; i < stretches_; ++i)
+      add(sum + i * size_ * kWidth, filled(end - begin) * kWidth, sum);
+    const float factor = 1 / panels_.scale / panels_.scale / x_scale_;
+    float zero = 0;
+    for (int64_t k = begin; k < end; ++k) {
+      const float* const lane = z_ + k / By::kParts * 32 + k % By::kParts;
+      for (int64_t j = 0; j < kWidth; ++j) {
+        s_.z[k * kWidth + j] = factor * lane[j * By::kParts];
+        zero += 0 * s_.z[k * kWidth + j];
+      }
+    }
+    return zero == 0;
+  }
+
+  const Sweep& s_;
+  const Panels& panels_;
+  int64_t size_;
+  float x_scale_;
+  int64_t stretches_;
+  std::byte* x_;
+  float* z_;
+};
+
+}  // namespace
+
+bool HalfMatrix::possible(int64_t rows, int64_t columns) {
+  return has_fp16() && all_bytes(rows, columns) <= kMostBytes;
+}
+
+HalfMatrix::HalfMatrix(const float* a, int64_t rows, int64_t columns)
+    : a_(a), rows_(rows), columns_(columns) {
+  rounded_ = scratch<std::byte>(Scratch::rounded, all_bytes(rows, columns));
+  scale_ = power_of_two(kTypical / typical(a, rows, columns));
+}
+
+template <int64_t kWidth>
+bool HalfMatrix::run(const Sweep& s) {
+  const Panels panels{a_, rounded_, all_bytes(rows_, columns_), scale_};
+  Run<kWidth> run(s, panels);
+  const double squares = run.multiply();
+  if (a_ != nullptr) {
+    const double found = std::sqrt(squares / static_cast<double>(rows_ * columns_));
+    if (!(found == 0 || (found >= kLeastTypical && found <= kMostTypical))) return false;
+    a_ = nullptr;
+  }
+  return run.add_up();
+}
+
+bool HalfMatrix::sweep(int64_t width, const float* x, float* y, float* z) {
+  const Sweep s{nullptr, rows_, columns_, width, x, y, z};
+  return width == kSweepNarrow ? run<kSweepNarrow>(s) : run<kSweepWide>(s);
+}
+
+#else
+bool HalfMatrix::possible(int64_t, int64_t) { return false; }
+HalfMatrix::HalfMatrix(const float*, int64_t, int64_t) {}
+bool HalfMatrix::sweep(int64_t, const float*, float*, float*) { return false; }
+#endif
+
+}  // namespace steepest::cpu
