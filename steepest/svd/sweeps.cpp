@@ -30,6 +30,7 @@ constexpr double kLeastTolerance = 1e-4, kLeastHalfTolerance = 1e-3;
 constexpr int64_t kLeastHalf = 1 << 16;   // numbers, below which rounding them takes too long
 constexpr int64_t kSmall = 32;            // so many rows or columns: decomposed in full
 constexpr int64_t kMostInFull = 1 << 22;  // numbers, of which a copy is made
+constexpr int64_t kFirstRoom = 128;       // vectors
 constexpr int64_t kFew = 4;               // triplets, for which a narrow block will do
 constexpr int64_t kMostCertified = 32;    // triplets, whose residuals are cheap
 constexpr double kLeastExactRatio = .05;  // s_k / s_1, from which a G from float32 will do
@@ -82,8 +83,10 @@ class Vectors {
   const at::Tensor& rows() const { return rows_; }  // [p, length]
   at::Tensor columns() const { return rows_.mT(); }
 
-  void make_room(int64_t vectors) {
-    if (storage_.defined() && storage_.size(0) >= vectors) return;
+  void make_room(int64_t vectors, int64_t at_first) {
+    const int64_t room = storage_.defined() ? storage_.size(0) : 0;
+    if (room >= vectors) return;
+    vectors = std::max({vectors, at_first, 2 * room});
     const auto before = rows_.defined() ? rows_.clone() : at::Tensor();
     storage_ = at::from_blob(cpu::scratch<float>(memory_, vectors * length_), {vectors, length_},
                              at::TensorOptions(at::kFloat));
@@ -231,7 +234,8 @@ class Sweeper {
       return {};
     passes_ += 2;
     if (have < width_) y = y.narrow(1, 0, have), z = z.narrow(1, 0, have);
-    for (auto* vectors : {&v_, &y_, &z_}) vectors->make_room(capacity());
+    for (auto* vectors : {&v_, &y_, &z_})
+      vectors->make_room(old + have, std::max(kFirstRoom, 3 * task_.target.k));
     v_.append(block), y_.append(y), z_.append(z);
     const auto g = at::mm(y_.rows(), y).to(at::kDouble);
     g_ = old == 0 ? g : at::cat({at::cat({g_, g.narrow(0, 0, old).mT()}), g}, 1);
