@@ -30,6 +30,7 @@ struct NormTraits {
   bool overwrites = false;   // direction() makes use of it where it may: then it needs no more
   int64_t rank = 0;          // > 0: the direction is U V^T of so many leading triplets, and V the
                              // basis' first columns
+  int64_t serial_below = 0;  // numbers of a matrix, up to which one thread computes it alone
   bool elementwise = false;  // computed entry by entry, but for a factor: a batch gains nothing
   std::string transpose;     // the norm with steepest'(m^T) = steepest(m)^T; empty: itself
 };

@@ -80,6 +80,7 @@ std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Bl
     bucket.blocks.push_back(block);
     bucket.batch += block->batch;
     bucket.work += work_of(*block, norm);
+    bucket.serial = block->rows * block->cols <= norm.traits().serial_below;
   }
   return buckets;
 }

@@ -10,9 +10,10 @@ namespace steepest {
 
 struct Bucket {
   std::vector<const Block*> blocks;
-  int64_t batch = 0;   // the sum of the blocks' batches
-  double work = 0;     // of its norm: multiplications, roughly
-  bool on_cpu = true;  // plain tensors in the processor's memory
+  int64_t batch = 0;    // the sum of the blocks' batches
+  double work = 0;      // of its norm: multiplications, roughly
+  bool serial = false;  // one thread's, whoever else may wait
+  bool on_cpu = true;   // plain tensors in the processor's memory
 };
 
 // In the plan's order, so that what is in a bucket depends on the plan alone. On the CPU a bucket

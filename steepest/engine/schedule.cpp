@@ -48,7 +48,8 @@ void run_buckets(const std::vector<const Bucket*>& buckets,
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return buckets[a]->work > buckets[b]->work; });
   size_t queued = 0;
-  for (; imbalance(buckets, order, queued, threads) > kMostIdle; ++queued) body(order[queued]);
+  const auto unbalanced = [&] { return imbalance(buckets, order, queued, threads) > kMostIdle; };
+  for (; unbalanced() && !buckets[order[queued]]->serial; ++queued) body(order[queued]);
   cpu::run_queue(static_cast<int64_t>(order.size() - queued),
                  [&](int64_t k) { body(order[queued + k]); });
 }

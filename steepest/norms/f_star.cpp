@@ -18,24 +18,43 @@ class FStar : public Norm {
   explicit FStar(SvdOptions options) : options_(std::move(options)) {}
 
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
-    const auto [t, tau] = shrinkage_triplets(m, options_, context.basis);
-    keep_basis(t, context.basis);
-    const auto d = (t.s - tau.unsqueeze(1)).clamp_min(0);
-    const auto root = (tau.square() + d.square().sum(1)).mul(0.5).sqrt().unsqueeze(1);
-    const auto scale = safe_divide(d, root).to(t.u.scalar_type()).unsqueeze(1);
-    const auto s = at::bmm(t.u * scale, t.vh).to(m.scalar_type());
+    const auto [t, values] = shrunk(m, context);
+    const auto s = combined(t, values).to(m.scalar_type());
     return {s, inner_product(m, s)};
+  }
+  // The dual in it by the values, for s has as many numbers as m.
+  at::Tensor sharp(const at::Tensor& m, const NormContext& context) const override {
+    const auto [t, values] = shrunk(m, context);
+    const auto dual = (values * t.s).sum(1, /*keepdim=*/true);
+    return combined(t, values * dual).to(m.scalar_type());
   }
   // The rank above tau is not known beforehand: the first of them lead to the others.
   int64_t warm_columns(int64_t rows, int64_t cols) const override {
     return warm_columns_of(options_, cpu::kSweepWide, rows, cols);
   }
   NormTraits traits() const override {
-    return {.exact = options_.method == "exact", .synchronises = true};
+    return {
+        .exact = options_.method == "exact", .synchronises = true, .serial_below = kSerialSweep};
   }
   std::string name() const override { return "f_star"; }
 
  private:
+  struct Shrunk {
+    Triplets t;
+    at::Tensor values;  // [B, k]: of s
+  };
+  Shrunk shrunk(const at::Tensor& m, const NormContext& context) const {
+    const auto [t, tau] = shrinkage_triplets(m, options_, context.basis);
+    keep_basis(t, context.basis);
+    const auto d = (t.s - tau.unsqueeze(1)).clamp_min(0);
+    const auto root = (tau.square() + d.square().sum(1)).mul(0.5).sqrt().unsqueeze(1);
+    return {t, safe_divide(d, root)};
+  }
+  // U diag(values) V^T
+  static at::Tensor combined(const Triplets& t, const at::Tensor& values) {
+    return at::bmm(t.u * values.to(t.u.scalar_type()).unsqueeze(1), t.vh);
+  }
+
   SvdOptions options_;
 };
 

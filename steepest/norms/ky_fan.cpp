@@ -22,13 +22,20 @@ class LowRank : public Norm {
     const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
+  // By the few numbers of u: s has as many as m.
+  at::Tensor sharp(const at::Tensor& m, const NormContext& context) const override {
+    const auto t = top_triplets(m, k_, options_, context.basis);
+    keep_basis(t, context.basis);
+    return at::bmm(t.u * per_matrix(t.attained, t.u), t.vh).to(m.scalar_type());
+  }
   int64_t warm_columns(int64_t rows, int64_t cols) const override {
     return warm_columns_of(options_, k_, rows, cols);
   }
   NormTraits traits() const override {
     return {.exact = options_.method == "exact",
             .synchronises = options_.fixed_passes == 0,
-            .rank = k_};
+            .rank = k_,
+            .serial_below = kSerialSweep};
   }
   std::string name() const override { return name_; }
 

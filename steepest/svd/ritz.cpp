@@ -54,8 +54,9 @@ std::optional<double> gain_to_come(const Values& squares, const Values& r, int64
   return gain;
 }
 
-bool proved(const Eigen& eigen, const Values& r, int64_t most, const Task& task) {
-  const auto squares = values(eigen.squares), s = values(eigen.squares.sqrt());
+bool proved(const Values& squares, const Values& r, int64_t most, const Task& task) {
+  Values s = squares;
+  for (double& x : s) x = std::sqrt(x);
   const int64_t k = task.target.count(s);
   if (k > most || k >= std::ssize(s)) return false;
   const auto gain = gain_to_come(squares, r, k);

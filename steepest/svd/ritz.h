@@ -41,9 +41,8 @@ std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& t
 // have one entry a vector, more than k.
 std::optional<double> gain_to_come(const Values& squares, const Values& r, int64_t k);
 
-// That is within the tolerance, for the at most `most` triplets that the target counts. r_i: of
-// each vector.
-bool proved(const Eigen& eigen, const Values& r, int64_t most, const Task& task);
+// That is within the tolerance, for the at most `most` triplets that the target counts.
+bool proved(const Values& squares, const Values& r, int64_t most, const Task& task);
 
 // By rows: V^T, (A V)^T, (A^T A V)^T. Of a fixed number k the triplets of U^T A = S^-1 Q^T Z^T,
 // half a sweep further than those of G; to shrink, those of G, as what is below tau counts too.

@@ -269,7 +269,7 @@ class Sweeper {
     const auto theta = found.squares.to(at::kFloat).unsqueeze(1);
     const auto residuals = at::mm(rows, z_.rows()) - at::mm(theta * rows, v_.rows());
     const auto r = values(at::linalg_vector_norm(residuals, 2, {1}));
-    return proved(found, r, kMostCertified, task_);
+    return proved(values(found.squares), r, kMostCertified, task_);
   }
 
   void restart() {

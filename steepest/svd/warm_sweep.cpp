@@ -7,13 +7,16 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <vector>
 
 #include "steepest/cpu/sweep.h"
 #include "steepest/cpu/tall.h"
 #include "steepest/svd/basis.h"
 #include "steepest/svd/ritz.h"
+#include "steepest/svd/small_eigen.h"
 
 namespace steepest::svd {
 namespace {
@@ -68,10 +71,54 @@ bool orthonormalise(float* x, int64_t n) {
   return true;
 }
 
-at::Tensor as_tensor(const Square& g) {
-  const auto out = at::empty({kWidth, kWidth}, at::TensorOptions(at::kDouble));
-  std::copy(g.begin(), g.end(), out.mutable_data_ptr<double>());
+// The first k columns of x [n, 16] times t [k, k], by rows t^T.
+at::Tensor combined(const at::Tensor& x, int64_t k, const std::vector<double>& rows) {
+  const auto y = at::empty({x.size(0), k}, x.options());
+  const auto* from = x.const_data_ptr<float>();
+  auto* to = y.mutable_data_ptr<float>();
+  for (int64_t n = 0; n < x.size(0); ++n, from += kWidth, to += k) {
+    for (int64_t i = 0; i < k; ++i) {
+      double sum = 0;
+      for (int64_t j = 0; j < k; ++j) sum += static_cast<double>(from[j]) * rows[i * k + j];
+      to[i] = static_cast<float>(sum);
+    }
+  }
+  return y;
+}
+
+at::Tensor as_tensor(const Values& x) {
+  const auto out = at::empty({std::ssize(x)}, at::TensorOptions(at::kDouble));
+  std::copy(x.begin(), x.end(), out.mutable_data_ptr<double>());
   return out;
+}
+
+// X diag(factors) Q^T of Q by rows.
+at::Tensor product(const at::Tensor& x, const Square& q, const Values& factors) {
+  std::array<float, kWidth * kWidth> t{};
+  for (int64_t i = 0; i < kWidth; ++i)
+    for (int64_t j = 0; j < kWidth; ++j)
+      t[j * kWidth + i] = static_cast<float>(q[i * kWidth + j] * factors[i]);
+  const auto y = at::empty_like(x);
+  cpu::tall_product(x.const_data_ptr<float>(), x.size(0), t.data(), y.mutable_data_ptr<float>());
+  return y;
+}
+
+// As triplets() of ritz.h. u = Y q / s, b = A^T u = Z q / s.
+std::optional<Answer> answer_of(const at::Tensor& u, const at::Tensor& b, int64_t k) {
+  Square g;
+  cpu::tall_gram(b.const_data_ptr<float>(), b.size(0), g.data());
+  std::vector<double> h(k * k), rows(k * k);
+  for (int64_t i = 0; i < k; ++i)
+    for (int64_t j = 0; j < k; ++j) h[i * k + j] = g[i * kWidth + j];
+  Values s(k);
+  small_eigen(h.data(), k, s.data(), rows.data());
+  for (double& x : s) x = std::sqrt(std::max(x, 0.0));
+  if (!(s[k - 1] > kLeastRatio * s[0])) return {};
+  const auto left = combined(u, k, rows);
+  for (int64_t i = 0; i < k; ++i)
+    for (int64_t j = 0; j < k; ++j) rows[i * k + j] /= s[i];
+  const auto all = as_tensor(s);
+  return Answer{left, all, combined(b, k, rows), all, SvdStatus::converged, 2, {}};
 }
 
 }  // namespace
@@ -95,20 +142,37 @@ std::optional<Answer> warm_sweep(const at::Tensor& a, const Task& task) {
   for (int64_t i = 0; i < kWidth; ++i) size += g[i * kWidth + i];
   if (!(std::sqrt(size) > kLeastSize && std::sqrt(size) < kMostSize)) return {};
 
-  const Eigen found = eigen(as_tensor(g));
-  const Values squares = values(found.squares);
-  const auto& q = found.vectors;
-  Values r = values((at::mm(q, as_tensor(h)) * q).sum(1));
-  for (int64_t i = 0; i < kWidth; ++i)
-    r[i] = std::sqrt(std::max(0.0, r[i] - squares[i] * squares[i]));
-  if (!proved(found, r, kWidth - 1, task)) return {};
+  Square q;
+  Values squares(kWidth), s(kWidth), r(kWidth), one(kWidth, 1), inverse(kWidth);
+  small_eigen(g.data(), kWidth, squares.data(), q.data());
+  for (int64_t i = 0; i < kWidth; ++i) {
+    squares[i] = std::max(squares[i], 0.0), s[i] = std::sqrt(squares[i]);
+    double sum = 0;
+    for (int64_t j = 0; j < kWidth; ++j)
+      for (int64_t k = 0; k < kWidth; ++k)
+        sum += q[i * kWidth + j] * h[j * kWidth + k] * q[i * kWidth + k];
+    r[i] = std::sqrt(std::max(0.0, sum - squares[i] * squares[i]));
+    inverse[i] = 1 / std::max(s[i], kLeastRatio * s[0] + kLeastSize);
+  }
+  if (!proved(squares, r, kWidth - 1, task)) return {};
+  const int64_t k = task.target.shrink ? std::max<int64_t>(task.target.count(s), 1) : task.target.k;
+  if (!(s[k - 1] > kLeastRatio * s[0])) return {};
 
-  const auto best = leading(found, most, task.target);
-  if (!best) return {};
-  auto answer = triplets(*best, {v.mT(), y.mT(), z.mT()}, most, task);
-  if (!answer) return {};
-  answer->passes = 2;
-  answer->basis = next_start(found, z.mT());
+  const auto u = product(y, q, inverse), b = product(z, q, inverse);
+  std::optional<Answer> answer;
+  if (task.target.shrink) {
+    const auto tau = at::scalar_tensor(shrinkage(s), at::TensorOptions(at::kDouble));
+    answer = Answer{u.narrow(1, 0, k),
+                    as_tensor({s.begin(), s.begin() + k}),
+                    product(v, q, one).narrow(1, 0, k),
+                    tau,
+                    SvdStatus::converged,
+                    2,
+                    {}};
+  } else {
+    answer = answer_of(u, b, k);
+  }
+  if (answer) answer->basis = b;  // of any length
   return answer;
 }
 

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 
 #include "steepest/optimizers/optimizers.h"
 #include "tests/support/engine_run.h"
@@ -121,12 +122,27 @@ TEST(Schedule, RunsEveryBucketOnceWhateverItsWork) {
     for (auto& bucket : buckets) bucket.work = 1e6;
     buckets[11].work = largest;
     buckets[5].on_cpu = false;
+    buckets[11].serial = buckets[7].serial = largest == 1e9;
     std::vector<const Bucket*> all;
     for (const auto& bucket : buckets) all.push_back(&bucket);
     std::vector<std::atomic<int>> runs(buckets.size());
     run_buckets(all, [&](size_t i) { ++runs[i]; });
     for (const auto& count : runs) EXPECT_EQ(count, 1) << largest;
   }
+}
+
+// The largest is of no use to a second thread, which takes the others meanwhile.
+TEST(Schedule, ASerialBucketKeepsNobodyWaiting) {
+  const Threads guard(2);
+  std::vector<Bucket> buckets(2);
+  buckets[0].work = 1e9, buckets[0].serial = true, buckets[1].work = 1e6;
+  std::atomic<bool> other{false}, met{false};
+  run_buckets({&buckets[0], &buckets[1]}, [&](size_t i) {
+    if (i == 1) other = true;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (i == 0 && !met && std::chrono::steady_clock::now() < end) met = other.load();
+  });
+  EXPECT_TRUE(met);
 }
 
 }  // namespace

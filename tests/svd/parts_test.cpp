@@ -7,6 +7,7 @@
 
 #include "steepest/svd/basis.h"
 #include "steepest/svd/golub_kahan.h"
+#include "steepest/svd/small_eigen.h"
 #include "steepest/svd/small_svd.h"
 #include "steepest/svd/stop.h"
 #include "tests/svd/matrices.h"
@@ -90,6 +91,24 @@ TEST(JacobiSvd, IsAnSvd) {
 }
 
 // U^T A [V N] = P S Q^T throughout, whatever restarts and directions are thrown in.
+TEST(SmallEigen, IsLapacks) {
+  for (const int64_t n : {1, 2, 7, 16}) {
+    const auto x = gaussian({n, n + 2}, 21).to(at::kDouble);
+    const auto tied = at::diag(at::floor(at::arange(n, at::kDouble) / 3));
+    for (const auto& g : {at::mm(x, x.t()), tied, at::mm(tied, at::mm(x, x.t())) * 0,
+                          x.t().mm(x).narrow(0, 0, n).narrow(1, 0, n) * 1e200}) {
+      auto work = g.contiguous().clone();
+      auto values = at::empty({n}, at::kDouble), vectors = at::empty({n, n}, at::kDouble);
+      svd::small_eigen(work.mutable_data_ptr<double>(), n, values.mutable_data_ptr<double>(),
+                       vectors.mutable_data_ptr<double>());
+      const double size = largest(g);
+      EXPECT_LE(largest(values - at::linalg_eigvalsh(g).flip(0)), 1e-13 * n * size);
+      EXPECT_LE(largest(vectors.mm(vectors.t()) - at::eye(n, at::kDouble)), 1e-13);
+      EXPECT_LE(largest((vectors.t() * values).mm(vectors) - g), 1e-13 * n * size);
+    }
+  }
+}
+
 TEST(GolubKahan, KeepsItsRelationsThroughRestarts) {
   for (const auto& [r, c] : {std::pair<int64_t, int64_t>{90, 60}, {60, 90}}) {
     const auto a = gaussian({1, r, c}, 1)[0];
