@@ -46,7 +46,7 @@ def about() -> dict[str, Any]:
     )
     field = lambda name: next((x.split(":")[1].strip() for x in lines if x.startswith(name)), "")
     flags = set(field("flags").split())
-    isa = [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in flags]
+    isa = [f for f in ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16") if f in flags]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     return {
         "cpu": field("model name") or platform.processor(),

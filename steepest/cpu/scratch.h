@@ -8,6 +8,7 @@
 namespace steepest::cpu {
 
 enum class Scratch {
+  look,
   a_panels,
   b_panels,
   gram,

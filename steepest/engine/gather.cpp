@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "steepest/cpu/scratch.h"
 #include "steepest/engine/entries.h"
 #include "steepest/engine/fused.h"
 #include "steepest/engine/momentum.h"
@@ -48,11 +49,33 @@ at::ScalarType dtype_of(const StepInput& in, const Block& block) {
   return of_gradient ? param.grad.scalar_type() : param.state->momentum_buffer.scalar_type();
 }
 
-at::Tensor gather(const StepInput& in, const Bucket& bucket, Momenta momenta) {
+// look() needs room for a u of the shape in which m lies in memory.
+bool needs_room(const StepInput& in, const Block& block) {
+  const auto& c = in.choices(block);
+  const auto& state = *in.param(block).state;
+  return block.plain() && c.place == Place::before && state.momentum_buffer.defined() &&
+         momentum_map(c, state.step == 1).look != 0;
+}
+
+at::Tensor room_for(const Bucket& bucket, at::IntArrayRef sizes, const at::TensorOptions& options,
+                    Room room) {
+  constexpr int64_t kMostKept = int64_t{1} << 24;  // numbers: every thread may come to hold as many
+  const int64_t size = c10::multiply_integers(sizes);
+  const bool kept = room == Room::scratch && bucket.on_cpu && options.dtype() == at::kFloat;
+  if (!kept || size > kMostKept) return at::empty(sizes, options);
+  return at::from_blob(cpu::scratch<float>(cpu::Scratch::look, size), sizes, options);
+}
+
+at::Tensor gather(const StepInput& in, const Bucket& bucket, Momenta momenta, Room room) {
   const auto& first = *bucket.blocks[0];
-  if (bucket.blocks.size() == 1) return first.matrices_of(look(in, first, momenta, {}));
   const auto options = in.param(first).grad.options().dtype(dtype_of(in, first));
-  auto u = at::empty({bucket.batch, first.rows, first.cols}, options);
+  if (bucket.blocks.size() == 1) {
+    at::Tensor out;
+    if (needs_room(in, first))
+      out = room_for(bucket, first.piece(in.param(first).value).sizes(), options, room);
+    return first.matrices_of(look(in, first, momenta, out));
+  }
+  auto u = room_for(bucket, {bucket.batch, first.rows, first.cols}, options, room);
   int64_t at = 0;
   for (const auto* block : bucket.blocks) {
     auto slot = u.narrow(0, at, block->batch);
@@ -88,11 +111,11 @@ void begin_step(const StepInput& in) {
   }
 }
 
-at::Tensor gather(const StepInput& in, const Bucket& bucket) {
-  return gather(in, bucket, Momenta::advance);
+at::Tensor gather(const StepInput& in, const Bucket& bucket, Room room) {
+  return gather(in, bucket, Momenta::advance, room);
 }
-at::Tensor gather_again(const StepInput& in, const Bucket& bucket) {
-  return gather(in, bucket, Momenta::keep);
+at::Tensor gather_again(const StepInput& in, const Bucket& bucket, Room room) {
+  return gather(in, bucket, Momenta::keep, room);
 }
 
 bool is_private(const StepInput& in, const Bucket& bucket, const at::Tensor& u) {

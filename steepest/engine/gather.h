@@ -11,11 +11,15 @@ namespace steepest {
 // Before the first bucket: makes missing state, counts the step. Of a parameter with a gradient.
 void begin_step(const StepInput& in);
 
+// Where u lies: in memory of its own; or, up to 64 MB, in this thread's scratch, until it gathers
+// the next one.
+enum class Room { own, scratch };
+
 // u [batch, r, c], in the momentum's dtype; it may share memory with a gradient or a momentum.
 // Call it once a step ...
-at::Tensor gather(const StepInput& in, const Bucket& bucket);
+at::Tensor gather(const StepInput& in, const Bucket& bucket, Room room);
 // ... and this for the same bits again: from the momenta as they are now and the gradients.
-at::Tensor gather_again(const StepInput& in, const Bucket& bucket);
+at::Tensor gather_again(const StepInput& in, const Bucket& bucket, Room room);
 
 // Nothing else shares u's memory.
 bool is_private(const StepInput& in, const Bucket& bucket, const at::Tensor& u);

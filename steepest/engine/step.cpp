@@ -84,7 +84,7 @@ class Stepper {
   // What D and Momo's model need of a bucket.
   void look(Task& task) {
     if (!task.early && !model_.needs_products()) return;
-    const auto u = gather(in_, task.bucket);
+    const auto u = gather(in_, task.bucket, Room::own);  // its direction may be stored in it
     task.gathered = true;
     if (model_.needs_products()) {
       each_block(task.bucket, [&](const Block& block, int64_t at) {
@@ -183,7 +183,8 @@ class Stepper {
 
   void move(Task& task) {
     if (!task.direction.s.defined()) {
-      const auto u = task.gathered ? gather_again(in_, task.bucket) : gather(in_, task.bucket);
+      const auto u = task.gathered ? gather_again(in_, task.bucket, Room::scratch)
+                                   : gather(in_, task.bucket, Room::scratch);
       task.direction = measure_last(task.bucket, u);
     }
     each_block(task.bucket,
