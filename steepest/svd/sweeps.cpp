@@ -17,11 +17,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "steepest/cpu/scratch.h"
 #include "steepest/cpu/sweep.h"
-#include "steepest/cpu/tall.h"
 #include "steepest/svd/basis.h"
 #include "steepest/svd/ritz.h"
+#include "steepest/svd/vectors.h"
 
 namespace steepest::svd {
 namespace {
@@ -54,61 +53,6 @@ std::optional<Answer> in_full(const at::Tensor& a, const Target& target) {
   if (!wide) std::swap(answer.u, answer.v);
   return answer;
 }
-
-// X^T X [p, p] in float64, and X t.
-at::Tensor gram(const at::Tensor& x) {
-  if (x.size(1) != cpu::kTallWidth || !x.is_contiguous()) {
-    const auto wide = x.to(at::kDouble);
-    return at::mm(wide.mT(), wide);
-  }
-  const auto g = at::empty({cpu::kTallWidth, cpu::kTallWidth}, x.options().dtype(at::kDouble));
-  cpu::tall_gram(x.const_data_ptr<float>(), x.size(0), g.mutable_data_ptr<double>());
-  return g;
-}
-at::Tensor combined(const at::Tensor& x, const at::Tensor& t) {
-  if (x.size(1) != cpu::kTallWidth || t.size(1) != cpu::kTallWidth || !x.is_contiguous())
-    return at::mm(x.to(at::kDouble), t).to(at::kFloat);
-  const auto y = at::empty_like(x);
-  const auto small = t.to(at::kFloat).contiguous();
-  cpu::tall_product(x.const_data_ptr<float>(), x.size(0), small.const_data_ptr<float>(),
-                    y.mutable_data_ptr<float>());
-  return y;
-}
-
-// Vectors to which more are added, in memory that this thread keeps.
-class Vectors {
- public:
-  Vectors(cpu::Scratch memory, int64_t length) : memory_(memory), length_(length) {}
-
-  const at::Tensor& rows() const { return rows_; }  // [p, length]
-  at::Tensor columns() const { return rows_.mT(); }
-
-  void make_room(int64_t vectors, int64_t at_first) {
-    const int64_t room = storage_.defined() ? storage_.size(0) : 0;
-    if (room >= vectors) return;
-    vectors = std::max({vectors, at_first, 2 * room});
-    const auto before = rows_.defined() ? rows_.clone() : at::Tensor();
-    storage_ = at::from_blob(cpu::scratch<float>(memory_, vectors * length_), {vectors, length_},
-                             at::TensorOptions(at::kFloat));
-    if (before.defined()) replace(before);
-  }
-  // Columns [length, m], for which there is room.
-  void append(const at::Tensor& columns) {
-    const int64_t have = rows_.defined() ? rows_.size(0) : 0;
-    rows_ = storage_.narrow(0, 0, have + columns.size(1));
-    cpu::transpose_tall(columns.const_data_ptr<float>(), length_, columns.size(1),
-                        columns.stride(0), storage_.mutable_data_ptr<float>() + have * length_);
-  }
-  void replace(const at::Tensor& rows) {
-    rows_ = storage_.narrow(0, 0, rows.size(0));
-    rows_.copy_(rows);
-  }
-
- private:
-  cpu::Scratch memory_;
-  int64_t length_;
-  at::Tensor rows_, storage_;
-};
 
 class Sweeper {
  public:
@@ -202,8 +146,7 @@ class Sweeper {
       const double least = before * (pass == 0 ? 1e-10 : 1e-2);
       const int64_t n = d.size(0), dropped = std::count_if(squares, squares + n,
                                                            [&](double s) { return !(s > least); });
-      x = combined(x,
-                   e.narrow(1, dropped, n - dropped) * d.narrow(0, dropped, n - dropped).rsqrt());
+      x = times(x, e.narrow(1, dropped, n - dropped) * d.narrow(0, dropped, n - dropped).rsqrt());
       if (dropped == 0 && squares[0] > 1e-2 * before) break;
     }
     return x;

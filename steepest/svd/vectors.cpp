@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/svd/vectors.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "steepest/cpu/tall.h"
+
+namespace steepest::svd {
+
+at::Tensor gram(const at::Tensor& x) {
+  if (x.size(1) != cpu::kTallWidth || !x.is_contiguous()) {
+    const auto wide = x.to(at::kDouble);
+    return at::mm(wide.mT(), wide);
+  }
+  const auto g = at::empty({cpu::kTallWidth, cpu::kTallWidth}, x.options().dtype(at::kDouble));
+  cpu::tall_gram(x.const_data_ptr<float>(), x.size(0), g.mutable_data_ptr<double>());
+  return g;
+}
+at::Tensor times(const at::Tensor& x, const at::Tensor& t) {
+  if (x.size(1) != cpu::kTallWidth || t.size(1) != cpu::kTallWidth || !x.is_contiguous())
+    return at::mm(x.to(at::kDouble), t).to(at::kFloat);
+  const auto y = at::empty_like(x);
+  const auto small = t.to(at::kFloat).contiguous();
+  cpu::tall_product(x.const_data_ptr<float>(), x.size(0), small.const_data_ptr<float>(),
+                    y.mutable_data_ptr<float>());
+  return y;
+}
+
+void Vectors::make_room(int64_t vectors, int64_t at_first) {
+  const int64_t room = storage_.defined() ? storage_.size(0) : 0;
+  if (room >= vectors) return;
+  vectors = std::max({vectors, at_first, 2 * room});
+  const auto before = rows_.defined() ? rows_.clone() : at::Tensor();
+  storage_ = at::from_blob(cpu::scratch<float>(memory_, vectors * length_), {vectors, length_},
+                           at::TensorOptions(at::kFloat));
+  if (before.defined()) replace(before);
+}
+
+void Vectors::append(const at::Tensor& columns) {
+  const int64_t have = rows_.defined() ? rows_.size(0) : 0;
+  rows_ = storage_.narrow(0, 0, have + columns.size(1));
+  cpu::transpose_tall(columns.const_data_ptr<float>(), length_, columns.size(1), columns.stride(0),
+                      storage_.mutable_data_ptr<float>() + have * length_);
+}
+
+void Vectors::replace(const at::Tensor& rows) {
+  rows_ = storage_.narrow(0, 0, rows.size(0));
+  rows_.copy_(rows);
+}
+
+}  // namespace steepest::svd

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Blocks of a few long vectors, and the memory that a Krylov space of them grows in.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "steepest/cpu/scratch.h"
+
+namespace steepest::svd {
+
+// X^T X [p, p] in float64 of x [n, p] in float32; and X t, of t [p, q] in float64, in float32.
+at::Tensor gram(const at::Tensor& x);
+at::Tensor times(const at::Tensor& x, const at::Tensor& t);
+
+// Vectors to which more are added, in memory that this thread keeps.
+class Vectors {
+ public:
+  Vectors(cpu::Scratch memory, int64_t length) : memory_(memory), length_(length) {}
+
+  const at::Tensor& rows() const { return rows_; }  // [p, length]
+  at::Tensor columns() const { return rows_.mT(); }
+
+  // For so many in all; at first for more.
+  void make_room(int64_t vectors, int64_t at_first);
+  void append(const at::Tensor& columns);  // [length, m], for which there is room
+  void replace(const at::Tensor& rows);
+
+ private:
+  cpu::Scratch memory_;
+  int64_t length_;
+  at::Tensor rows_, storage_;
+};
+
+}  // namespace steepest::svd
