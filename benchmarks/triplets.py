@@ -89,7 +89,7 @@ def rank_rows(quick: bool) -> list[Row]:
         (10, "decaying"): ((8, 0.01), (2, 0.01)),
         (10, "gaussian"): ((25, 0.02), (2, 0.05)),
         (100, "decaying"): ((25, 0.01), (3, 0.01)),
-        (100, "gaussian"): (None, (3, 0.04)),
+        (100, "gaussian"): (None, (3, 0.045)),
     }
     for (k, kind), goals in wanted.items():
         if quick and k > 10:

@@ -81,7 +81,7 @@ std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t
   if (!better) return {};
   return Answer{at::mm(better->vectors.to(at::kFloat), u).mT(),
                 better->s,
-                combined(*better, wide).mT(),
+                combined(*better, b).mT(),
                 better->tau,
                 SvdStatus::converged,
                 0,
