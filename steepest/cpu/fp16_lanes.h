@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "steepest/cpu/fp16.h"
+#include "steepest/cpu/power_of_two.h"
 #include "steepest/cpu/reduce.h"
 
 namespace steepest::cpu {
@@ -22,10 +23,6 @@ constexpr int64_t kWhole = 64;     // steps, multiples of which the products tak
 constexpr double kYNorm = 200;     // of a panel, far from float16's ends
 
 inline int64_t filled(int64_t columns) { return (columns + kWhole - 1) / kWhole * kWhole; }
-
-inline float power_of_two(double x) {
-  return x > 0 && std::isfinite(x) ? static_cast<float>(std::exp2(std::floor(std::log2(x)))) : 1;
-}
 
 inline double square_of(const float* x, int64_t n) {
   double sum = 0;

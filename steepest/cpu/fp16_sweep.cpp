@@ -131,7 +131,6 @@ class Panel {
 struct Panels {
   const float* a;  // nullptr once they are
   std::byte* rounded;
-  int64_t bytes;
   float scale;
 };
 
@@ -183,7 +182,7 @@ class Run {
     double squares = 0;
     if (panels_.a != nullptr) {
       // A copy that is larger than the second cache would drive out the panel at work.
-      const bool twice = panels_.bytes > kCached;
+      const bool twice = all_bytes(s_.rows, s_.columns) > kCached;
       if (twice) a = scratch<std::byte>(Scratch::a_panels, panel_bytes(s_.columns));
       const auto round = twice ? round_panel<true> : round_panel<false>;
       squares = round(panels_.a + begin * s_.columns, count, s_.columns, panels_.scale, a, copy);
@@ -235,7 +234,7 @@ HalfMatrix::HalfMatrix(const float* a, int64_t rows, int64_t columns)
 
 template <int64_t kWidth>
 bool HalfMatrix::run(const Sweep& s) {
-  const Panels panels{a_, rounded_, all_bytes(rows_, columns_), scale_};
+  const Panels panels{a_, rounded_, scale_};
   Run<kWidth> run(s, panels);
   const double squares = run.multiply();
   if (a_ != nullptr) {

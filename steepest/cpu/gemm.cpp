@@ -11,6 +11,7 @@
 #include "steepest/cpu/amx.h"
 #include "steepest/cpu/every_cpu.h"
 #include "steepest/cpu/gemm_kernel.h"
+#include "steepest/cpu/power_of_two.h"
 #include "steepest/cpu/scratch.h"
 
 namespace steepest::cpu {
@@ -37,8 +38,8 @@ struct Rows {
   int64_t c_stride, stride;
   int64_t first, count;  // of the matrix
   int64_t width;
-  bool
-      triangle;  // as far as to the diagonal, and on to a whole vector, which the tiles have filled
+  // As far as to the diagonal, and on to a whole vector, which the tiles have filled.
+  bool triangle;
   float alpha, beta, epsilon;
 
   int64_t width_of(int64_t i) const {
@@ -97,11 +98,6 @@ STEEPEST_EVERY_CPU double combine(const Rows& r) {
   return r.e == nullptr ? combine<true, false>(r) : combine<true, true>(r);
 }
 
-// The power of two that brings a norm just below `largest`.
-float scale_to(float largest, double norm) {
-  return norm > 0 ? static_cast<float>(std::exp2(std::floor(std::log2(largest / norm)))) : 1;
-}
-
 // One product: the numbers that its loops share.
 class Product {
  public:
@@ -118,8 +114,8 @@ class Product {
         alpha_(g.alpha),
         squares_(g.c_norm == nullptr ? 0 : blocks_) {
     if (kernel.largest == 0) return;
-    a_scale_ = scale_to(kernel.largest, g.a_norm);
-    b_scale_ = scale_to(kernel.largest, g.b_norm);
+    a_scale_ = power_of_two(kernel.largest / g.a_norm);
+    b_scale_ = power_of_two(kernel.largest / g.b_norm);
     alpha_ = g.alpha / a_scale_ / b_scale_;
   }
 

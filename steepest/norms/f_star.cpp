@@ -9,6 +9,7 @@
 #include "steepest/cpu/sweep.h"
 #include "steepest/norms/low_rank.h"
 #include "steepest/norms/norms.h"
+#include "steepest/svd/warm_sweep.h"
 
 namespace steepest::norms {
 namespace {
@@ -34,7 +35,7 @@ class FStar : public Norm {
   }
   NormTraits traits() const override {
     return {
-        .exact = options_.method == "exact", .synchronises = true, .serial_below = kSerialSweep};
+        .exact = options_.method == "exact", .synchronises = true, .serial_below = svd::kMostWarm};
   }
   std::string name() const override { return "f_star"; }
 

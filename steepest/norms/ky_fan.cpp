@@ -7,6 +7,7 @@
 
 #include "steepest/cpu/sweep.h"
 #include "steepest/norms/low_rank.h"
+#include "steepest/svd/warm_sweep.h"
 
 namespace steepest::norms {
 namespace {
@@ -17,15 +18,13 @@ class LowRank : public Norm {
       : name_(std::move(name)), k_(k), options_(std::move(options)) {}
 
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
-    const auto t = top_triplets(m, k_, options_, context.basis);
-    keep_basis(t, context.basis);
+    const auto t = triplets(m, context);
     const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
   // By the few numbers of u: s has as many as m.
   at::Tensor sharp(const at::Tensor& m, const NormContext& context) const override {
-    const auto t = top_triplets(m, k_, options_, context.basis);
-    keep_basis(t, context.basis);
+    const auto t = triplets(m, context);
     return at::bmm(t.u * per_matrix(t.attained, t.u), t.vh).to(m.scalar_type());
   }
   int64_t warm_columns(int64_t rows, int64_t cols) const override {
@@ -35,11 +34,17 @@ class LowRank : public Norm {
     return {.exact = options_.method == "exact",
             .synchronises = options_.fixed_passes == 0,
             .rank = k_,
-            .serial_below = kSerialSweep};
+            .serial_below = svd::kMostWarm};
   }
   std::string name() const override { return name_; }
 
  private:
+  Triplets triplets(const at::Tensor& m, const NormContext& context) const {
+    auto t = top_triplets(m, k_, options_, context.basis);
+    keep_basis(t, context.basis);
+    return t;
+  }
+
   std::string name_;
   int64_t k_;
   SvdOptions options_;

@@ -15,9 +15,6 @@ int64_t warm_columns_of(const SvdOptions& options, int64_t columns, int64_t rows
 // zeros.
 void keep_basis(const Triplets& t, const at::Tensor& basis);
 
-// Numbers of a matrix, up to which its steps are a sweep from the last vectors: for one thread.
-constexpr int64_t kSerialSweep = int64_t{1} << 20;
-
 NormPtr make_low_rank(const std::string& name, int64_t k, const SvdOptions& options);
 
 }  // namespace steepest::norms

@@ -81,7 +81,8 @@ class Sweeper {
       }
       if (size() >= a_.size(1)) status = SvdStatus::converged;
       // A test of many values costs as much as half a sweep: not where none is near.
-      const bool enough = size() >= std::max(task_.target.needed({}), task_.target.k * 3 / 2);
+      const int64_t near = std::min(task_.target.k * 3 / 2, most_);
+      const bool enough = size() >= std::max(task_.target.needed({}), near);
       if (status == SvdStatus::stopped_early && enough) {
         const bool found =
             certified() || (stop->due(passes_) && stop->settled(passes_, ritz_values(), {}));

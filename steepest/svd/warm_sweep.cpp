@@ -22,7 +22,6 @@ namespace steepest::svd {
 namespace {
 
 constexpr int64_t kWidth = cpu::kTallWidth;
-constexpr int64_t kMostNumbers = 1 << 20;  // of A: beyond, a sweep is what takes the time
 using Square = std::array<double, kWidth * kWidth>;
 
 // L of G = L L^T, in place in the lower triangle; false where G is not safely positive definite.
@@ -126,7 +125,7 @@ std::optional<Answer> answer_of(const at::Tensor& u, const at::Tensor& b, int64_
 std::optional<Answer> warm_sweep(const at::Tensor& a, const Task& task) {
   const int64_t rows = a.size(0), columns = a.size(1), most = std::min(rows, columns);
   if (!task.target.shrink && task.target.k > kWidth / 2) return {};
-  if (task.start.size(1) != kWidth || a.numel() > kMostNumbers || most < 2 * kWidth) return {};
+  if (task.start.size(1) != kWidth || a.numel() > kMostWarm || most < 2 * kWidth) return {};
   const auto v = task.start.to(at::kFloat).contiguous().clone();
   const auto random = pseudo_random(columns, 0, kRandom, v.options());
   v.narrow(1, kWidth - kRandom, kRandom)

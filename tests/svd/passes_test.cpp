@@ -119,6 +119,16 @@ TEST_P(Passes, SmallMatricesAreDecomposedInFullUnlessFixed) {
 }
 
 // Two steps of a momentum of .95: A and .95 A + .05 G.
+// Most of the triplets there are: once V holds as many vectors, no more are waited for.
+// Nearly all triplets that there are: seven sweeps of 16 columns hold the rank of 100, and no more
+// vectors than that are waited for before the values are tested.
+TEST(AutomaticPasses, AreNotMoreThanTheRankNeeds) {
+  const auto a = gaussian({1, 100, 300}, 31).to(at::kFloat);
+  const auto t = top_triplets(a, 99, {.tol = 1e-2, .fallback = false});
+  EXPECT_EQ(t.status[0], SvdStatus::converged);
+  EXPECT_LE(t.passes[0], 2 * (7 + 3));
+}
+
 TEST_P(Passes, AWarmStartNeedsFewer) {
   for (const auto& [r, c] : {std::pair<int64_t, int64_t>{200, 160}, {160, 200}})
     for (const int64_t k : {1, 5}) {
