@@ -71,9 +71,13 @@ OVERSAMPLED = {1: 7, 10: 16, 100: 120}
 
 
 def _measured(a: Tensor, runs: dict[str, Run], k: int, rounds: int):
-    """Seconds of each and of one product A x; what each attains, to the most of all."""
+    """Seconds of each and of one product A x; what each attains, to the most of all.
+
+    A pause only where ARPACK's threads, which are OpenBLAS's, spin.
+    """
     timed = {"A x": lambda: a @ a[0], **runs}
-    seconds = interleaved(timed, rounds, warmup=1, pause=0.3)
+    slow = any("ARPACK" in name for name in runs)
+    seconds = interleaved(timed, rounds, warmup=1, pause=0.3 if slow else 0)
     values = {name: attained(a, *run()) for name, run in runs.items()}
     top = max([*values.values(), attained(a, *ours(a, k, 1e-3))])
     return seconds, {name: value / top for name, value in values.items()}
@@ -87,7 +91,7 @@ def rank_rows(quick: bool) -> list[Row]:
     wanted = {
         (1, "decaying"): ((8, 0.01), (None, 0.01)),
         (10, "decaying"): ((8, 0.01), (2, 0.01)),
-        (10, "gaussian"): ((25, 0.02), (2, 0.05)),
+        (10, "gaussian"): ((25, 0.022), (2, 0.05)),
         (100, "decaying"): ((25, 0.01), (3, 0.01)),
         (100, "gaussian"): (None, (3, 0.045)),
     }
@@ -104,7 +108,8 @@ def rank_rows(quick: bool) -> list[Row]:
             if goal:
                 runs[peer] = run
                 runs[f"tol={goal[1]}"] = partial(ours, a, k, goal[1])
-        seconds, part = _measured(a, runs, k, 1 if quick else 2 if k == 100 else 5)
+        rounds = 1 if quick else 2 if k == 100 and goals[0] else 5  # ARPACK takes 3 s at rank 100
+        seconds, part = _measured(a, runs, k, rounds)
         for (peer, _), goal in zip(peers, goals):
             if not goal:
                 continue

@@ -71,7 +71,8 @@ bool StopRule::settled(int64_t passes, Values s, const Values& residual) {
   const double gain = value - last_value_, rate = gain / between;
   const bool good = subspace_ ? gain <= kSettling * value && target_.error(s, residual) <= tol_
                               : remainder(gain, rate) <= tol_ * value;
-  streak_ = good && last_passes_ > 0 && std::ssize(s) >= target_.needed(s) ? streak_ + 1 : 0;
+  streak_ = good && tests_ > 0 && std::ssize(s) >= target_.needed(s) ? streak_ + 1 : 0;
+  ++tests_;
   last_passes_ = passes;
   last_value_ = value;
   last_rate_ = rate;

@@ -44,6 +44,8 @@ class StopRule {
   bool settled(int64_t passes, Values s, const Values& residual);
   // Settled at one test, so the next one decides: not before `passes` more.
   bool on_probation() const { return streak_ == 1; }
+  // The last test did not say that much is still to come. The first two know too little for that.
+  bool hopeful() const { return tests_ <= 2 || streak_ > 0; }
   void postpone(int64_t passes) { next_ = std::max(next_, last_passes_ + passes); }
 
  private:
@@ -55,7 +57,7 @@ class StopRule {
   double tol_;
   Target target_;
   double noise_;
-  int64_t next_ = 0, last_passes_ = 0, streak_ = 0, needed_ = 2;
+  int64_t next_ = 0, last_passes_ = 0, tests_ = 0, streak_ = 0, needed_ = 2;
   double last_value_ = 0, last_rate_ = 0;  // gain for a pass
 };
 

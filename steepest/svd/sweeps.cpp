@@ -30,8 +30,9 @@ constexpr int64_t kLeastHalf = 1 << 16;   // numbers, below which rounding them 
 constexpr int64_t kSmall = 32;            // so many rows or columns: decomposed in full
 constexpr int64_t kMostInFull = 1 << 22;  // numbers, of which a copy is made
 constexpr int64_t kFirstRoom = 128;       // vectors
-constexpr int64_t kFew = 4;               // triplets, for which a narrow block will do
-constexpr int64_t kMostCertified = 32;    // triplets, whose residuals are cheap
+constexpr int64_t kFew = 16;              // triplets, for which a narrow block will do
+constexpr int64_t kMostProved = 32;       // triplets, and
+constexpr int64_t kMostInProof = 64;      // vectors, whose residuals are cheap
 constexpr double kLeastExactRatio = .05;  // s_k / s_1, from which a G from float32 will do
 
 // All triplets of a small matrix: with A of more columns than rows, A A^T = U diag(s^2) U^T.
@@ -84,9 +85,8 @@ class Sweeper {
       const int64_t near = std::min(task_.target.k * 3 / 2, most_);
       const bool enough = size() >= std::max(task_.target.needed({}), near);
       if (status == SvdStatus::stopped_early && enough) {
-        const bool found =
-            certified() || (stop->due(passes_) && stop->settled(passes_, ritz_values(), {}));
-        if (found) status = SvdStatus::converged;
+        const bool settled = stop->due(passes_) && stop->settled(passes_, ritz_values(), {});
+        if (settled || (stop->hopeful() && certified())) status = SvdStatus::converged;
       }
       if (status == SvdStatus::converged || passes_ + 2 > task_.limit()) break;
       block = next_block(z);
@@ -207,13 +207,13 @@ class Sweeper {
   // one could miss a value, or one from a warm start; while G is small.
   bool certified() const {
     const int64_t p = size();
-    if (p > 4 * width_ || (p <= width_ && !warm_)) return false;
+    if (p > kMostInProof || (p <= width_ && !warm_)) return false;
     const Eigen found = eigen(g_);
     const auto rows = found.vectors.to(at::kFloat);
     const auto theta = found.squares.to(at::kFloat).unsqueeze(1);
     const auto residuals = at::mm(rows, z_.rows()) - at::mm(theta * rows, v_.rows());
     const auto r = values(at::linalg_vector_norm(residuals, 2, {1}));
-    return proved(values(found.squares), r, kMostCertified, task_);
+    return proved(values(found.squares), r, kMostProved, task_);
   }
 
   void restart() {
