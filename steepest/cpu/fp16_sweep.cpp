@@ -24,7 +24,6 @@ namespace steepest::cpu {
 namespace {
 
 constexpr int64_t kMostBytes = int64_t{64} << 20;  // of the rounded matrix
-constexpr int64_t kCached = int64_t{1} << 20;
 
 // Numbers of this size and their sums over a row are far from float16's ends.
 constexpr double kTypical = .25, kXNorm = 64;
@@ -45,23 +44,18 @@ STEEPEST_EVERY_CPU void add(const float* x, int64_t n, float* to) {
   for (int64_t i = 0; i < n; ++i) to[i] += x[i];
 }
 
-// 32 numbers; to both places, and past the caches to `copy`, if there are two.
-template <bool kTwice>
+// 32 numbers.
 STEEPEST_FP16 [[gnu::always_inline]] inline void round_piece(const float* from, float scale,
-                                                             std::byte* to, std::byte* copy,
-                                                             Sixteen& squares) {
+                                                             std::byte* to, Sixteen& squares) {
   const Sixteen first = load<Sixteen>(from) * scale, second = load<Sixteen>(from + 16) * scale;
   squares += first * first + second * second;
   const Words piece = rounded_row(from, scale);
   __builtin_memcpy(to, &piece, sizeof piece);
-  if constexpr (kTwice)
-    _mm512_stream_si512(reinterpret_cast<__m512i*>(copy), same_bits<__m512i>(piece));
 }
 
 // Rows of a panel, and zeros up to whole groups of rows; returns the sum of the squares.
-template <bool kTwice>
 STEEPEST_FP16 double round_panel(const float* a, int64_t rows, int64_t columns, float scale,
-                                 std::byte* to, std::byte* copy) {
+                                 std::byte* to) {
   constexpr int64_t kAhead = 1024;
   Sixteen squares = {};
   const int64_t groups = (rows + kGroup - 1) / kGroup * kGroup;
@@ -71,15 +65,14 @@ STEEPEST_FP16 double round_panel(const float* a, int64_t rows, int64_t columns, 
     for (; r < rows && k + kPiece <= columns; k += kPiece) {
       __builtin_prefetch(row + k + kAhead);
       __builtin_prefetch(row + k + kAhead + 16);
-      round_piece<kTwice>(row + k, scale, to + at(r, k), copy + at(r, k), squares);
+      round_piece(row + k, scale, to + at(r, k), squares);
     }
     for (; k < filled(columns); k += kPiece) {
       float last[kPiece] = {};
       if (r < rows && k < columns) std::copy(row + k, row + columns, last);
-      round_piece<kTwice>(last, scale, to + at(r, k), copy + at(r, k), squares);
+      round_piece(last, scale, to + at(r, k), squares);
     }
   }
-  if constexpr (kTwice) _mm_sfence();  // before another thread reads it
   double sum = 0;
   for (int i = 0; i < 16; ++i) sum += static_cast<double>(squares[i]);
   return sum;
@@ -178,15 +171,10 @@ class Run {
   static constexpr int64_t kLeastRows = 128, kMostStretches = 8;
 
   double multiply(int64_t begin, int64_t count, float* z) const {
-    std::byte *const copy = panels_.rounded + begin / kPanel * panel_bytes(s_.columns), *a = copy;
+    std::byte* const a = panels_.rounded + begin / kPanel * panel_bytes(s_.columns);
     double squares = 0;
-    if (panels_.a != nullptr) {
-      // A copy that is larger than the second cache would drive out the panel at work.
-      const bool twice = all_bytes(s_.rows, s_.columns) > kCached;
-      if (twice) a = scratch<std::byte>(Scratch::a_panels, panel_bytes(s_.columns));
-      const auto round = twice ? round_panel<true> : round_panel<false>;
-      squares = round(panels_.a + begin * s_.columns, count, s_.columns, panels_.scale, a, copy);
-    }
+    if (panels_.a != nullptr)
+      squares = round_panel(panels_.a + begin * s_.columns, count, s_.columns, panels_.scale, a);
     Panel<kWidth> panel(a, count, s_.columns);
     panel.multiply(x_, z);
     const float factor = 1 / panels_.scale / x_scale_;
