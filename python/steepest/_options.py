@@ -41,6 +41,7 @@ _SHARED = (
     "foreach",
 )
 _MOMENTUM = ("momentum", "momentum_form", "nesterov", "dampening", "start")
+_OF_MATRICES = ("momentum_place", "error_feedback", "norm", "radius")
 LAYOUT = ("view", "transposed", "split_sizes", "num_heads", "split_dim")
 
 # What a group has beside its row's choices.
@@ -90,8 +91,7 @@ def group_of_row(name: str) -> Group:
     group = {key: chosen[key] for key in NETWORK if key != "recipe"} | {"recipe": name}
     if chosen["f_star_auto"]:
         group["f_star"] = "auto"
-    own = ("momentum_place", "error_feedback", "norm", "lr", "radius")
-    group |= {key: matrix[key] for key in (*_MOMENTUM, *own)}
+    group |= {key: matrix[key] for key in (*_MOMENTUM, *_OF_MATRICES, "lr")}
     group |= {key: matrix.get(key) for key in _SHARED}
     return group | {
         "backup": backup["norm"],
@@ -126,10 +126,7 @@ def check_number(name: str, value: object, low: float, high: float | None = None
 
 def _matrix_options(group: Group) -> Group:
     betas = group["backup_betas"]
-    options = {
-        key: group[key]
-        for key in (*_MOMENTUM, *_SHARED, "momentum_place", "error_feedback", "norm", "radius")
-    }
+    options = {key: group[key] for key in (*_MOMENTUM, *_SHARED, *_OF_MATRICES)}
     if "ada_" not in group["norm"]:
         return options
     return options | {"beta2": betas[1] if betas else 0.95, "eps": group["backup_eps"]}

@@ -11,10 +11,12 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <vector>
 
 #include "steepest/cpu/every_cpu.h"
 #include "steepest/cpu/fp16_lanes.h"
 #include "steepest/cpu/scratch.h"
+#include "steepest/cpu/stretches.h"
 #include "steepest/cpu/sweep.h"
 #include "steepest/cpu/work_queue.h"
 
@@ -136,23 +138,23 @@ class Run {
         panels_(panels),
         size_(filled(s.columns)),
         x_scale_(power_of_two(kXNorm * std::sqrt(kWidth / square_of(s.x, s.columns * kWidth)))),
-        stretches_(std::clamp<int64_t>(s.rows / kLeastRows, 1, kMostStretches)),
+        stretches_(cut(s.rows, kPanel)),
         x_(scratch<std::byte>(Scratch::b_panels, size_ / By::kParts * kRegister)),
-        z_(scratch<float>(Scratch::stretches, stretches_ * size_ * kWidth)) {
+        z_(scratch<float>(Scratch::stretches, stretches_.count * size_ * kWidth)) {
     By::pack_x(s.x, s.columns, x_scale_, x_);
   }
 
   // The sum of the squares of what it has rounded.
   double multiply() {
-    const int64_t rows = (s_.rows + stretches_ * kPanel - 1) / (stretches_ * kPanel) * kPanel;
-    double squares[kMostStretches] = {};
-    run_queue(stretches_, [&](int64_t i) {
+    const int64_t rows = stretches_.rows;
+    std::vector<double> squares(stretches_.count);
+    run_queue(stretches_.count, [&](int64_t i) {
       float* const z = z_ + i * size_ * kWidth;
       std::fill_n(z, size_ * kWidth, 0.0f);
       for (int64_t r = i * rows; r < std::min((i + 1) * rows, s_.rows); r += kPanel)
         squares[i] += multiply(r, std::min(kPanel, s_.rows - r), z);
     });
-    return std::accumulate(squares, squares + stretches_, 0.0);
+    return std::accumulate(squares.begin(), squares.end(), 0.0);
   }
 
   // False where a number is not finite.
@@ -168,7 +170,6 @@ class Run {
 
  private:
   using By = Lanes<kWidth>;
-  static constexpr int64_t kLeastRows = 128, kMostStretches = 8;
 
   double multiply(int64_t begin, int64_t count, float* z) const {
     std::byte* const a = panels_.rounded + begin / kPanel * panel_bytes(s_.columns);
@@ -185,7 +186,7 @@ class Run {
   // Rows of z, of all stretches.
   bool add_up(int64_t begin, int64_t end) const {
     float* const sum = z_ + begin * kWidth;
-    for (int64_t i = 1; i < stretches_; ++i)
+    for (int64_t i = 1; i < stretches_.count; ++i)
       add(sum + i * size_ * kWidth, filled(end - begin) * kWidth, sum);
     const float factor = 1 / panels_.scale / panels_.scale / x_scale_;
     float zero = 0;
@@ -203,7 +204,7 @@ class Run {
   const Panels& panels_;
   int64_t size_;
   float x_scale_;
-  int64_t stretches_;
+  Stretches stretches_;
   std::byte* x_;
   float* z_;
 };

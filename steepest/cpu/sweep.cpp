@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "steepest/cpu/scratch.h"
+#include "steepest/cpu/stretches.h"
 #include "steepest/cpu/work_queue.h"
 
 namespace steepest::cpu {
@@ -119,13 +120,12 @@ bool has_sweep() { return __builtin_cpu_supports("avx2") && __builtin_cpu_suppor
 int64_t sweep_width() { return has_avx512() ? kSweepWide : kSweepNarrow; }
 
 void sweep(const Sweep& s) {
-  constexpr int64_t kLeastRows = 128, kMostStretches = 8;
+  constexpr int64_t kPanel = 24;  // rows: of every kind's panels a whole number
   const int64_t size = s.columns * s.width;
-  const int64_t stretches = std::clamp<int64_t>(s.rows / kLeastRows, 1, kMostStretches);
-  const int64_t rows = ((s.rows + stretches - 1) / stretches + 23) / 24 * 24;  // whole panels
+  const auto [stretches, rows] = cut(s.rows, kPanel);
   auto* const parts = scratch<float>(Scratch::stretches, (stretches - 1) * size + 1);
   const auto z = [&](int64_t i) { return i == 0 ? s.z : parts + (i - 1) * size; };
-  run_queue(stretches, [&](int64_t i) {
+  run_queue(stretches, [&, rows = rows](int64_t i) {
     const int64_t begin = std::min(i * rows, s.rows), end = std::min(begin + rows, s.rows);
     const auto run = s.width == kSweepNarrow ? stretch<Narrow>
                      : has_avx512()          ? stretch<Wide512>

@@ -7,6 +7,7 @@
 
 #include "steepest/cpu/sweep.h"
 #include "steepest/norms/low_rank.h"
+#include "steepest/svd/svd.h"
 #include "steepest/svd/warm_sweep.h"
 
 namespace steepest::norms {
@@ -54,10 +55,9 @@ class LowRank : public Norm {
 
 // Small matrices are decomposed in full. Beside few vectors the next ones: all of a sweep's width.
 int64_t warm_columns_of(const SvdOptions& options, int64_t columns, int64_t rows, int64_t cols) {
-  constexpr int64_t kSmall = 32, kBlock = cpu::kSweepWide;
-  if (options.method == "exact") return 0;
-  const bool in_full = std::min(rows, cols) <= std::max(kSmall, 2 * columns);
-  return in_full ? 0 : columns <= kBlock / 2 ? kBlock : columns;
+  constexpr int64_t kBlock = cpu::kSweepWide;
+  if (options.method == "exact" || svd_in_full(rows, cols, columns)) return 0;
+  return columns <= kBlock / 2 ? kBlock : columns;
 }
 
 void keep_basis(const Triplets& t, const at::Tensor& basis) {

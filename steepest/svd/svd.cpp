@@ -35,7 +35,6 @@ const std::vector<Solver>& solvers() {
 namespace {
 
 constexpr int64_t kFirstGuess = 8;  // of the number of triplets above tau
-constexpr int64_t kSmall = 32;      // so many rows or columns: decomposed in full
 
 // Gradients, autocast and TF32 stay out of the numerics.
 struct Guards {
@@ -57,9 +56,8 @@ at::Tensor cleaned(const at::Tensor& start, int64_t b, at::ScalarType dtype) {
 }
 
 bool decompose_in_full(const at::Tensor& a, const Task& task) {
-  const int64_t small = std::min(a.size(0), a.size(1));
-  const int64_t most = task.target.shrink ? 0 : 2 * task.target.k;
-  return task.options.fallback && !task.fixed() && small <= std::max(kSmall, most);
+  return task.options.fallback && !task.fixed() &&
+         svd_in_full(a.size(0), a.size(1), task.target.shrink ? 0 : task.target.k);
 }
 
 Answer solve(const at::Tensor& a, const Task& task) {

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,8 +18,13 @@ struct SvdOptions {
   int64_t max_passes = 1000;    // products with A or A^T, per matrix; a block product counts once
   int64_t fixed_passes = 0;     // > 0: so many, no test, no synchronisation with the host
   std::optional<at::ScalarType> dtype = {};  // of the products; unset: float32, float64 for float64
-  bool fallback = true;  // min(r, c) <= max(32, 2 k): exact, whatever the method (not if fixed)
+  bool fallback = true;  // svd_in_full(): exact, whatever the method (not if fixed)
 };
+
+// Few rows or columns, or little more than the k triplets that are wanted; to shrink, k is 0.
+inline bool svd_in_full(int64_t rows, int64_t columns, int64_t k) {
+  return std::min(rows, columns) <= std::max<int64_t>(32, 2 * k);
+}
 
 // "value": the dual norm sum s has settled, so sum u v^T is a steepest direction to within tol; the
 //   vectors need not have converged (on a flat spectrum they have not, and it does not matter).

@@ -27,7 +27,6 @@ namespace {
 
 constexpr double kLeastTolerance = 1e-4, kLeastHalfTolerance = 1e-3;
 constexpr int64_t kLeastHalf = 1 << 16;   // numbers, below which rounding them takes too long
-constexpr int64_t kSmall = 32;            // so many rows or columns: decomposed in full
 constexpr int64_t kMostInFull = 1 << 22;  // numbers, of which a copy is made
 constexpr int64_t kFirstRoom = 128;       // vectors
 constexpr int64_t kFew = 16;              // triplets, for which a narrow block will do
@@ -264,10 +263,8 @@ bool sweeps_apply(const at::Tensor& a, const SvdOptions& o) {
 }
 
 std::optional<Answer> sweeps(const at::Tensor& a, const Task& task) {
-  const int64_t small = std::min(a.size(0), a.size(1));
-  const int64_t few = std::max(kSmall, task.target.shrink ? 0 : 2 * task.target.k);
-  if (task.options.fallback && small <= few && a.numel() <= kMostInFull)
-    return in_full(a, task.target);
+  const bool small = svd_in_full(a.size(0), a.size(1), task.target.shrink ? 0 : task.target.k);
+  if (task.options.fallback && small && a.numel() <= kMostInFull) return in_full(a, task.target);
   const bool half = task.options.tol >= kLeastHalfTolerance && a.numel() >= kLeastHalf &&
                     cpu::HalfMatrix::possible(a.size(0), a.size(1));
   if (half) {
