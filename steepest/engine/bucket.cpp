@@ -55,6 +55,13 @@ double work_of(const Block& block, const Norm& norm) {
          static_cast<double>(kPasses + short_side);
 }
 
+// Its u, and beside it four squares of the short side: the polar factor's Gram form takes the most.
+double room_of(const Block& block, const Norm& norm) {
+  const int64_t short_side = norm.traits().elementwise ? 0 : std::min(block.rows, block.cols);
+  const int64_t numbers = block.batch * block.rows * block.cols + 4 * short_side * short_side;
+  return static_cast<double>(numbers) * sizeof(float);
+}
+
 bool plain_on_cpu(const at::Tensor& value) {
   return value.is_cpu() && !value.key_set().has(c10::DispatchKey::Python);
 }
@@ -80,6 +87,7 @@ std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Bl
     bucket.blocks.push_back(block);
     bucket.batch += block->batch;
     bucket.work += work_of(*block, norm);
+    bucket.room += room_of(*block, norm);
     bucket.serial = block->rows * block->cols <= norm.traits().serial_below;
   }
   return buckets;

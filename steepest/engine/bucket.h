@@ -12,6 +12,7 @@ struct Bucket {
   std::vector<const Block*> blocks;
   int64_t batch = 0;    // the sum of the blocks' batches
   double work = 0;      // of its norm: multiplications, roughly
+  double room = 0;      // bytes that it takes while it is computed, roughly
   bool serial = false;  // one thread's, whoever else may wait
   bool on_cpu = true;   // plain tensors in the processor's memory
 };

@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kLeastShared = 1 << 22;  // work, below which waking a thread costs more
 constexpr double kMostIdle = 1.25;        // the queue's length to that of perfectly shared work
+constexpr double kMostRoom = 1ll << 32;   // bytes, of all threads at work
 
 using Order = std::vector<size_t>;
 
@@ -47,7 +48,10 @@ void run_buckets(const std::vector<const Bucket*>& buckets,
   }
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return buckets[a]->work > buckets[b]->work; });
+  const auto queue = std::stable_partition(
+      order.begin(), order.end(), [&](size_t i) { return buckets[i]->room * threads > kMostRoom; });
   size_t queued = 0;
+  for (; queued < static_cast<size_t>(queue - order.begin()); ++queued) body(order[queued]);
   const auto unbalanced = [&] { return imbalance(buckets, order, queued, threads) > kMostIdle; };
   for (; unbalanced() && !buckets[order[queued]]->serial; ++queued) body(order[queued]);
   cpu::run_queue(static_cast<int64_t>(order.size() - queued),

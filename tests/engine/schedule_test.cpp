@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 
 #include "steepest/optimizers/optimizers.h"
 #include "tests/support/engine_run.h"
@@ -143,6 +144,25 @@ TEST(Schedule, ASerialBucketKeepsNobodyWaiting) {
     while (i == 0 && !met && std::chrono::steady_clock::now() < end) met = other.load();
   });
   EXPECT_TRUE(met);
+}
+
+TEST(Schedule, WhereTheyWouldTakeMuchMemoryBucketsAreComputedOneAfterAnother) {
+  const Threads guard(2);
+  std::vector<Bucket> buckets(6);
+  for (auto& bucket : buckets) bucket.work = 1e8, bucket.room = 1e6;
+  buckets[1].room = buckets[4].room = 2.2e9;  // two at a time: more than 4 GiB
+  std::vector<const Bucket*> all;
+  for (const auto& bucket : buckets) all.push_back(&bucket);
+  std::mutex mutex;
+  std::vector<size_t> order;
+  run_buckets(all, [&](size_t i) {
+    EXPECT_EQ(at::in_parallel_region(), buckets[i].room < 1e9) << i;  // or all threads are its own
+    const std::lock_guard lock(mutex);
+    order.push_back(i);
+  });
+  ASSERT_EQ(order.size(), buckets.size());
+  EXPECT_EQ(order[0], 1);
+  EXPECT_EQ(order[1], 4);
 }
 
 }  // namespace
