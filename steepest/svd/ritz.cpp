@@ -54,13 +54,15 @@ std::optional<double> gain_to_come(const Values& squares, const Values& r, int64
   return gain;
 }
 
-bool proved(const Values& squares, const Values& r, int64_t most, const Task& task) {
+bool proved(const Values& squares, const Values& r, const Values& further, int64_t most,
+            const Task& task) {
   Values s = squares;
   for (double& x : s) x = std::sqrt(x);
   const int64_t k = task.target.count(s);
   if (k > most || k >= std::ssize(s)) return false;
   const auto gain = gain_to_come(squares, r, k);
-  return gain && *gain <= task.options.tol * task.target.value(s);
+  const double value = task.target.value(s), most_gain = task.options.tol * value;
+  return gain && *gain <= most_gain && task.target.value(further) - value <= most_gain;
 }
 
 std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t most,
@@ -73,8 +75,9 @@ std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t
   const auto b = combined(found, space.z);
   if (task.target.k == 1) {
     const auto size = at::linalg_vector_norm(b, 2, {1}, false, at::kDouble);
-    const auto v = b / size.clamp_min(kLeastSize).to(at::kFloat).unsqueeze(1);
-    return Answer{u.mT(), size, v.mT(), size * .5, SvdStatus::converged, 0, {}};
+    const auto v = b * at::where(size > 0, size.reciprocal(), 0).to(at::kFloat).unsqueeze(1);
+    const auto tau = size.select(0, 0) * .5;
+    return Answer{u.mT(), size, v.mT(), tau, SvdStatus::converged, 0, {}};
   }
   const auto wide = b.to(at::kDouble);
   const auto better = leading(eigen(at::mm(wide, wide.mT())), most, task.target, space.least_ratio);
@@ -91,7 +94,7 @@ std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t
 at::Tensor next_start(const Eigen& eigen, const at::Tensor& z) {
   const int64_t p = std::min(cpu::kTallWidth, eigen.squares.size(0));
   const auto squares = eigen.squares.narrow(0, 0, p);
-  const auto least = squares.max() * 1e-10 + kLeastSize;
+  const auto least = squares.max() * 1e-10;
   const auto rows = eigen.vectors.narrow(0, 0, p) / at::maximum(squares, least).unsqueeze(1);
   return at::mm(rows.to(at::kFloat), z).mT();
 }

@@ -10,7 +10,8 @@
 namespace steepest::svd {
 
 constexpr int64_t kRandom = 2;  // pseudo-random vectors in a warm block, for what is new in A
-constexpr double kLeastSize = 1e-12, kMostSize = 1e12;  // of A, far from float32's ends
+constexpr double kLeastSize = 1e-9,
+                 kMostSize = 1e9;  // of A; of its square, far from float32's ends
 
 // s_k / s_1, below which G is too inexact, by products in float32 and in float16.
 constexpr double kLeastRatio = 1e-4, kLeastHalfRatio = 5e-3;
@@ -41,8 +42,12 @@ std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& t
 // have one entry a vector, more than k.
 std::optional<double> gain_to_come(const Values& squares, const Values& r, int64_t k);
 
-// That is within the tolerance, for the at most `most` triplets that the target counts.
-bool proved(const Values& squares, const Values& r, int64_t most, const Task& task);
+// That is within the tolerance, for the at most `most` triplets that the target counts; and so is
+// what half a sweep more has found: `further` are the values of U^T A, U = A V q / s. Of a large
+// value that V has missed a random vector shows s^2 / sqrt(columns) in r, but nearly s in U^T A,
+// unless more of |A|_F is elsewhere.
+bool proved(const Values& squares, const Values& r, const Values& further, int64_t most,
+            const Task& task);
 
 // By rows: V^T, (A V)^T, (A^T A V)^T. Of a fixed number k the triplets of U^T A = S^-1 Q^T Z^T,
 // half a sweep further than those of G; to shrink, those of G, as what is below tau counts too.

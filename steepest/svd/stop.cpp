@@ -13,6 +13,7 @@ namespace {
 constexpr double kSettling = 1e-3;
 
 constexpr double kSlowest = 0.9;
+constexpr double kNear = 0.9;  // a start's value to the answer's
 constexpr int64_t kSpacing = 12;
 
 double square(double x) { return x * x; }
@@ -72,6 +73,8 @@ bool StopRule::settled(int64_t passes, Values s, const Values& residual) {
   const bool good = subspace_ ? gain <= kSettling * value && target_.error(s, residual) <= tol_
                               : remainder(gain, rate) <= tol_ * value;
   streak_ = good && tests_ > 0 && std::ssize(s) >= target_.needed(s) ? streak_ + 1 : 0;
+  if (tests_ == 0) first_value_ = value;
+  if (first_value_ < kNear * value) needed_ = 2;
   ++tests_;
   last_passes_ = passes;
   last_value_ = value;

@@ -37,7 +37,7 @@ class StopRule {
   StopRule(const SvdOptions& options, const Target& target, double noise);
 
   bool due(int64_t passes) const { return passes >= next_; }
-  // The start is near the answer: one good test is enough.
+  // The start is near the answer: one good test is enough, if the first value was not far off.
   void trust() { needed_ = 1; }
   bool needs_residuals() const { return subspace_; }
   // May iteration end, after so many passes? residual_i = |A^T u_i - s_i v_i|.
@@ -46,6 +46,8 @@ class StopRule {
   bool on_probation() const { return streak_ == 1; }
   // The last test did not say that much is still to come. The first two know too little for that.
   bool hopeful() const { return tests_ <= 2 || streak_ > 0; }
+  // Settled, but something may have been missed: not again before `passes` more.
+  void doubt(int64_t passes) { streak_ = 0, postpone(passes); }
   void postpone(int64_t passes) { next_ = std::max(next_, last_passes_ + passes); }
 
  private:
@@ -58,7 +60,7 @@ class StopRule {
   Target target_;
   double noise_;
   int64_t next_ = 0, last_passes_ = 0, tests_ = 0, streak_ = 0, needed_ = 2;
-  double last_value_ = 0, last_rate_ = 0;  // gain for a pass
+  double first_value_ = 0, last_value_ = 0, last_rate_ = 0;  // gain for a pass
 };
 
 }  // namespace steepest::svd

@@ -32,6 +32,7 @@ constexpr int64_t kFirstRoom = 128;       // vectors
 constexpr int64_t kFew = 16;              // triplets, for which a narrow block will do
 constexpr int64_t kMostProved = 32;       // triplets, and
 constexpr int64_t kMostInProof = 64;      // vectors, whose residuals are cheap
+constexpr double kTie = 1e-3;             // of values that may be one, in parts of it
 constexpr double kLeastExactRatio = .05;  // s_k / s_1, from which a G from float32 will do
 
 // All triplets of a small matrix: with A of more columns than rows, A A^T = U diag(s^2) U^T.
@@ -84,8 +85,7 @@ class Sweeper {
       const int64_t near = std::min(task_.target.k * 3 / 2, most_);
       const bool enough = size() >= std::max(task_.target.needed({}), near);
       if (status == SvdStatus::stopped_early && enough) {
-        const bool settled = stop->due(passes_) && stop->settled(passes_, ritz_values(), {});
-        if (settled || (stop->hopeful() && certified())) status = SvdStatus::converged;
+        if (settled(*stop) || (stop->hopeful() && certified())) status = SvdStatus::converged;
       }
       if (status == SvdStatus::converged || passes_ + 2 > task_.limit()) break;
       block = next_block(z);
@@ -134,23 +134,7 @@ class Sweeper {
     return have == 0 ? more : at::cat({columns, more}, 1);
   }
 
-  // Across V, of unit length and orthogonal; fewer columns where the block has fewer dimensions. A
-  // pass leaves eps of what it takes away, so once more where little was left; what is mostly
-  // rounding then is dropped.
-  at::Tensor orthonormal(at::Tensor x) const {
-    for (int pass = 0; pass < 2 && x.size(1) > 0; ++pass) {
-      const double before = std::pow(at::linalg_vector_norm(x, 2, {0}).max().item<double>(), 2);
-      if (size() > 0) x = at::addmm(x, v_.columns(), at::mm(v_.rows(), x), 1, -1);
-      const auto [d, e] = at::linalg_eigh(gram(x));
-      const auto* const squares = d.const_data_ptr<double>();
-      const double least = before * (pass == 0 ? 1e-10 : 1e-2);
-      const int64_t n = d.size(0), dropped = std::count_if(squares, squares + n,
-                                                           [&](double s) { return !(s > least); });
-      x = times(x, e.narrow(1, dropped, n - dropped) * d.narrow(0, dropped, n - dropped).rsqrt());
-      if (dropped == 0 && squares[0] > 1e-2 * before) break;
-    }
-    return x;
-  }
+  at::Tensor orthonormal(const at::Tensor& x) const { return across(v_, x, 2 * width_); }
 
   // One sweep from a warm start may be all there is: too few for the rounding of A. False where
   // float16 will not do.
@@ -194,6 +178,29 @@ class Sweeper {
     return block.size(1) > room ? block.narrow(1, 0, room) : block;
   }
 
+  bool settled(StopRule& stop) {
+    if (!stop.due(passes_)) return false;
+    const auto s = ritz_values();
+    if (!stop.settled(passes_, s, {})) return false;
+    if (!warm_ && size() < most_ && most_ <= kMostInProof) return false;  // soon all there is
+    if (!may_be_tied(s)) return true;
+    rest_ = pseudo_random(a_.size(1), drawn_, width_, a_.options());
+    drawn_ += width_, begun_ += width_;
+    stop.doubt(passes_ - doubted_);
+    doubted_ = passes_;
+    return false;
+  }
+  // A Krylov space has of a multiple value as many vectors as it began with, and no more.
+  bool may_be_tied(const Values& s) const {
+    const int64_t last = std::min(wanted_ + (task_.target.shrink ? 1 : 0), std::ssize(s) - 1);
+    for (int64_t i = 0; i + begun_ < last; ++i) {
+      const double spread = s[i] - s[i + begun_ - 1], gap = s[i + begun_ - 1] - s[i + begun_];
+      if (spread <= kTie * s[i] || spread <= std::min(task_.options.tol * s[i], gap / 2))
+        return true;
+    }
+    return false;
+  }
+
   Values ritz_values() {
     const auto g = half_ ? g_.to(at::kFloat) : g_;
     auto squares = values(at::linalg_eigvalsh(g).flip(0));
@@ -202,17 +209,23 @@ class Sweeper {
     return squares;
   }
 
-  // A spectrum that decays needs no further sweep to show that nothing comes. After two sweeps, as
-  // one could miss a value, or one from a warm start; while G is small.
+  // A spectrum that decays needs no further sweep to show that nothing comes. Not before V has
+  // twice as many vectors as are wanted and a block more, as it could miss a value, but from a warm
+  // start; while G is small.
   bool certified() const {
     const int64_t p = size();
-    if (p > kMostInProof || (p <= width_ && !warm_)) return false;
+    if (p > kMostInProof || (p < 2 * wanted_ + width_ && !warm_)) return false;
     const Eigen found = eigen(g_);
+    if (may_be_tied(values(found.squares.sqrt()))) return false;
     const auto rows = found.vectors.to(at::kFloat);
     const auto theta = found.squares.to(at::kFloat).unsqueeze(1);
-    const auto residuals = at::mm(rows, z_.rows()) - at::mm(theta * rows, v_.rows());
-    const auto r = values(at::linalg_vector_norm(residuals, 2, {1}));
-    return proved(values(found.squares), r, kMostProved, task_);
+    const auto z = at::mm(rows, z_.rows()), residuals = z - at::mm(theta * rows, v_.rows());
+    const auto r = values(at::linalg_vector_norm(residuals, 2, {1}, false, at::kDouble));
+    const auto s = found.squares.sqrt(), least = (half_ ? kLeastHalfRatio : kLeastRatio) * s.max();
+    const auto b = z / at::maximum(s, least).to(at::kFloat).unsqueeze(1);  // U^T A
+    auto further = values(at::linalg_eigvalsh(at::mm(b, b.mT())).flip(0));
+    for (double& x : further) x = std::sqrt(std::max(x, 0.0));
+    return proved(values(found.squares), r, further, kMostProved, task_);
   }
 
   void restart() {
@@ -252,6 +265,7 @@ class Sweeper {
   at::Tensor rest_;    // of the start
   bool warm_ = false;
   int64_t passes_ = 0, drawn_ = 0, wanted_ = 1;
+  int64_t begun_ = width_, doubted_ = 0;  // vectors that V has grown from; passes at the last doubt
 };
 
 }  // namespace

@@ -50,4 +50,40 @@ void Vectors::replace(const at::Tensor& rows) {
   rows_.copy_(rows);
 }
 
+namespace {
+
+at::Tensor without(const at::Tensor& x, const at::Tensor& rows) {
+  return at::addmm(x, rows.mT(), at::mm(rows, x), 1, -1);
+}
+at::Tensor column_squares(const at::Tensor& x) {
+  return at::linalg_vector_norm(x, 2, {0}, false, at::kDouble).square();
+}
+
+}  // namespace
+
+// With V^T V = I + D a projection leaves D c of what it takes away, c = V^T x: of a Krylov space,
+// where c is large along the last blocks, D would grow by |c| / |rest| a block. So these go first:
+// what the whole projection takes then is small, or it is done again.
+at::Tensor across(const Vectors& v, at::Tensor x, int64_t last) {
+  const int64_t have = v.rows().defined() ? v.rows().size(0) : 0;
+  const double all = column_squares(x).max().item<double>();
+  if (last < have) x = without(x, v.rows().narrow(0, have - last, last));
+  for (int pass = 0; pass < 3 && x.size(1) > 0; ++pass) {
+    const auto before = column_squares(x);
+    if (have > 0) x = without(x, v.rows());
+    const auto g = gram(x);
+    const auto [d, e] = at::linalg_eigh(g);
+    const bool little = (g.diagonal() > .5 * before).all().item<bool>();
+    const double most = before.max().item<double>();
+    // At first what is rounding, then also what is mostly rounding.
+    const double least = pass == 0 ? 1e-10 * all : 1e-2 * most;
+    const auto* const squares = d.const_data_ptr<double>();
+    const int64_t n = d.size(0), dropped = std::count_if(squares, squares + n,
+                                                         [&](double s) { return !(s > least); });
+    x = times(x, e.narrow(1, dropped, n - dropped) * d.narrow(0, dropped, n - dropped).rsqrt());
+    if (dropped == 0 && little && squares[0] > 1e-2 * most) break;
+  }
+  return x;
+}
+
 }  // namespace steepest::svd

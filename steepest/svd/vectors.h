@@ -33,4 +33,8 @@ class Vectors {
   at::Tensor rows_, storage_;
 };
 
+// x [length, m] across V, orthonormal; fewer columns where the block has fewer dimensions. `last`:
+// vectors of V, the newest, along which most of what is along V lies.
+at::Tensor across(const Vectors& v, at::Tensor x, int64_t last);
+
 }  // namespace steepest::svd

@@ -102,6 +102,31 @@ at::Tensor product(const at::Tensor& x, const Square& q, const Values& factors) 
   return y;
 }
 
+// Q H Q^T of Q by rows.
+Square turned(const Square& h, const Square& q) {
+  Square half{}, all{};  // Q H
+  for (int64_t i = 0; i < kWidth; ++i)
+    for (int64_t k = 0; k < kWidth; ++k)
+      for (int64_t j = 0; j < kWidth; ++j)
+        half[i * kWidth + j] += q[i * kWidth + k] * h[k * kWidth + j];
+  for (int64_t i = 0; i < kWidth; ++i)
+    for (int64_t j = 0; j < kWidth; ++j)
+      for (int64_t k = 0; k < kWidth; ++k)
+        all[i * kWidth + j] += half[i * kWidth + k] * q[j * kWidth + k];
+  return all;
+}
+
+// The singular values of U^T A, whose square is diag(inverse) H diag(inverse).
+Values values_further(Square h, const Values& inverse) {
+  for (int64_t i = 0; i < kWidth; ++i)
+    for (int64_t j = 0; j < kWidth; ++j) h[i * kWidth + j] *= inverse[i] * inverse[j];
+  Values s(kWidth);
+  Square q;
+  small_eigen(h.data(), kWidth, s.data(), q.data());
+  for (double& x : s) x = std::sqrt(std::max(x, 0.0));
+  return s;
+}
+
 // As triplets() of ritz.h. u = Y q / s, b = A^T u = Z q / s.
 std::optional<Answer> answer_of(const at::Tensor& u, const at::Tensor& b, int64_t k) {
   Square g;
@@ -116,8 +141,8 @@ std::optional<Answer> answer_of(const at::Tensor& u, const at::Tensor& b, int64_
   const auto left = combined(u, k, rows);
   for (int64_t i = 0; i < k; ++i)
     for (int64_t j = 0; j < k; ++j) rows[i * k + j] /= s[i];
-  const auto all = as_tensor(s);
-  return Answer{left, all, combined(b, k, rows), all, SvdStatus::converged, 2, {}};
+  const auto tau = at::scalar_tensor(shrinkage(s), at::TensorOptions(at::kDouble));
+  return Answer{left, as_tensor(s), combined(b, k, rows), tau, SvdStatus::converged, 2, {}};
 }
 
 }  // namespace
@@ -144,16 +169,13 @@ std::optional<Answer> warm_sweep(const at::Tensor& a, const Task& task) {
   Square q;
   Values squares(kWidth), s(kWidth), r(kWidth), one(kWidth, 1), inverse(kWidth);
   small_eigen(g.data(), kWidth, squares.data(), q.data());
+  h = turned(h, q);
   for (int64_t i = 0; i < kWidth; ++i) {
     squares[i] = std::max(squares[i], 0.0), s[i] = std::sqrt(squares[i]);
-    double sum = 0;
-    for (int64_t j = 0; j < kWidth; ++j)
-      for (int64_t k = 0; k < kWidth; ++k)
-        sum += q[i * kWidth + j] * h[j * kWidth + k] * q[i * kWidth + k];
-    r[i] = std::sqrt(std::max(0.0, sum - squares[i] * squares[i]));
-    inverse[i] = 1 / std::max(s[i], kLeastRatio * s[0] + kLeastSize);
+    r[i] = std::sqrt(std::max(0.0, h[i * kWidth + i] - squares[i] * squares[i]));
+    inverse[i] = 1 / std::max(s[i], kLeastRatio * s[0]);
   }
-  if (!proved(squares, r, kWidth - 1, task)) return {};
+  if (!proved(squares, r, values_further(h, inverse), kWidth - 1, task)) return {};
   const int64_t k = task.target.shrink ? std::max<int64_t>(task.target.count(s), 1) : task.target.k;
   if (!(s[k - 1] > kLeastRatio * s[0])) return {};
 
