@@ -36,7 +36,7 @@ struct Gemm {
   float beta = 0, epsilon = 0;
   bool symmetric = false;  // the caller knows that A B, D and E are
   // A and B are rounded to it on the way in, and their products added up in float32: kBFloat16 by
-  // AMX; kHalf by AVX-512 FP16, whose first 256 are added up in float16.
+  // AMX; kHalf by AVX-512 FP16, in float16 128 at a time.
   c10::ScalarType factors = c10::kFloat;
   double a_norm = 0, b_norm = 0;  // |A|_F, |B|_F or a little more; kHalf needs them for its range
   double* c_norm = nullptr;       // receives |C|_F, of a symmetric C up to sqrt(2) times as much

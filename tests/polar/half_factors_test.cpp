@@ -75,6 +75,20 @@ TEST_P(HalfPolar, IsCloserToItThanBfloat16Throughout) {
   }
 }
 
+// All terms of a sum are equal, and so are their roundings.
+TEST_P(HalfPolar, OfEqualColumnsPointsTheSameWay) {
+  for (const auto& [r, c] : {std::pair{300, 200}, {270, 180}, {200, 300}, {256, 768}}) {
+    for (uint64_t seed = 0; seed < 4; ++seed) {
+      auto column = at::randn({1, r, 1}, at::detail::createCPUGenerator(seed));
+      if (seed == 0) column.fill_(1);
+      const auto x = column.expand({1, r, c}).contiguous();
+      const double value = (x * polar(x)).sum().item<double>() / x.norm().item<double>();
+      EXPECT_GT(value, .6) << r << " x " << c << ", " << seed;  // as of every singular value
+      EXPECT_LT(value, 1.3) << r << " x " << c << ", " << seed;
+    }
+  }
+}
+
 TEST_P(HalfPolar, TakesEveryScaleZerosAndNaNs) {
   const auto x = with_spectrum(logarithmic(40, .1), 40, 70, 7).to(at::kFloat);
   const auto y = polar(x);
