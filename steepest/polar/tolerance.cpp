@@ -46,8 +46,12 @@ std::optional<PolarChoice> choice_of(const Schedule& schedule, const Tolerance& 
   return {};
 }
 
-// Rounding takes its part of a tolerance near it; the polynomial has the rest.
-double share_of_polynomial(double tol) { return tol > 10 * kFloatRounding ? .9 * tol : .5 * tol; }
+// Rounding takes its part of a tolerance near it; the polynomial has the rest. In half precision
+// .03 to .07 at values near `low`, where the polynomial is steepest, if it takes few steps.
+double share_of_polynomial(double tol) {
+  if (tol >= kHalfRounding) return .65 * tol;
+  return tol > 10 * kFloatRounding ? .9 * tol : .5 * tol;
+}
 
 class WithinTolerance final : public PolarSolver {
  public:

@@ -40,6 +40,21 @@ TEST_P(WithinTolerance, TheErrorIsTheOneAskedFor) {
 INSTANTIATE_TEST_SUITE_P(Polar, WithinTolerance,
                          testing::Values(.4, .2, .05, 1e-2, 1e-3, 1e-4, 1e-7, 1e-10));
 
+// One large value, all others as small as promised, where the polynomial is steepest.
+TEST_P(WithinTolerance, AlsoWhereAllValuesAreNearlyTheSmallest) {
+  const double tol = GetParam(), low = 1e-3;
+  if (tol < 1e-4) return;  // beyond the input's digits
+  for (const int64_t n : {64, 128, 256}) {
+    for (uint64_t seed = 0; seed < 4; ++seed) {
+      auto s = at::full({n}, 1.02 * low, at::kDouble);
+      s[0] = 1;
+      const auto x = with_spectrum(s, n, n, seed).to(at::kFloat);
+      const auto values = at::linalg_svdvals(within(tol, low)->polar(x).to(at::kDouble));
+      EXPECT_LE((values - 1).abs().max().item<double>(), tol) << n << ", " << seed;
+    }
+  }
+}
+
 TEST(Tolerance, NoNamedScheduleIsCheaper) {
   for (const double tol : {.4, .1, 1e-2, 1e-4, 1e-8}) {
     for (const double low : {1e-1, 1e-3, 1e-6}) {
