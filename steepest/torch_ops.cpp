@@ -27,7 +27,8 @@ using Tensors = at::TensorList;
 at::Tensor as_batch(const at::Tensor& x) {
   TORCH_CHECK_VALUE(x.dim() >= 2, "steepest: x: received shape ", x.sizes(),
                     ", allowed 2 dimensions or more: (.., out, in)");
-  return x.reshape({-1, x.size(-2), x.size(-1)});
+  const int64_t batch = c10::multiply_integers(x.sizes().slice(0, x.dim() - 2));
+  return x.reshape({batch, x.size(-2), x.size(-1)});
 }
 
 std::vector<int64_t> batch_shape(const at::Tensor& x, std::vector<int64_t> last) {

@@ -93,15 +93,19 @@ Answer at_scale(Answer answer, const Scale& scale) {
   return answer;
 }
 
-// a [r, c]; scaled first only where it must be: that is a copy.
+// a [r, c]; scaled first only where it must be: that is a copy. What sweeps leave at a moderate
+// scale they leave at every one.
 Answer sweep_or_solve(const at::Tensor& a, const Task& task) {
+  constexpr double kModerate = 1e6;
   if (auto answer = sweeps(a, task)) return *answer;
   const Scale scale(a.unsqueeze(0));
   const double largest = scale.largest().item<double>();
   if (!std::isfinite(largest)) return constant(NAN, a, task.target.k, SvdStatus::not_finite);
   if (largest == 0) return constant(0, a, 1, SvdStatus::converged);
   const auto scaled = scale.scaled(a.unsqueeze(0), 0, at::kFloat);
-  if (auto answer = sweeps(scaled, task)) return at_scale(*answer, scale);
+  if (largest < 1 / kModerate || largest > kModerate) {
+    if (auto answer = sweeps(scaled, task)) return at_scale(*answer, scale);
+  }
   return at_scale(solve(scaled, task), scale);
 }
 

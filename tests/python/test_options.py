@@ -139,6 +139,20 @@ def test_the_functions_agree_with_the_svd():
             bad()
 
 
+@pytest.mark.parametrize("shape", [(0, 4), (4, 0), (3, 0, 4), (0, 3, 4), (2, 0, 4, 0)])
+def test_the_functions_take_what_is_empty(shape):
+    x = torch.zeros(shape)
+    assert steepest.polar(x).shape == shape
+    assert steepest.steepest(x, "nuclear").dual.shape == shape[:-2]
+    assert steepest.svd(x, 2).Vh.shape[-1] == shape[-1]
+
+
+def test_a_start_without_columns_is_none():
+    x = torch.randn(2, 40, 50, generator=torch.Generator().manual_seed(5))
+    found = steepest.svd(x, 2, start=torch.zeros(2, 50, 0))
+    assert same(list(found), list(steepest.svd(x, 2)))
+
+
 def test_stats_are_what_the_step_did():
     net = make_net(torch.float64)
     optimizer = steepest.MuonMax(net.named_parameters(), lr=0.01, polar="svd", momentum=0.0)
