@@ -32,8 +32,8 @@ constexpr int64_t kFirstRoom = 128;       // vectors
 constexpr int64_t kFew = 16;              // triplets, for which a narrow block will do
 constexpr int64_t kMostProved = 32;       // triplets, and
 constexpr int64_t kMostInProof = 64;      // vectors, whose residuals are cheap
-constexpr double kTie = 1e-3;             // of values that may be one, in parts of it
-constexpr double kLeastExactRatio = .05;  // s_k / s_1, from which a G from float32 will do
+constexpr double kTie = 1e-3, kLooseTie = 1e-2;  // of values that may be one, in parts of it
+constexpr double kLeastExactRatio = .05;         // s_k / s_1, from which a G from float32 will do
 
 // All triplets of a small matrix: with A of more columns than rows, A A^T = U diag(s^2) U^T.
 std::optional<Answer> in_full(const at::Tensor& a, const Target& target) {
@@ -193,10 +193,10 @@ class Sweeper {
   // A Krylov space has of a multiple value as many vectors as it began with, and no more.
   bool may_be_tied(const Values& s) const {
     const int64_t last = std::min(wanted_ + (task_.target.shrink ? 1 : 0), std::ssize(s) - 1);
+    const double loose = std::min(task_.options.tol, kLooseTie);  // if nothing else is near
     for (int64_t i = 0; i + begun_ < last; ++i) {
       const double spread = s[i] - s[i + begun_ - 1], gap = s[i + begun_ - 1] - s[i + begun_];
-      if (spread <= kTie * s[i] || spread <= std::min(task_.options.tol * s[i], gap / 2))
-        return true;
+      if (spread <= kTie * s[i] || spread <= std::min(loose * s[i], gap / 2)) return true;
     }
     return false;
   }
