@@ -52,11 +52,11 @@ void Vectors::replace(const at::Tensor& rows) {
 
 namespace {
 
-at::Tensor without(const at::Tensor& x, const at::Tensor& rows) {
-  return at::addmm(x, rows.mT(), at::mm(rows, x), 1, -1);
-}
-at::Tensor column_squares(const at::Tensor& x) {
-  return at::linalg_vector_norm(x, 2, {0}, false, at::kDouble).square();
+// Takes from x what is along the rows; returns the squares of that, column by column.
+at::Tensor project_out(const at::Tensor& rows, at::Tensor& x) {
+  const auto c = at::mm(rows, x);
+  x = at::addmm(x, rows.mT(), c, 1, -1);
+  return c.to(at::kDouble).square().sum(0);
 }
 
 }  // namespace
@@ -66,17 +66,18 @@ at::Tensor column_squares(const at::Tensor& x) {
 // what the whole projection takes then is small, or it is done again.
 at::Tensor across(const Vectors& v, at::Tensor x, int64_t last) {
   const int64_t have = v.rows().defined() ? v.rows().size(0) : 0;
-  const double all = column_squares(x).max().item<double>();
-  if (last < have) x = without(x, v.rows().narrow(0, have - last, last));
+  at::Tensor along;
+  if (last < have) along = project_out(v.rows().narrow(0, have - last, last), x);
   for (int pass = 0; pass < 3 && x.size(1) > 0; ++pass) {
-    const auto before = column_squares(x);
-    if (have > 0) x = without(x, v.rows());
+    const auto taken = have > 0 ? project_out(v.rows(), x) : at::Tensor();
     const auto g = gram(x);
     const auto [d, e] = at::linalg_eigh(g);
+    const auto before = taken.defined() ? g.diagonal() + taken : g.diagonal();
     const bool little = (g.diagonal() > .5 * before).all().item<bool>();
     const double most = before.max().item<double>();
-    // At first what is rounding, then also what is mostly rounding.
-    const double least = pass == 0 ? 1e-10 * all : 1e-2 * most;
+    // Dropped is what is rounding of the whole; of what is of unit length, also what is mostly so.
+    double least = 1e-2 * most;
+    if (pass == 0) least = 1e-10 * (along.defined() ? (before + along).max().item<double>() : most);
     const auto* const squares = d.const_data_ptr<double>();
     const int64_t n = d.size(0), dropped = std::count_if(squares, squares + n,
                                                          [&](double s) { return !(s > least); });
