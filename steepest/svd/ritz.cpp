@@ -91,6 +91,20 @@ std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t
                 {}};
 }
 
+at::Tensor residuals(const Eigen& eigen, int64_t count, const at::Tensor& v, const at::Tensor& z) {
+  const auto rows = eigen.vectors.narrow(0, 0, count).to(at::kFloat);
+  const auto squares = eigen.squares.narrow(0, 0, count).to(at::kFloat).unsqueeze(1);
+  return at::mm(rows, z) - at::mm(squares * rows, v);
+}
+
+at::Tensor leading_columns(const at::Tensor& residuals, int64_t width) {
+  const int64_t count = residuals.size(0);
+  if (count <= width) return residuals.mT();
+  const auto wide = residuals.to(at::kDouble);
+  const auto q = std::get<1>(at::linalg_eigh(at::mm(wide, wide.mT())));
+  return at::mm(q.narrow(1, count - width, width).mT().to(at::kFloat), residuals).mT();
+}
+
 at::Tensor next_start(const Eigen& eigen, const at::Tensor& z) {
   const int64_t p = std::min(cpu::kTallWidth, eigen.squares.size(0));
   const auto squares = eigen.squares.narrow(0, 0, p);

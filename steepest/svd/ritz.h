@@ -3,6 +3,7 @@
 //   v = V q,   u = Y q / s,   <A, sum u v^T> = sum s.
 #pragma once
 
+#include <cmath>
 #include <optional>
 
 #include "steepest/svd/answer.h"
@@ -13,8 +14,11 @@ constexpr int64_t kRandom = 2;  // pseudo-random vectors in a warm block, for wh
 constexpr double kLeastSize = 1e-9,
                  kMostSize = 1e9;  // of A; of its square, far from float32's ends
 
-// s_k / s_1, below which G is too inexact, by products in float32 and in float16.
-constexpr double kLeastRatio = 1e-4, kLeastHalfRatio = 5e-3;
+// s_k / s_1, below which G is too inexact: by products in float32; and in float16, where G is off
+// by about 1e-4 s_1^2, so that of s_k it is a part of 5e-5 (s_1 / s_k)^2, which is not to be more
+// than ten times the tolerance.
+constexpr double kLeastRatio = 1e-4;
+inline double half_ratio(double tol) { return std::sqrt(5e-6 / tol); }
 
 // What rounding leaves of what is zero.
 inline double noise(double size) { return 8 * 0x1p-24 * size; }
@@ -57,6 +61,12 @@ struct Space {
 };
 std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t most,
                                const Task& task);
+
+// By rows: A^T A v - s^2 v of the first vectors.
+at::Tensor residuals(const Eigen& eigen, int64_t count, const at::Tensor& v, const at::Tensor& z);
+
+// The `width` columns along which most of these residuals lies [c, <= width].
+at::Tensor leading_columns(const at::Tensor& residuals, int64_t width);
 
 // Columns [c, <= 16] to begin with when A has changed a little: A^T A v / s^2 of the largest ones.
 at::Tensor next_start(const Eigen& eigen, const at::Tensor& z);

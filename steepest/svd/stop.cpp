@@ -12,7 +12,7 @@ namespace {
 // vectors' error to mean anything: before that they are too small.
 constexpr double kSettling = 1e-3;
 
-constexpr double kSlowest = 0.9;
+constexpr double kSlowest = 0.9, kFastest = 0.5;
 constexpr double kNear = 0.9;  // a start's value to the answer's
 constexpr int64_t kSpacing = 12;
 
@@ -23,6 +23,16 @@ double square(double x) { return x * x; }
 Values values(const at::Tensor& x) {
   const auto host = x.to(at::kCPU, at::kDouble).contiguous();
   return {host.data_ptr<double>(), host.data_ptr<double>() + host.numel()};
+}
+
+bool may_be_tied(const Values& s, int64_t k, int64_t times, double tol, double noise) {
+  constexpr double kTie = 1e-3, kLooseTie = 1e-2;
+  for (int64_t i = 0; i + times < std::min(k, std::ssize(s) - 1); ++i) {
+    const double spread = s[i] - s[i + times - 1], gap = s[i + times - 1] - s[i + times];
+    if (spread <= kTie * s[i] + noise * s[0]) return true;
+    if (spread <= std::min(std::min(tol, kLooseTie) * s[i], gap / 2)) return true;
+  }
+  return false;
 }
 
 double shrinkage(const Values& s) {
@@ -78,14 +88,15 @@ bool StopRule::settled(int64_t passes, Values s, const Values& residual) {
   ++tests_;
   last_passes_ = passes;
   last_value_ = value;
-  last_rate_ = rate;
+  last_rate_ = tests_ > 1 ? rate : 0;  // the first value is no gain
   next_ = passes + std::max<int64_t>(2, passes / kSpacing);
   return streak_ >= needed_;
 }
 
 double StopRule::remainder(double gain, double rate) const {
   if (gain <= 0) return 0;
-  const double ratio = last_rate_ > 0 ? std::min(kSlowest, rate / last_rate_) : kSlowest;
+  const double ratio =
+      last_rate_ > 0 ? std::clamp(rate / last_rate_, kFastest, kSlowest) : kSlowest;
   return gain * ratio / (1 - ratio);
 }
 

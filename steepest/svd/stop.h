@@ -14,6 +14,11 @@ namespace steepest::svd {
 using Values = std::vector<double>;
 Values values(const at::Tensor& x);  // x on the host
 
+// So many of the first k of s, or more, are one value, in parts `tie` of it and s_1 `noise`; or
+// within ten times the tie and far from all others. As many as a block is wide: a Krylov space has
+// no more of a multiple value.
+bool may_be_tied(const Values& s, int64_t k, int64_t times, double tol, double noise);
+
 // The leading k triplets; or, to shrink, all with s > tau = max_k (s_1 + .. + s_k) / (k + 1).
 struct Target {
   int64_t k;
@@ -44,15 +49,15 @@ class StopRule {
   bool settled(int64_t passes, Values s, const Values& residual);
   // Settled at one test, so the next one decides: not before `passes` more.
   bool on_probation() const { return streak_ == 1; }
-  // The last test did not say that much is still to come. The first two know too little for that.
-  bool hopeful() const { return tests_ <= 2 || streak_ > 0; }
+  // The last test did not say that much is still to come. The first three know too little for that.
+  bool hopeful() const { return tests_ <= 3 || streak_ > 0; }
   // Settled, but something may have been missed: not again before `passes` more.
   void doubt(int64_t passes) { streak_ = 0, postpone(passes); }
   void postpone(int64_t passes) { next_ = std::max(next_, last_passes_ + passes); }
 
  private:
   // Of the value, what is still to come: gain (rho + rho^2 + ..) if the gains go on falling by the
-  // ratio rho by which the last one fell.
+  // ratio rho by which the last one fell; but not faster than by halves.
   double remainder(double gain, double rate) const;
 
   bool subspace_;

@@ -32,8 +32,8 @@ constexpr int64_t kFirstRoom = 128;       // vectors
 constexpr int64_t kFew = 16;              // triplets, for which a narrow block will do
 constexpr int64_t kMostProved = 32;       // triplets, and
 constexpr int64_t kMostInProof = 64;      // vectors, whose residuals are cheap
-constexpr double kTie = 1e-3, kLooseTie = 1e-2;  // of values that may be one, in parts of it
-constexpr double kLeastExactRatio = .05;         // s_k / s_1, from which a G from float32 will do
+constexpr double kLeastHalfLeft = .03, kHalfNoise = 4e-4, kLeastSeen = 5e-3;
+constexpr double kLeastExactRatio = .05;  // s_k / s_1, from which a G from float32 will do
 
 // All triplets of a small matrix: with A of more columns than rows, A A^T = U diag(s^2) U^T.
 std::optional<Answer> in_full(const at::Tensor& a, const Target& target) {
@@ -83,12 +83,13 @@ class Sweeper {
       if (size() >= a_.size(1)) status = SvdStatus::converged;
       // A test of many values costs as much as half a sweep: not where none is near.
       const int64_t near = std::min(task_.target.k * 3 / 2, most_);
-      const bool enough = size() >= std::max(task_.target.needed({}), near);
+      const bool enough = !has_rest() && size() >= std::max(task_.target.needed({}), near);
       if (status == SvdStatus::stopped_early && enough) {
         if (settled(*stop) || (stop->hopeful() && certified())) status = SvdStatus::converged;
       }
       if (status == SvdStatus::converged || passes_ + 2 > task_.limit()) break;
       block = next_block(z);
+      if (!block.defined()) return {};
       if (block.size(1) == 0) {
         status = SvdStatus::converged;
         break;
@@ -105,6 +106,7 @@ class Sweeper {
     return half ? cpu::kSweepNarrow : cpu::sweep_width();
   }
   int64_t capacity() const { return std::max<int64_t>(256, 3 * wanted_ + 4 * width_); }
+  bool has_rest() const { return rest_.defined() && rest_.size(1) > 0; }
   int64_t size() const { return g_.defined() ? g_.size(0) : 0; }  // columns of V
 
   // Orthonormal columns: of the start, then pseudo-random ones.
@@ -113,7 +115,7 @@ class Sweeper {
     if (task_.start.defined()) {
       rest_ = task_.start.to(at::kFloat);
       from = orthonormal(take_rest(width_ - kRandom));
-      warm_ = from.size(1) > 0;
+      warm_ = from.size(1) > 0, has_basis_ = from.size(1) >= width_ - kRandom;
       if (rest_.size(1) <= kRandom) rest_ = at::Tensor();
     }
     return orthonormal(filled(from));
@@ -169,9 +171,11 @@ class Sweeper {
     return z;
   }
 
+  // Undefined where float16 will not do: what is across V is hidden by what rounds the rest.
   at::Tensor next_block(const at::Tensor& z) {
-    const auto from = rest_.defined() && rest_.size(1) > 0 ? take_rest(width_) : z;
-    auto block = orthonormal(from);
+    double left = 1;
+    auto block = across(v_, next_columns(z), 2 * width_, &left);
+    if (rounded_ && left < kLeastHalfLeft) return {};
     const int64_t room = a_.size(1) - size();
     // A space that is closed under A^T A, or a multiple singular value: go on elsewhere.
     if (block.size(1) < std::min(width_, room)) block = orthonormal(filled(block));
@@ -183,22 +187,27 @@ class Sweeper {
     const auto s = ritz_values();
     if (!stop.settled(passes_, s, {})) return false;
     if (!warm_ && size() < most_ && most_ <= kMostInProof) return false;  // soon all there is
-    if (!may_be_tied(s)) return true;
-    rest_ = pseudo_random(a_.size(1), drawn_, width_, a_.options());
-    drawn_ += width_, begun_ += width_;
-    stop.doubt(passes_ - doubted_);
-    doubted_ = passes_;
+    if (!has_tie(s)) return true;
+    const int64_t blocks = std::max<int64_t>((wanted_ - begun_) / width_ + 1, 1);
+    rest_ = pseudo_random(a_.size(1), drawn_, blocks * width_, a_.options());
+    drawn_ += blocks * width_, begun_ += blocks * width_;
+    stop.doubt(passes_);
     return false;
   }
-  // A Krylov space has of a multiple value as many vectors as it began with, and no more.
-  bool may_be_tied(const Values& s) const {
-    const int64_t last = std::min(wanted_ + (task_.target.shrink ? 1 : 0), std::ssize(s) - 1);
-    const double loose = std::min(task_.options.tol, kLooseTie);  // if nothing else is near
-    for (int64_t i = 0; i + begun_ < last; ++i) {
-      const double spread = s[i] - s[i + begun_ - 1], gap = s[i + begun_ - 1] - s[i + begun_];
-      if (spread <= kTie * s[i] || spread <= std::min(loose * s[i], gap / 2)) return true;
+  bool has_tie(const Values& s) const {
+    const int64_t k = wanted_ + (task_.target.shrink ? 1 : 0);
+    return may_be_tied(s, k, begun_, task_.options.tol, rounded_ ? kHalfNoise : 0);
+  }
+
+  // Z of the last block, unless others were lost on the way: then what is across V of all.
+  at::Tensor next_columns(const at::Tensor& z) {
+    if (has_rest()) {
+      chained_ = false;
+      return take_rest(width_);
     }
-    return false;
+    if (chained_) return z;
+    const int64_t wanted = std::min(std::max(wanted_, task_.target.k), size());
+    return leading_columns(residuals(eigen(g_), wanted, v_.rows(), z_.rows()), width_);
   }
 
   Values ritz_values() {
@@ -214,14 +223,13 @@ class Sweeper {
   // start; while G is small.
   bool certified() const {
     const int64_t p = size();
-    if (p > kMostInProof || (p < 2 * wanted_ + width_ && !warm_)) return false;
+    if (p > kMostInProof || (p < 2 * wanted_ + width_ && !has_basis_)) return false;
     const Eigen found = eigen(g_);
-    if (may_be_tied(values(found.squares.sqrt()))) return false;
-    const auto rows = found.vectors.to(at::kFloat);
-    const auto theta = found.squares.to(at::kFloat).unsqueeze(1);
-    const auto z = at::mm(rows, z_.rows()), residuals = z - at::mm(theta * rows, v_.rows());
-    const auto r = values(at::linalg_vector_norm(residuals, 2, {1}, false, at::kDouble));
-    const auto s = found.squares.sqrt(), least = (half_ ? kLeastHalfRatio : kLeastRatio) * s.max();
+    if (has_tie(values(found.squares.sqrt()))) return false;
+    const auto rest = residuals(found, p, v_.rows(), z_.rows());
+    const auto r = values(at::linalg_vector_norm(rest, 2, {1}, false, at::kDouble));
+    const auto z = at::mm(found.vectors.to(at::kFloat), z_.rows());
+    const auto s = found.squares.sqrt(), least = kLeastSeen * s.max();
     const auto b = z / at::maximum(s, least).to(at::kFloat).unsqueeze(1);  // U^T A
     auto further = values(at::linalg_eigvalsh(at::mm(b, b.mT())).flip(0));
     for (double& x : further) x = std::sqrt(std::max(x, 0.0));
@@ -238,7 +246,7 @@ class Sweeper {
 
   // The last G is in float64, as the vectors of small values need it.
   std::optional<Answer> answer(SvdStatus status) const {
-    const double least = rounded_ ? kLeastHalfRatio : kLeastRatio;
+    const double least = rounded_ ? half_ratio(task_.options.tol) : kLeastRatio;
     Eigen found = half_ ? eigen(g_.to(at::kFloat)) : eigen(g_);
     auto best = leading(found, most_, task_.target, kLeastExactRatio);
     if (!best) {
@@ -260,12 +268,13 @@ class Sweeper {
   bool half_;
   std::optional<cpu::HalfMatrix> rounded_;
   int64_t width_, most_;
-  Vectors v_, y_, z_;  // V, A V, A^T A V
-  at::Tensor g_;       // [p, p] float64
-  at::Tensor rest_;    // of the start
-  bool warm_ = false;
+  Vectors v_, y_, z_;                      // V, A V, A^T A V
+  at::Tensor g_;                           // [p, p] float64
+  at::Tensor rest_;                        // of the start
+  bool warm_ = false, has_basis_ = false;  // a start; as many vectors of one as a block takes
+  bool chained_ = true;                    // every block but the first is of the last one's Z
   int64_t passes_ = 0, drawn_ = 0, wanted_ = 1;
-  int64_t begun_ = width_, doubted_ = 0;  // vectors that V has grown from; passes at the last doubt
+  int64_t begun_ = width_;  // vectors that V has grown from
 };
 
 }  // namespace

@@ -64,7 +64,7 @@ at::Tensor project_out(const at::Tensor& rows, at::Tensor& x) {
 // With V^T V = I + D a projection leaves D c of what it takes away, c = V^T x: of a Krylov space,
 // where c is large along the last blocks, D would grow by |c| / |rest| a block. So these go first:
 // what the whole projection takes then is small, or it is done again.
-at::Tensor across(const Vectors& v, at::Tensor x, int64_t last) {
+at::Tensor across(const Vectors& v, at::Tensor x, int64_t last, double* left) {
   const int64_t have = v.rows().defined() ? v.rows().size(0) : 0;
   at::Tensor along;
   if (last < have) along = project_out(v.rows().narrow(0, have - last, last), x);
@@ -77,7 +77,11 @@ at::Tensor across(const Vectors& v, at::Tensor x, int64_t last) {
     const double most = before.max().item<double>();
     // Dropped is what is rounding of the whole; of what is of unit length, also what is mostly so.
     double least = 1e-2 * most;
-    if (pass == 0) least = 1e-10 * (along.defined() ? (before + along).max().item<double>() : most);
+    if (pass == 0) {
+      const auto all = along.defined() ? before + along : before;
+      least = 1e-10 * all.max().item<double>();
+      if (left != nullptr) *left = (g.diagonal() / all).max().sqrt().item<double>();
+    }
     const auto* const squares = d.const_data_ptr<double>();
     const int64_t n = d.size(0), dropped = std::count_if(squares, squares + n,
                                                          [&](double s) { return !(s > least); });

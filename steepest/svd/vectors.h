@@ -34,7 +34,8 @@ class Vectors {
 };
 
 // x [length, m] across V, orthonormal; fewer columns where the block has fewer dimensions. `last`:
-// vectors of V, the newest, along which most of what is along V lies.
-at::Tensor across(const Vectors& v, at::Tensor x, int64_t last);
+// vectors of V, the newest, along which most of what is along V lies. `left` receives the largest
+// part of a column's length that is across V.
+at::Tensor across(const Vectors& v, at::Tensor x, int64_t last, double* left = nullptr);
 
 }  // namespace steepest::svd

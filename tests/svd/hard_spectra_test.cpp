@@ -92,6 +92,73 @@ TEST(HardSpectra, AStartOfNoUse) {
                     gaussian({1, 300, 400}, seed + 2).to(at::kFloat));
 }
 
+// More columns than a block takes, of a matrix that is not this one.
+TEST(HardSpectra, AStartThatIsWiderThanABlock) {
+  const auto a = gaussian({1, 100, 500}, 61);
+  const auto spike = at::mm(gaussian({100, 1}, 62), gaussian({1, 500}, 63));
+  const auto b = (a + 100 * spike / spike.norm()).to(at::kFloat);
+  for (const int64_t columns : {18, 24, 40}) {
+    const auto start = Exact(a).vh.narrow(0, 0, columns).mT().unsqueeze(0).to(at::kFloat);
+    for (const double tol : {1e-2, 1e-4})
+      for (const int64_t k : {1, 8}) expect_promised(b, k, tol, "spike", start);
+  }
+}
+
+TEST(HardSpectra, StartsFromStepToStep) {
+  for (const auto& [r, c] : {std::pair{300, 200}, {128, 512}}) {
+    for (const auto& [k, tol] : {std::pair{1, 1e-4}, {1, 1e-2}, {16, 1e-3}}) {
+      auto slow = gaussian({1, r, c}, 70).to(at::kFloat), sudden = slow;
+      at::Tensor slow_start, sudden_start;
+      for (uint64_t step = 71; step < 76; ++step) {
+        slow = .95 * slow + .05 * gaussian({1, r, c}, step).to(at::kFloat);
+        expect_promised(slow, k, tol, "slow", slow_start);
+        slow_start = top_triplets(slow, k, {.tol = tol}, slow_start).vh.mT();
+        const auto spike = at::mm(gaussian({r, 1}, step), gaussian({1, c}, step + 10));
+        sudden = sudden + (1.1 * Exact(sudden).s[0] * spike / spike.norm()).to(at::kFloat);
+        expect_promised(sudden, k, tol, "sudden", sudden_start);
+        sudden_start = top_triplets(sudden, k, {.tol = tol}, sudden_start).vh.mT();
+      }
+    }
+  }
+}
+
+// The rest of a block that is nearly along V is what float16 rounds.
+TEST(HardSpectra, NearlyFlat) {
+  for (const double least : {.98, .95, .93})
+    for (const int64_t k : {1, 8, 17})
+      for (const double tol : {1e-3, 1e-4})
+        expect_promised(with_values(at::linspace(1, least, 200, at::kDouble), 200, 600, 81), k, tol,
+                        c10::str("down to ", least));
+  const auto few = gaussian({16, 16}, 83);
+  const auto kron = at::kron(at::eye(20, at::kDouble), few).unsqueeze(0).to(at::kFloat);
+  for (const auto& [k, tol] : {std::pair{8, 1e-3}, {1, 1e-4}})
+    expect_promised(kron, k, tol, "16 values 20 times");
+}
+
+TEST(HardSpectra, ManyBelowALargeOne) {
+  const auto s = at::cat({at::tensor({100.}, at::kDouble), at::ones({50}, at::kDouble),
+                          at::linspace(.5, .25, 149, at::kDouble)});
+  for (const double tol : {1e-2, 3e-3, 1e-3}) {
+    const auto a = with_values(s, 200, 400, 85);
+    expect_promised(a, 16, tol, "one of 100");
+    const auto t = top_triplets(a, 16, {.tol = tol});
+    EXPECT_LE(largest(t.s[0] - s.narrow(0, 0, 16)), .1);
+  }
+  const auto below = at::cat({at::linspace(1.5, 1, 5, at::kDouble), at::full({50}, .2, at::kDouble),
+                              at::linspace(.18, .09, 145, at::kDouble)});
+  for (uint64_t seed = 87; seed < 93; seed += 2)
+    expect_promised(with_values(below, 400, 200, seed), 15, 1e-3, "a tie below others");
+}
+
+TEST(HardSpectra, WideTiesTakeNoMoreProductsThanTheirVectors) {
+  const auto q = std::get<0>(at::linalg_qr(gaussian({1, 500, 500}, 95))).to(at::kFloat);
+  expect_promised(q, 100, 1e-3, "orthogonal");
+  expect_promised(q, 130, 1e-3, "orthogonal");
+  expect_promised(with_values(at::ones({100}, at::kDouble), 300, 600, 97), 130, 1e-3,
+                  "flat, rank 100");
+  expect_promised((300 * at::eye(300).unsqueeze(0) - 1).contiguous(), 64, 1e-3, "eye less one");
+}
+
 TEST(HardSpectra, AtEveryScale) {
   auto a = gaussian({1, 300, 400}, 21);
   a /= Exact(a).s[0];
