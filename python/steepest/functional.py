@@ -123,7 +123,8 @@ def svd(
             ``"subspace"``: :math:`U V_h` has, which needs a gap behind the k-th.
         passes: so many products with the matrix instead, without any test.
         start: ``[.., c, p]``, right vectors to begin with, such as the last call's ``Vh.mT`` of a
-            matrix that has changed a little: half the products and less.
+            matrix that has changed a little: half the products and less. At ``tol`` of 5e-3 or
+            more a new direction that hides in noise may be missed by such a call.
 
     Returns:
         ``(U, S, Vh)`` of shapes ``[.., r, k]``, ``[.., k]`` (float64, descending), ``[.., k, c]``.

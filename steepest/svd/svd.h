@@ -50,10 +50,11 @@ struct Triplets {
 // zeros. A matrix with a NaN or an infinity gives NaNs and the status not_finite.
 // What is promised for the value stop, and held by the tests on Gaussian, decaying, low-rank,
 // clustered and tied spectra: attained >= (1 - 2 tol) (s_1 + .. + s_k) at tol >= 1e-4 unless
-// stopped_early. From a start one sweep may be taken for enough: what the start has nothing of is
-// seen where it is much of what the start leaves of |A|_F^2, else not before the next call, which
-// `basis` brings nearer. Where "auto" takes float16's products, s and `attained` as told are off by
-// 1e-5 to 1e-4 of s_1, up to 1e-3 where all values are tied; u and v are as orthonormal as ever.
+// stopped_early. From a start of 14 columns or more, or of any at tol >= 5e-3, one sweep may be
+// taken for enough: what the start has nothing of is seen where it is much of what the start leaves
+// of |A|_F^2, else not before the next calls, which `basis` brings nearer.
+// Where "auto" takes float16's products, s and `attained` as told are off by 1e-5 to 1e-4 of s_1,
+// up to 1e-3 where all values are tied; u and v are as orthonormal as ever.
 Triplets top_triplets(const at::Tensor& a, int64_t k, const SvdOptions& options = {},
                       const at::Tensor& start = {});
 

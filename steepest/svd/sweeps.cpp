@@ -19,6 +19,7 @@
 
 #include "steepest/cpu/sweep.h"
 #include "steepest/svd/basis.h"
+#include "steepest/svd/in_full.h"
 #include "steepest/svd/ritz.h"
 #include "steepest/svd/vectors.h"
 
@@ -26,34 +27,14 @@ namespace steepest::svd {
 namespace {
 
 constexpr double kLeastTolerance = 1e-4, kLeastHalfTolerance = 1e-3;
-constexpr int64_t kLeastHalf = 1 << 16;   // numbers, below which rounding them takes too long
-constexpr int64_t kMostInFull = 1 << 22;  // numbers, of which a copy is made
-constexpr int64_t kFirstRoom = 128;       // vectors
-constexpr int64_t kFew = 16;              // triplets, for which a narrow block will do
-constexpr int64_t kMostProved = 32;       // triplets, and
-constexpr int64_t kMostInProof = 64;      // vectors, whose residuals are cheap
-constexpr double kLeastHalfLeft = .03, kHalfNoise = 4e-4, kLeastSeen = 5e-3;
+constexpr int64_t kLeastHalf = 1 << 16;  // numbers, below which rounding them takes too long
+constexpr int64_t kFirstRoom = 128;      // vectors
+constexpr int64_t kFew = 16;             // triplets, for which a narrow block will do
+constexpr int64_t kMostProved = 32;      // triplets, and
+constexpr int64_t kMostInProof = 64;     // vectors, whose residuals are cheap
+constexpr double kRough = 5e-3;          // tolerance, for which few vectors are start enough
+constexpr double kLeastHalfLeft = .03, kHalfNoise = 4e-4, kLeastSeen = 5e-3;  // parts of s_1
 constexpr double kLeastExactRatio = .05;  // s_k / s_1, from which a G from float32 will do
-
-// All triplets of a small matrix: with A of more columns than rows, A A^T = U diag(s^2) U^T.
-std::optional<Answer> in_full(const at::Tensor& a, const Target& target) {
-  const bool wide = a.size(0) <= a.size(1);
-  const auto x = (wide ? a : a.mT()).to(at::kDouble);
-  const auto g = at::mm(x, x.mT());
-  const double size = g.diagonal().sum().item<double>();
-  if (!(size > kLeastSize * kLeastSize && size < kMostSize * kMostSize)) return {};
-  const auto found = leading(eigen(g), x.size(0), target);
-  if (!found) return {};
-  Answer answer{found->vectors.mT().to(at::kFloat),
-                found->s,
-                at::mm(found->scaled, x).mT().to(at::kFloat),
-                found->tau,
-                SvdStatus::converged,
-                0,
-                {}};
-  if (!wide) std::swap(answer.u, answer.v);
-  return answer;
-}
 
 class Sweeper {
  public:
@@ -115,7 +96,8 @@ class Sweeper {
     if (task_.start.defined()) {
       rest_ = task_.start.to(at::kFloat);
       from = orthonormal(take_rest(width_ - kRandom));
-      warm_ = from.size(1) > 0, has_basis_ = from.size(1) >= width_ - kRandom;
+      warm_ = from.size(1) > 0;
+      trusted_ = from.size(1) >= width_ - kRandom || (warm_ && task_.options.tol >= kRough);
       if (rest_.size(1) <= kRandom) rest_ = at::Tensor();
     }
     return orthonormal(filled(from));
@@ -223,7 +205,7 @@ class Sweeper {
   // start; while G is small.
   bool certified() const {
     const int64_t p = size();
-    if (p > kMostInProof || (p < 2 * wanted_ + width_ && !has_basis_)) return false;
+    if (p > kMostInProof || (p < 2 * wanted_ + width_ && !trusted_)) return false;
     const Eigen found = eigen(g_);
     if (has_tie(values(found.squares.sqrt()))) return false;
     const auto rest = residuals(found, p, v_.rows(), z_.rows());
@@ -268,11 +250,11 @@ class Sweeper {
   bool half_;
   std::optional<cpu::HalfMatrix> rounded_;
   int64_t width_, most_;
-  Vectors v_, y_, z_;                      // V, A V, A^T A V
-  at::Tensor g_;                           // [p, p] float64
-  at::Tensor rest_;                        // of the start
-  bool warm_ = false, has_basis_ = false;  // a start; as many vectors of one as a block takes
-  bool chained_ = true;                    // every block but the first is of the last one's Z
+  Vectors v_, y_, z_;                    // V, A V, A^T A V
+  at::Tensor g_;                         // [p, p] float64
+  at::Tensor rest_;                      // of the start
+  bool warm_ = false, trusted_ = false;  // there is a start; one sweep from it may be enough
+  bool chained_ = true;                  // every block but the first is of the last one's Z
   int64_t passes_ = 0, drawn_ = 0, wanted_ = 1;
   int64_t begun_ = width_;  // vectors that V has grown from
 };

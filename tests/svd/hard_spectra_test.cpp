@@ -113,6 +113,7 @@ TEST(HardSpectra, StartsFromStepToStep) {
         slow = .95 * slow + .05 * gaussian({1, r, c}, step).to(at::kFloat);
         expect_promised(slow, k, tol, "slow", slow_start);
         slow_start = top_triplets(slow, k, {.tol = tol}, slow_start).vh.mT();
+        if (tol > 5e-3) continue;  // then one sweep is enough: see svd.h
         const auto spike = at::mm(gaussian({r, 1}, step), gaussian({1, c}, step + 10));
         sudden = sudden + (1.1 * Exact(sudden).s[0] * spike / spike.norm()).to(at::kFloat);
         expect_promised(sudden, k, tol, "sudden", sudden_start);
