@@ -36,7 +36,8 @@ class SteepestDescent(Engine):
             norm, or a mixture ``"0.5*spectral+0.5*inf"``.
         backup: norm of the rest: ``"ada_inf"`` (Adam), ``"ada_2"``, ``"inf"`` (sign), ``"l2"``.
         backup_lr: learning rate of the rest, kept as a ratio to ``lr`` (group key ``lr_ratio``, or
-            ``backup_lr_ratio`` where a group holds both); default: ``lr``.
+            ``backup_lr_ratio`` where a group holds both); default: ``lr``, and of a named optimizer
+            the ratio of its row, such as a tenth for Scion.
         outer: ``"max"``, ``"l2"`` or ``"hybrid"`` (l2 of the matrices' max and every other block).
         update: ``"constrained"`` (a step of length lr) or ``"regularized"`` (times the dual norm).
         step_size: ``"fixed"`` or ``"momo"`` (arXiv 2305.07583), which needs the loss: see
