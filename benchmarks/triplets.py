@@ -91,7 +91,7 @@ def rank_rows(quick: bool) -> list[Row]:
     wanted = {
         (1, "decaying"): ((8, 0.01), (None, 0.01)),
         (10, "decaying"): ((8, 0.01), (2, 0.01)),
-        (10, "gaussian"): ((25, 0.022), (2, 0.05)),
+        (10, "gaussian"): ((25, 0.022), (2, 0.07)),
         (100, "decaying"): ((25, 0.01), (3, 0.01)),
         (100, "gaussian"): (None, (3, 0.045)),
     }
