@@ -48,16 +48,16 @@ NormContext context_of(const StepInput& in, const Bucket& bucket) {
 }
 
 // An entry passes through the caches a few times, and is multiplied by the short side.
-double work_of(const Block& block, const Norm& norm) {
+double work_of(const Block& block, const NormTraits& norm) {
   constexpr int64_t kPasses = 16;
-  const int64_t short_side = norm.traits().elementwise ? 0 : std::min(block.rows, block.cols);
+  const int64_t short_side = norm.elementwise ? 0 : std::min(block.rows, block.cols);
   return static_cast<double>(block.batch * block.rows * block.cols) *
          static_cast<double>(kPasses + short_side);
 }
 
 // Its u, and beside it four squares of the short side: the polar factor's Gram form takes the most.
-double room_of(const Block& block, const Norm& norm) {
-  const int64_t short_side = norm.traits().elementwise ? 0 : std::min(block.rows, block.cols);
+double room_of(const Block& block, const NormTraits& norm) {
+  const int64_t short_side = norm.elementwise ? 0 : std::min(block.rows, block.cols);
   const int64_t numbers = block.batch * block.rows * block.cols + 4 * short_side * short_side;
   return static_cast<double>(numbers) * sizeof(float);
 }
@@ -73,12 +73,12 @@ std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Bl
   std::map<Key, size_t> open;
   for (const auto* block : blocks) {
     const auto& value = in.param(*block).value;
-    const auto& norm = *in.plan.norms[block->group];
+    const NormTraits norm = in.plan.norms[block->group]->traits();
     const int64_t bytes = block->rows * block->cols * value.element_size();
     const int64_t most = value.is_cpu() ? kCacheBytes : kDeviceBytes;
     const auto [found, fresh] = open.try_emplace(key_of(in, *block), buckets.size());
     // Of large blocks that are computed entry by entry a stack would only be a copy.
-    const bool alone = bytes > kLeastAlone && norm.traits().elementwise;
+    const bool alone = bytes > kLeastAlone && norm.elementwise;
     const bool full =
         !fresh && (alone || (buckets[found->second].batch + block->batch) * bytes > most);
     if (full) found->second = buckets.size();
@@ -88,7 +88,7 @@ std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Bl
     bucket.batch += block->batch;
     bucket.work += work_of(*block, norm);
     bucket.room += room_of(*block, norm);
-    bucket.serial = block->rows * block->cols <= norm.traits().serial_below;
+    bucket.serial = block->rows * block->cols <= norm.serial_below;
   }
   return buckets;
 }

@@ -50,8 +50,8 @@ void run_buckets(const std::vector<const Bucket*>& buckets,
                    [&](size_t a, size_t b) { return buckets[a]->work > buckets[b]->work; });
   const auto queue = std::stable_partition(
       order.begin(), order.end(), [&](size_t i) { return buckets[i]->room * threads > kMostRoom; });
-  size_t queued = 0;
-  for (; queued < static_cast<size_t>(queue - order.begin()); ++queued) body(order[queued]);
+  std::for_each(order.begin(), queue, body);
+  auto queued = static_cast<size_t>(queue - order.begin());
   const auto unbalanced = [&] { return imbalance(buckets, order, queued, threads) > kMostIdle; };
   for (; unbalanced() && !buckets[order[queued]]->serial; ++queued) body(order[queued]);
   cpu::run_queue(static_cast<int64_t>(order.size() - queued),

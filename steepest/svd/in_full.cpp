@@ -7,6 +7,11 @@
 
 namespace steepest::svd {
 
+bool is_for_full(const at::Tensor& a, const Task& task) {
+  return task.options.fallback && !task.fixed() &&
+         svd_in_full(a.size(0), a.size(1), task.target.shrink ? 0 : task.target.k);
+}
+
 // With A of more columns than rows, A A^T = U diag(s^2) U^T.
 std::optional<Answer> in_full(const at::Tensor& a, const Target& target) {
   const bool wide = a.size(0) <= a.size(1);

@@ -56,8 +56,7 @@ std::optional<double> gain_to_come(const Values& squares, const Values& r, int64
 
 bool proved(const Values& squares, const Values& r, const Values& further, int64_t most,
             const Task& task) {
-  Values s = squares;
-  for (double& x : s) x = std::sqrt(x);
+  const Values s = roots(squares);
   const int64_t k = task.target.count(s);
   if (k > most || k >= std::ssize(s)) return false;
   const auto gain = gain_to_come(squares, r, k);
@@ -91,10 +90,14 @@ std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t
                 {}};
 }
 
-at::Tensor residuals(const Eigen& eigen, int64_t count, const at::Tensor& v, const at::Tensor& z) {
-  const auto rows = eigen.vectors.narrow(0, 0, count).to(at::kFloat);
-  const auto squares = eigen.squares.narrow(0, 0, count).to(at::kFloat).unsqueeze(1);
-  return at::mm(rows, z) - at::mm(squares * rows, v);
+at::Tensor ritz_rows(const Eigen& eigen, int64_t count, const at::Tensor& x) {
+  return at::mm(eigen.vectors.narrow(0, 0, count).to(at::kFloat), x);
+}
+
+at::Tensor residuals(const Eigen& eigen, const at::Tensor& v, const at::Tensor& z) {
+  const auto rows = eigen.vectors.narrow(0, 0, z.size(0)).to(at::kFloat);
+  const auto squares = eigen.squares.narrow(0, 0, z.size(0)).to(at::kFloat).unsqueeze(1);
+  return z - at::mm(squares * rows, v);
 }
 
 at::Tensor leading_columns(const at::Tensor& residuals, int64_t width) {

@@ -11,8 +11,7 @@
 namespace steepest::svd {
 
 constexpr int64_t kRandom = 2;  // pseudo-random vectors in a warm block, for what is new in A
-constexpr double kLeastSize = 1e-9,
-                 kMostSize = 1e9;  // of A; of its square, far from float32's ends
+constexpr double kLeastSize = 1e-9, kMostSize = 1e9;  // of A, whose square is in float32's range
 
 // s_k / s_1, below which G is too inexact: by products in float32; and in float16, where G is off
 // by about 1e-4 s_1^2, so that of s_k it is a part of 5e-5 (s_1 / s_k)^2, which is not to be more
@@ -62,8 +61,11 @@ struct Space {
 std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t most,
                                const Task& task);
 
-// By rows: A^T A v - s^2 v of the first vectors.
-at::Tensor residuals(const Eigen& eigen, int64_t count, const at::Tensor& v, const at::Tensor& z);
+// By rows, of x as of V, A V or A^T A V: what belongs to the first Ritz vectors.
+at::Tensor ritz_rows(const Eigen& eigen, int64_t count, const at::Tensor& x);
+
+// By rows: A^T A v - s^2 v of as many as there are of z = ritz_rows(A^T A V).
+at::Tensor residuals(const Eigen& eigen, const at::Tensor& v, const at::Tensor& z);
 
 // The `width` columns along which most of these residuals lies [c, <= width].
 at::Tensor leading_columns(const at::Tensor& residuals, int64_t width);

@@ -25,6 +25,11 @@ Values values(const at::Tensor& x) {
   return {host.data_ptr<double>(), host.data_ptr<double>() + host.numel()};
 }
 
+Values roots(Values squares) {
+  for (double& x : squares) x = std::sqrt(std::max(x, 0.0));
+  return squares;
+}
+
 bool may_be_tied(const Values& s, int64_t k, int64_t times, double tol, double noise) {
   constexpr double kTie = 1e-3, kLooseTie = 1e-2;
   for (int64_t i = 0; i + times < std::min(k, std::ssize(s) - 1); ++i) {

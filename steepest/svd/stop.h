@@ -13,6 +13,7 @@ namespace steepest::svd {
 // s: Ritz values, descending.
 using Values = std::vector<double>;
 Values values(const at::Tensor& x);  // x on the host
+Values roots(Values squares);        // of what is rounding below zero: 0
 
 // So many of the first k of s, or more, are one value, in parts `tie` of it and s_1 `noise`; or
 // within ten times the tie and far from all others. As many as a block is wide: a Krylov space has

@@ -17,6 +17,7 @@
 #include "steepest/cpu/work_queue.h"
 #include "steepest/svd/answer.h"
 #include "steepest/svd/check.h"
+#include "steepest/svd/in_full.h"
 #include "steepest/svd/sweeps.h"
 #include "steepest/svd/warm_sweep.h"
 
@@ -55,15 +56,10 @@ at::Tensor cleaned(const at::Tensor& start, int64_t b, at::ScalarType dtype) {
   return y / at::linalg_vector_norm(y, 2, {0}, true).clamp_min(1e-37);
 }
 
-bool decompose_in_full(const at::Tensor& a, const Task& task) {
-  return task.options.fallback && !task.fixed() &&
-         svd_in_full(a.size(0), a.size(1), task.target.shrink ? 0 : task.target.k);
-}
-
 Answer solve(const at::Tensor& a, const Task& task) {
   const bool wide = a.size(0) < a.size(1) && !task.start.defined();
   Matrix matrix(wide ? a.mT() : a, task.options.dtype.value_or(a.scalar_type()));
-  const Solve solve = decompose_in_full(a, task) ? exact : solver(task.options.method);
+  const Solve solve = is_for_full(a, task) ? exact : solver(task.options.method);
   auto answer = finish(solve(matrix, task), matrix, task.target);
   if (wide) std::swap(answer.u, answer.v);
   return answer;

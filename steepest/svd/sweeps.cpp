@@ -102,7 +102,6 @@ class Sweeper {
     }
     return orthonormal(filled(from));
   }
-  // The next columns of a start that is wider than a block.
   at::Tensor take_rest(int64_t most) {
     const int64_t n = std::min(most, rest_.size(1));
     const auto taken = rest_.narrow(1, 0, n).contiguous();
@@ -118,7 +117,9 @@ class Sweeper {
     return have == 0 ? more : at::cat({columns, more}, 1);
   }
 
-  at::Tensor orthonormal(const at::Tensor& x) const { return across(v_, x, 2 * width_); }
+  at::Tensor orthonormal(const at::Tensor& x, double* left = nullptr) const {
+    return across(v_, x, 2 * width_, left);
+  }
 
   // One sweep from a warm start may be all there is: too few for the rounding of A. False where
   // float16 will not do.
@@ -156,7 +157,7 @@ class Sweeper {
   // Undefined where float16 will not do: what is across V is hidden by what rounds the rest.
   at::Tensor next_block(const at::Tensor& z) {
     double left = 1;
-    auto block = across(v_, next_columns(z), 2 * width_, &left);
+    auto block = orthonormal(next_columns(z), &left);
     if (rounded_ && left < kLeastHalfLeft) return {};
     const int64_t room = a_.size(1) - size();
     // A space that is closed under A^T A, or a multiple singular value: go on elsewhere.
@@ -170,9 +171,9 @@ class Sweeper {
     if (!stop.settled(passes_, s, {})) return false;
     if (!warm_ && size() < most_ && most_ <= kMostInProof) return false;  // soon all there is
     if (!has_tie(s)) return true;
-    const int64_t blocks = std::max<int64_t>((wanted_ - begun_) / width_ + 1, 1);
-    rest_ = pseudo_random(a_.size(1), drawn_, blocks * width_, a_.options());
-    drawn_ += blocks * width_, begun_ += blocks * width_;
+    const int64_t more = ((wanted_ - begun_) / width_ + 1) * width_;  // then as many as are wanted
+    rest_ = pseudo_random(a_.size(1), drawn_, more, a_.options());
+    drawn_ += more, begun_ += more;
     stop.doubt(passes_);
     return false;
   }
@@ -188,16 +189,17 @@ class Sweeper {
       return take_rest(width_);
     }
     if (chained_) return z;
+    const Eigen found = eigen(g_);
     const int64_t wanted = std::min(std::max(wanted_, task_.target.k), size());
-    return leading_columns(residuals(eigen(g_), wanted, v_.rows(), z_.rows()), width_);
+    const auto ritz = ritz_rows(found, wanted, z_.rows());
+    return leading_columns(residuals(found, v_.rows(), ritz), width_);
   }
 
   Values ritz_values() {
     const auto g = half_ ? g_.to(at::kFloat) : g_;
-    auto squares = values(at::linalg_eigvalsh(g).flip(0));
-    for (double& x : squares) x = std::sqrt(std::max(x, 0.0));
-    wanted_ = std::max(task_.target.k, task_.target.count(squares));
-    return squares;
+    const auto s = roots(values(at::linalg_eigvalsh(g).flip(0)));
+    wanted_ = std::max(task_.target.k, task_.target.count(s));
+    return s;
   }
 
   // A spectrum that decays needs no further sweep to show that nothing comes. Not before V has
@@ -208,13 +210,11 @@ class Sweeper {
     if (p > kMostInProof || (p < 2 * wanted_ + width_ && !trusted_)) return false;
     const Eigen found = eigen(g_);
     if (has_tie(values(found.squares.sqrt()))) return false;
-    const auto rest = residuals(found, p, v_.rows(), z_.rows());
+    const auto z = ritz_rows(found, p, z_.rows()), rest = residuals(found, v_.rows(), z);
     const auto r = values(at::linalg_vector_norm(rest, 2, {1}, false, at::kDouble));
-    const auto z = at::mm(found.vectors.to(at::kFloat), z_.rows());
     const auto s = found.squares.sqrt(), least = kLeastSeen * s.max();
     const auto b = z / at::maximum(s, least).to(at::kFloat).unsqueeze(1);  // U^T A
-    auto further = values(at::linalg_eigvalsh(at::mm(b, b.mT())).flip(0));
-    for (double& x : further) x = std::sqrt(std::max(x, 0.0));
+    const auto further = roots(values(at::linalg_eigvalsh(at::mm(b, b.mT())).flip(0)));
     return proved(values(found.squares), r, further, kMostProved, task_);
   }
 
@@ -252,7 +252,7 @@ class Sweeper {
   int64_t width_, most_;
   Vectors v_, y_, z_;                    // V, A V, A^T A V
   at::Tensor g_;                         // [p, p] float64
-  at::Tensor rest_;                      // of the start
+  at::Tensor rest_;                      // columns that blocks are still to begin with
   bool warm_ = false, trusted_ = false;  // there is a start; one sweep from it may be enough
   bool chained_ = true;                  // every block but the first is of the last one's Z
   int64_t passes_ = 0, drawn_ = 0, wanted_ = 1;
@@ -268,8 +268,7 @@ bool sweeps_apply(const at::Tensor& a, const SvdOptions& o) {
 }
 
 std::optional<Answer> sweeps(const at::Tensor& a, const Task& task) {
-  const bool small = svd_in_full(a.size(0), a.size(1), task.target.shrink ? 0 : task.target.k);
-  if (task.options.fallback && small && a.numel() <= kMostInFull) return in_full(a, task.target);
+  if (is_for_full(a, task) && a.numel() <= kMostInFull) return in_full(a, task.target);
   const bool half = task.options.tol >= kLeastHalfTolerance && a.numel() >= kLeastHalf &&
                     cpu::HalfMatrix::possible(a.size(0), a.size(1));
   if (half) {

@@ -20,7 +20,6 @@ class Vectors {
   Vectors(cpu::Scratch memory, int64_t length) : memory_(memory), length_(length) {}
 
   const at::Tensor& rows() const { return rows_; }  // [p, length]
-  at::Tensor columns() const { return rows_.mT(); }
 
   // For so many in all; at first for more.
   void make_room(int64_t vectors, int64_t at_first);

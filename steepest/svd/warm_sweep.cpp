@@ -123,8 +123,7 @@ Values values_further(Square h, const Values& inverse) {
   Values s(kWidth);
   Square q;
   small_eigen(h.data(), kWidth, s.data(), q.data());
-  for (double& x : s) x = std::sqrt(std::max(x, 0.0));
-  return s;
+  return roots(s);
 }
 
 // As triplets() of ritz.h. u = Y q / s, b = A^T u = Z q / s.
@@ -136,7 +135,7 @@ std::optional<Answer> answer_of(const at::Tensor& u, const at::Tensor& b, int64_
     for (int64_t j = 0; j < k; ++j) h[i * k + j] = g[i * kWidth + j];
   Values s(k);
   small_eigen(h.data(), k, s.data(), rows.data());
-  for (double& x : s) x = std::sqrt(std::max(x, 0.0));
+  s = roots(s);
   if (!(s[k - 1] > kLeastRatio * s[0])) return {};
   const auto left = combined(u, k, rows);
   for (int64_t i = 0; i < k; ++i)
