@@ -22,11 +22,20 @@ def make_states(
     ValueError, and nothing made, where a state does not fit its parameter.
     """
     lacking: list[int] = []
-    for index, (param, grad) in enumerate(zip(params, grads)):
+    for index, (param, grad, names) in enumerate(zip(params, grads, plan.state)):
         entry = states.get(param)
-        if entry:
-            _check_fit(entry, plan.state[index], param, plan.names[index])
-        if (entry or grad is not None) and not _is_complete(entry, plan.state[index]):
+        if not entry:
+            if grad is not None:
+                lacking.append(index)
+            continue
+        shape, device, complete = param.shape, param.device, "step" in entry
+        for key in names:
+            value = entry.get(key)
+            if value is None:
+                complete = False
+            elif (key in _state.SHAPED and value.shape != shape) or value.device != device:
+                _fit(entry, key, param, plan.names[index])
+        if not complete:
             lacking.append(index)
     for index, fresh in zip(lacking, make(plan, params, lacking)):
         _state.complete(states[params[index]], plan, index, params[index], fresh)
@@ -49,21 +58,13 @@ def forget_old_shapes(plan: Plan, states: States, params: Sequence[Tensor]) -> N
                 del entry[key]
 
 
-def _is_complete(entry: _state.State | None, names: list[str]) -> bool:
-    return entry is not None and all(entry.get(name) is not None for name in ("step", *names))
-
-
-def _check_fit(entry: _state.State, names: list[str], param: Tensor, name: str) -> None:
+def _fit(entry: _state.State, key: str, param: Tensor, name: str) -> None:
     """Moves a state to where its parameter now is; ValueError where that has another shape."""
-    for key in names:
-        value = entry.get(key)
-        if value is None:
-            continue
-        if key in _state.SHAPED and value.shape != param.shape:
-            raise ValueError(
-                f"{name}: {key}: received shape {tuple(value.shape)}, allowed the parameter's "
-                f"{tuple(param.shape)}: a parameter that grows needs its state grown or deleted: "
-                "optimizer.state.pop(parameter)"
-            )
-        if value.device != param.device:
-            entry[key] = value.to(param.device)
+    value = entry[key]
+    if key in _state.SHAPED and value.shape != param.shape:
+        raise ValueError(
+            f"{name}: {key}: received shape {tuple(value.shape)}, allowed the parameter's "
+            f"{tuple(param.shape)}: a parameter that grows needs its state grown or deleted: "
+            "optimizer.state.pop(parameter)"
+        )
+    entry[key] = value.to(param.device)

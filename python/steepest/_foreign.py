@@ -22,6 +22,8 @@ _ELSEWHERE = {
     "wd": "write weight_decay",
     "learning_rate": "write lr",
     "rank": "the constructor takes rank, for all groups",
+    "flatten": "write view",  # dion
+    "cautious_wd": "nothing here stands for it",
     "amsgrad": "it is no steepest descent",
 }
 

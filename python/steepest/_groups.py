@@ -73,21 +73,19 @@ class Groups(Optimizer):
             super().add_param_group(param_group)  # torch refuses it
             return
         group = self._complete(dict(param_group))
-        before = [dict(old) for old in self.param_groups]
-        count = len(before)
-        try:
-            if not self._building:
-                self._let_go(group)
+        if self._building:
             super().add_param_group(group)
-            if not self._building:
-                self._plan()
+            return
+        count, released = len(self.param_groups), self._let_go(group)
+        try:
+            super().add_param_group(group)
+            self._plan()
         except Exception:
-            for old, kept in zip(self.param_groups, before):
-                old.update({key: kept[key] for key in _params.OF_PARAMS if key in kept})
+            for old, lists in released:
+                old.update(lists)
             del self.param_groups[count:]
             raise
-        if not self._building:
-            warn_of_shapes(_bare(group))
+        warn_of_shapes(_bare(group))
 
     def _complete(self, group: Group) -> Group:
         """What follows from the keys that the caller has given."""
@@ -115,14 +113,20 @@ class Groups(Optimizer):
             raise ValueError("group: backup_lr: received a value, allowed lr, of the group's role")
         return group
 
-    def _let_go(self, group: Group) -> None:
-        """Takes what was frozen at first, and is still untrained, out of the older groups."""
+    def _let_go(self, group: Group) -> list[tuple[Group, Group]]:
+        """Takes what was frozen at first, and is still untrained, out of the older groups.
+
+        Returns each changed group with the lists that it had.
+        """
         params = group["params"] if isinstance(group.get("params"), list) else []
         tensors = [tensor for _, tensor in _params.named_of(params)]
         free = {id(p) for p in tensors if id(p) in self._watch.frozen and not self.state.get(p)}
-        if free:
-            for old in self.param_groups:
+        released = []
+        for old in self.param_groups if free else ():
+            if any(id(p) in free for p in old["params"]):
+                released.append((old, {k: old[k] for k in _params.OF_PARAMS if k in old}))
                 old.update(_params.without(old, free))
+        return released
 
     def _canonical(self, group: Group) -> Group:
         """The group in the vocabulary of SteepestDescent, for classes that keep torch's names."""
