@@ -91,6 +91,8 @@ class Engine(Groups):
             silent = self._observations.count == seen
             self._refuse_two(observed=before and silent, closure=before and silent)
         given = result if closure is not None else loss
+        if not self.param_groups:
+            return result
         plan = self._plan()
         grads = [self._gradient(group, p) for group in self.param_groups for p in group["params"]]
         found = sum(grad is not None for grad in grads)

@@ -90,6 +90,8 @@ class Groups(Optimizer):
     def _complete(self, group: Group) -> Group:
         """What follows from the keys that the caller has given."""
         number = len(self.param_groups)
+        for key in ("recipe", "momo", "momo_step"):  # of an optimizer whose groups are given
+            group.pop(key, None)
         _params.take_params(group)
         role = group.get("role") or alien_role(group)
         group["role"] = role
@@ -170,7 +172,7 @@ class Groups(Optimizer):
         return self.param_groups[0]["recipe"]
 
     def _momo(self) -> bool:
-        return self.param_groups[0]["step_size"] == "momo"
+        return bool(self.param_groups) and self.param_groups[0]["step_size"] == "momo"
 
     def _share_model(self) -> None:
         """Momo's running model: one pair of tensors, seen by all groups."""

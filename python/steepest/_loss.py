@@ -69,11 +69,16 @@ class LossCheck:
             if not event.query():
                 return
             self._judge(float(value), group)
+        self._coming = self._send(loss)
+
+    @staticmethod
+    def _send(loss: Tensor) -> tuple[Tensor, torch.cuda.Event]:
+        """A copy on the host, and what says that it has arrived."""
         host = torch.empty((), dtype=loss.dtype, device="cpu", pin_memory=True)
         host.copy_(loss.reshape(()), non_blocking=True)
         event = torch.cuda.Event()
         event.record(torch.cuda.current_stream(loss.device))
-        self._coming = host, event
+        return host, event
 
     def _judge(self, loss: float, group: Group) -> None:
         name, f_star = group["recipe"], group["f_star"]

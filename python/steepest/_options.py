@@ -193,7 +193,7 @@ def side_options(group: Group, role: str) -> Group:
     for key in ("polar_dtype", "momentum_dtype"):
         options[key] = dtype_name(options[key])
     if not isinstance(options["radius"], str):
-        options["radius"] = repr(float(options["radius"]))
+        options["radius"] = repr(float(number("radius", options["radius"])))
     return {key: value for key, value in options.items() if value is not None}
 
 
@@ -252,7 +252,8 @@ def ratio(lr: float | torch.Tensor, backup_lr: float | None) -> float:
     if backup_lr is None:
         return 1.0
     check_number("backup_lr", backup_lr, 0)
-    return number("backup_lr", backup_lr) / float(lr) if float(lr) > 0 else 1.0
+    rate = now("lr", lr)
+    return number("backup_lr", backup_lr) / rate if rate > 0 else 1.0
 
 
 def with_row(name: str, own: tuple[str, ...], lr: float | torch.Tensor, options: Group) -> Group:
@@ -265,7 +266,7 @@ def with_row(name: str, own: tuple[str, ...], lr: float | torch.Tensor, options:
     unknown = [key for key in options if key not in known]
     if unknown:
         raise TypeError(f"{name}: got an unexpected option '{unknown[0]}'")
-    group["backup_lr"] = float(lr) * (group["backup_lr"] / group["lr"] if group["lr"] else 1.0)
+    group["backup_lr"] = now("lr", lr) * (group["backup_lr"] / group["lr"] if group["lr"] else 1.0)
     if "weight_decay" in options:
         group["backup_weight_decay"] = None
     if momo and group["backup_betas"] and "momentum" in options:

@@ -32,6 +32,8 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
         raise ValueError(
             f"{name}: received no shape yet, allowed one: make the optimizer after a first forward"
         )
+    if tensor.is_nested:
+        raise TypeError(f"{name}: received a nested tensor, allowed one of one shape")
     if tensor.layout != torch.strided:
         raise TypeError(f"{name}: received {tensor.layout}, allowed a dense tensor")
     if tensor.dtype not in _DTYPES:

@@ -76,6 +76,19 @@ def test_the_constructor_leaves_the_callers_dicts_alone():
     assert all(g["params"] is old["params"] for g, old in zip(groups, given, strict=True))
 
 
+@pytest.mark.parametrize("name, options", KINDS, ids=IDS)
+def test_the_groups_of_another_optimizer_are_options_alone(name, options):
+    """As wrappers and programs that make an optimizer anew pass them; a model is not shared."""
+    first = make(name, [torch.ones(4, 4)], **options)
+    step(first)
+    second = make(name, first.param_groups, **options)
+    assert second.param_groups[0]["lr"] == first.param_groups[0]["lr"]
+    assert not options or second.param_groups[0]["momo"] is not first.param_groups[0]["momo"]
+    step(second)
+    if name != "muon":  # whose radius None has no meaning elsewhere
+        assert make("muonmax", first.param_groups)._name() == "muonmax"
+
+
 # -- nothing in them ---
 
 

@@ -7,6 +7,8 @@ import pytest
 import torch
 from classes import MOMO, make, said
 
+from steepest._loss import LossCheck
+
 WAYS = {
     "observe": lambda optimizer, loss: (optimizer.observe(loss), optimizer.step()),
     "argument": lambda optimizer, loss: optimizer.step(loss=loss),
@@ -52,3 +54,28 @@ def test_what_is_no_number_is_no_loss(loss):
         with pytest.raises(TypeError, match="loss: received .*allowed a"):
             give(loss)
     assert not optimizer.state
+
+
+def test_a_loss_on_a_gpu_is_looked_at_when_it_has_come_and_nobody_waits(monkeypatch):
+    class Event:
+        arrived = False
+
+        def query(self):
+            return self.arrived
+
+    events = []
+
+    def send(loss):
+        events.append(Event())
+        return loss.clone(), events[-1]
+
+    monkeypatch.setattr(LossCheck, "_send", staticmethod(send))
+    check, group = LossCheck(), {"recipe": "muonmax-momo", "f_star": 0.0, "nonfinite": "skip"}
+    look = lambda loss: said(lambda: check._look_later(torch.tensor(loss), group))
+    assert look(-3.0) == [] and look(-4.0) == [] and len(events) == 1
+    events[0].arrived = True
+    assert "loss: received -3, below f_star=0" in look(5.0)[0] and len(events) == 2
+    events[1].arrived = True
+    assert look(math.nan) == []
+    events[2].arrived = True
+    assert "received nan" in look(1.0)[0]

@@ -46,12 +46,14 @@ REFUSED = {
     "inference": (_inference, "inference_mode"),
     "meta": (lambda: torch.empty(4, 4, device="meta"), "meta device.*after to_empty"),
     "lazy": (lambda: nn.LazyLinear(4).weight, "no shape yet"),
+    "nested": (lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]), "nested"),
     "sparse": (lambda: torch.eye(4).to_sparse(), "dense tensor"),
 }
 
 
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested")
 def test_tensors_that_no_step_could_train_are_refused_in_one_line(name, kind):
     maker, words = REFUSED[kind]
     for params in ([("w", maker())], [{"params": iter([("w", maker())])}]):
