@@ -4,120 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from steepest import _options, _state
+from steepest import _state
+from steepest._entries import make_states
+from steepest._groups import Groups
 from steepest._library import ops
-from steepest._loss import Observations, refuse_two
+from steepest._loss import refuse_two
 from steepest._options import Group
-from steepest._params import alien_role, as_params, route_by_name, understand
-from steepest._plan import Plan, make_plan, signature
+from steepest._plan import Plan
+from steepest._watch import Watch
 
 
-class Engine(Optimizer):
+class Engine(Groups):
     """What every optimizer of the package does; see SteepestDescent for the options."""
-
-    _row: ClassVar[str] = ""  # of the catalog
-    _own: ClassVar[tuple[str, ...]] = ()  # group keys under torch's names, see _canonical
-
-    # -- construction ------------------------------------------------------------------------------
-
-    def _build(self, params: Any, options: Group, process_group: Any = None) -> None:
-        self._process_group = process_group
-        self._reset()
-        _options.check_lr(options["lr"])
-        ratio = _options.ratio(options["lr"], options.pop("backup_lr"))
-        _options.check_supported(type(self).__name__, options)
-        _options.check_momo(options)
-        for key in ("polar_dtype", "momentum_dtype"):
-            options[key] = _options.dtype_name(options[key])
-        defaults = {**_options.PLAIN, **options, "backup_lr_ratio": ratio}
-        self._building = True
-        super().__init__(as_params(params), defaults)
-        self._building = False
-        self._plan()
-
-    def _build_row(
-        self, params: Any, lr: float | Tensor, options: Group, arguments: str = ""
-    ) -> None:
-        """The catalog row of the class, with what the caller has chosen otherwise."""
-        process_group = options.pop("process_group", None)
-        group = _options.with_row(self._row + arguments, self._own, lr, options)
-        self._build(params, group, process_group)
-
-    def _reset(self) -> None:
-        self._cache: tuple[Any, Plan] | None = None
-        self._observations = Observations()
-        self._stats: Tensor | None = None
-
-    def add_param_group(self, param_group: Group) -> None:
-        """Adds a group; an option that does not fit raises ValueError and leaves all as it was."""
-        if isinstance(param_group, dict):
-            param_group = self._complete(dict(param_group))
-        super().add_param_group(param_group)
-        if not getattr(self, "_building", False):
-            try:
-                self._plan()
-            except Exception:
-                self.param_groups.pop()
-                raise
-
-    def _complete(self, group: Group) -> Group:
-        """What follows from the keys that the caller has given."""
-        role = group.get("role") or alien_role(group)
-        group["role"] = role
-        understand(group, self.defaults, self._own, type(self).__name__)
-        if role is None and group.get("roles") is None:
-            route_by_name(group)
-        if "weight_decay" in group:
-            group.setdefault("backup_weight_decay", None)  # the group's own, of all in it
-        if role == "backup":
-            if "lr" not in group:
-                group.setdefault("lr_ratio", self.defaults["backup_lr_ratio"])
-            own = self.defaults.get("backup_weight_decay")
-            if own is not None:
-                group.setdefault("weight_decay", own)
-        _options.check_momo({**self.defaults, **group})
-        if "backup_lr" in group:
-            raise ValueError("group: backup_lr: received a value, allowed lr, of the group's role")
-        return group
-
-    def _canonical(self, group: Group) -> Group:
-        """The group in the vocabulary of SteepestDescent, for classes that keep torch's names."""
-        return group
-
-    # -- the plan ----------------------------------------------------------------------------------
-
-    def _plan(self) -> Plan:
-        key = signature(self.param_groups)
-        if self._cache is None or self._cache[0] != key:
-            groups = [self._canonical(group) for group in self.param_groups]
-            plan = make_plan(self._name(), groups)
-            plan.check_rates(groups)
-            self._cache = (key, plan)
-            if self._momo():
-                self._share_model()
-        return self._cache[1]
-
-    def _name(self) -> str:
-        return self.param_groups[0]["recipe"]
-
-    def _momo(self) -> bool:
-        return self.param_groups[0]["step_size"] == "momo"
-
-    def _share_model(self) -> None:
-        """Momo's running model: one pair of tensors, seen by all groups."""
-        first = self.param_groups[0]
-        if first["momo"] is None:
-            device = first["params"][0].device if first["params"] else None
-            first["momo_step"] = torch.zeros((), dtype=_state.scalar_dtype())
-            first["momo"] = torch.zeros(3, dtype=torch.float64, device=device)
-        for group in self.param_groups[1:]:
-            group["momo_step"], group["momo"] = first["momo_step"], first["momo"]
 
     # -- the loss ----------------------------------------------------------------------------------
 
@@ -142,7 +45,7 @@ class Engine(Optimizer):
     def _take_loss(self, loss: Tensor | float | None) -> Tensor | None:
         if not self._momo():
             return None
-        return self._observations.take(loss, self._name(), self._process_group)
+        return self._observations.take(loss, self.param_groups[0], self._process_group)
 
     def _refuse_two(self, **sources: bool) -> None:
         if self._momo():
@@ -150,13 +53,17 @@ class Engine(Optimizer):
 
     # -- the step ----------------------------------------------------------------------------------
 
-    # The engine is compiled already: torch.compile calls it between its graphs.
+    # The engine is compiled already: torch.compile calls it between its graphs. What a step makes
+    # must outlive torch.inference_mode().
     @torch.compiler.disable  # type: ignore[misc]
+    @torch.inference_mode(False)
     @torch.no_grad()
     def step(  # type: ignore[override]
         self, closure: Callable[[], Any] | None = None, *, loss: Tensor | float | None = None
     ) -> Any:
         """One step over all parameters that have a gradient; gradients are not changed.
+
+        Without a gradient nothing changes, as in torch; at the first step that is warned of.
 
         Args:
             closure: evaluates the loss again, as in torch; under Momo its value is the loss.
@@ -167,7 +74,8 @@ class Engine(Optimizer):
 
         Raises:
             ValueError: no loss or two losses under Momo, a rate that is negative or not finite, a
-                gradient that does not fit its parameter. Nothing has changed then.
+                gradient or a state that does not fit its parameter. Nothing has changed then.
+            TypeError: a parameter that was put into a group and cannot be trained.
         """
         self._refuse_two(
             observed=loss is not None and bool(self._observations),
@@ -182,40 +90,50 @@ class Engine(Optimizer):
             # Lightning's closure observes the last micro-batch; any other is a second loss.
             silent = self._observations.count == seen
             self._refuse_two(observed=before and silent, closure=before and silent)
-        plan = self._plan()
-        if self._is_empty_step(result if closure is not None else loss):
-            self._make_states(plan)
+        given = result if closure is not None else loss
+        if not self.param_groups:
             return result
-        value = self._take_loss(result if closure is not None else loss)
-        self._call(plan, value)
-        self._observations.clear()
+        plan = self._plan()
+        grads = [self._gradient(group, p) for group in self.param_groups for p in group["params"]]
+        found = sum(grad is not None for grad in grads)
+        self._watch.look(found, self._params(), not self.state)
+        if found == 0:
+            self._drop_loss(given)
+        elif self._is_empty_step(given, grads):
+            make_states(plan, self.state, list(self._params()), grads)
+        else:
+            self._call(plan, grads, self._take_loss(given))
+            self._observations.clear()
         return result
 
-    def _is_empty_step(self, loss: object) -> bool:
+    def _drop_loss(self, given: Any) -> None:
+        """Of a step without a gradient; other processes may have one, and wait for its loss."""
+        if self._process_group is not None and (given is not None or self._observations):
+            self._take_loss(given)
+        self._observations.clear()
+
+    def _is_empty_step(self, loss: object, grads: list[Tensor | None]) -> bool:
         """torch.distributed.checkpoint makes states by a step of zero gradients at lr 0."""
         if not self._momo() or loss is not None or self._observations:
             return False
-        grads = [p.grad for p in self._params() if p.grad is not None]
         idle = all(float(group["lr"]) == 0 for group in self.param_groups)
-        return idle and not any(bool(grad.any()) for grad in grads)
+        return idle and not any(bool(grad.any()) for grad in grads if grad is not None)
 
     def _params(self) -> Iterator[Tensor]:
         for group in self.param_groups:
             yield from group["params"]
 
-    def _make_states(self, plan: Plan) -> None:
-        for index, p in enumerate(self._params()):
-            if p.grad is not None or self.state.get(p):
-                _state.complete(self.state[p], plan, index, p)
-
-    def _call(self, plan: Plan, loss: Tensor | None) -> None:
-        grads = [self._gradient(group, p) for group in self.param_groups for p in group["params"]]
-        self._make_states(plan)
-        bound = _state.bind(plan, self.state, list(self._params()))
+    def _call(self, plan: Plan, grads: list[Tensor | None], loss: Tensor | None) -> None:
+        params = list(self._params())
+        make_states(plan, self.state, params, grads)
+        bound = _state.bind(plan, self.state, params)
+        device = next(grad.device for grad in grads if grad is not None)
         if self._stats is None or self._stats.numel() != 4 + plan.leaf_count:
-            device = next(self._params()).device
             self._stats = torch.zeros(4 + plan.leaf_count, dtype=torch.float64, device=device)
-        first, none = self.param_groups[0], torch.empty(0)
+        if self._momo() and self.param_groups[0]["momo"].device != device:  # the model has moved
+            self.param_groups[0]["momo"] = self.param_groups[0]["momo"].to(device)
+            self._share_model()
+        first, none = self.param_groups[0], torch.empty(0, device="cpu")
         lr, decay, momentum = plan.rates([self._canonical(group) for group in self.param_groups])
         ops.step_(
             bound.params,
@@ -290,6 +208,7 @@ class Engine(Optimizer):
         super().__setstate__(state)
         if "_cache" not in self.__dict__:
             self._process_group = None
+            self._watch = Watch(type(self).__name__)
             self._reset()
         for group in self.param_groups:
             for key, value in self.defaults.items():

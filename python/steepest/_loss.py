@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from steepest import _state
+from steepest._numbers import number, number_or_nan
 from steepest._options import Group
+from steepest._say import warn
 
 Token = tuple[tuple[int, int], ...]
 
@@ -32,11 +33,92 @@ def refuse_two(name: str, **sources: bool) -> None:
         raise ValueError(f"{name}: loss: received {' and '.join(given)}, allowed one")
 
 
+def _one_number(what: str, loss: Any) -> Tensor:
+    """A loss as a tensor; TypeError or ValueError where it is none."""
+    if not isinstance(loss, Tensor):
+        return _state.as_tensor(number_or_nan(what, loss))
+    if loss.numel() != 1:
+        raise ValueError(f"{what}: received shape {tuple(loss.shape)}, allowed one number")
+    if loss.is_complex() or loss.dtype == torch.bool:
+        raise TypeError(f"{what}: received {loss.dtype}, allowed a real number")
+    return loss.detach() if loss.is_floating_point() else loss.detach().double()
+
+
+class LossCheck:
+    """Says once where a loss is below Momo's bound, and once where it is NaN or Inf.
+
+    A loss on a GPU is copied to the host beside the step and looked at when it has arrived, a step
+    or more later: nobody waits for it.
+    """
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+        self._coming: tuple[Tensor, torch.cuda.Event] | None = None
+
+    def look(self, loss: Tensor, group: Group) -> None:
+        if len(self._said) == 2:
+            return
+        if not loss.is_cuda:
+            self._judge(float(loss), group)
+        elif not torch.cuda.is_current_stream_capturing():
+            self._look_later(loss, group)
+
+    def _look_later(self, loss: Tensor, group: Group) -> None:
+        if self._coming is not None:
+            value, event = self._coming
+            if not event.query():
+                return
+            self._judge(float(value), group)
+        self._coming = self._send(loss)
+
+    @staticmethod
+    def _send(loss: Tensor) -> tuple[Tensor, torch.cuda.Event]:
+        """A copy on the host, and what says that it has arrived."""
+        host = torch.empty((), dtype=loss.dtype, device="cpu", pin_memory=True)
+        host.copy_(loss.reshape(()), non_blocking=True)
+        event = torch.cuda.Event()
+        event.record(torch.cuda.current_stream(loss.device))
+        return host, event
+
+    def _judge(self, loss: float, group: Group) -> None:
+        name, f_star = group["recipe"], group["f_star"]
+        if not math.isfinite(loss):
+            skips = group["nonfinite"] == "skip"
+            self._say(
+                "nonfinite",
+                f"{name}: loss: received {loss}: "
+                + (
+                    "such a step is refused, as nonfinite says"
+                    if skips
+                    else "weights and Momo's model are as good as lost; "
+                    'nonfinite="skip" refuses such steps'
+                ),
+            )
+        elif not isinstance(f_star, str) and loss < f_star:
+            self._say(
+                "below",
+                f"{name}: loss: received {loss:g}, below f_star={f_star:g}, Momo's lower bound on "
+                f"it: where the bound is wrong its steps are 0: write one that holds, such as "
+                f"f_star={_bound_below(loss):g}",
+            )
+
+    def _say(self, what: str, message: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            warn(message)
+
+
+def _bound_below(loss: float) -> float:
+    """A round number well below a loss."""
+    return 0.0 if loss >= 0 else -(10.0 ** math.ceil(math.log10(-2 * loss)))
+
+
 class Observations:
     """A weighted mean that is still open."""
 
     def __init__(self) -> None:
         self._seen: list[tuple[Token, Tensor, float]] = []
+        self._check = LossCheck()
         self.count = 0  # of all that were ever made
 
     def __bool__(self) -> bool:
@@ -47,15 +129,12 @@ class Observations:
 
     def add(self, loss: Tensor | float, weight: float, groups: list[Group]) -> None:
         """ValueError unless loss is one number and weight finite and above 0."""
-        value = _state.as_tensor(loss)
-        if value.numel() != 1:
-            raise ValueError(
-                f"observe: loss: received shape {tuple(value.shape)}, allowed one number"
-            )
-        if not (weight > 0 and math.isfinite(weight)):
+        value = _one_number("observe: loss", loss)
+        weight = number("observe: weight", weight)
+        if weight <= 0:
             raise ValueError(f"observe: weight: received {weight}, allowed a finite number above 0")
         self.count += 1
-        self._seen.append((_gradients(groups), value.double().reshape(()), float(weight)))
+        self._seen.append((_gradients(groups), value.double().reshape(()), weight))
 
     def drop_stale(self, groups: list[Group]) -> None:
         """Before gradients are zeroed: what was observed before they came goes with them.
@@ -77,20 +156,22 @@ class Observations:
             torch.distributed.all_reduce(pair, group=process_group)
         elif torch.distributed.is_available() and torch.distributed.is_initialized():
             if torch.distributed.get_world_size() > 1:
-                warnings.warn(
-                    "steepest: Momo uses this process's loss alone, so replicas drift apart: give "
-                    "the optimizer process_group=torch.distributed.group.WORLD",
-                    stacklevel=5,
+                warn(
+                    "Momo uses this process's loss alone, so replicas drift apart: give the "
+                    "optimizer process_group=torch.distributed.group.WORLD"
                 )
         return pair[0] / pair[1]
 
-    def take(self, loss: Any, name: str, process_group: Any = None) -> Tensor:
+    def take(self, loss: Any, group: Group, process_group: Any = None) -> Tensor:
         """The step's loss: what was observed, or else ``loss``."""
         observed = self.mean(process_group)
         value = observed if observed is not None else loss
+        name = group["recipe"]
         if value is None:
             raise ValueError(
                 f"{name}: loss: received none, allowed one by observe(loss), by step(loss=) or "
                 "by a closure"
             )
-        return _state.as_loss(value)
+        value = _one_number("loss", value)
+        self._check.look(value, group)
+        return value

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from steepest._library import ops
+from steepest._numbers import clean, now, number, read
 
 Group = dict[str, Any]
 
@@ -42,6 +43,9 @@ _SHARED = (
 )
 _MOMENTUM = ("momentum", "momentum_form", "nesterov", "dampening", "start")
 _OF_MATRICES = ("momentum_place", "error_feedback", "norm", "radius")
+_OF_BACKUP = ("backup", "backup_radius", "backup_betas", "backup_eps", "bias_correction")
+_TORCHS = ("eps", "amsgrad", "ns_coefficients", "ns_steps", "adjust_lr_fn")  # in its own classes
+OF_PLAN = (*NETWORK, *_SHARED, *_MOMENTUM[1:], *_OF_MATRICES, *_OF_BACKUP, *_TORCHS)
 LAYOUT = ("view", "transposed", "split_sizes", "num_heads", "split_dim")
 
 # What a group has beside its row's choices.
@@ -116,12 +120,12 @@ def dtype_name(dtype: torch.dtype | str | None) -> str | None:
 
 def check_number(name: str, value: object, low: float, high: float | None = None) -> None:
     """ValueError unless low <= value, and value < high where that is given."""
-    number = float(value)  # type: ignore[arg-type]
-    if not low <= number or number == float("inf") or (high is not None and number >= high):
+    found = number(name, value)
+    if found < low or (high is not None and found >= high):
         allowed = (
             f"a finite number from {low:g} up" if high is None else f"{low:g} to below {high:g}"
         )
-        raise ValueError(f"{name}: received {value}, allowed {allowed}")
+        raise ValueError(f"{name}: received {found:g}, allowed {allowed}")
 
 
 def _matrix_options(group: Group) -> Group:
@@ -180,7 +184,7 @@ def side_momentum(group: Group, role: str) -> float:
     """What :func:`side_options` says of the momentum alone."""
     betas = group["backup_betas"]
     shared = role == "matrix" or betas is None or group["step_size"] == "momo"
-    return float(group["momentum"] if shared else betas[0])
+    return now("momentum", group["momentum"] if shared else betas[0])
 
 
 def side_options(group: Group, role: str) -> Group:
@@ -188,7 +192,8 @@ def side_options(group: Group, role: str) -> Group:
     options = _matrix_options(group) if role == "matrix" else _backup_options(group)
     for key in ("polar_dtype", "momentum_dtype"):
         options[key] = dtype_name(options[key])
-    options["radius"] = str(options["radius"])
+    if not isinstance(options["radius"], str):
+        options["radius"] = repr(float(number("radius", options["radius"])))
     return {key: value for key, value in options.items() if value is not None}
 
 
@@ -247,11 +252,13 @@ def ratio(lr: float | torch.Tensor, backup_lr: float | None) -> float:
     if backup_lr is None:
         return 1.0
     check_number("backup_lr", backup_lr, 0)
-    return float(backup_lr) / float(lr) if float(lr) > 0 else 1.0
+    rate = now("lr", lr)
+    return number("backup_lr", backup_lr) / rate if rate > 0 else 1.0
 
 
 def with_row(name: str, own: tuple[str, ...], lr: float | torch.Tensor, options: Group) -> Group:
     """A catalog row with what the caller has chosen otherwise; TypeError for an unknown option."""
+    options, lr = clean(options), read("lr", lr)
     check_lr(lr)
     momo = "-momo" if options.get("step_size") == "momo" else ""
     group = group_of_row(name + momo)
@@ -259,7 +266,7 @@ def with_row(name: str, own: tuple[str, ...], lr: float | torch.Tensor, options:
     unknown = [key for key in options if key not in known]
     if unknown:
         raise TypeError(f"{name}: got an unexpected option '{unknown[0]}'")
-    group["backup_lr"] = float(lr) * (group["backup_lr"] / group["lr"] if group["lr"] else 1.0)
+    group["backup_lr"] = now("lr", lr) * (group["backup_lr"] / group["lr"] if group["lr"] else 1.0)
     if "weight_decay" in options:
         group["backup_weight_decay"] = None
     if momo and group["backup_betas"] and "momentum" in options:

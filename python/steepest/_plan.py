@@ -4,46 +4,74 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from steepest import _options
 from steepest._library import ops
+from steepest._numbers import now
 from steepest._options import Group
 
-# Read at every step, so that a change makes no new plan.
-_LIVE = {
-    "params",
-    "param_names",
-    "lr",
-    "lr_ratio",
-    "backup_lr_ratio",
-    "weight_decay",
-    "backup_weight_decay",
-    "initial_lr",
-    "max_lr",
-    "min_lr",
-    "max_momentum",
-    "base_momentum",
-    "swa_lr",
-    "maximize",
-    "momo",
-    "momo_step",
-}
+# What the plan is made of; the rest is read at every step.
+_PLANNED = (*_options.OF_PLAN, *_options.LAYOUT, "role", "roles", "layouts")
+_VALUES = (str, int, float, tuple, type(None), torch.dtype)
+
+
+def _frozen(value: Any) -> Any:
+    """A value as it is now: lists and tensors may change in place."""
+    if isinstance(value, list):
+        return tuple(value)
+    return value if isinstance(value, _VALUES) else repr(value)
 
 
 def signature(groups: list[Group]) -> Any:
-    """Equal for groups whose plan is the same."""
+    """Equal for groups whose plan is the same, and whose parameters are the same tensors."""
     return [
         (
-            len(group["params"]),
-            float(group.get("momentum") or 0) > 0,
-            {k: v for k, v in group.items() if k not in _LIVE and k not in ("momentum", "betas")},
-            group.get("betas", (0, 0))[1],
+            [(id(p), p.shape, p.dtype) for p in group["params"]],
+            _frozen(group.get("param_names")),
+            _has_momentum(group.get("momentum")),
+            [_frozen(group.get(key)) for key in _PLANNED],
+            tuple(group.get("betas", ()))[1:],  # the first is the momentum
         )
         for group in groups
+    ]
+
+
+def _has_momentum(value: Any) -> Any:
+    return value > 0 if isinstance(value, float) else repr(value)
+
+
+def parameter_names(groups: list[Group]) -> list[str]:
+    """A name of its own for each parameter, of an optimizer's groups or of a state_dict's.
+
+    Two networks may use one name: it is then qualified by its group, and by its place where the
+    group has it twice. ValueError where a group has names for some only.
+    """
+    names: list[tuple[int, int, str]] = []
+    for number, group in enumerate(groups):
+        own = group.get("param_names")
+        count = len(group["params"])
+        if own is not None and len(own) != count:
+            raise ValueError(
+                f"param_groups[{number}]: param_names: received {len(own)} names, allowed one for "
+                f"each of its {count} parameters: add to both lists"
+            )
+        given = own if own is not None else [f"{number}.{index}" for index in range(count)]
+        names += [(number, index, str(name)) for index, name in enumerate(given)]
+    everywhere = Counter(name for _, _, name in names)
+    in_group = Counter((number, name) for number, _, name in names)
+    return [
+        name
+        if everywhere[name] == 1
+        else f"param_groups[{number}].{name}"
+        if in_group[number, name] == 1
+        else f"param_groups[{number}].params[{index}].{name}"
+        for number, index, name in names
     ]
 
 
@@ -67,8 +95,8 @@ class Plan:
             mixed = role == "backup" and group["role"] is None
             ratio = group["backup_lr_ratio"] if mixed else group["lr_ratio"]
             own = group["backup_weight_decay"] if mixed else None
-            lrs.append(float(group["lr"]) * ratio)
-            decays.append(float(group["weight_decay"] if own is None else own))
+            lrs.append(now("lr", group["lr"]) * now("lr_ratio", ratio))
+            decays.append(now("weight_decay", group["weight_decay"] if own is None else own))
             momenta.append(_options.side_momentum(group, role))
         return lrs, decays, momenta
 
@@ -90,8 +118,10 @@ def role_of(group: Group, index: int, param: Tensor) -> str:
 
 def make_plan(name: str, groups: list[Group]) -> Plan:
     """Raises ValueError naming the group or the parameter that does not fit."""
-    sides: list[tuple[int, str]] = []
-    engine_groups, params = [], []
+    sides: dict[tuple[int, str], int] = {}
+    engine_groups: list[Group] = []
+    params: list[Group] = []
+    names = parameter_names(groups)
     for number, group in enumerate(groups):
         for index, param in enumerate(group["params"]):
             role = role_of(group, index, param)
@@ -100,15 +130,14 @@ def make_plan(name: str, groups: list[Group]) -> Plan:
                     f'param_groups[{number}]: role: received "{role}", allowed matrix, backup'
                 )
             if (number, role) not in sides:
-                sides.append((number, role))
+                sides[number, role] = len(sides)
                 options = _options.side_options(group, role)
                 engine_groups.append({"role": role, "options": options})
-            names = group.get("param_names")
             params.append(
                 {
-                    "name": names[index] if names else f"{number}.{index}",
+                    "name": names[len(params)],
                     "shape": list(param.shape),
-                    "group": sides.index((number, role)),
+                    "group": sides[number, role],
                     **_options.view_of(group, index),
                 }
             )
@@ -119,8 +148,8 @@ def make_plan(name: str, groups: list[Group]) -> Plan:
     layout = json.loads(ops.layout(text))
     return Plan(
         text=text,
-        sides=sides,
-        names=[p["name"] for p in params],
+        sides=list(sides),
+        names=names,
         side_of=[p["group"] for p in params],
         state=layout["state"],
         leaves=layout["leaves"],

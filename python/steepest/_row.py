@@ -9,6 +9,7 @@ from torch import Tensor
 from typing_extensions import Unpack
 
 from steepest._engine import Engine
+from steepest._numbers import count
 from steepest._options import Group
 from steepest._typing import Options
 
@@ -26,5 +27,5 @@ class Ranked(Engine):
         self, params: Any, lr: float | Tensor, rank: int | None, options: Options
     ) -> None:
         given: Group = dict(options)
-        arguments = "" if rank is None else f"(k={rank})"
+        arguments = "" if rank is None else f"(k={count('rank', rank)})"
         self._build_row(params, lr, given, arguments)

@@ -27,35 +27,32 @@ def as_tensor(loss: Any) -> Tensor:
     """Numbers in float64: Momo's model is a small difference of losses."""
     if isinstance(loss, Tensor):
         return loss.detach()
-    return torch.tensor(float(loss), dtype=torch.float64)
-
-
-def as_loss(loss: Any) -> Tensor:
-    value = as_tensor(loss)
-    if value.numel() != 1:
-        raise ValueError(f"loss: received shape {tuple(value.shape)}, allowed one number")
-    return value
+    return torch.tensor(float(loss), dtype=torch.float64, device="cpu")
 
 
 def tensor_steps(state: MutableMapping[Any, State]) -> None:
     """Old checkpoints hold the step as a number."""
     for entry in state.values():  # hooks may leave entries of other kinds
         if isinstance(entry, dict) and "step" in entry and not isinstance(entry["step"], Tensor):
-            entry["step"] = torch.tensor(float(entry["step"]), dtype=scalar_dtype())
+            entry["step"] = torch.tensor(float(entry["step"]), dtype=scalar_dtype(), device="cpu")
 
 
-def complete(entry: State, plan: Plan, index: int, param: Tensor) -> None:
+def complete(
+    entry: State, plan: Plan, index: int, param: Tensor, fresh: list[Tensor] | None = None
+) -> None:
     """Makes what is missing: all of it at the first gradient, else what another optimizer lacks.
 
-    A buffer without a step count is torch.optim.Muon's or SGD's: it has begun.
+    A buffer without a step count is torch.optim.Muon's or SGD's: it has begun. ``fresh`` is what
+    the operators ``make_states`` has made for many at once.
     """
     names = plan.state[index]
     if "step" in entry and all(entry.get(name) is not None for name in names):
         return
     begun = any(entry.get(name) is not None for name in names)
     if "step" not in entry:
-        entry["step"] = torch.tensor(float(begun), dtype=scalar_dtype())
-    fresh = ops.make_state(param, plan.text, index)
+        entry["step"] = torch.tensor(float(begun), dtype=scalar_dtype(), device="cpu")
+    if fresh is None:
+        fresh = ops.make_state(param, plan.text, index)
     for name, tensor in zip(names, fresh):
         if entry.get(name) is None:
             entry[name] = tensor

@@ -28,8 +28,9 @@ class SteepestDescent(Engine):
 
     Args:
         params: tensors, ``(name, tensor)`` pairs, groups with any option below overridden, the
-            result of :func:`steepest.route`, or a module, which is routed. Bare tensors follow
-            torch: two dimensions have the norm, all others the backup norm.
+            result of :func:`steepest.route`, or a module, which is routed, frozen parameters too.
+            Any iterable will do, also in groups. Bare tensors follow torch: two dimensions have
+            the norm, all others the backup norm.
         lr: learning rate of the matrices; a float or a tensor of one element. Schedulers write it.
         norm: of the matrices: ``"spectral"``, ``"nuclear"``, ``"ky_fan(k=8)"``, ``"f_star"``,
             ``"frobenius"``, ``"inf"``, ``"row"``, ``"column"``, ``"schatten(p=4)"``, an adaptive
@@ -43,6 +44,7 @@ class SteepestDescent(Engine):
         step_size: ``"fixed"`` or ``"momo"`` (arXiv 2305.07583), which needs the loss: see
             :meth:`observe`.
         f_star: Momo's lower bound on the loss, or ``"auto"`` (proved for outer ``"l2"`` only).
+            Steps are 0 where the loss is below it: a loss that may be negative needs its own.
         duals: ``"fresh"``, or ``"stale"``: the matrices' duals of the step before.
         directions: of fresh duals: ``"stored"``, or ``"recomputed"`` for memory.
         momo_model: ``"inner_products"`` or ``"recursive"``: two forms of the same numbers.
@@ -73,8 +75,10 @@ class SteepestDescent(Engine):
         process_group: over which observed losses are averaged.
 
     Raises:
-        ValueError: an option out of range: what, received, allowed. Nothing has changed then.
-        TypeError: a parameter that is a DTensor, sparse, complex or of an integer type.
+        ValueError: an option out of range: what, received, allowed. Nothing has changed then. Also
+            a parameter without memory of its own (meta, lazy, expanded, shared with another).
+        TypeError: a parameter that is a DTensor, sparse, or not of float64, float32, float16 or
+            bfloat16; text or a flag where a number is meant.
         RuntimeError: ``fused``, ``differentiable`` or ``capturable``.
     """
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -30,12 +31,22 @@ class Routes(list[dict[str, Any]]):
     """Parameter groups, matrices first; str() is a table of them.
 
     Attributes: `reasons`, the reason of each parameter's role by name; `skipped`, those of the
-    parameters left out; `rows`, the table in the model's order.
+    parameters left out; `rows`, the table in the model's order; `module`, a weak reference to what
+    was routed, None where that was pairs.
     """
 
-    def __init__(self, groups: Iterable[dict[str, Any]] = (), rows: Iterable[Row] = ()) -> None:
+    def __init__(
+        self,
+        groups: Iterable[dict[str, Any]] = (),
+        rows: Iterable[Row] = (),
+        module: nn.Module | None = None,
+    ) -> None:
         super().__init__(groups)
         self.rows = list(rows)
+        self.module = weakref.ref(module) if module is not None else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"rows": self.rows, "module": None}  # a weak reference cannot be pickled
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -76,6 +87,7 @@ def route(
     backup: Iterable[str] = (),
     matrix: Iterable[str] = (),
     views: Mapping[str, Mapping[str, Any]] | None = None,
+    frozen: bool = False,
 ) -> Routes:
     """Parameter groups of a model, with the role and the layout of each parameter.
 
@@ -87,6 +99,8 @@ def route(
         views: layout keys by glob ("view", "transposed", "split_sizes", "num_heads",
             "split_dim"); they replace the layout found, keys left out have their defaults. The
             last glob that matches wins.
+        frozen: True: frozen parameters have their groups, too, as an optimizer wants that is to
+            train them once they are not.
 
     Returns:
         Groups {"params": [(name, tensor), ...], "role", "view", "transposed", "split_sizes",
@@ -110,7 +124,8 @@ def route(
     groups: dict[tuple[str, Layout], dict[str, Any]] = {}
     rows = []
     for found in model.found:
-        if skipped := skip_reason(found):
+        skipped = skip_reason(found)
+        if skipped and not (frozen and skipped == "frozen"):
             rows.append(Row(found.name, found.shape, "skipped", "-", skipped))
             continue
         role, layout, reason = _decide(found, model, roles, asked)
@@ -122,7 +137,8 @@ def route(
         group = groups.setdefault((role, layout), {"params": [], "role": role, **layout.keys()})
         group["params"].append((found.name, found.tensor))
         rows.append(Row(found.name, found.shape, role, str(layout), reason))
-    return Routes(sorted(groups.values(), key=lambda group: group["role"] != "matrix"), rows)
+    ordered = sorted(groups.values(), key=lambda group: group["role"] != "matrix")
+    return Routes(ordered, rows, model.module)
 
 
 def _decide(

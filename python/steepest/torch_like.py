@@ -10,6 +10,7 @@ from typing_extensions import Unpack
 
 from steepest import _options
 from steepest._engine import Engine
+from steepest._numbers import flag
 from steepest._options import Group
 from steepest._typing import Common
 
@@ -65,7 +66,7 @@ class Muon(Engine):
             "backup_weight_decay": backup_weight_decay,
             "momentum": momentum,
             "nesterov": nesterov,
-            "ns_coefficients": tuple(ns_coefficients),
+            "ns_coefficients": ns_coefficients,
             "eps": eps,
             "ns_steps": ns_steps,
             "adjust_lr_fn": adjust_lr_fn,
@@ -102,23 +103,21 @@ class _Adam(Engine):
         amsgrad: bool,
         options: Group,
     ) -> None:
-        if amsgrad:
-            raise ValueError("amsgrad: received True, allowed False: it is no steepest descent")
-        for index, beta in enumerate(betas):
-            _options.check_number(f"betas[{index}]", beta, 0, 1)
         _options.check_number("eps", eps, 0)
         _options.check_number("weight_decay", weight_decay, 0)
         given = {
             **options,
-            "betas": tuple(betas),
+            "betas": betas,
             "eps": eps,
             "weight_decay": weight_decay,
-            "amsgrad": False,
+            "amsgrad": amsgrad,
         }
         self._build_row(params, lr, given)
 
     def _canonical(self, group: Group) -> Group:
         betas = tuple(group["betas"])
+        if group["amsgrad"]:
+            raise ValueError("amsgrad: received True, allowed False: it is no steepest descent")
         return {**group, "momentum": betas[0], "backup_betas": betas, "backup_eps": group["eps"]}
 
 
@@ -197,6 +196,7 @@ class SGD(Engine):
     ) -> None:
         _options.check_number("momentum", momentum, 0, 1)
         _options.check_number("weight_decay", weight_decay, 0)
+        nesterov = flag("nesterov", nesterov)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         given: Group = {

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Group keys that are no options here: another library's, a tool's own data, or a misspelling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from steepest._options import Group
+from steepest._say import warn
+
+_ALGORITHMS = {"muon": "matrix", "adamw": "backup", "adam": "backup"}
+
+# What to write for an option that other optimizers have, or have under another name.
+_ELSEWHERE = {
+    "scale": "write radius",  # Scion
+    "adjust_lr": "write radius",  # dion
+    "adjust_lr_fn": "write radius",
+    "mu": "write momentum",  # dion
+    "ns_steps": "write polar_steps",  # torch.optim.Muon
+    "ns_coefficients": "write polar_coefficients",
+    "epsilon": "write eps",
+    "wd": "write weight_decay",
+    "learning_rate": "write lr",
+    "rank": "the constructor takes rank, for all groups",
+    "flatten": "write view",  # dion
+    "cautious_wd": "nothing here stands for it",
+    "amsgrad": "it is no steepest descent",
+}
+
+
+def alien_role(group: Group) -> str | None:
+    """The role that another library's group key asks for."""
+    if "use_muon" in group:  # Jordan, DeepSpeed, timm
+        return "matrix" if group["use_muon"] else "backup"
+    if "use_fallback" in group:  # timm
+        return "backup" if group["use_fallback"] else "matrix"
+    if "algorithm" in group:  # dion
+        if group["algorithm"] not in _ALGORITHMS:
+            raise ValueError(
+                f'algorithm: received "{group["algorithm"]}", allowed {", ".join(_ALGORITHMS)}'
+            )
+        return _ALGORITHMS[group["algorithm"]]
+    kind = group.get("kind")  # nanochat; any other value is somebody's own
+    return _ALGORITHMS.get(kind) if isinstance(kind, str) else None
+
+
+def understand(group: Group, defaults: Group, own: tuple[str, ...], name: str) -> None:
+    """AdamW's betas and eps in a group mean the backup's; warns of what was meant as an option.
+
+    A key that nothing here reads may be data of the program or of a library (``rho``,
+    ``lr_scale``, ``layer_id``): only one that nearly is an option, or is another optimizer's name
+    for one, is taken for a mistake.
+    """
+    if "betas" in group and "betas" not in own:
+        group["backup_betas"] = group.pop("betas")
+    if "eps" in group and "betas" not in own and group["role"] == "backup":
+        group["backup_eps"] = group.pop("eps")
+    for key, value in group.items():
+        if key in defaults or not isinstance(key, str) or not value:
+            continue
+        if advice := _ELSEWHERE.get(key) or _misspelt(key, defaults):
+            warn(
+                f'{name}: group key "{key}": received a value, but there is no such option: it has '
+                f"no effect: {advice}"
+            )
+            return
+
+
+# Written by the package itself.
+_INTERNAL = {"roles", "layouts", "recipe", "momo", "momo_step"}
+
+
+def _misspelt(key: str, options: Iterable[str]) -> str | None:
+    """What to write where an option differs by one slip of the keyboard, not by a word."""
+    letters = _plain(key)
+    for option in options:
+        if len(option) > 3 and option not in _INTERNAL and _one_slip(letters, _plain(option)):
+            return f"write {option}"
+    return None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _one_slip(a: str, b: str) -> bool:
+    """Whether at most one letter is added, dropped or changed, or two neighbours are swapped."""
+    if len(a) > len(b):
+        a, b = b, a
+    start = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), len(a))
+    rest, other = a[start:], b[start:]
+    if len(a) < len(b):
+        return rest == other[1:]
+    return rest[1:] == other[1:] or (rest[1::-1] == other[:2] and rest[2:] == other[2:])

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether what the model differentiates is what the optimizer has: looked at now and then."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from steepest._say import warn
+
+
+class Watch:
+    """Of one optimizer; the module it was made from is remembered, not kept alive.
+
+    ``to_empty``, ``fully_shard``, ``load_state_dict(assign=True)``, ``weight_norm`` and others give
+    a module new parameters, of which an optimizer cannot know. It looks for gradients that are not
+    its own at steps 1, 2, 4, 8 .., at steps without a gradient and where their number changes.
+    """
+
+    _MOST = 100  # looks because of a changed number
+
+    def __init__(self, name: str, params: object = None) -> None:
+        module = _module_of(params)
+        self._name = name
+        self._module = weakref.ref(module) if module is not None else None
+        known = module.parameters() if module is not None else ()
+        self.frozen = {id(p) for p in known if not p.requires_grad}  # those alive in the groups
+        self._steps = self._last = self._looks = 0
+        self._said = False
+        self.no_matrix_said = False
+
+    def module(self) -> torch.nn.Module | None:
+        return self._module() if self._module is not None else None
+
+    def look(self, gradients: int, params: Iterable[Tensor], fresh: bool) -> None:
+        """At each step: the number of gradients, the parameters, and whether none has state."""
+        self._steps += 1
+        changed = gradients != self._last and self._looks < self._MOST
+        self._looks += changed
+        self._last = gradients
+        if self._said or not (changed or gradients == 0 or self._steps & (self._steps - 1) == 0):
+            return
+        own = list(params)
+        if missing := self._missing(own):
+            self._said = True
+            warn(
+                f"{self._name}: {len(missing)} parameters of the model have a gradient but are not "
+                f"in the optimizer and stay as they are, {missing[0]} first: make the optimizer "
+                "after what replaced or added them (to_empty, fully_shard, weight_norm, "
+                "load_state_dict(assign=True) ..), or give them to add_param_group"
+            )
+        elif gradients == 0 and fresh and own:
+            self._said = True
+            warn(
+                f"{self._name}: step: received no gradient for any of the {len(own)} parameters, "
+                "so nothing is trained: make the optimizer after what replaces a model's "
+                "parameters (to_empty, fully_shard, load_state_dict(assign=True) ..)"
+            )
+
+    def _missing(self, params: list[Tensor]) -> list[str]:
+        module = self.module()
+        if module is None:
+            return []
+        own = {id(p) for p in params}
+        named = module.named_parameters()
+        return [name for name, p in named if p.grad is not None and id(p) not in own]
+
+
+def _module_of(params: object) -> torch.nn.Module | None:
+    """The module that an optimizer is to train whole: itself, or with all that was routed of it."""
+    if isinstance(params, torch.nn.Module):
+        return params
+    rows = getattr(params, "rows", None)  # of steepest.Routes
+    if not isinstance(params, list) or rows is None:
+        return None
+    whole = sum(len(group["params"]) for group in params) == len(params.reasons)  # type: ignore[attr-defined]
+    return params.module() if whole and params.module is not None else None  # type: ignore[attr-defined]
