@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from steepest import _options, _state
 from steepest._library import ops
@@ -16,9 +15,11 @@ from steepest._loss import Observations, refuse_two
 from steepest._options import Group
 from steepest._params import alien_role, as_params, route_by_name, understand
 from steepest._plan import Plan, make_plan, signature
+from steepest._saving import Stateful
+from steepest._snapshot import Loans
 
 
-class Engine(Optimizer):
+class Engine(Stateful):
     """What every optimizer of the package does; see SteepestDescent for the options."""
 
     _row: ClassVar[str] = ""  # of the catalog
@@ -53,6 +54,7 @@ class Engine(Optimizer):
         self._cache: tuple[Any, Plan] | None = None
         self._observations = Observations()
         self._stats: Tensor | None = None
+        self._loans = Loans()
 
     def add_param_group(self, param_group: Group) -> None:
         """Adds a group; an option that does not fit raises ValueError and leaves all as it was."""
@@ -210,6 +212,7 @@ class Engine(Optimizer):
 
     def _call(self, plan: Plan, loss: Tensor | None) -> None:
         grads = [self._gradient(group, p) for group in self.param_groups for p in group["params"]]
+        self._loans.settle()
         self._make_states(plan)
         bound = _state.bind(plan, self.state, list(self._params()))
         if self._stats is None or self._stats.numel() != 4 + plan.leaf_count:
@@ -256,42 +259,3 @@ class Engine(Optimizer):
         bound = _state.bind(plan, self.state, list(self._params()))
         lr, _, _ = plan.rates([self._canonical(group) for group in self.param_groups])
         return _state.stats(plan, bound, self._stats, lr)
-
-    # -- saving ------------------------------------------------------------------------------------
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Loads a state_dict of this class, or of torch's class of the same name.
-
-        State keeps the dtype in which it was saved (torch's own loader casts it to the
-        parameter's). Groups keep their roles, layouts and options where the file has none. A
-        tensor of another shape raises ValueError and nothing is changed.
-        """
-        prepared = _state.Loading(self)
-        hook = self.register_load_state_dict_pre_hook(prepared.prepare)
-        try:
-            super().load_state_dict(state_dict)
-        finally:
-            hook.remove()
-        prepared.finish()
-        self._reset()
-        if self._momo():
-            self._share_model()
-
-    def load_torch_state(self, *state_dicts: dict[str, Any]) -> None:
-        """Merges the state_dicts of several torch optimizers (Muon and AdamW) into this one.
-
-        The first belongs to the matrices, the second to the rest, each in the order of the
-        parameters here (by name where they have names); one alone belongs to all. Rates and options
-        stay as they are here. ValueError, and nothing changed, where counts or shapes differ.
-        """
-        _state.merge(self, self._plan(), state_dicts)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "_cache" not in self.__dict__:
-            self._process_group = None
-            self._reset()
-        for group in self.param_groups:
-            for key, value in self.defaults.items():
-                group.setdefault(key, value)
-        _state.tensor_steps(self.state)

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from steepest._library import ops
 from steepest._plan import Plan
@@ -27,7 +26,7 @@ def as_tensor(loss: Any) -> Tensor:
     """Numbers in float64: Momo's model is a small difference of losses."""
     if isinstance(loss, Tensor):
         return loss.detach()
-    return torch.tensor(float(loss), dtype=torch.float64)
+    return torch.tensor(float(loss), dtype=torch.float64, device="cpu")
 
 
 def as_loss(loss: Any) -> Tensor:
@@ -41,7 +40,7 @@ def tensor_steps(state: MutableMapping[Any, State]) -> None:
     """Old checkpoints hold the step as a number."""
     for entry in state.values():  # hooks may leave entries of other kinds
         if isinstance(entry, dict) and "step" in entry and not isinstance(entry["step"], Tensor):
-            entry["step"] = torch.tensor(float(entry["step"]), dtype=scalar_dtype())
+            entry["step"] = torch.tensor(float(entry["step"]), dtype=scalar_dtype(), device="cpu")
 
 
 def complete(entry: State, plan: Plan, index: int, param: Tensor) -> None:
@@ -54,7 +53,7 @@ def complete(entry: State, plan: Plan, index: int, param: Tensor) -> None:
         return
     begun = any(entry.get(name) is not None for name in names)
     if "step" not in entry:
-        entry["step"] = torch.tensor(float(begun), dtype=scalar_dtype())
+        entry["step"] = torch.tensor(float(begun), dtype=scalar_dtype(), device="cpu")
     fresh = ops.make_state(param, plan.text, index)
     for name, tensor in zip(names, fresh):
         if entry.get(name) is None:
@@ -153,115 +152,3 @@ def stats(
 def _count_nonfinite(bound: Bound, grads: Iterable[Tensor | None]) -> int:
     seen = [grad for grad in grads if grad is not None] or bound.tensors
     return sum(not bool(torch.isfinite(tensor).all()) for tensor in seen)
-
-
-# -- loading ---------------------------------------------------------------------------------------
-
-
-class Loading:
-    """What torch's load_state_dict leaves out: checks first, own dtypes, what groups lack."""
-
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
-        self._saved: list[tuple[Tensor, State]] = []
-
-    def prepare(self, _: Any, state_dict: dict[str, Any]) -> dict[str, Any]:
-        """The last hook before torch loads: nothing has changed yet."""
-        own = self.optimizer.param_groups
-        groups = state_dict["param_groups"]
-        sizes = [len(group["params"]) for group in groups]
-        if sizes != [len(group["params"]) for group in own]:
-            return state_dict  # torch says it
-        for group, saved in zip(own, groups):
-            for param, key in zip(group["params"], saved["params"]):
-                entry = state_dict["state"].get(key, {})
-                _check_shapes(entry, param, key)
-                self._saved.append((param, entry))
-        kept = [{k: v for k, v in group.items() if k != "params"} for group in own]
-        merged = [{**mine, **saved} for mine, saved in zip(kept, groups)]
-        return {**state_dict, "param_groups": merged}
-
-    def finish(self) -> None:
-        for param, entry in self._saved:
-            for key, value in entry.items() if isinstance(entry, dict) else ():
-                own = self.optimizer.state[param].get(key)
-                if not isinstance(value, Tensor) or own is None or own.dtype == value.dtype:
-                    continue
-                self.optimizer.state[param][key] = value.to(device=own.device, copy=True)
-        tensor_steps(self.optimizer.state)
-
-
-SHAPED = ("momentum_buffer", "exp_avg", "exp_avg_sq")
-
-
-def _check_shapes(entry: State, param: Tensor, key: Any) -> None:
-    for name in SHAPED:
-        value = entry.get(name)
-        if isinstance(value, Tensor) and value.shape != param.shape:
-            raise ValueError(
-                f"load_state_dict: state[{key}].{name}: received shape {tuple(value.shape)}, "
-                f"allowed the parameter's {tuple(param.shape)}"
-            )
-
-
-def _entries(state_dict: dict[str, Any]) -> list[tuple[str | None, State]]:
-    """Every parameter's name (None without names) and state, in the state_dict's order."""
-    if "param_groups" not in state_dict:
-        raise ValueError(
-            "load_torch_state: received no param_groups, allowed an optimizer's state_dict"
-        )
-    entries: list[tuple[str | None, State]] = []
-    for group in state_dict["param_groups"]:
-        names = group.get("param_names") or [None] * len(group["params"])
-        for name, key in zip(names, group["params"]):
-            entries.append((name, state_dict["state"].get(key, {})))
-    return entries
-
-
-def _pair(
-    entries: list[tuple[str | None, State]], wanted: list[int], names: list[str], what: str
-) -> list[tuple[int, State]]:
-    by_name = {name: entry for name, entry in entries if name is not None}
-    if by_name and all(names[index] in by_name for index in wanted):
-        return [(index, by_name[names[index]]) for index in wanted]
-    if len(entries) != len(wanted):
-        raise ValueError(
-            f"load_torch_state: {what}: received {len(entries)} parameters, allowed {len(wanted)}"
-        )
-    return [(index, entry) for index, (_, entry) in zip(wanted, entries)]
-
-
-def merge(optimizer: Optimizer, plan: Plan, state_dicts: tuple[dict[str, Any], ...]) -> None:
-    """See SteepestDescent.load_torch_state."""
-    if len(state_dicts) not in (1, 2):
-        raise ValueError(
-            f"load_torch_state: received {len(state_dicts)} state_dicts, allowed one or two"
-        )
-    params = [p for group in optimizer.param_groups for p in group["params"]]
-    everything = range(len(params))
-    roles = [plan.sides[side][1] for side in plan.side_of]
-    parts = [list(everything)]
-    if len(state_dicts) == 2:
-        parts = [[i for i in everything if roles[i] == role] for role in ("matrix", "backup")]
-    found: list[tuple[int, State]] = []
-    for number, (wanted, state_dict) in enumerate(zip(parts, state_dicts)):
-        found += _pair(_entries(state_dict), wanted, plan.names, f"state_dict {number}")
-    for index, entry in found:
-        _check_shapes(entry, params[index], plan.names[index])
-    for index, entry in found:
-        if not entry:
-            continue
-        known = [name for name in (*plan.state[index], "step") if entry.get(name) is not None]
-        optimizer.state[params[index]] = {
-            name: _own(entry[name], params[index], name) for name in known
-        }
-    tensor_steps(optimizer.state)
-    for index, _ in found:
-        if optimizer.state.get(params[index]):
-            complete(optimizer.state[params[index]], plan, index, params[index])
-
-
-def _own(value: Any, param: Tensor, name: str) -> Any:
-    if not isinstance(value, Tensor):
-        return value
-    return value.clone() if name == "step" else value.to(device=param.device, copy=True)
