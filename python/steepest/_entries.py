@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from steepest import _state
-from steepest._kinds import plain, show
+from steepest._kinds import is_dense, plain, show, tensor_kind
 from steepest._library import ops
 from steepest._plan import Plan
 from steepest._snapshot import copied_on
@@ -52,11 +52,9 @@ def wanted(plan: Plan, index: int, param: Tensor) -> Wanted:
 def read_step(where: str, value: Any) -> Tensor:
     """A step count as a 0-dim tensor of its own on the CPU."""
     number = None
-    if isinstance(value, Tensor):
-        if value.numel() == 1 and not value.is_meta and not value.is_complex():
-            number = None if value.dtype == torch.bool else float(value)
-    elif isinstance(plain(value), numbers.Real) and not isinstance(plain(value), bool):
-        number = float(plain(value))
+    found = plain(value)
+    if isinstance(found, numbers.Real) and not isinstance(found, bool):
+        number = float(found)
     whole = number is not None and math.isfinite(number) and number.is_integer()
     if number is None or not whole or not 0 <= number < _MOST_STEPS:
         received = show(value) if number is None else f"{number:g}"
@@ -73,11 +71,8 @@ def check_tensor(where: str, value: Any, shape: list[int] | None, spell: Any = t
     """ValueError unless it is a dense real tensor of this shape with finite entries."""
     if not isinstance(value, Tensor):
         raise ValueError(f"{where}: received {show(value)}, allowed a tensor")
-    if type(value).__name__ == "DTensor":
-        raise ValueError(f"{where}: received a DTensor, allowed a local tensor")
-    if value.layout != torch.strided or value.is_meta:
-        kind = "a tensor on the meta device" if value.is_meta else str(value.layout)
-        raise ValueError(f"{where}: received {kind}, allowed a dense tensor")
+    if not is_dense(value):
+        raise ValueError(f"{where}: received a {tensor_kind(value)}, allowed a dense tensor")
     if value.dtype not in _REAL:
         raise ValueError(f"{where}: received {value.dtype}, allowed a real floating dtype")
     if shape is not None and list(value.shape) != shape:

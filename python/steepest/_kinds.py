@@ -14,9 +14,16 @@ from torch import Tensor
 from steepest._options import LAYOUT, Group
 
 
+def is_dense(value: Any) -> bool:
+    """A tensor whose entries can be read: no subclass, not sparse, nested, quantized or meta."""
+    if type(value) not in (Tensor, torch.nn.Parameter) or value.is_nested or value.is_quantized:
+        return False
+    return value.layout == torch.strided and not value.is_meta
+
+
 def plain(value: Any) -> Any:
     """A number of numpy, or a tensor of one element, as Python's; anything else as it is."""
-    single = isinstance(value, Tensor) and value.numel() == 1 and not value.is_meta
+    single = is_dense(value) and value.numel() == 1
     if single or (type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()):
         return value.item()
     return value
@@ -55,6 +62,10 @@ def _numbers(count: int | None) -> Callable[[Any], bool]:
     return fits
 
 
+def _whole_numbers(value: Any) -> bool:
+    return _is_list(value) and all(_is_whole(item) for item in value)
+
+
 def _is_dtype(value: Any) -> bool:
     return isinstance(value, (str, torch.dtype))
 
@@ -72,6 +83,7 @@ _TEXT: _Kind = ("text", _is_text, str)
 _PAIR: _Kind = ("two finite numbers", _numbers(2), _as_tuple)
 _TRIPLE: _Kind = ("three finite numbers", _numbers(3), _as_tuple)
 _LIST: _Kind = ("a list of numbers", _numbers(None), _as_list)
+_COUNTS: _Kind = ("a list of whole numbers", _whole_numbers, lambda v: [int(n) for n in v])
 _DTYPE: _Kind = ("a dtype", _is_dtype, lambda value: value)
 _RADIUS: _Kind = ("text or a number", lambda v: _is_text(v) or is_number(v), plain)
 _F_STAR: _Kind = ('a finite number or "auto"', lambda v: v == "auto" or is_number(v), plain)
@@ -93,7 +105,8 @@ KINDS = _table(
     (_TEXT, "momentum_form start momentum_place nonfinite polar svd adjust_lr_fn role view"),
     (_PAIR, "betas backup_betas"),
     (_TRIPLE, "ns_coefficients"),
-    (_LIST, "polar_coefficients split_sizes"),
+    (_LIST, "polar_coefficients"),
+    (_COUNTS, "split_sizes"),
     (_DTYPE, "polar_dtype momentum_dtype"),
     (_RADIUS, "radius backup_radius"),
     (_F_STAR, "f_star"),
@@ -105,10 +118,22 @@ _NONE |= set("polar adjust_lr_fn role backup_betas polar_coefficients split_size
 _NONE |= set("polar_dtype momentum_dtype radius roles layouts".split())
 
 
+def tensor_kind(value: Tensor) -> str:
+    """In words, of a tensor that is not dense."""
+    if type(value) not in (Tensor, torch.nn.Parameter):
+        return type(value).__name__
+    kinds = {"nested tensor": value.is_nested, "quantized tensor": value.is_quantized}
+    kinds["tensor on the meta device"] = value.is_meta
+    layout = str(value.layout).removeprefix("torch.")
+    return next((kind for kind, is_it in kinds.items() if is_it), f"{layout} tensor")
+
+
 def show(value: Any) -> str:
     """A value in one short line."""
-    if isinstance(value, Tensor):
+    if is_dense(value):
         return f"a tensor of shape {tuple(value.shape)} and {value.dtype}"
+    if isinstance(value, Tensor):
+        return f"a {tensor_kind(value)}"
     if isinstance(value, Mapping):
         return "a dict"
     text = " ".join(repr(value).split())

@@ -238,7 +238,9 @@ def _apply(
             group["lr"] = saved["lr"]
         group["lr_ratio"], group["backup_lr_ratio"] = saved["lr_ratio"], saved["backup_ratio"]
         group["weight_decay"] = saved["weight_decay"]
-        group["backup_weight_decay"] = saved["backup_weight_decay"]
+        follows = group["backup_weight_decay"] is None
+        if not follows or saved["backup_weight_decay"] != saved["weight_decay"]:
+            group["backup_weight_decay"] = saved["backup_weight_decay"]
     if not optimizer._momo():
         return
     model = [whole.get(f"global.{key}", 0.0) for key in _MODEL]
