@@ -16,7 +16,6 @@ from steepest._options import Group
 from steepest._params import alien_role, as_params, route_by_name, understand
 from steepest._plan import Plan, make_plan, signature
 from steepest._saving import Stateful
-from steepest._snapshot import Loans
 
 
 class Engine(Stateful):
@@ -54,7 +53,6 @@ class Engine(Stateful):
         self._cache: tuple[Any, Plan] | None = None
         self._observations = Observations()
         self._stats: Tensor | None = None
-        self._loans = Loans()
 
     def add_param_group(self, param_group: Group) -> None:
         """Adds a group; an option that does not fit raises ValueError and leaves all as it was."""
@@ -212,7 +210,7 @@ class Engine(Stateful):
 
     def _call(self, plan: Plan, loss: Tensor | None) -> None:
         grads = [self._gradient(group, p) for group in self.param_groups for p in group["params"]]
-        self._loans.settle()
+        self._settle()
         self._make_states(plan)
         bound = _state.bind(plan, self.state, list(self._params()))
         if self._stats is None or self._stats.numel() != 4 + plan.leaf_count:
@@ -259,3 +257,13 @@ class Engine(Stateful):
         bound = _state.bind(plan, self.state, list(self._params()))
         lr, _, _ = plan.rates([self._canonical(group) for group in self.param_groups])
         return _state.stats(plan, bound, self._stats, lr)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_cache" not in self.__dict__:
+            self._process_group = None
+            self._reset()
+        for group in self.param_groups:
+            for key, value in self.defaults.items():
+                group.setdefault(key, value)
+        _state.tensor_steps(self.state)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from steepest import _choices, _entries, _names, _options, _state
+from steepest import _choices, _names, _options, _state, _stored
 from steepest._kinds import show
 from steepest._options import LAYOUT, PLAIN, Group
 from steepest._plan import Plan, role_of
@@ -141,9 +141,9 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
 
 
 def _read(plan: Plan, index: int, param: Tensor, saved: Saved, foreign: bool) -> dict[str, Any]:
-    wish = _entries.wanted(plan, index, param)
-    entry = _entries.read_entry(saved.where, saved.entry, wish, foreign)
-    if entry.keys() & _entries.KNOWN:
+    wish = _stored.wanted(plan, index, param)
+    entry = _stored.read_entry(saved.where, saved.entry, wish, foreign)
+    if entry.keys() & _stored.KNOWN:
         _state.complete(entry, plan, index, param)
     return entry
 
@@ -160,8 +160,8 @@ def read_model(groups: list[Group], device: Any) -> tuple[Tensor, Tensor]:
     models = []
     for index, group in found:
         where = f"param_groups[{index}]: "
-        step = _entries.read_step(where + "momo_step", group.get("momo_step"))
-        _entries.check_tensor(where + "momo", group.get("momo"), [3])
+        step = _stored.read_step(where + "momo_step", group.get("momo_step"))
+        _stored.check_tensor(where + "momo", group.get("momo"), [3])
         values = group["momo"].detach().to(device=device, dtype=torch.float64, copy=True)
         if float(step) > 0 and not float(values[1]) > 0:
             raise ValueError(f"{where}momo: received weight {float(values[1]):g}, allowed above 0")

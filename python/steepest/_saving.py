@@ -11,17 +11,18 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from steepest import _entries, _loading, _state
+from steepest import _loading, _state, _stored
 from steepest._options import Group
 from steepest._plan import Plan, make_plan
 from steepest._snapshot import Loans
 
 
 class Stateful(Optimizer):
-    """What Engine does with its state; Engine has the rest."""
+    """state_dict and the ways to load one; Engine has the rest."""
+
+    _loans: Loans | None = None
 
     if TYPE_CHECKING:
-        _loans: Loans
 
         def _plan(self) -> Plan: ...
         def _params(self) -> Iterator[Tensor]: ...
@@ -39,7 +40,13 @@ class Stateful(Optimizer):
         its tensors, and the optimizer goes on in copies.
         """
         self._complete_states()
+        self._loans = self._loans or Loans()
         return self._loans.lend(super().state_dict(), self.state)
+
+    def _settle(self) -> None:
+        """Before a step changes tensors that a state_dict still shows."""
+        if self._loans is not None:
+            self._loans.settle()
 
     def _complete_states(self) -> None:
         """What the next step would make, where a momentum has just become positive."""
@@ -49,7 +56,7 @@ class Stateful(Optimizer):
             plan = self._plan()
             for index, p in enumerate(self._params()):
                 entry = self.state.get(p)
-                if isinstance(entry, dict) and entry.keys() & _entries.KNOWN:
+                if isinstance(entry, dict) and entry.keys() & _stored.KNOWN:
                     _state.complete(entry, plan, index, p)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -99,6 +106,7 @@ class Stateful(Optimizer):
                 raise type(error)(f"{what}: {str(error).splitlines()[0]}") from error
             self.__setstate__(found)
             self._reset()
+            self._loans = None
             if self._momo():
                 self._share_model()
             if hooked:
@@ -128,13 +136,3 @@ class Stateful(Optimizer):
     def _device(self) -> torch.device | None:
         first = next(self._params(), None)
         return None if first is None else first.device
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "_cache" not in self.__dict__:
-            self._process_group = None
-            self._reset()
-        for group in self.param_groups:
-            for key, value in self.defaults.items():
-                group.setdefault(key, value)
-        _state.tensor_steps(self.state)

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from steepest import _entries, _kinds
+from steepest import _kinds, _stored
 from steepest._kinds import show
 from steepest._options import Group
 
@@ -67,7 +67,7 @@ def read_source(state_dict: Any) -> Source:
     for key, entry in state.items():
         if key in seen:
             continue
-        lost = isinstance(entry, Mapping) and entry.keys() & _entries.KNOWN
+        lost = isinstance(entry, Mapping) and entry.keys() & _stored.KNOWN
         if lost or not isinstance(key, str):
             raise ValueError(f"state: received {show(key)}, which is in no group's params")
         source.others[key] = entry

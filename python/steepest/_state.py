@@ -26,7 +26,7 @@ def as_tensor(loss: Any) -> Tensor:
     """Numbers in float64: Momo's model is a small difference of losses."""
     if isinstance(loss, Tensor):
         return loss.detach()
-    return torch.tensor(float(loss), dtype=torch.float64, device="cpu")
+    return torch.tensor(float(loss), dtype=torch.float64)
 
 
 def as_loss(loss: Any) -> Tensor:
@@ -40,7 +40,7 @@ def tensor_steps(state: MutableMapping[Any, State]) -> None:
     """Old checkpoints hold the step as a number."""
     for entry in state.values():  # hooks may leave entries of other kinds
         if isinstance(entry, dict) and "step" in entry and not isinstance(entry["step"], Tensor):
-            entry["step"] = torch.tensor(float(entry["step"]), dtype=scalar_dtype(), device="cpu")
+            entry["step"] = torch.tensor(float(entry["step"]), dtype=scalar_dtype())
 
 
 def complete(entry: State, plan: Plan, index: int, param: Tensor) -> None:
@@ -53,7 +53,7 @@ def complete(entry: State, plan: Plan, index: int, param: Tensor) -> None:
         return
     begun = any(entry.get(name) is not None for name in names)
     if "step" not in entry:
-        entry["step"] = torch.tensor(float(begun), dtype=scalar_dtype(), device="cpu")
+        entry["step"] = torch.tensor(float(begun), dtype=scalar_dtype())
     fresh = ops.make_state(param, plan.text, index)
     for name, tensor in zip(names, fresh):
         if entry.get(name) is None:
@@ -152,3 +152,6 @@ def stats(
 def _count_nonfinite(bound: Bound, grads: Iterable[Tensor | None]) -> int:
     seen = [grad for grad in grads if grad is not None] or bound.tensors
     return sum(not bool(torch.isfinite(tensor).all()) for tensor in seen)
+
+
+SHAPED = ("momentum_buffer", "exp_avg", "exp_avg_sq")

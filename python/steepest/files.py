@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest import _choices, _entries, _kinds, _names
+from steepest import _choices, _kinds, _names, _stored
 from steepest._engine import Engine
 from steepest._library import ops
 from steepest._plan import Plan
@@ -183,15 +183,15 @@ def _read_state(
 ) -> dict[str, Any] | None:
     if prefix + "step" not in found:
         return None  # tensors without a step belong to nobody
-    state: dict[str, Any] = {"step": _entries.read_step(prefix + "step", found[prefix + "step"])}
+    state: dict[str, Any] = {"step": _stored.read_step(prefix + "step", found[prefix + "step"])}
     used.add(prefix + "step")
     if float(state["step"]) == 0:
         return None
-    wish = _entries.wanted(plan, index, param)
+    wish = _stored.wanted(plan, index, param)
     for key in plan.state[index]:
         if prefix + key not in found:
             raise ValueError(f"received no {prefix}{key}")
-        state[key] = _entries.read_tensor(prefix + key, key, found[prefix + key], wish, list)
+        state[key] = _stored.read_tensor(prefix + key, key, found[prefix + key], wish, list)
         used.add(prefix + key)
     return state
 
@@ -202,7 +202,7 @@ def _read_globals(optimizer: Engine, found: dict[str, Tensor], used: set[str]) -
     whole: dict[str, Any] = {}
     for key in ("global.step", "global.skipped"):
         if key in found:
-            whole[key] = _entries.read_step(key, found[key])
+            whole[key] = _stored.read_step(key, found[key])
             used.add(key)
     modelled = optimizer._momo() and float(whole["global.step"]) > 0
     wanted = [f"global.{key}" for key in _MODEL] if modelled else []
@@ -229,6 +229,7 @@ def _apply(
     whole: dict[str, Any],
 ) -> None:
     optimizer._reset()
+    optimizer._loans = None
     params = list(optimizer._params())
     optimizer.state = defaultdict(dict, {params[index]: entry for index, entry in states.items()})
     for group, saved in zip(optimizer.param_groups, rates):
