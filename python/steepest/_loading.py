@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # What a parameter is here; the saved group must mean the same, see _check_places.
 _PLACE = {"role", "roles", "layouts", *LAYOUT}
 # Kept as they are here: what a group is, and flags of torch's kernels.
-_KEPT = {"params", "param_names", "recipe", "momo", "momo_step", *_PLACE}
+_KEPT = {"params", "param_names", "recipe", "momo", "momo_step"}
 _KEPT |= {"fused", "capturable", "differentiable"}
 
 
@@ -61,7 +61,7 @@ def _groups_of(source: Source, own: list[Group], matched: list[Saved]) -> list[G
             same = index < len(source.groups) and len(source.groups) == len(own)
             numbers = [index] if same else []
         groups = [source.groups[number] for number in numbers]
-        for key in _choices.differing(groups, _KEPT) if groups else ():
+        for key in _choices.differing(groups, _KEPT | _PLACE) if groups else ():
             raise ValueError(
                 f"param_groups[{index}]: {key}: its parameters are in groups {numbers} of the "
                 "state_dict, which differ in it: make the same groups here"
@@ -96,9 +96,13 @@ def _check_places(source: Source, own: list[Group], matched: list[Saved]) -> Non
 # -- load_state_dict -------------------------------------------------------------------------------
 
 
-def _candidate(group: Group, saved: Group, names: bool) -> Group:
-    """Our group with what a load takes from the saved one."""
-    taken = {key: value for key, value in saved.items() if key not in _KEPT}
+def _candidate(group: Group, saved: Group, same_order: bool, names: bool) -> Group:
+    """Our group with what a load takes from the saved one.
+
+    Roles and layouts mean the same; they are in the order of the parameters.
+    """
+    kept = _KEPT if same_order else _KEPT | _PLACE
+    taken = {key: value for key, value in saved.items() if key not in kept}
     if names and "param_names" in saved:
         taken["param_names"] = list(saved["param_names"])
     return {**group, **copied(taken)}
@@ -123,7 +127,9 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
     _check_places(source, own, matched)
     saved = _groups_of(source, own, matched)
     adopt = own_names(own) is None and source.names is not None
-    groups = [_candidate(mine, theirs, adopt) for mine, theirs in zip(own, saved)]
+    same = all(found is saved for found, saved in zip(matched, source.params))
+    same = same and [len(group["params"]) for group in own] == source.sizes
+    groups = [_candidate(mine, theirs, same, adopt) for mine, theirs in zip(own, saved)]
     for index, group in enumerate(groups):
         _check_flags(f"param_groups[{index}]", group)
     canonical = [[optimizer._canonical(group) for group in side] for side in (groups, own)]
@@ -136,6 +142,8 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
     for index, (param, found) in enumerate(zip(optimizer._params(), matched)):
         if entry := _read(new, index, param, found, foreign):
             state[param] = entry
+    if optimizer._momo() and not state and float(groups[0]["momo_step"]) > 0:
+        raise ValueError(f"state: received none, but {float(groups[0]['momo_step']):g} momo_steps")
     state.update(source.others)
     return {"state": state, "param_groups": groups}
 

@@ -34,6 +34,11 @@ class Source:
     others: dict[str, Any] = field(default_factory=dict)  # state that belongs to no parameter
 
     @property
+    def sizes(self) -> list[int]:
+        """The number of parameters of each group."""
+        return [len(group["params"]) for group in self.groups]
+
+    @property
     def names(self) -> list[str] | None:
         names = [saved.name for saved in self.params]
         return None if any(name is None for name in names) else names  # type: ignore[return-value]
