@@ -62,6 +62,10 @@ def _numbers(count: int | None) -> Callable[[Any], bool]:
     return fits
 
 
+def _is_pair(value: Any) -> bool:
+    return _numbers(2)(value) and all(0 <= float(item) < 1 for item in value)
+
+
 def _whole_numbers(value: Any) -> bool:
     return _is_list(value) and all(_is_whole(item) for item in value)
 
@@ -80,7 +84,7 @@ _RATE: _Kind = ("a finite number", is_number, _rate)  # a tensor of torch's stay
 _WHOLE: _Kind = ("a whole number", _is_whole, lambda value: int(plain(value)))
 _FLAG: _Kind = ("True or False", _is_flag, plain)
 _TEXT: _Kind = ("text", _is_text, str)
-_PAIR: _Kind = ("two finite numbers", _numbers(2), _as_tuple)
+_PAIR: _Kind = ("two numbers from 0 to below 1", _is_pair, _as_tuple)
 _TRIPLE: _Kind = ("three finite numbers", _numbers(3), _as_tuple)
 _LIST: _Kind = ("a list of numbers", _numbers(None), _as_list)
 _COUNTS: _Kind = ("a list of whole numbers", _whole_numbers, lambda v: [int(n) for n in v])
