@@ -16,10 +16,11 @@ from steepest._library import ops
 from steepest._loss import refuse_two
 from steepest._options import Group
 from steepest._plan import Plan
+from steepest._saving import Stateful
 from steepest._watch import Watch
 
 
-class Engine(Groups):
+class Engine(Groups, Stateful):
     """What every optimizer of the package does; see SteepestDescent for the options."""
 
     # -- the loss ----------------------------------------------------------------------------------
@@ -125,6 +126,7 @@ class Engine(Groups):
 
     def _call(self, plan: Plan, grads: list[Tensor | None], loss: Tensor | None) -> None:
         params = list(self._params())
+        self._settle()
         make_states(plan, self.state, params, grads)
         bound = _state.bind(plan, self.state, params)
         device = next(grad.device for grad in grads if grad is not None)
@@ -174,35 +176,6 @@ class Engine(Groups):
         bound = _state.bind(plan, self.state, list(self._params()))
         lr, _, _ = plan.rates([self._canonical(group) for group in self.param_groups])
         return _state.stats(plan, bound, self._stats, lr)
-
-    # -- saving ------------------------------------------------------------------------------------
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Loads a state_dict of this class, or of torch's class of the same name.
-
-        State keeps the dtype in which it was saved (torch's own loader casts it to the
-        parameter's). Groups keep their roles, layouts and options where the file has none. A
-        tensor of another shape raises ValueError and nothing is changed.
-        """
-        prepared = _state.Loading(self)
-        hook = self.register_load_state_dict_pre_hook(prepared.prepare)
-        try:
-            super().load_state_dict(state_dict)
-        finally:
-            hook.remove()
-        prepared.finish()
-        self._reset()
-        if self._momo():
-            self._share_model()
-
-    def load_torch_state(self, *state_dicts: dict[str, Any]) -> None:
-        """Merges the state_dicts of several torch optimizers (Muon and AdamW) into this one.
-
-        The first belongs to the matrices, the second to the rest, each in the order of the
-        parameters here (by name where they have names); one alone belongs to all. Rates and options
-        stay as they are here. ValueError, and nothing changed, where counts or shapes differ.
-        """
-        _state.merge(self, self._plan(), state_dicts)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

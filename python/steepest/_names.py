@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters' names on both sides of a load: equal up to the wrappers around a module."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+# What DataParallel, torch.compile, FSDP and activation checkpointing put into a path.
+WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+
+
+def bare(name: str) -> str:
+    """The name without wrappers; its last part is the parameter's own."""
+    *path, last = name.split(".")
+    return ".".join([part for part in path if part not in WRAPPERS] + [last])
+
+
+def _twice(names: list[str]) -> str | None:
+    return next((name for name, count in Counter(names).items() if count > 1), None)
+
+
+def pair(received: list[str], allowed: list[str]) -> list[int]:
+    """The place in ``received`` of each allowed name.
+
+    Names are compared as they are, and then without wrappers. Raises ValueError with the first name
+    that one side lacks, and the prefix where it is only that.
+    """
+    for view in (list, lambda names: [bare(name) for name in names]):
+        theirs, ours = view(received), view(allowed)
+        if theirs == ours:
+            return list(range(len(ours)))
+        if sorted(theirs) == sorted(ours) and _twice(ours) is None:
+            place = {name: index for index, name in enumerate(theirs)}
+            return [place[name] for name in ours]
+    raise ValueError(difference(received, allowed))
+
+
+def difference(received: list[str], allowed: list[str]) -> str:
+    """What to say of two lists of names that are not the same."""
+    theirs, ours = [bare(name) for name in received], [bare(name) for name in allowed]
+    if (twice := _twice(theirs)) is not None or (twice := _twice(ours)) is not None:
+        return f'names: received "{twice}" twice, allowed names that differ'
+    extra = [name for name, short in zip(received, theirs) if short not in set(ours)]
+    missing = [name for name, short in zip(allowed, ours) if short not in set(theirs)]
+    if not extra:
+        return f'names: received no "{missing[0]}"'
+    said = f'names: received "{extra[0]}", which no parameter of this optimizer has'
+    return f'{said}, allowed "{missing[0]}"{_prefix(theirs, ours)}' if missing else said
+
+
+def _prefix(theirs: list[str], ours: list[str]) -> str:
+    for longer, shorter, side in ((theirs, ours, "received"), (ours, theirs, "allowed")):
+        ends = [name for name in longer if name.endswith("." + min(shorter))]
+        for name in ends:
+            prefix = name[: len(name) - len(min(shorter))]
+            if sorted(longer) == sorted(prefix + each for each in shorter):
+                return f': the {side} names begin with "{prefix}"'
+    return ""

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An optimizer's state_dict, out and in."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from steepest import _loading, _state, _stored
+from steepest._options import Group
+from steepest._plan import Plan, make_plan
+from steepest._snapshot import Loans
+
+
+class Stateful(Optimizer):
+    """state_dict and the ways to load one; Engine has the rest."""
+
+    _loans: Loans | None = None
+
+    if TYPE_CHECKING:
+
+        def _plan(self) -> Plan: ...
+        def _params(self) -> Iterator[Tensor]: ...
+        def _name(self) -> str: ...
+        def _momo(self) -> bool: ...
+        def _canonical(self, group: Group) -> Group: ...
+        def _share_model(self) -> None: ...
+        def _reset(self) -> None: ...
+
+    @torch.compiler.disable  # type: ignore[misc]
+    def state_dict(self) -> dict[str, Any]:
+        """As torch's, but a snapshot: later steps do not change it.
+
+        Nothing is copied but Momo's model; a state_dict that is still held at the next step keeps
+        its tensors, and the optimizer goes on in copies.
+        """
+        self._complete_states()
+        self._loans = self._loans or Loans()
+        return self._loans.lend(super().state_dict(), self.state)
+
+    def _settle(self) -> None:
+        """Before a step changes tensors that a state_dict still shows."""
+        if self._loans is not None:
+            self._loans.settle()
+
+    def _complete_states(self) -> None:
+        """What the next step would make, where a momentum has just become positive."""
+        with contextlib.suppress(
+            ValueError
+        ):  # of a group that was changed by hand: the step says it
+            plan = self._plan()
+            for index, p in enumerate(self._params()):
+                entry = self.state.get(p)
+                if isinstance(entry, dict) and entry.keys() & _stored.KNOWN:
+                    _state.complete(entry, plan, index, p)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Loads a state_dict of this class, or of torch's class of the same name.
+
+        Everything is compared before anything changes. What says what the state means must be the
+        same: recipe, norm and backup, outer, update, step_size, duals, momo_model, backup_blocks,
+        momentum_form, start and bias_correction, momentum_place, error_feedback,
+        decoupled_weight_decay, and every parameter's role, layout and shape. Rates and solvers are
+        taken from the file, as torch does: lr and the ratios, weight_decay, momentum, nesterov,
+        dampening, betas, eps, radius, f_star, polar_*, svd_*, nonfinite, maximize and schedulers'
+        keys. What the file lacks stays as it is here.
+
+        Where both sides have names, state goes by name, whatever the order; ``module.``,
+        ``_orig_mod.``, ``_fsdp_wrapped_module.`` and ``_checkpoint_wrapped_module.`` do not count.
+        State keeps the dtype in which it was saved (torch's own loader casts it to the
+        parameter's) and is copied.
+
+        Raises:
+            ValueError: the first thing that differs or is not a state's: received, allowed. Nothing
+                has changed then.
+            TypeError: no dict.
+        """
+        self._load("load_state_dict", state_dict)
+
+    def load_torch_state(self, *state_dicts: dict[str, Any]) -> None:
+        """Merges the state_dicts of several torch optimizers (Muon and AdamW) into this one.
+
+        The first belongs to the matrices, the second to the rest, each in the order of the
+        parameters here; by name where all have names. One alone belongs to all. Rates and options
+        stay as they are here, moments are taken as they are, and Momo's model begins anew.
+        ValueError, and nothing changed, where names, counts, shapes or the kinds of state differ.
+        """
+        self._load("load_torch_state", *state_dicts)
+
+    @torch.compiler.disable  # type: ignore[misc]
+    def _load(self, what: str, *state_dicts: Any) -> None:
+        # Tensors that are made in inference mode could not be stepped outside of it.
+        with torch.inference_mode(False), torch.no_grad():
+            hooked = what == "load_state_dict"
+            if hooked:
+                state_dicts = (self._before_load(state_dicts[0]),)
+            try:
+                read = _loading.load if hooked else _loading.merge
+                found = read(self, *state_dicts) if hooked else read(self, state_dicts)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{what}: {str(error).splitlines()[0]}") from error
+            self.__setstate__(found)
+            self._reset()
+            self._loans = None
+            if self._momo():
+                self._share_model()
+            if hooked:
+                for hook in self._optimizer_load_state_dict_post_hooks.values():
+                    hook(self)
+
+    def _before_load(self, state_dict: Any) -> Any:
+        """torch's hooks, which see a copy of the dict."""
+        if not isinstance(state_dict, Mapping):
+            return state_dict
+        state_dict = dict(state_dict)
+        for hook in self._optimizer_load_state_dict_pre_hooks.values():
+            result = hook(self, state_dict)
+            state_dict = state_dict if result is None else result
+        return state_dict
+
+    def _planned(self, groups: list[Group]) -> Plan:
+        """The plan of groups that are to be this optimizer's; ValueError where they do not fit."""
+        canonical = [self._canonical(group) for group in groups]
+        try:
+            plan = make_plan(self._name(), canonical)
+        except RuntimeError as error:
+            raise ValueError(str(error).splitlines()[0]) from error
+        plan.check_rates(canonical)
+        return plan
+
+    def _device(self) -> torch.device | None:
+        first = next(self._params(), None)
+        return None if first is None else first.device

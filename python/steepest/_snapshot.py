@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""state_dicts that stay as they were made, without a copy unless one is still held at a step."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Loan = tuple["weakref.ref[Tensor]", MutableMapping[str, Any], str]
+
+
+def copied(value: Any, memo: dict[int, Any] | None = None) -> Any:
+    """A copy of plain containers and tensors; anything else is the same object.
+
+    A tensor that occurs twice, as Momo's model does in every group, occurs twice in the copy.
+    """
+    memo = {} if memo is None else memo
+    if id(value) in memo:
+        return memo[id(value)]
+    if isinstance(value, Tensor):
+        made: Any = value.detach().clone()
+    elif type(value) in (list, tuple):
+        made = type(value)(copied(item, memo) for item in value)
+    elif type(value) is dict:
+        made = {key: copied(item, memo) for key, item in value.items()}
+    else:
+        return value
+    memo[id(value)] = made
+    return made
+
+
+def _same_memory(a: Tensor, b: Tensor) -> bool:
+    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+
+
+class Loans:
+    """The state tensors that a state_dict still shows.
+
+    A state_dict has views of them. The next step first replaces those whose views are alive by
+    copies, so that what was saved stays; nothing is copied where the state_dict is gone by then.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, str], Loan] = {}
+
+    def lend(self, state_dict: Any, state: MutableMapping[Any, Any]) -> Any:
+        """The state_dict with views and copies in place of what a step changes."""
+        if not isinstance(state_dict, Mapping):
+            return state_dict  # of a hook
+        self._made = {place: loan for place, loan in self._made.items() if loan[0]() is not None}
+        live = {
+            id(value): (entry, key)
+            for entry in state.values()
+            if isinstance(entry, MutableMapping)
+            for key, value in entry.items()
+            if isinstance(value, Tensor)
+        }
+        shown = dict(state_dict)
+        if isinstance(entries := shown.get("state"), Mapping):
+            shown["state"] = {key: self._show(entry, live) for key, entry in entries.items()}
+        if "param_groups" in shown:
+            shown["param_groups"] = copied(shown["param_groups"])
+        return shown
+
+    def _show(self, entry: Any, live: dict[int, tuple[MutableMapping[str, Any], str]]) -> Any:
+        if not isinstance(entry, Mapping):
+            return entry
+        return {
+            name: self._view(value, *live[id(value)]) if id(value) in live else value
+            for name, value in entry.items()
+        }
+
+    def _view(self, value: Tensor, entry: MutableMapping[str, Any], key: str) -> Tensor:
+        loan = self._made.get((id(entry), key))
+        view = loan[0]() if loan else None
+        if view is None or not _same_memory(view, value):
+            view = value.detach()
+            self._made[id(entry), key] = (weakref.ref(view), entry, key)
+        return view
+
+    def settle(self) -> None:
+        """Before a step: what is still shown keeps its memory, the state goes on in a copy."""
+        for view, entry, key in self._made.values():
+            shown, value = view(), entry.get(key)
+            if shown is not None and isinstance(value, Tensor) and _same_memory(shown, value):
+                entry[key] = value.clone()
+        self._made.clear()
+
+
+def copied_on(value: Any, device: torch.device) -> Any:
+    """For a foreign value in a parameter's state."""
+    if isinstance(value, Tensor) and not value.is_meta:
+        return value.detach().to(device=device, copy=True)
+    return copied(value)

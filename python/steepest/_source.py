@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A state_dict from outside, taken apart with every value of a kind that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from steepest import _kinds, _stored
+from steepest._kinds import show
+from steepest._options import Group
+
+
+@dataclass
+class Saved:
+    """A parameter in a state_dict."""
+
+    group: int
+    index: int  # in its group
+    name: str | None
+    where: str
+    entry: Any
+
+
+@dataclass
+class Source:
+    """A state_dict whose structure has been looked at."""
+
+    groups: list[Group]
+    params: list[Saved]
+    others: dict[str, Any] = field(default_factory=dict)  # state that belongs to no parameter
+
+    @property
+    def sizes(self) -> list[int]:
+        """The number of parameters of each group."""
+        return [len(group["params"]) for group in self.groups]
+
+    @property
+    def names(self) -> list[str] | None:
+        names = [saved.name for saved in self.params]
+        return None if any(name is None for name in names) else names  # type: ignore[return-value]
+
+
+def read_source(state_dict: Any) -> Source:
+    """TypeError or ValueError unless it is built as torch builds state_dicts."""
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"received {show(state_dict)}, allowed an optimizer's state_dict")
+    parts: tuple[tuple[str, Any, str], ...] = (
+        ("param_groups", (list, tuple), "a list"),
+        ("state", Mapping, "a dict"),
+    )
+    for key, kind, words in parts:
+        if key not in state_dict:
+            raise ValueError(f"received no {key}, allowed an optimizer's state_dict")
+        if not isinstance(state_dict[key], kind):
+            raise ValueError(f"{key}: received {show(state_dict[key])}, allowed {words}")
+    seen: set[Any] = set()
+    source, state = Source([], []), state_dict["state"]
+    for number, group in enumerate(state_dict["param_groups"]):
+        where = f"param_groups[{number}]"
+        source.groups.append(_read_group(where, group))
+        names = source.groups[-1].get("param_names")
+        for index, key in enumerate(group["params"]):
+            if key in seen:
+                raise ValueError(f"{where}: params: received {show(key)} twice")
+            seen.add(key)
+            name = names[index] if names else None
+            source.params.append(Saved(number, index, name, f"state[{key}]", state.get(key, {})))
+    for key, entry in state.items():
+        if key in seen:
+            continue
+        lost = isinstance(entry, Mapping) and entry.keys() & _stored.KNOWN
+        if lost or not isinstance(key, str):
+            raise ValueError(f"state: received {show(key)}, which is in no group's params")
+        source.others[key] = entry
+    return source
+
+
+def _is_key(value: Any) -> bool:
+    """torch numbers parameters; torch.distributed.checkpoint has their names."""
+    return isinstance(_kinds.plain(value), (int, str)) and not isinstance(value, (bool, Tensor))
+
+
+def _read_group(where: str, group: Any) -> Group:
+    if not isinstance(group, Mapping):
+        raise ValueError(f"{where}: received {show(group)}, allowed a dict")
+    if "params" not in group:
+        raise ValueError(f"{where}: received no params")
+    params = group["params"]
+    if not isinstance(params, (list, tuple)) or not all(_is_key(key) for key in params):
+        raise ValueError(f"{where}: params: received {show(params)}, allowed a list of numbers")
+    for key in group:
+        if not isinstance(key, str):
+            raise ValueError(f"{where}: received the key {show(key)}, allowed text")
+    read = {key: _kinds.read_value(where, key, value) for key, value in group.items()}
+    _kinds.read_lists(where, read, len(params))
+    return read

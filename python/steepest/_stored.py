@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One parameter's saved state, checked against what the engine keeps of it."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steepest import _state
+from steepest._kinds import is_dense, plain, show, tensor_kind
+from steepest._library import ops
+from steepest._plan import Plan
+from steepest._snapshot import copied_on
+
+State = dict[str, Any]
+
+_MOST_STEPS = 2**53
+_SINGLE = 2**24  # to where float32 counts
+# What the engine makes itself where it is missing: all of it follows from the rest.
+_MADE = {"right_basis", "intercept", "dual"}
+_AT_LEAST_ZERO = {"exp_avg_sq", "dual"}
+_REAL = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+# Those of any recipe, under torch's names.
+KNOWN = {"step", "momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", *_MADE}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a parameter's state consists of: shapes and dtypes, without memory."""
+
+    param: Tensor
+    tensors: dict[str, Tensor]  # on the meta device
+    momentum: str  # its name, which the state has or could have
+
+    @property
+    def names(self) -> list[str]:
+        return ["step", *self.tensors]
+
+
+def wanted(plan: Plan, index: int, param: Tensor) -> Wanted:
+    like = torch.empty_like(param, device="meta", requires_grad=False)
+    tensors = dict(zip(plan.state[index], ops.make_state(like, plan.text, index)))
+    return Wanted(param, tensors, "exp_avg" if "exp_avg_sq" in tensors else "momentum_buffer")
+
+
+def read_step(where: str, value: Any) -> Tensor:
+    """A step count as a 0-dim tensor of its own on the CPU."""
+    number = None
+    found = plain(value)
+    if isinstance(found, numbers.Real) and not isinstance(found, bool):
+        number = float(found)
+    whole = number is not None and math.isfinite(number) and number.is_integer()
+    if number is None or not whole or not 0 <= number < _MOST_STEPS:
+        received = show(value) if number is None else f"{number:g}"
+        raise ValueError(f"{where}: received {received}, allowed a whole number from 0 up")
+    dtype = _state.scalar_dtype()
+    if isinstance(value, Tensor) and value.dtype in (torch.float32, torch.float64):
+        dtype = value.dtype
+    if number >= _SINGLE:
+        dtype = torch.float64
+    return torch.tensor(number, dtype=dtype, device="cpu")
+
+
+def check_tensor(where: str, value: Any, shape: list[int] | None, spell: Any = tuple) -> None:
+    """ValueError unless it is a dense real tensor of this shape with finite entries."""
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{where}: received {show(value)}, allowed a tensor")
+    if not is_dense(value):
+        raise ValueError(f"{where}: received a {tensor_kind(value)}, allowed a dense tensor")
+    if value.dtype not in _REAL:
+        raise ValueError(f"{where}: received {value.dtype}, allowed a real floating dtype")
+    if shape is not None and list(value.shape) != shape:
+        received, allowed = spell(value.shape), spell(shape)
+        raise ValueError(f"{where}: received shape {received}, allowed the parameter's {allowed}")
+    if not bool(torch.isfinite(value).all()):
+        raise ValueError(f"{where}: received NaN or Inf, allowed finite numbers")
+
+
+def read_tensor(where: str, name: str, value: Any, wish: Wanted, spell: Any = tuple) -> Tensor:
+    """A copy of its own, on the parameter's device."""
+    like = wish.tensors.get(name)
+    # A basis that the recipe of now does not use may have any shape.
+    shape = list(wish.param.shape) if name == wish.momentum else None
+    check_tensor(where, value, shape if like is None else list(like.shape), spell)
+    if name in _AT_LEAST_ZERO and bool((value < 0).any()):
+        raise ValueError(f"{where}: received a negative number, allowed numbers from 0 up")
+    dtype = like.dtype if like is not None and name in _MADE else value.dtype
+    return value.detach().to(device=wish.param.device, dtype=dtype, copy=True)
+
+
+def read_entry(where: str, entry: Any, wish: Wanted, foreign: bool) -> State:
+    """A parameter's state as the engine keeps it; {} where it has none yet.
+
+    ``foreign``: of another library, whose keys all have a meaning for the state. Other keys of our
+    own state_dicts belong to the program around and are kept, as torch does. Raises ValueError
+    naming the first key that does not fit.
+    """
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"{where}: received {show(entry)}, allowed a dict")
+    given = {key: value for key, value in entry.items() if value is not None}
+    allowed = {*wish.names, wish.momentum, "right_basis"}
+    for key in given:
+        if key not in allowed and (foreign or key in KNOWN):
+            names = ", ".join(wish.names)
+            raise ValueError(f"{where}.{key}: received a value, allowed {names} of this optimizer")
+    if not given.keys() & KNOWN:
+        return {key: copied_on(value, wish.param.device) for key, value in given.items()}
+    begun = foreign and "momentum_buffer" in given  # torch's SGD and Muon count no steps
+    for name in wish.names:
+        if name not in given and name not in _MADE and not (name == "step" and begun):
+            raise ValueError(f"{where}: received no {name}")
+    read: State = {}
+    for key, value in given.items():
+        place = f"{where}.{key}"
+        if key == "step":
+            read[key] = read_step(place, value)
+        elif key in allowed:
+            read[key] = read_tensor(place, key, value, wish)
+        else:
+            read[key] = copied_on(value, wish.param.device)
+    return read
