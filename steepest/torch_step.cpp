@@ -72,6 +72,19 @@ std::vector<at::Tensor> make_state_tensors(const at::Tensor& value, const std::s
   return tensors;
 }
 
+// The same for several parameters, one after the other: one look at a long plan for all.
+std::vector<at::Tensor> make_states(Tensors values, const std::string& text,
+                                    at::IntArrayRef indices) {
+  const auto plan = plan_of(text);
+  std::vector<at::Tensor> tensors;
+  for (size_t k = 0; k < indices.size(); ++k) {
+    for (const auto& entry : state_entries(*plan, indices[k])) {
+      tensors.push_back(zeros_for(entry, *plan, indices[k], values[k]));
+    }
+  }
+  return tensors;
+}
+
 // The parts of an operator's lists that belong to one optimizer's step.
 struct Lists {
   Tensors params;
@@ -226,6 +239,7 @@ TORCH_LIBRARY_FRAGMENT(steepest, m) {
       "survey(Tensor[] params, Tensor?[] grads, Tensor[] steps, Tensor[] state, str plan, int[] "
       "live, float[] lr) -> Tensor");
   m.def("make_state(Tensor value, str plan, int index) -> Tensor[]");
+  m.def("make_states(Tensor[] values, str plan, int[] indices) -> Tensor[]");
   m.def("layout(str plan) -> str", &steepest::layout);
 }
 
@@ -233,4 +247,5 @@ TORCH_LIBRARY_IMPL(steepest, CompositeExplicitAutograd, m) {
   m.impl("step_", &steepest::step_);
   m.impl("survey", &steepest::survey_);
   m.impl("make_state", &steepest::make_state_tensors);
+  m.impl("make_states", &steepest::make_states);
 }
