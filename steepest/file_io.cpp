@@ -14,34 +14,74 @@
 #include <system_error>
 #include <vector>
 
+#include "steepest/open_folder.h"
+
 namespace steepest {
 namespace {
 
 std::atomic<FaultHook> fault_hook{nullptr};
 
-[[noreturn]] void fail(const char* operation, const std::string& path, int error) {
-  throw FileError(path + ": cannot " + operation + ": " + std::system_category().message(error));
+// Throws where the descriptor is not of the kind that is read and written as a whole.
+void require_kind(int descriptor, int flags, const std::string& name) {
+  struct stat info {};
+  system_call("examine", name, [&] { return ::fstat(descriptor, &info); });
+  const bool good = flags & O_DIRECTORY ? S_ISDIR(info.st_mode) : S_ISREG(info.st_mode);
+  if (!good) throw FileError(name + ": not a regular file");
+}
+
+int open_once(const std::string& path, int flags, const std::string& name, mode_t mode,
+              int folder) {
+  try {
+    return static_cast<int>(system_call("open", name, [&] {
+      return ::openat(folder, path.c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode);
+    }));
+  } catch (const FileError& error) {
+    // What has no other end, or cannot be opened at all: a pipe, a socket, a device without driver.
+    if (error.code == ENXIO) throw FileError(name + ": not a regular file");
+    if (error.code == ELOOP && (flags & O_NOFOLLOW)) {
+      throw FileError(name + ": a symbolic link, allowed a regular file");
+    }
+    throw;
+  }
 }
 
 }  // namespace
+
+bool FileError::unreadable() const {
+  return code != 0 && code != ENOENT && code != ENOTDIR && code != EISDIR && code != ELOOP &&
+         code != ENAMETOOLONG;
+}
+
+void throw_system_error(const char* operation, const std::string& path, int error) {
+  throw FileError(path + ": cannot " + operation + ": " + std::system_category().message(error),
+                  error);
+}
 
 void set_fault_hook(FaultHook hook) { fault_hook = hook; }
 
 int64_t system_call(const char* operation, const std::string& path,
                     const std::function<int64_t()>& call) {
   const FaultHook hook = fault_hook;
-  if (const int error = hook ? hook(operation, path) : 0) fail(operation, path, error);
+  if (const int error = hook ? hook(operation, path) : 0)
+    throw_system_error(operation, path, error);
   for (;;) {
     const int64_t result = call();
     if (result >= 0) return result;
-    if (errno != EINTR) fail(operation, path, errno);
+    if (errno != EINTR) throw_system_error(operation, path, errno);
   }
 }
 
-File::File(const std::string& path, int flags, const std::string& name)
-    : name_(name.empty() ? path : name),
-      descriptor_(static_cast<int>(system_call(
-          "open", name_, [&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0666); }))) {}
+File::File(const std::string& path, int flags, const std::string& name, mode_t mode, int folder)
+    : name_(name.empty() ? path : name), descriptor_(open_once(path, flags, name_, mode, folder)) {
+  try {
+    require_kind(descriptor_, flags, name_);
+  } catch (...) {
+    ::close(descriptor_);
+    throw;
+  }
+  // It was only for the opening.
+  (void)!::fcntl(descriptor_, F_SETFL, ::fcntl(descriptor_, F_GETFL) & ~O_NONBLOCK);
+}
 
 File::~File() { ::close(descriptor_); }
 
@@ -81,9 +121,14 @@ void File::sync() {
   system_call("sync", name_, [&] { return ::fsync(descriptor_); });
 }
 
-std::string read_file(const std::string& path) {
+std::string read_file(const std::string& path, uint64_t limit) {
   File file(path, O_RDONLY);
-  std::string text(file.size(), '\0');
+  const uint64_t size = file.size();
+  if (size > limit) {
+    throw FileError(path + ": received " + std::to_string(size) + " bytes, allowed at most " +
+                    std::to_string(limit));
+  }
+  std::string text(size, '\0');
   file.read_all(text.data(), text.size());
   return text;
 }
@@ -99,7 +144,7 @@ std::string folder_of(const std::string& path) {
 }
 
 void make_folder(const std::string& path) {
-  system_call("create", path, [&] { return ::mkdir(path.c_str(), 0777); });
+  system_call("create", path, [&] { return ::mkdir(path.c_str(), kFolderMode); });
 }
 
 void remove_file(const std::string& path) {
@@ -114,14 +159,7 @@ void rename_file(const std::string& from, const std::string& to) {
   system_call("rename to", to, [&] { return ::rename(from.c_str(), to.c_str()); });
 }
 
-void sync_folder(const std::string& path) {
-  File folder(path, O_RDONLY | O_DIRECTORY);
-  system_call("sync folder", path, [&] {
-    const int result = ::fsync(folder.descriptor());
-    // Some file systems have no fsync for folders: they offer nothing stronger than this.
-    return result < 0 && (errno == EINVAL || errno == ENOTSUP) ? 0 : result;
-  });
-}
+void sync_folder(const std::string& path) { OpenFolder(path).sync(); }
 
 uint32_t crc32_of(const void* data, size_t size, uint32_t start) {
   return ::crc32_fast(data, size, start);
@@ -135,7 +173,6 @@ std::string crc32_text(uint32_t crc) {
 
 FileSum sum_file(const std::string& path) {
   File file(path, O_RDONLY);
-  file.size();  // refuses what is not a regular file
   std::vector<char> buffer(size_t{1} << 20);
   uint64_t size = 0;
   uint32_t crc = 0;

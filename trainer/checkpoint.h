@@ -18,31 +18,41 @@ struct Checkpoint {
   SafeTensors model;        // model.safetensors
   SafeTensors optimizer;    // optimizer.safetensors; what it is, in the metadata
   SafeTensors state;        // state.safetensors: random generators, the data's position, counters
+  bool finite = true;       // weights and loss; saving looks at the weights itself
 };
 
 struct Saved {
   std::string folder;
-  std::vector<std::string> warnings;  // older checkpoints that could not be removed
+  // Checkpoints that could not be removed; what stays because it is not the trainer's, once.
+  std::vector<std::string> warnings;
 };
 
-// Returns when the checkpoint is durable. Then keeps the newest `keep` valid ones and removes every
-// other: older, damaged, left over, or ahead of this step. A valid one of the same step and config
-// is left as it is. Throws FileError or CheckpointError; what was there before is then still there.
+// Returns when the checkpoint is durable. Then keeps this one, the newest `keep` good ones (valid
+// and finite, this one counted) and what cannot be read now, and removes every other: older,
+// damaged, not finite, left over, or ahead of this step. Nothing is removed through a link, and no
+// file that is not a checkpoint's own. A valid one of the same step and config is left as it is.
+// Throws FileError or CheckpointError; what was there before is then still there.
 Saved save_checkpoint(const std::string& run, const Checkpoint& checkpoint, int keep = 2);
 
-// One checkpoint, every byte of it verified. Throws CheckpointError.
+// One checkpoint, every byte of it verified. Throws CheckpointError where it is wrong, FileError
+// where it could not be read.
 Checkpoint load_checkpoint(const std::string& folder);
 
 struct Latest {
   Checkpoint checkpoint;
   std::string folder;
-  std::vector<std::string> damaged;  // one line for each newer one: what is wrong, what is used
+  // One line for each newer one that is passed over: what is wrong with it, what is used.
+  std::vector<std::string> damaged;
 };
 
-// The newest valid checkpoint of a run; nothing when none was ever completed. Throws
-// CheckpointError when all are damaged, and ForeignCheckpoint when the newest undamaged one is of
-// another format.
-std::optional<Latest> latest_checkpoint(const std::string& run);
+enum class Want { finite, newest };
+
+// The newest valid checkpoint of a run, of those whose weights and loss are finite where that is
+// wanted and there is one; nothing when none was ever completed. Throws CheckpointError when all
+// are damaged, ForeignCheckpoint when the newest undamaged one is of another format, and FileError
+// when one could not be read: an older one would then be the wrong one. Another process may save
+// and remove checkpoints meanwhile.
+std::optional<Latest> latest_checkpoint(const std::string& run, Want want = Want::finite);
 
 // The steps of the run's checkpoints that have a manifest, ascending.
 std::vector<int64_t> checkpoint_steps(const std::string& run);

@@ -35,6 +35,7 @@ class Loop {
         folder_(options.resume ? RunFolder::resume(spec.out) : RunFolder::create(spec.out)),
         progress_(STDERR_FILENO, detect_progress(STDERR_FILENO, spec.log_every)),
         quiet_(options.quiet) {
+    for (const auto& line : folder_.warnings()) progress_.note(line);
     if (options.resume) restore();              // refuses a foreign run before anything is written
     folder_.write_config(resolved_toml(spec));  // from here on there is a run to resume
     const auto metrics = folder_ / "metrics.jsonl";

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "steepest/file_io.h"
+#include "trainer/bounded_json.h"
 
 namespace steepest::trainer {
 namespace {
@@ -21,12 +22,35 @@ std::string sealed(std::string text) {
   return text;
 }
 
+constexpr uint64_t kMostManifest = 64 << 10;
+
 Manifest from_json(const Json& json) {
-  Manifest manifest{json.at("format"), json.at("step"), json.at("config_hash"), {}};
+  Manifest manifest{json.at("format"), json.at("step"), json.at("config_hash"), {}, {}};
+  if (json.contains("finite")) manifest.finite = json["finite"].get<bool>();
   for (const auto& [name, file] : json.at("files").items()) {
     manifest.files.push_back({name, file.at("size"), file.at("crc32")});
   }
   return manifest;
+}
+
+// A checksum proves no good will: whoever can write a file can seal it. Names that are not of a
+// checkpoint's files would lead anywhere.
+void require_content(const std::string& path, const Manifest& manifest) {
+  const auto require = [&](bool good, const std::string& what) {
+    if (!good) throw CheckpointError(path + ": damaged: " + what);
+  };
+  require(manifest.step >= 0 && manifest.step <= kMostSteps,
+          "step: received " + std::to_string(manifest.step) + ", allowed 0 to " +
+              std::to_string(kMostSteps));
+  size_t i = 0;
+  for (const char* part : kParts) {
+    const std::string found =
+        i < manifest.files.size() ? in_quotes(manifest.files[i].name) : "none";
+    require(found == in_quotes(part), "files: received " + found + ", expected " + in_quotes(part));
+    ++i;
+  }
+  require(manifest.files.size() == i, "files: received " + std::to_string(manifest.files.size()) +
+                                          ", expected " + std::to_string(i));
 }
 
 void verify_file(const std::string& folder, const ManifestFile& expected) {
@@ -47,8 +71,9 @@ std::string manifest_text(const Manifest& manifest) {
   Json json{{"crc32", kZeros},
             {"format", manifest.format},
             {"step", manifest.step},
-            {"config_hash", manifest.config_hash},
-            {"files", Json::object()}};
+            {"config_hash", manifest.config_hash}};
+  if (manifest.finite) json["finite"] = *manifest.finite;
+  json["files"] = Json::object();
   for (const auto& file : manifest.files) {
     json["files"][file.name] = {{"size", file.size}, {"crc32", file.crc32}};
   }
@@ -59,15 +84,22 @@ Manifest parse_manifest(const std::string& path, const std::string& text) {
   const bool whole = text.starts_with(kStart) && text.size() >= kStart.size() + kZeros.size() &&
                      text == sealed(text);
   if (!whole) throw CheckpointError(path + ": damaged: it does not match its own crc32");
+  const auto json = parse_bounded(text, 3);
   try {
-    const Json json = Json::parse(text);
+    if (!json) throw CheckpointError(path + ": damaged: not a manifest");
     // Only this much is common to all formats.
-    const auto format = json.at("format").get<int64_t>();
+    const auto format = json->at("format").get<int64_t>();
     if (format != kCheckpointFormat) {
       throw ForeignCheckpoint(path + ": format: received " + std::to_string(format) + ", allowed " +
                               std::to_string(kCheckpointFormat));
     }
-    return from_json(json);
+    Manifest manifest = from_json(*json);
+    // No key twice, none too many, no number of another kind: there is one way to say it.
+    if (manifest_text(manifest) != text) {
+      throw CheckpointError(path + ": damaged: not as the trainer writes it");
+    }
+    require_content(path, manifest);
+    return manifest;
   } catch (const Json::exception&) {
     throw CheckpointError(path + ": damaged: not a manifest");
   }
@@ -76,10 +108,11 @@ Manifest parse_manifest(const std::string& path, const std::string& text) {
 Manifest verify_folder(const std::string& folder) {
   const std::string path = folder + "/" + kManifest;
   try {
-    Manifest manifest = parse_manifest(path, read_file(path));
+    Manifest manifest = parse_manifest(path, read_file(path, kMostManifest));
     for (const auto& file : manifest.files) verify_file(folder, file);
     return manifest;
   } catch (const FileError& error) {
+    if (error.unreadable()) throw;
     throw CheckpointError(error.what());
   }
 }

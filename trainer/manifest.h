@@ -3,13 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace steepest::trainer {
 
-// What a checkpoint says or lacks; one line.
+// What a checkpoint says or lacks; one line. A checkpoint whose bytes could not be read is none of
+// this: that is a FileError.
 struct CheckpointError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -20,6 +22,10 @@ struct ForeignCheckpoint : CheckpointError {
 
 constexpr int64_t kCheckpointFormat = 1;
 constexpr char kManifest[] = "manifest.json";
+// What a checkpoint consists of besides, in the manifest's order.
+constexpr const char* kParts[] = {"model.safetensors", "optimizer.safetensors",
+                                  "state.safetensors"};
+constexpr int64_t kMostSteps = int64_t{1} << 53;
 
 struct ManifestFile {
   std::string name;
@@ -31,17 +37,19 @@ struct Manifest {
   int64_t format = kCheckpointFormat;
   int64_t step = 0;
   std::string config_hash;
+  std::optional<bool> finite;  // weights and loss; the first versions did not say
   std::vector<ManifestFile> files;
 };
 
 // Deterministic text; any change of any byte of it is found by parse_manifest.
 std::string manifest_text(const Manifest& manifest);
 
-// Throws CheckpointError when the text is damaged, ForeignCheckpoint when its format is not ours.
+// Throws CheckpointError unless the text is, byte for byte, what manifest_text makes of kParts and
+// a step from 0 to kMostSteps; ForeignCheckpoint when its format is not ours.
 Manifest parse_manifest(const std::string& path, const std::string& text);
 
 // Reads every byte of the folder's files; throws CheckpointError naming the first that is not as
-// the manifest says.
+// the manifest says, FileError for one that could not be read.
 Manifest verify_folder(const std::string& folder);
 
 }  // namespace steepest::trainer

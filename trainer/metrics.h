@@ -17,7 +17,8 @@ class Metrics {
   // A new file; throws FileError when there is one.
   static Metrics create(const std::string& path);
   // Keeps the lines up to the first whose "step" is greater than `step`, and drops what follows.
-  // Throws FileError, changing nothing, when a kept line is not one of ours.
+  // Throws FileError, changing nothing, when a kept line is not one of ours or the path is a link.
+  // Other names of the file (hard links) keep its old content.
   static Metrics resume(const std::string& path, int64_t step);
 
   // One line, handed to the system at once. Numbers that are not finite become null. When the line

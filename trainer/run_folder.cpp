@@ -5,6 +5,7 @@
 #include <ATen/Version.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <torch/version.h>
 #include <unistd.h>
 
@@ -12,27 +13,123 @@
 #include <ctime>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <vector>
 
 #include "steepest/atomic_file.h"
+#include "steepest/open_folder.h"
+#include "trainer/bounded_json.h"
 
 namespace steepest::trainer {
 namespace {
 
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    names.push_back(entry.path().filename().string());
-  }
-  return names;
-}
+using Json = nlohmann::ordered_json;
+
+constexpr char kConfig[] = "config.toml", kMetrics[] = "metrics.jsonl", kEnvironment[] = "env.json",
+               kLock[] = ".lock";
 
 // What shows that a folder holds a run; "" when nothing does.
-std::string trace_of_run(const std::string& folder) {
-  for (const auto& name : names_in(folder)) {
-    if (name == "config.toml" || name == "metrics.jsonl" || name.starts_with("ckpt-")) return name;
+std::string trace_of_run(const OpenFolder& folder) {
+  for (const auto& name : folder.names()) {
+    if (name == kConfig || name == kMetrics || name.starts_with("ckpt-")) return name;
   }
   return "";
+}
+
+// A run never writes through a link, nor to what another may read from at the same time (a pipe).
+void require_regular(const OpenFolder& folder, const std::string& name) {
+  const auto entry = folder.find(name);
+  if (!entry || entry->kind == Entry::Kind::file) return;
+  throw RunError(folder / name + ": " + entry->text() +
+                 ", allowed a regular file in the run's own folder");
+}
+
+bool is_start(const Json& entry) {
+  return entry.is_object() && entry.contains("started") && entry["started"].is_string() &&
+         entry.contains("steepest") && entry["steepest"].is_string();
+}
+
+// The starts that env.json lists, as it stands; throws RunError where it is not a run's.
+Json read_starts(const OpenFolder& folder) {
+  if (!folder.find(kEnvironment)) return Json::array();
+  require_regular(folder, kEnvironment);
+  const std::string path = folder / kEnvironment;
+  auto starts = parse_bounded(read_file(path), 3);
+  if (!starts || !starts->is_array()) throw RunError(path + ": not a list of starts");
+  for (const auto& entry : *starts) {
+    if (!is_start(entry)) throw RunError(path + ": not a list of starts of a run");
+  }
+  return std::move(*starts);
+}
+
+void require_new(const OpenFolder& folder) {
+  const std::string trace = trace_of_run(folder);
+  if (!trace.empty()) {
+    throw RunError(folder.path() + ": already holds a run (" + trace +
+                   "): resume it, or give another folder");
+  }
+  if (folder.find(kEnvironment)) {
+    throw RunError(
+        folder / kEnvironment +
+        ": not of a run (there is no config.toml): move it away, or give another folder");
+  }
+  require_regular(folder, kLock);
+}
+
+void require_run(const OpenFolder& folder) {
+  if (!folder.find(kConfig)) {
+    throw RunError(folder.path() + ": no run to resume (no config.toml)");
+  }
+  for (const char* name : {kConfig, kMetrics, kLock}) require_regular(folder, name);
+  read_starts(folder);
+}
+
+void remove_all_leftovers(const std::string& path) {
+  for (const char* name : {kConfig, kMetrics, kEnvironment}) {
+    remove_leftovers(path + "/" + name);
+  }
+}
+
+// To write where that is allowed: a lock can be had without it.
+std::unique_ptr<File> open_lock(const std::string& path) {
+  try {
+    return std::make_unique<File>(path, O_RDWR | O_CREAT | O_NOFOLLOW);
+  } catch (const FileError& error) {
+    if (error.code != EACCES && error.code != EPERM && error.code != EROFS) throw;
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) != 0) throw;  // it was to be made
+    return std::make_unique<File>(path, O_RDONLY | O_NOFOLLOW);
+  }
+}
+
+bool is_process(const std::string& text) {
+  return !text.empty() && text.size() <= 10 &&
+         text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+std::string content_of(File& lock) {
+  char text[32] = {};
+  return {text, lock.read_some(text, sizeof text)};
+}
+
+// The process number, for whoever is refused: into a file of this name that the trainer wrote, not
+// into another's, nor one that has other names elsewhere.
+void write_owner(File& lock) {
+  struct stat info {};
+  system_call("examine", lock.name(), [&] { return ::fstat(lock.descriptor(), &info); });
+  const std::string old = content_of(lock);
+  const bool ours = old.empty() || is_process(old) ||
+                    old.find_first_not_of('\0') == std::string::npos;  // after a power failure
+  const bool writable = (::fcntl(lock.descriptor(), F_GETFL) & O_ACCMODE) == O_RDWR;
+  if (!ours || !writable || info.st_nlink != 1) return;
+  const std::string owner = std::to_string(::getpid());
+  system_call("write", lock.name(), [&] { return ::ftruncate(lock.descriptor(), 0); });
+  system_call("write", lock.name(), [&] { return ::lseek(lock.descriptor(), 0, SEEK_SET); });
+  lock.write_all(owner.data(), owner.size());
+}
+
+// Network file systems: no locks at all, none without a server for them, none on what is read only.
+bool means_no_locks(int error) {
+  return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP || error == EINVAL ||
+         error == EBADF;
 }
 
 std::string utc_now() {
@@ -44,71 +141,63 @@ std::string utc_now() {
   return text;
 }
 
-void remove_leftovers(const std::string& folder) {
-  for (const auto& name : names_in(folder)) {
-    if (name.find(".tmp-") != std::string::npos) remove_file(folder + "/" + name);
-  }
-}
-
 }  // namespace
 
-RunFolder::RunFolder(const std::string& path)
-    : path_(path), lock_(std::make_unique<File>(path + "/.lock", O_RDWR | O_CREAT)) {
+RunFolder::RunFolder(const std::string& path) : path_(path), lock_(open_lock(path + "/" + kLock)) {
   // flock, because the kernel gives it back when the process ends, even by SIGKILL.
-  if (::flock(lock_->descriptor(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) system_call("lock", path, [] { return -1; });
-    char owner[32] = {};
-    const auto length = lock_->read_some(owner, sizeof owner - 1);
-    throw RunError(path + ": another trainer is writing to it (process " +
-                   std::string(owner, length) + ")");
+  try {
+    system_call("lock", lock_->name(),
+                [&] { return ::flock(lock_->descriptor(), LOCK_EX | LOCK_NB); });
+  } catch (const FileError& error) {
+    if (error.code == EWOULDBLOCK) {
+      const std::string owner = content_of(*lock_);
+      throw RunError(path + ": another trainer is writing to it" +
+                     (is_process(owner) ? " (process " + owner + ")" : ""));
+    }
+    if (!means_no_locks(error.code)) throw;
+    warnings_.push_back(std::string(error.what()) +
+                        ": going on without; start no second trainer in this folder");
+    return;
   }
-  const std::string owner = std::to_string(::getpid());
-  system_call("write", path, [&] { return ::ftruncate(lock_->descriptor(), 0); });
-  lock_->write_all(owner.data(), owner.size());
+  write_owner(*lock_);
 }
 
 RunFolder RunFolder::create(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) throw RunError(path + ": cannot create: " + error.message());
+  require_new(OpenFolder(path));  // before the lock, which is a file in it
   RunFolder folder(path);
-  const std::string trace = trace_of_run(path);
-  if (!trace.empty()) {
-    throw RunError(path + ": already holds a run (" + trace +
-                   "): resume it, or give another folder");
-  }
+  require_new(OpenFolder(path));  // and again: two may have come this far
+  remove_all_leftovers(path);
   return folder;
 }
 
 RunFolder RunFolder::resume(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path + "/config.toml", ignored)) {
+  try {
+    require_run(OpenFolder(path));
+  } catch (const FileError& error) {
+    if (error.code != ENOENT && error.code != ENOTDIR) throw;
     throw RunError(path + ": no run to resume (no config.toml)");
   }
   RunFolder folder(path);
-  remove_leftovers(path);
+  remove_all_leftovers(path);
   return folder;
 }
 
 void RunFolder::write_config(const std::string& toml) const {
-  write_file(*this / "config.toml", toml);
+  write_file(*this / kConfig, toml, Links::refuse);
 }
 
 void RunFolder::add_environment(const Environment& environment) const {
-  const std::string path = *this / "env.json";
-  auto starts = nlohmann::ordered_json::array();
-  std::error_code ignored;
-  if (std::filesystem::exists(path, ignored)) {
-    starts = nlohmann::ordered_json::parse(read_file(path), nullptr, false);
-    if (!starts.is_array()) throw RunError(path + ": not a list of starts");
-  }
+  Json starts = read_starts(OpenFolder(path_));
   starts.push_back({{"started", utc_now()},
                     {"steepest", environment.steepest},
                     {"torch", TORCH_VERSION},
                     {"device", environment.device},
                     {"threads", at::get_num_threads()},
                     {"cpu", at::get_cpu_capability()}});
-  write_file(path, starts.dump(2) + "\n");
+  write_file(*this / kEnvironment, starts.dump(2) + "\n", Links::refuse);
 }
 
 }  // namespace steepest::trainer

@@ -3,6 +3,7 @@
 #include "trainer/metrics.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <limits>
@@ -110,6 +111,119 @@ TEST(Metrics, DamagedLinesAreNotDropped) {
     EXPECT_EQ(test::error_of([&] { Metrics::resume(folder / "m", 3); }),
               folder / "m" + ":2: not a line of metrics: repair or remove the file, then resume");
     EXPECT_EQ(test::slurp(folder / "m"), text);
+  }
+}
+
+TEST(Metrics, WhatIsNotARunsOwnIsLeftAsItIs) {
+  const Folder folder;
+  for (const std::string text : {"thesis", "{\"step\": 1", "{\"steps\":1", "{\"step\":1}\nthesis",
+                                 "{\"step\":1}\n[", "\n"}) {
+    test::spill(folder / "m", text);
+    EXPECT_NE(
+        test::error_of([&] { Metrics::resume(folder / "m", 3); }).find("not a line of metrics"),
+        std::string::npos)
+        << text;
+    EXPECT_EQ(test::slurp(folder / "m"), text);
+  }
+}
+
+TEST(Metrics, LinksAndPipesAreRefused) {
+  const Folder folder;
+  test::spill(folder / "thesis", "mine");
+  std::filesystem::create_symlink("thesis", folder / "m");
+  std::filesystem::create_symlink("none", folder / "dangling");
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  for (const std::string name : {"m", "dangling"}) {
+    EXPECT_EQ(test::error_of([&] { Metrics::resume(folder / name, 3); }),
+              folder / name + ": a symbolic link, allowed a regular file");
+    EXPECT_NE(test::error_of([&] { Metrics::create(folder / name); }), "");
+  }
+  EXPECT_EQ(test::error_of([&] { Metrics::resume(folder / "pipe", 3); }),
+            folder / "pipe" + ": not a regular file");
+  EXPECT_EQ(test::slurp(folder / "thesis"), "mine");
+  EXPECT_FALSE(std::filesystem::exists(folder / "none"));
+}
+
+// A backup made of hard links stays what it was when the run goes on.
+TEST(Metrics, OtherNamesOfTheFileKeepTheirContent) {
+  const Folder folder;
+  {
+    Metrics metrics = Metrics::create(folder / "m");
+    for (int64_t step = 1; step <= 5; ++step) metrics.write(line(step));
+  }
+  const std::string whole = test::slurp(folder / "m");
+  std::filesystem::create_hard_link(folder / "m", folder / "backup");
+  Metrics metrics = Metrics::resume(folder / "m", 3);
+  for (int64_t step = 4; step <= 5; ++step) metrics.write(line(step));
+  EXPECT_EQ(test::slurp(folder / "m"), whole);
+  metrics.write(line(6));
+  EXPECT_EQ(test::slurp(folder / "backup"), whole);
+  EXPECT_EQ(test::names_in(folder.path()), (std::vector<std::string>{"backup", "m"}));
+}
+
+TEST(Metrics, ResumedAtItsLastStepNothingChanges) {
+  const Folder folder;
+  {
+    Metrics metrics = Metrics::create(folder / "m");
+    for (int64_t step = 1; step <= 5; ++step) metrics.write(line(step));
+  }
+  const std::string whole = test::slurp(folder / "m");
+  for (int start = 0; start < 3; ++start) Metrics::resume(folder / "m", 5);
+  EXPECT_EQ(test::slurp(folder / "m"), whole);
+}
+
+TEST(Metrics, DeepAndLongLinesTakeNoMemoryAndNoStack) {
+  const Folder folder;
+  const std::string good = "{\"step\":1}\n";
+  const std::string refused =
+      folder / "m" + ":2: not a line of metrics: repair or remove the file, then resume";
+  test::spill(folder / "m", good + "{\"step\":2,\"a\":" + std::string(200'000, '[') +
+                                std::string(200'000, ']') + "}\n");
+  EXPECT_EQ(test::error_of([&] { Metrics::resume(folder / "m", 3); }), refused);
+  test::spill(folder / "m", good + "{\"step\":2,\"a\":\"" + std::string(17 << 20, 'x') + "\"}\n");
+  EXPECT_EQ(test::error_of([&] { Metrics::resume(folder / "m", 3); }), refused);
+  test::spill(folder / "m", good);  // what a power failure leaves: a length without bytes
+  std::filesystem::resize_file(folder / "m", uint64_t{1} << 30);
+  EXPECT_TRUE(test::exited_with(
+      test::in_child([&] {
+        const auto most = [] {
+          rusage use{};
+          ::getrusage(RUSAGE_SELF, &use);
+          return use.ru_maxrss;  // KiB
+        };
+        const auto before = most();
+        Metrics::resume(folder / "m", 3);
+        return most() - before < 64 << 10 && test::slurp(folder / "m") == good ? 0 : 1;
+      }),
+      0));
+}
+
+TEST(Metrics, EveryFailingOperationOfAResumptionLeavesTheFile) {
+  const Folder folder;
+  const std::string whole = "{\"step\":1}\n{\"step\":2}\n{\"st", kept = "{\"step\":1}\n";
+  for (const bool linked : {false, true}) {
+    const auto prepare = [&] {
+      for (const auto& name : test::names_in(folder.path())) std::filesystem::remove(folder / name);
+      test::spill(folder / "m", whole);
+      if (linked) std::filesystem::create_hard_link(folder / "m", folder / "backup");
+    };
+    prepare();
+    const int operations = test::operations_of([&] { Metrics::resume(folder / "m", 1); });
+    for (int at = 0; at < operations; ++at) {
+      prepare();
+      std::string message;
+      {
+        test::FaultAt fault(at, ENOSPC);
+        message = test::error_of([&] { Metrics::resume(folder / "m", 1); });
+      }
+      EXPECT_TRUE(test::one_line(message)) << at;
+      const std::string now = test::slurp(folder / "m");
+      EXPECT_TRUE(now == whole || (linked && now == kept)) << at << now;
+      if (linked) {
+        EXPECT_EQ(test::slurp(folder / "backup"), whole);
+      }
+      EXPECT_EQ(test::names_in(folder.path()).size(), linked ? 2 : 1) << at;
+    }
   }
 }
 
