@@ -18,6 +18,13 @@ struct Measured {
   at::Tensor dual;  // [B] float64: <m, s> along the very direction returned
 };
 
+// The steepest direction of <m, s> - |s|^2 / 2, in two: a step multiplies the factor by its rate
+// before it meets the direction, so that no more than the update need be representable.
+struct Sharp {
+  at::Tensor direction;    // [B, r, c], m's dtype
+  at::Tensor factor = {};  // [B] float64: what it is still to be multiplied by; undefined: 1
+};
+
 // What flattening several blocks of this norm into one vector does to their duals.
 enum class Joins { max, l2 };
 
@@ -27,6 +34,8 @@ struct NormTraits {
   bool exact = true;  // the direction is the argmax to rounding, not to a solver's tolerance
   bool synchronises = false;  // may wait for the host on an accelerator (data-dependent stop)
   Joins joins = Joins::l2;
+  double largest_entry = 2;  // no entry of a direction is larger, rounding included; of an adaptive
+                             // norm it depends on the state
   bool overwrites = false;   // direction() makes use of it where it may: then it needs no more
   int64_t rank = 0;          // > 0: the direction is U V^T of so many leading triplets, and V the
                              // basis' first columns
@@ -57,8 +66,8 @@ class Norm {
   // The direction alone, where no dual is asked for and measuring it would cost a pass.
   virtual at::Tensor direction(const at::Tensor& m, const NormContext& context) const;
 
-  // dual * direction: the steepest direction of <m, s> - |s|^2 / 2, often without any division.
-  virtual at::Tensor sharp(const at::Tensor& m, const NormContext& context) const;
+  // dual * direction, often without any division.
+  virtual Sharp sharp(const at::Tensor& m, const NormContext& context) const;
 
   // State tensors of the parameter's shape, by torch's names; started at zero.
   virtual std::vector<std::string> slots() const { return {}; }
@@ -78,14 +87,25 @@ class Norm {
 
 using NormPtr = std::shared_ptr<const Norm>;
 
-// <a, b> of each matrix of a batch [B, r, c], accumulated in float64; returns [B].
+// <a, b> of each matrix of a batch [B, r, c], multiplied and accumulated in float64, which holds
+// every product of two float32 numbers; of any dtype and strides. Returns [B].
 at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b);
+
+// float64, float32, bfloat16 and float16: what norms and steps are computed of.
+bool is_computable(at::ScalarType dtype);
 
 // v [B] as [B, 1, 1] in m's dtype, to scale a batch of matrices.
 at::Tensor per_matrix(const at::Tensor& v, const at::Tensor& m);
 
 // float16 and bfloat16 as float32, else x itself: what reductions and divisions are done in.
 at::Tensor widened(const at::Tensor& x);
+
+// x [B, r, c] / v, v [B] float64, and 0 where v is 0; in x's dtype, whether or not that holds v.
+at::Tensor divided(const at::Tensor& x, const at::Tensor& v);
+
+// The power of two next below |x|, of float64, and 1 where x is zero or not finite: by it a scale
+// is taken out of squares and put back without a rounding.
+at::Tensor power_of_two(const at::Tensor& x);
 
 // a / b, and 0 where b is 0: the convention of every norm at m = 0.
 at::Tensor safe_divide(const at::Tensor& a, const at::Tensor& b);

@@ -6,6 +6,13 @@
 namespace steepest {
 namespace {
 
+// |d|_2, whose squares may be beyond float64 where it is not.
+at::Tensor length(const at::Tensor& d) {
+  if (d.numel() == 0) return d.sum();
+  const auto power = power_of_two(d.abs().max());
+  return (d / power).square().sum().sqrt() * power;
+}
+
 // D of a node and, in `duals`, of every node below it in depth-first order.
 at::Tensor measure(const OuterNode& node, const at::Tensor& d, std::vector<at::Tensor>& duals) {
   const size_t own = duals.size();
@@ -13,7 +20,7 @@ at::Tensor measure(const OuterNode& node, const at::Tensor& d, std::vector<at::T
   std::vector<at::Tensor> parts = {d.slice(0, node.begin, node.end)};
   for (const auto& child : node.children) parts.push_back(measure(child, d, duals).view({1}));
   const auto all = at::cat(parts);
-  duals[own] = node.kind == Joins::max ? all.sum() : all.square().sum().sqrt();
+  duals[own] = node.kind == Joins::max ? all.sum() : length(all);
   return duals[own];
 }
 

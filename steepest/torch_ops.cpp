@@ -54,6 +54,8 @@ std::tuple<at::Tensor, at::Tensor> steepest(const at::Tensor& x, const std::stri
   const auto made = make_norm(norm, solvers_of(options));
   TORCH_CHECK_VALUE(made->slots().empty(), "steepest: norm: received ", norm,
                     ", allowed a norm without state of its own");
+  TORCH_CHECK_VALUE(is_computable(x.scalar_type()), "steepest: x: received ", x.scalar_type(),
+                    ", allowed float64, float32, bfloat16, float16");
   const auto [s, dual] = made->steepest(as_batch(x), {});
   return {s.reshape(x.sizes()), dual.reshape(batch_shape(x, {}))};
 }

@@ -68,8 +68,8 @@ class SteepestDescent(Engine):
             of Polar Express, 6 where the dual norm is used as a number.
         svd, svd_tol, svd_passes: see :func:`steepest.svd`.
         momentum_dtype: default: the parameter's; float32 at least under Momo.
-        nonfinite: ``"propagate"``, as torch, or ``"skip"``: a step with a NaN or Inf gradient
-            changes nothing.
+        nonfinite: ``"propagate"``, as torch, or ``"skip"``: a step with a NaN or Inf gradient, or
+            one that would make a weight or a state NaN or Inf, changes nothing.
         maximize: ascend.
         foreach: False: matrices one by one instead of batches of one shape.
         process_group: over which observed losses are averaged.

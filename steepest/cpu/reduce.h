@@ -10,6 +10,9 @@ namespace steepest::cpu {
 // sum_i a_i b_i of each of `batch` stretches of `size` numbers, one after another in memory.
 void inner_products(const float* a, const float* b, int64_t batch, int64_t size, double* sums);
 
+// The largest |x_i|; NaN where there is one.
+float largest_magnitude(const float* x, int64_t size);
+
 // sum_i u_i s_i with u = fma(carry, m - g, near ? g : m): torch's lerp from g to m, as
 // fused_momentum writes it, without a u.
 struct Looked {

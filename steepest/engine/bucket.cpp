@@ -110,7 +110,8 @@ Direction measure(const StepInput& in, const Bucket& bucket, const at::Tensor& u
   context.may_overwrite = may_overwrite;
   // With m^ = m / rho:  s(m^) = rho^-degree s(m),  dual(m^) = rho^-(degree + 1) dual(m).
   if (wanted == Wanted::sharp) {
-    return {norm.sharp(u, context), {}, {}, std::pow(rho, -2 * degree - 1)};
+    const auto sharp = norm.sharp(u, context);
+    return {sharp.direction, {}, {}, std::pow(rho, -2 * degree - 1), sharp.factor};
   }
   if (wanted == Wanted::direction) {
     return {norm.direction(u, context), {}, {}, std::pow(rho, -degree)};

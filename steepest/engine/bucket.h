@@ -29,6 +29,7 @@ struct Direction {
   at::Tensor dual;      // [batch] float64 of the bias-corrected momentum; undefined for sharp
   at::Tensor attained;  // [batch] float64: <u, s> of the uncorrected momentum; undefined for sharp
   double scale = 1;     // what s is still to be multiplied by: the bias correction's power
+  at::Tensor factor = {};  // and, [batch] float64, where a sharp one has a factor of its own
 };
 
 enum class Wanted { direction, sharp, both };

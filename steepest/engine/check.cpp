@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/engine/check.h"
 
+#include "steepest/engine/finite.h"
+
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -17,17 +19,13 @@ void check_grad(const PlannedParam& planned, const Param& param) {
   const auto& g = param.grad;
   TORCH_CHECK_VALUE(g.layout() == at::kStrided, planned.name, ": gradient: received ", g.layout(),
                     ", allowed a dense tensor");
-  TORCH_CHECK_VALUE(at::isFloatingType(g.scalar_type()), planned.name, ": gradient: received ",
-                    g.scalar_type(), ", allowed a real floating dtype");
+  for (const auto& [what, dtype] :
+       {std::pair{"gradient", g.scalar_type()}, {"parameter", param.value.scalar_type()}}) {
+    TORCH_CHECK_VALUE(is_computable(dtype), planned.name, ": ", what, ": received ", dtype,
+                      ", allowed float64, float32, bfloat16, float16");
+  }
   TORCH_CHECK_VALUE(g.sizes() == param.value.sizes(), planned.name, ": gradient: received shape ",
                     g.sizes(), ", allowed the parameter's ", param.value.sizes());
-}
-
-// One pass without temporaries; the largest magnitude is NaN or Inf where an entry is.
-bool finite(const at::Tensor& t) {
-  if (t.numel() == 0) return true;
-  return std::isfinite(
-      at::linalg_vector_norm(t, std::numeric_limits<double>::infinity()).item<double>());
 }
 
 }  // namespace
@@ -49,13 +47,19 @@ void check_step(const Plan& plan, const std::vector<Param>& params, const std::v
                     ", allowed one number");
 }
 
-std::vector<std::string> find_nonfinite(const Plan& plan, const std::vector<Param>& params,
+std::vector<double> largest_gradients(const std::vector<Param>& params) {
+  std::vector<at::Tensor> grads;
+  for (const auto& param : params) grads.push_back(param.grad);
+  return largest_magnitudes(grads);
+}
+
+std::vector<std::string> find_nonfinite(const Plan& plan, const std::vector<double>& largest,
                                         const at::Tensor& loss) {
   std::vector<std::string> names;
-  for (size_t i = 0; i < params.size(); ++i) {
-    if (params[i].grad.defined() && !finite(params[i].grad)) names.push_back(plan.params[i].name);
+  for (size_t i = 0; i < largest.size(); ++i) {
+    if (!std::isfinite(largest[i])) names.push_back(plan.params[i].name);
   }
-  if (loss.defined() && !finite(loss)) names.push_back("loss");
+  if (loss.defined() && !std::isfinite(largest_magnitudes({loss})[0])) names.push_back("loss");
   return names;
 }
 

@@ -7,12 +7,15 @@
 namespace steepest {
 
 // Throws c10::ValueError: rates not finite or negative, a gradient of another shape, sparse or
-// complex, a missing loss under Momo.
+// complex, a dtype that the engine does not compute in, a missing loss under Momo.
 void check_step(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates,
                 const at::Tensor& loss);
 
+// The largest magnitude of each parameter's gradient, 0 where there is none: one pass over it.
+std::vector<double> largest_gradients(const std::vector<Param>& params);
+
 // The names of the parameters whose gradient holds a NaN or Inf, and "loss" where the loss is one.
-std::vector<std::string> find_nonfinite(const Plan& plan, const std::vector<Param>& params,
+std::vector<std::string> find_nonfinite(const Plan& plan, const std::vector<double>& largest,
                                         const at::Tensor& loss);
 
 }  // namespace steepest

@@ -43,15 +43,18 @@ void Coefficients::combine_duals(std::vector<at::Tensor> duals, const at::Tensor
   stats.coefficients = each_;
 }
 
-Coefficient Coefficients::of(const Block& block, const Direction& direction) const {
+Coefficient Coefficients::of(const Block& block, double scale, const at::Tensor& factor,
+                             const at::Device& device) const {
   if (each_.defined()) {
     const auto c = each_.narrow(0, block.leaf, block.batch);
-    return {0, (direction.scale == 1 ? c : c * direction.scale).to(direction.s.device())};
+    return {0, (scale == 1 ? c : c * scale).to(device)};
   }
   const double lr = in_.rates[block.group].lr;
   // direction: R_l = lr r;  sharp: R_l^2 = lr r^2.
   const double square = in_.plan.needs == Needs::sharp ? block.radius : 1;
-  return {lr * block.radius * square * direction.scale, {}};
+  const double number = lr * block.radius * square * scale;
+  if (factor.defined()) return {0, factor * number};
+  return {number, {}};
 }
 
 }  // namespace steepest

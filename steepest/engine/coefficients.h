@@ -16,7 +16,10 @@ class Coefficients {
   void combine_duals(std::vector<at::Tensor> duals, const at::Tensor& linear,
                      const at::Tensor& loss, GlobalState& global, StepStats& stats);
 
-  Coefficient of(const Block& block, const Direction& direction) const;
+  // Of a direction that is still to be multiplied by scale and, where it is defined, factor
+  // [batch].
+  Coefficient of(const Block& block, double scale, const at::Tensor& factor,
+                 const at::Device& device) const;
 
  private:
   bool regularized() const { return in_.plan.recipe.update == Update::regularized; }

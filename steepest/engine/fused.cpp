@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <cmath>
+#include <limits>
 
 #include "steepest/cpu/every_cpu.h"
 #include "steepest/cpu/reduce.h"
@@ -38,7 +39,20 @@ STEEPEST_EVERY_CPU void update_loop(float* w, const float* s, int64_t n, float k
   for (int64_t i = 0; i < n; ++i) w[i] = std::fma(s[i], minus, w[i] * keep);
 }
 
+STEEPEST_EVERY_CPU void wide_update_loop(float* w, const float* s, int64_t n, double keep,
+                                         double minus) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i)
+    w[i] = static_cast<float>(static_cast<double>(s[i]) * minus + static_cast<double>(w[i]) * keep);
+}
+
 }  // namespace
+
+bool is_single(double x) {
+  const double size = std::abs(x);
+  return size == 0 ||
+         (size >= std::numeric_limits<float>::min() && size <= std::numeric_limits<float>::max());
+}
 
 bool fusible(const at::Tensor& t) {
   return t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
@@ -75,8 +89,12 @@ bool fused_update(const at::Tensor& w, const at::Tensor& s, double keep, double 
   auto* const w_data = w.mutable_data_ptr<float>();
   const auto* const s_data = s.const_data_ptr<float>();
   const auto kept = static_cast<float>(keep), minus = static_cast<float>(-coefficient);
+  const bool single = is_single(coefficient);
   at::parallel_for(0, w.numel(), kGrain, [&](int64_t begin, int64_t end) {
-    update_loop(w_data + begin, s_data + begin, end - begin, kept, minus);
+    if (single)
+      update_loop(w_data + begin, s_data + begin, end - begin, kept, minus);
+    else
+      wide_update_loop(w_data + begin, s_data + begin, end - begin, keep, -coefficient);
   });
   w.unsafeGetTensorImpl()->bump_version();
   return true;

@@ -20,8 +20,11 @@ bool fused_momentum(const at::Tensor& m, const at::Tensor& g, const at::Tensor& 
 bool fused_look_products(const at::Tensor& m, const at::Tensor& g, double carry,
                          const at::Tensor& s, const at::Tensor& products);
 
+// Zero, or a number that float32 holds with all its digits.
+bool is_single(double x);
+
 // w <- w keep - coefficient s, the weights' step and a heavy ball's. 12 bytes a number instead
-// of 20.
+// of 20. A coefficient that is no float32 is multiplied in float64: what it makes of s may be one.
 bool fused_update(const at::Tensor& w, const at::Tensor& s, double keep, double coefficient);
 
 }  // namespace steepest

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/engine/momentum.h"
 
+#include "steepest/engine/finite.h"
 #include "steepest/engine/fused.h"
 
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <limits>
 
 namespace steepest {
 
@@ -35,14 +37,27 @@ void advance(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map) {
   }
 }
 
-at::Tensor used_part(const at::Tensor& m, const at::Tensor& s, const at::Tensor& v) {
-  const auto wide = m.to(at::promote_types(m.scalar_type(), at::kFloat));
+namespace {
+
+at::Tensor projected(const at::Tensor& wide, const at::Tensor& s, const at::Tensor& v) {
   if (!v.defined()) {
     const auto u = s.to(wide.scalar_type());
     return at::bmm(u, at::bmm(u.mT(), wide));
   }
   const auto right = v.to(wide.scalar_type());
   return at::bmm(at::bmm(wide, right), right.mT());
+}
+
+}  // namespace
+
+at::Tensor used_part(const at::Tensor& m, const at::Tensor& s, const at::Tensor& v) {
+  constexpr double kMost = 0x1p60;  // sums of numbers below it are in range
+  const auto wide = m.to(at::promote_types(m.scalar_type(), at::kFloat));
+  if (wide.is_cpu() && !(largest_magnitudes({wide})[0] > kMost)) return projected(wide, s, v);
+  const auto size =
+      at::linalg_vector_norm(wide, std::numeric_limits<double>::infinity(), {1, 2}).to(at::kDouble);
+  const auto power = per_matrix(power_of_two(size), wide);
+  return projected(wide / power, s, v) * power;
 }
 
 at::Tensor look_ahead(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map,

@@ -52,7 +52,8 @@ struct StepInput {
 
 struct StepStats {
   bool skipped = false;
-  std::vector<std::string> nonfinite;  // names of the parameters with NaN or Inf gradients
+  // Names of the parameters with NaN or Inf gradients, or whose weights or state would become so.
+  std::vector<std::string> nonfinite;
   at::Tensor dual;                     // D; undefined where the recipe needs no dual
   at::Tensor q;                        // the step size's factor
   at::Tensor model;                    // f~ - f* under Momo

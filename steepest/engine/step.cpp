@@ -12,6 +12,7 @@
 #include "steepest/engine/check.h"
 #include "steepest/engine/coefficients.h"
 #include "steepest/engine/entries.h"
+#include "steepest/engine/finite.h"
 #include "steepest/engine/gather.h"
 #include "steepest/engine/linear_model.h"
 #include "steepest/engine/momentum.h"
@@ -196,8 +197,8 @@ class Stepper {
     const auto of_block = [&](const at::Tensor& t) {
       return t.defined() ? t.narrow(0, at, block.batch) : t;
     };
-    const auto c = coefficients_.of(block, direction);
     auto s = of_block(direction.s);
+    const auto c = coefficients_.of(block, direction.scale, of_block(direction.factor), s.device());
     if (in_.choices(block).error_feedback) forget_used(block, s);
     if (in_.choices(block).place == Place::after) s = momentum_of_direction(in_, block, s);
     if (model_.follows_moves()) model_.note_move(block, s, of_block(direction.attained), c.tensor);
@@ -215,6 +216,20 @@ class Stepper {
   std::vector<int64_t> first_leaf_;  // of each block: its first dual among its parameter's
 };
 
+// Refused, with nothing changed, where the gradients or what came of them is not finite.
+StepStats checked_step(const StepInput& in, GlobalState& global, const at::Tensor& loss) {
+  const auto largest = largest_gradients(in.params);
+  StepStats refused{.skipped = true, .nonfinite = find_nonfinite(in.plan, largest, loss)};
+  if (!refused.nonfinite.empty()) return refused;
+  if (surely_finite(in, largest)) return Stepper(in, global).run(loss);
+  const Saved before(in, global);
+  const auto stats = Stepper(in, global).run(loss);
+  refused.nonfinite = before.nonfinite();
+  if (refused.nonfinite.empty()) return stats;
+  before.restore();
+  return refused;
+}
+
 }  // namespace
 
 StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& global,
@@ -223,12 +238,9 @@ StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& 
   // Under autocast a product of two float32 matrices would come back in half precision.
   c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   check_step(plan, params, rates, loss);
-  if (plan.recipe.nonfinite == Nonfinite::skip) {
-    StepStats refused{.skipped = true, .nonfinite = find_nonfinite(plan, params, loss)};
-    if (!refused.nonfinite.empty()) return refused;  // nothing has changed
-  }
   const StepInput in{plan, params, rates};
-  return Stepper(in, global).run(loss);
+  if (plan.recipe.nonfinite == Nonfinite::propagate) return Stepper(in, global).run(loss);
+  return checked_step(in, global, loss);
 }
 
 }  // namespace steepest

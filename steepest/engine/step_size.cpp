@@ -75,10 +75,13 @@ Size momo_size(const StepSizeInput& in, GlobalState& global) {
 
   const auto gap = model - rho * global.f_star;
   const bool regularized = in.recipe.update == Update::regularized;
-  const auto decrease = regularized ? in.dual.square() : in.dual;  // of the model, by a full step
-  const auto q =
-      at::where(in.dual == 0, at::ones_like(gap), (gap.clamp_min(0) / decrease).clamp_max(1));
-  if (in.recipe.f_star_auto) raise(global.f_star, model, rho, q * decrease, floor);
+  // What a full step takes of the model; at D's own scale, as D^2 may be beyond float64.
+  const auto scale = regularized ? power_of_two(in.dual) : at::ones_like(in.dual);
+  const auto unit = in.dual / scale;
+  const auto decrease = regularized ? unit.square() : unit;
+  const auto q = at::where(in.dual == 0, at::ones_like(gap),
+                           (gap.clamp_min(0) / scale / decrease / scale).clamp_max(1));
+  if (in.recipe.f_star_auto) raise(global.f_star, model, rho, q * decrease * scale * scale, floor);
   return {q, gap};
 }
 

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "steepest/engine/fused.h"
 
 namespace steepest {
@@ -21,6 +23,27 @@ bool fused_moves(const Block& block, const at::Tensor& piece, const at::Tensor& 
   return true;
 }
 
+bool is_half(const at::Tensor& s) { return s.element_size() < 4; }
+
+bool all_single(const at::Tensor& coefficients) {
+  const auto c = coefficients.contiguous();
+  const auto* const data = c.const_data_ptr<double>();
+  return std::all_of(data, data + c.numel(), is_single);
+}
+
+// c s of each matrix, c [b] float64: in s's own precision, float32 at least, where it holds c. On a
+// device, whose numbers the host does not ask for, by two factors between which no number leaves
+// the range that s and c s are in.
+at::Tensor scaled(const at::Tensor& s, const at::Tensor& c) {
+  if (s.scalar_type() == at::kDouble) return s * per_matrix(c, s);
+  const auto wide = widened(s);
+  if (!c.is_cpu()) {
+    const auto power = power_of_two(c.abs().sqrt());
+    return wide * per_matrix(c / power, wide) * per_matrix(power, wide);
+  }
+  return all_single(c) ? wide * per_matrix(c, wide) : s.to(at::kDouble) * c.view({-1, 1, 1});
+}
+
 }  // namespace
 
 double decay_factor(const StepInput& in, const Block& block) {
@@ -36,12 +59,16 @@ void move(const Block& block, const at::Tensor& value, const at::Tensor& s,
   if (number && fused_update(piece, block.unmatrices(s, piece), keep, coefficient.number)) return;
   if (!number && fused_moves(block, piece, s, c, keep)) return;
   if (keep != 1) piece.mul_(keep);
-  if (number) {
+  const bool wide = s.scalar_type() == at::kDouble;
+  if (number && (wide || is_single(coefficient.number))) {
     piece.add_(block.unmatrices(s, piece), -coefficient.number);
-  } else if (block.batch == 1) {  // a 0-dim factor: as fast and as exact as a host scalar
+  } else if (number) {
+    piece.sub_(block.unmatrices(s.to(at::kDouble) * coefficient.number, piece));
+  } else if (block.batch == 1 && (wide || (c.is_cpu() && all_single(c) && !is_half(s)))) {
+    // A 0-dim factor: as fast and as exact as a host scalar.
     piece.addcmul_(block.unmatrices(s, piece), c.to(s.scalar_type()).reshape({}), -1);
   } else {
-    piece.sub_(block.unmatrices(s * per_matrix(c, s), piece));
+    piece.sub_(block.unmatrices(scaled(s, c), piece));
   }
 }
 

@@ -16,10 +16,10 @@ class Ada2 : public Adaptive {
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto x = preconditioned(m, context);
     const auto dual = inner_product(m, x).sqrt();
-    return {safe_divide(x, per_matrix(dual, x)), dual};
+    return {divided(x, dual).to(m.scalar_type()), dual};
   }
-  at::Tensor sharp(const at::Tensor& m, const NormContext& context) const override {
-    return preconditioned(m, context);
+  Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
+    return {preconditioned(m, context).to(m.scalar_type())};
   }
   NormTraits traits() const override { return {.elementwise = true}; }
   std::string name() const override { return "ada_2"; }
@@ -36,8 +36,8 @@ at::Tensor Adaptive::preconditioned(const at::Tensor& m, const NormContext& cont
   auto metric = widened(context.slots[0]).sqrt();  // float16 would lose eps
   if (context.correction != 1) metric.div_(std::sqrt(context.correction));
   metric.add_(context.eps);
-  const auto x = (widened(m) / metric).to(m.scalar_type());
-  return context.eps > 0 ? x : at::where(m == 0, at::zeros({}, m.options()), x);  // else 0 / 0
+  const auto x = widened(m) / metric;
+  return context.eps > 0 ? x : at::where(m == 0, at::zeros({}, x.options()), x);  // else 0 / 0
 }
 
 NormEntry ada_2() {

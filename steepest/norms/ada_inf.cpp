@@ -13,11 +13,11 @@ namespace {
 class AdaInf : public Adaptive {
  public:
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
-    const auto s = preconditioned(m, context);
+    const auto s = direction(m, context);
     return {s, inner_product(m, s)};
   }
   at::Tensor direction(const at::Tensor& m, const NormContext& context) const override {
-    return preconditioned(m, context);
+    return preconditioned(m, context).to(m.scalar_type());
   }
   NormTraits traits() const override {
     return {.degree = 1, .joins = Joins::max, .elementwise = true};

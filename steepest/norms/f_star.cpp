@@ -23,11 +23,9 @@ class FStar : public Norm {
     const auto s = combined(t, values).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
-  // The dual in it by the values, for s has as many numbers as m.
-  at::Tensor sharp(const at::Tensor& m, const NormContext& context) const override {
+  Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     const auto [t, values] = shrunk(m, context);
-    const auto dual = (values * t.s).sum(1, /*keepdim=*/true);
-    return combined(t, values * dual).to(m.scalar_type());
+    return {combined(t, values).to(m.scalar_type()), (values * t.s).sum(1)};
   }
   // The rank above tau is not known beforehand: the first of them lead to the others.
   int64_t warm_columns(int64_t rows, int64_t cols) const override {
@@ -47,8 +45,11 @@ class FStar : public Norm {
   Shrunk shrunk(const at::Tensor& m, const NormContext& context) const {
     const auto [t, tau] = shrinkage_triplets(m, options_, context.basis);
     keep_basis(t, context.basis);
-    const auto d = (t.s - tau.unsqueeze(1)).clamp_min(0);
-    const auto root = (tau.square() + d.square().sum(1)).mul(0.5).sqrt().unsqueeze(1);
+    // At tau's own scale: the squares of float64's ends are beyond it.
+    const auto power = power_of_two(tau);
+    const auto unit = tau / power;
+    const auto d = (t.s - tau.unsqueeze(1)).clamp_min(0) / power.unsqueeze(1);
+    const auto root = (unit.square() + d.square().sum(1)).mul(0.5).sqrt().unsqueeze(1);
     return {t, safe_divide(d, root)};
   }
   // U diag(values) V^T

@@ -23,7 +23,7 @@ class Frobenius : public Norm {
     const auto s = safe_divide(scaled, length.to(scaled.scalar_type())).to(m.scalar_type());
     return {s, (length * largest.to(at::kDouble)).view({-1})};
   }
-  at::Tensor sharp(const at::Tensor& m, const NormContext&) const override { return m; }
+  Sharp sharp(const at::Tensor& m, const NormContext&) const override { return {m}; }
   NormTraits traits() const override { return {.elementwise = true}; }
   std::string name() const override { return name_; }
 

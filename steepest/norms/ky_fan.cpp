@@ -23,10 +23,9 @@ class LowRank : public Norm {
     const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
-  // By the few numbers of u: s has as many as m.
-  at::Tensor sharp(const at::Tensor& m, const NormContext& context) const override {
+  Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     const auto t = triplets(m, context);
-    return at::bmm(t.u * per_matrix(t.attained, t.u), t.vh).to(m.scalar_type());
+    return {at::bmm(t.u, t.vh).to(m.scalar_type()), t.attained};
   }
   int64_t warm_columns(int64_t rows, int64_t cols) const override {
     return warm_columns_of(options_, k_, rows, cols);

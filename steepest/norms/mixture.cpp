@@ -26,10 +26,11 @@ class Mixture : public Norm {
                                                          : at::Tensor();
       const auto term = norms_[i]->steepest(m, own);
       column += columns;
-      sum.direction =
-          i == 0 ? term.direction * weights_[i] : sum.direction.add_(term.direction, weights_[i]);
+      const auto s = widened(term.direction);  // float16 would lose a small weight
+      sum.direction = i == 0 ? s * weights_[i] : sum.direction.add_(s, weights_[i]);
       sum.dual = i == 0 ? term.dual * weights_[i] : sum.dual + term.dual * weights_[i];
     }
+    sum.direction = sum.direction.to(m.scalar_type());
     return sum;
   }
   int64_t warm_columns(int64_t rows, int64_t cols) const override {
@@ -38,10 +39,12 @@ class Mixture : public Norm {
     return columns;
   }
   NormTraits traits() const override {
-    NormTraits all;
-    for (const auto& norm : norms_) {
-      all.exact &= norm->traits().exact;
-      all.synchronises |= norm->traits().synchronises;
+    NormTraits all{.largest_entry = 0};
+    for (size_t i = 0; i < norms_.size(); ++i) {
+      const auto traits = norms_[i]->traits();
+      all.exact &= traits.exact;
+      all.synchronises |= traits.synchronises;
+      all.largest_entry += weights_[i] * traits.largest_entry;
     }
     all.transpose = spec(/*transposed=*/true);
     return all;

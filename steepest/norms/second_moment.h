@@ -15,8 +15,8 @@ class Adaptive : public Norm {
                double take) const override;
 
  protected:
-  // m / a, and 0 where m is 0 (also where a is). With torch's placement of the bias correction:
-  // a = sqrt(v) / sqrt(1 - beta2^t) + eps, so that Adam is reproduced to rounding.
+  // m / a in float32 at least, and 0 where m is 0 (also where a is). With torch's placement of the
+  // bias correction: a = sqrt(v) / sqrt(1 - beta2^t) + eps, so that Adam is reproduced to rounding.
   static at::Tensor preconditioned(const at::Tensor& m, const NormContext& context);
 };
 

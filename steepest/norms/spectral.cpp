@@ -8,7 +8,10 @@ namespace {
 class Spectral : public Norm {
  public:
   explicit Spectral(const PolarOptions& options)
-      : polar_(make_polar(options)), exact_(options.method == "svd") {}
+      : polar_(make_polar(options)), exact_(options.method == "svd") {
+    // Only of coefficients that the caller chose it is not known beforehand.
+    if (options.method == "custom") largest_ = 2 * (1 + polar_->bound(1e-3));
+  }
 
   Measured steepest(const at::Tensor& m, const NormContext&) const override {
     auto s = polar_->polar(m);
@@ -18,12 +21,15 @@ class Spectral : public Norm {
   at::Tensor direction(const at::Tensor& m, const NormContext& context) const override {
     return polar_->polar(m, context.may_overwrite);
   }
-  NormTraits traits() const override { return {.exact = exact_, .overwrites = true}; }
+  NormTraits traits() const override {
+    return {.exact = exact_, .largest_entry = largest_, .overwrites = true};
+  }
   std::string name() const override { return "spectral"; }
 
  private:
   std::unique_ptr<PolarSolver> polar_;
   bool exact_;
+  double largest_ = 2;
 };
 
 }  // namespace

@@ -73,8 +73,7 @@ at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double sa
   at::Tensor y = wide(scaled_by_power_of_two(x).to(dtype));
   at::Tensor norm = at::linalg_vector_norm(y, 2, at::IntArrayRef{1, 2}, /*keepdim=*/true);
   if (safety != 1) norm.mul_(safety);
-  // The largest entry is now at least 2^-22 (a denormal float32) or zero: only 0 / 0 is affected.
-  return y.div_(norm.clamp_min(0x1p-23));
+  return y.div_(norm.masked_fill_(norm == 0, 1));
 }
 
 at::Tensor restored(const at::Tensor& y, const at::Tensor& x) {

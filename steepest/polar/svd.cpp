@@ -35,13 +35,16 @@ class Svd final : public PolarSolver {
     check_batch(g);
     if (g.numel() == 0) return at::empty_like(g, at::MemoryFormat::Contiguous);
     const at::ScalarType dtype = dtype_.value_or(at_least_float32(g.scalar_type()));
-    const at::Tensor x = wide(scaled_by_power_of_two(g).to(dtype));
+    constexpr int64_t kLong = 1 << 16;  // from which LAPACK's float32 sums lose digits
+    const bool is_long = std::max(g.size(1), g.size(2)) > kLong;
+    const at::Tensor x =
+        wide(scaled_by_power_of_two(g).to(dtype)).to(is_long ? at::kDouble : dtype);
     // LAPACK refuses NaN and infinity; they go round it, and only their own matrix becomes NaN.
     const at::Tensor finite = at::isfinite(x).flatten(1).all(1).view({-1, 1, 1});
     const auto [u, s, vh] =
         at::linalg_svd(at::where(finite, x, at::zeros_like(x)), /*full_matrices=*/false);
     const double cut = std::max(g.size(1), g.size(2)) * epsilon(dtype);
-    const at::Tensor kept = s.gt(s.narrow(1, 0, 1).mul(cut)).to(dtype);
+    const at::Tensor kept = s.gt(s.narrow(1, 0, 1).mul(cut)).to(x.scalar_type());
     const at::Tensor polar = at::bmm(u.mul(kept.unsqueeze(1)), vh);
     const double nan = std::numeric_limits<double>::quiet_NaN();
     return restored(at::where(finite, polar, at::full_like(polar, nan)), g);

@@ -22,7 +22,9 @@ std::string described(const at::Tensor& x) {
 }
 
 bool is_real_batch(const at::Tensor& x) {
-  return x.defined() && x.dim() == 3 && x.is_floating_point() && x.layout() == at::kStrided;
+  if (!x.defined() || x.dim() != 3 || x.layout() != at::kStrided) return false;
+  const auto t = x.scalar_type();
+  return t == at::kDouble || t == at::kFloat || t == at::kBFloat16 || t == at::kHalf;
 }
 
 }  // namespace
@@ -38,7 +40,7 @@ Solve solver(const std::string& method) {
 
 void check_input(const at::Tensor& a, int64_t k, const at::Tensor& start) {
   TORCH_CHECK_VALUE(is_real_batch(a), "svd input: received ", described(a),
-                    ", allowed floating point [B, r, c]");
+                    ", allowed float64, float32, bfloat16 or float16 [B, r, c]");
   TORCH_CHECK_VALUE(k >= 1, "svd k: received ", k, ", allowed k >= 1");
   if (!start.defined()) return;
   const bool fits = is_real_batch(start) && start.size(0) == a.size(0) &&

@@ -2,14 +2,19 @@
 // LAPACK's A = U S V^T: the judge of the others, and faster than they are where A is small.
 #include <ATen/ops/linalg_svd.h>
 
+#include <algorithm>
+
 #include "steepest/svd/solver.h"
 
 namespace steepest::svd {
 
 Solution exact(Matrix& a, const Task&) {
+  constexpr int64_t kLong = 1 << 16;  // from which LAPACK's float32 sums lose digits
+  const auto own = c10::typeMetaToScalarType(a.options().dtype());
+  const bool is_long = std::max(a.rows(), a.columns()) > kLong;
   const auto [u, s, vh] =
-      at::linalg_svd(a.dense().to(a.options().dtype()), /*full_matrices=*/false);
-  return {u, s.to(at::kDouble), vh.mT(), SvdStatus::converged};
+      at::linalg_svd(a.dense().to(is_long ? at::kDouble : own), /*full_matrices=*/false);
+  return {u.to(own), s.to(at::kDouble), vh.mT().to(own), SvdStatus::converged};
 }
 
 }  // namespace steepest::svd

@@ -268,7 +268,10 @@ bool sweeps_apply(const at::Tensor& a, const SvdOptions& o) {
 }
 
 std::optional<Answer> sweeps(const at::Tensor& a, const Task& task) {
-  if (is_for_full(a, task) && a.numel() <= kMostInFull) return in_full(a, task.target);
+  if (gram_pays(a, task)) {
+    auto answer = in_full(a, task.target);
+    if (answer || is_for_full(a, task)) return answer;
+  }
   const bool half = task.options.tol >= kLeastHalfTolerance && a.numel() >= kLeastHalf &&
                     cpu::HalfMatrix::possible(a.size(0), a.size(1));
   if (half) {

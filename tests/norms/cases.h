@@ -62,6 +62,12 @@ inline at::Tensor products(const at::Tensor& a, const at::Tensor& b) {
   return (a.to(at::kDouble) * b.to(at::kDouble)).sum({1, 2});
 }
 
+// The sharp direction as one tensor, in float64.
+inline at::Tensor whole(const Sharp& sharp) {
+  const auto s = sharp.direction.to(at::kDouble);
+  return sharp.factor.defined() ? s * sharp.factor.view({-1, 1, 1}) : s;
+}
+
 // |a - b| at its largest, relative to b's largest entry.
 inline double difference(const at::Tensor& a, const at::Tensor& b) {
   if (b.numel() == 0) return a.sizes() == b.sizes() ? 0 : 1;

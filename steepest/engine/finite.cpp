@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/finite.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "steepest/cpu/reduce.h"
+#include "steepest/engine/momentum.h"
+
+namespace steepest {
+namespace {
+
+constexpr double kUnknown = std::numeric_limits<double>::infinity();
+
+// Half the distance of the two largest numbers of a dtype: to no finite number can less than that
+// be added so that the sum is rounded to infinity. For float64 far less, as products of its numbers
+// are summed in it.
+double harmless(at::ScalarType dtype) {
+  switch (dtype) {
+    case at::kFloat:
+      return 0x1p103;
+    case at::kBFloat16:
+      return 0x1p119;
+    case at::kHalf:
+      return 16;
+    default:
+      return 0x1p400;
+  }
+}
+
+at::Tensor largest_of(const at::Tensor& t) {
+  if (t.numel() == 0) return at::zeros({}, t.options().dtype(at::kDouble));
+  const bool plain = t.is_cpu() && t.is_non_overlapping_and_dense();
+  if (plain && t.scalar_type() == at::kFloat) {
+    const double largest = cpu::largest_magnitude(t.const_data_ptr<float>(), t.numel());
+    return at::scalar_tensor(largest, at::TensorOptions(at::kDouble));
+  }
+  return at::linalg_vector_norm(t, kUnknown).to(at::kDouble);
+}
+
+// What is known of the numbers of a step, group by group and parameter by parameter.
+class Bounds {
+ public:
+  Bounds(const StepInput& in, const std::vector<double>& largest) : in_(in), gradient_(largest) {
+    for (const auto& norm : in.plan.norms) traits_.push_back(norm->traits());
+    for (const auto& norm : in.plan.norms) adaptive_.push_back(!norm->slots().empty());
+  }
+
+  bool hold() {
+    add_coupled_decay();
+    for (size_t i = 0; i < in_.params.size(); ++i)
+      if (in_.params[i].grad.defined() && !state_holds(i)) return false;
+    find_momenta();
+    double sum = 0;  // D's bound
+    const bool needs_sum = in_.plan.needs == Needs::duals && regularized();
+    for (const auto& block : in_.plan.blocks)
+      if (needs_sum && in_.param(block).grad.defined()) sum += dual_of(block);
+    return std::all_of(in_.plan.blocks.begin(), in_.plan.blocks.end(), [&](const Block& block) {
+      if (!in_.param(block).grad.defined()) return true;
+      const auto [lr, decay] = in_.rates[block.group];
+      const bool shrinks = !in_.choices(block).decoupled || lr * decay <= 2;
+      const auto dtype = in_.param(block).value.scalar_type();
+      const double most = dtype == at::kHalf ? 65504 : std::numeric_limits<float>::max();
+      return shrinks && entry_of(block) < most && update_of(block, sum) < harmless(dtype);
+    });
+  }
+
+ private:
+  bool regularized() const { return in_.plan.recipe.update == Update::regularized; }
+  const Choices& choices(size_t i) const {
+    return in_.plan.groups[in_.plan.params[i].group].choices;
+  }
+  // An update that grows with what the norm is given.
+  bool proportional(size_t i) const {
+    const auto& plan = in_.plan;
+    const bool sharp = plan.needs == Needs::sharp || (plan.needs == Needs::duals && regularized());
+    return sharp || adaptive_[plan.params[i].group] || choices(i).place == Place::after;
+  }
+
+  // g + wd w
+  void add_coupled_decay() {
+    std::vector<at::Tensor> values;
+    std::vector<size_t> of;
+    for (size_t i = 0; i < in_.params.size(); ++i) {
+      const double decay = in_.rates[in_.plan.params[i].group].weight_decay;
+      if (!in_.params[i].grad.defined() || choices(i).decoupled || decay == 0) continue;
+      values.push_back(in_.params[i].value), of.push_back(i);
+    }
+    const auto found = largest_magnitudes(values);
+    for (size_t k = 0; k < of.size(); ++k)
+      gradient_[of[k]] += found[k] * in_.rates[in_.plan.params[of[k]].group].weight_decay;
+  }
+
+  // Momentum is a weighted sum of itself, by 1 at most, and the gradient; v of itself and g^2.
+  bool state_holds(size_t i) const {
+    const auto& param = in_.params[i];
+    const auto& c = choices(i);
+    const auto& m = param.state->momentum_buffer;
+    const double g = gradient_[i];
+    const auto dtype = c.momentum_dtype.value_or(param.value.scalar_type());
+    const double most = harmless(m.defined() ? m.scalar_type() : dtype);
+    const bool adaptive = adaptive_[in_.plan.params[i].group];
+    const bool wide = param.value.scalar_type() == at::kDouble;
+    const bool coupled = !c.decoupled && in_.rates[in_.plan.params[i].group].weight_decay != 0;
+    return g < most && (!coupled || g < harmless(param.grad.scalar_type())) &&
+           (!adaptive || g * g < harmless(wide ? at::kDouble : at::kFloat));
+  }
+
+  // Of what the norm is given, bias corrected.
+  void find_momenta() {
+    std::vector<at::Tensor> momenta;
+    std::vector<size_t> of;
+    momentum_ = gradient_;
+    for (size_t i = 0; i < in_.params.size(); ++i) {
+      const auto& m = in_.params[i].state->momentum_buffer;
+      if (!in_.params[i].grad.defined() || !proportional(i) || !m.defined()) continue;
+      momenta.push_back(m), of.push_back(i);
+    }
+    const auto found = largest_magnitudes(momenta);
+    for (size_t k = 0; k < of.size(); ++k) momentum_[of[k]] += found[k];
+    for (size_t i = 0; i < in_.params.size(); ++i) {
+      if (!in_.params[i].grad.defined()) continue;
+      momentum_[i] *= 2;  // Nesterov's look ahead, and what is rounded
+    }
+  }
+  double correction(const Block& block) const {
+    return momentum_correction(in_.choices(block), in_.param(block).state->step + 1);
+  }
+
+  // Of an entry of the direction, with the bias correction's power.
+  double entry_of(const Block& block) const {
+    const auto& traits = traits_[block.group];
+    const auto& c = in_.choices(block);
+    const double u = momentum_[block.param];
+    double s = traits.largest_entry;
+    if (adaptive_[block.group]) s = traits.degree == 1 ? u / c.eps : 1 / std::sqrt(c.eps);
+    if (c.place == Place::after) s += u;
+    return s / std::pow(correction(block), traits.degree);
+  }
+  // <u, s> / rho^(degree + 1), of all numbers of the block.
+  double raw_dual(const Block& block) const {
+    const auto numbers = static_cast<double>(block.batch * block.rows * block.cols);
+    return numbers * momentum_[block.param] * entry_of(block) / correction(block);
+  }
+  double radius(const Block& block) const {
+    const double lr = in_.rates[block.group].lr;
+    return (regularized() ? std::sqrt(lr) : lr) * block.radius;
+  }
+  double dual_of(const Block& block) const {
+    const auto& stored = in_.param(block).state->dual;
+    double dual = raw_dual(block);
+    if (stored.defined() && stored.numel() > 0)
+      dual = std::max(dual, stored.abs().sum().item<double>());
+    return radius(block) * dual;
+  }
+
+  // Of an entry of what is taken from the weights.
+  double update_of(const Block& block, double sum) const {
+    const double r = radius(block), entry = entry_of(block);
+    if (in_.plan.needs == Needs::sharp) {
+      const double eps = in_.choices(block).eps, rho = correction(block);
+      if (adaptive_[block.group] && traits_[block.group].degree == 0)  // m / a, without a dual
+        return r * r * momentum_[block.param] / eps / rho;
+      return r * r * entry * raw_dual(block);
+    }
+    if (in_.plan.needs == Needs::duals && regularized()) return r * entry * sum;
+    return r * entry;
+  }
+
+  const StepInput& in_;
+  std::vector<double> gradient_, momentum_;  // of each parameter
+  std::vector<NormTraits> traits_;           // of each group
+  std::vector<bool> adaptive_;
+};
+
+std::vector<at::Tensor> tensors_of(const Param& param) {
+  const auto& s = *param.state;
+  std::vector<at::Tensor> all = {param.value, s.momentum_buffer, s.intercept, s.basis, s.dual};
+  all.insert(all.end(), s.slots.begin(), s.slots.end());
+  std::erase_if(all, [](const at::Tensor& t) { return !t.defined(); });
+  return all;
+}
+
+}  // namespace
+
+std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors) {
+  std::vector<double> all(tensors.size());
+  std::vector<at::Tensor> waiting;
+  std::vector<size_t> of;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (!tensors[i].defined()) continue;
+    const auto largest = largest_of(tensors[i]);
+    if (largest.is_cpu()) {
+      all[i] = largest.item<double>();
+      continue;
+    }
+    waiting.push_back(waiting.empty() ? largest : largest.to(waiting[0].device()));
+    of.push_back(i);
+  }
+  if (waiting.empty()) return all;
+  const auto found = at::stack(waiting).cpu();
+  for (size_t k = 0; k < of.size(); ++k) all[of[k]] = found[static_cast<int64_t>(k)].item<double>();
+  return all;
+}
+
+bool surely_finite(const StepInput& in, const std::vector<double>& largest) {
+  return Bounds(in, largest).hold();
+}
+
+Saved::Saved(const StepInput& in, GlobalState& global) : in_(in), global_(global), before_(global) {
+  for (size_t i = 0; i < in.params.size(); ++i) {
+    const auto& param = in.params[i];
+    if (!param.grad.defined()) continue;
+    KeptParam kept{i, *param.state, {}};
+    for (const auto& t : tensors_of(param)) kept.tensors.push_back({t, t.clone()});
+    params_.push_back(std::move(kept));
+  }
+}
+
+std::vector<std::string> Saved::nonfinite() const {
+  std::vector<std::string> names;
+  for (const auto& kept : params_) {
+    const auto largest = largest_magnitudes(tensors_of(in_.params[kept.index]));
+    if (!std::all_of(largest.begin(), largest.end(), [](double x) { return std::isfinite(x); }))
+      names.push_back(in_.plan.params[kept.index].name);
+  }
+  const auto& average = global_.loss_average;
+  if (average.defined() && !std::isfinite(average.item<double>())) names.push_back("loss");
+  return names;
+}
+
+void Saved::restore() const {
+  for (const auto& kept : params_) {
+    for (const auto& [tensor, copy] : kept.tensors) at::Tensor(tensor).copy_(copy);
+    *in_.params[kept.index].state = kept.state;
+  }
+  global_ = before_;
+}
+
+}  // namespace steepest

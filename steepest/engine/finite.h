@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// nonfinite = skip: a step after which a weight or a state would be NaN or Inf changes nothing.
+// Of the numbers it writes a step looks at none: from the gradients' largest magnitude, and where
+// an update is proportional to the momentum from that one's too, it is plain that nothing can leave
+// the range. Where it is not plain the step is taken with a copy at hand, looked at, and undone.
+#pragma once
+
+#include "steepest/engine/state.h"
+
+namespace steepest {
+
+// The largest magnitude of each tensor; NaN where an entry is. One wait a device.
+std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors);
+
+// True where all that the step will write is finite, given that all that it reads is. largest: of
+// each parameter's gradient, in the order of `in.params`, 0 where there is none.
+bool surely_finite(const StepInput& in, const std::vector<double>& largest);
+
+// What a step changes, as it was.
+class Saved {
+ public:
+  Saved(const StepInput& in, GlobalState& global);
+
+  // The names of the parameters of which a weight or a state is not finite now, and "loss" where
+  // Momo's average is not.
+  std::vector<std::string> nonfinite() const;
+  void restore() const;
+
+ private:
+  struct Kept {
+    at::Tensor tensor, copy;
+  };
+  struct KeptParam {
+    size_t index;
+    ParamState state;
+    std::vector<Kept> tensors;
+  };
+
+  const StepInput& in_;
+  GlobalState& global_;
+  GlobalState before_;
+  std::vector<KeptParam> params_;
+};
+
+}  // namespace steepest
