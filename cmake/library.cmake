@@ -17,7 +17,7 @@ target_link_libraries(steepest_linalg PRIVATE steepest_flags PUBLIC LibTorch::to
 steepest_precompile(steepest_linalg)
 
 steepest_sources(library_sources
-  steepest steepest/norms steepest/engine steepest/optimizers)
+  steepest steepest/norms steepest/engine steepest/optimizers steepest/routing)
 set(operator_sources "${PROJECT_SOURCE_DIR}/steepest/torch_ops.cpp"
   "${PROJECT_SOURCE_DIR}/steepest/torch_step.cpp")
 list(REMOVE_ITEM library_sources ${operator_sources})

@@ -2,72 +2,21 @@
 #include "steepest/route.h"
 
 #include <algorithm>
+#include <array>
 #include <iomanip>
 #include <set>
 #include <sstream>
 
+#include "steepest/routing/judge.h"
+#include "steepest/routing/module.h"
+
 namespace steepest {
 namespace {
 
-struct Verdict {
-  Role role;
-  std::string reason;
-};
+using routing::Place, routing::Verdict;
 
-struct Found {  // a parameter with the module that owns it
-  std::string name, owner_type;
-  at::Tensor param;
-};
-
-std::string type_of(const torch::nn::Module& module) {
-  const auto name = module.name();
-  const size_t colon = name.rfind(':');
-  return colon == std::string::npos ? name : name.substr(colon + 1);
-}
-
-bool is_embedding(const std::string& type) { return type.find("Embedding") != std::string::npos; }
-
-// embeddings: what an embedding owns, whoever is met first.
-std::vector<Found> find_parameters(const torch::nn::Module& module,
-                                   std::set<const void*>& embeddings) {
-  std::vector<Found> found;
-  std::set<const void*> seen;  // a tied parameter has one block, under its first name
-  const auto visit = [&](const torch::nn::Module& owner, const std::string& prefix) {
-    const auto type = type_of(owner);
-    for (const auto& item : owner.named_parameters(/*recurse=*/false)) {
-      const auto* key = item.value().unsafeGetTensorImpl();
-      if (is_embedding(type)) embeddings.insert(key);
-      if (seen.insert(key).second) found.push_back({prefix + item.key(), type, item.value()});
-    }
-  };
-  visit(module, "");
-  for (const auto& item : module.named_modules("", /*include_self=*/false)) {
-    visit(*item.value(), item.key() + ".");
-  }
-  return found;
-}
-
-bool is_convolution(const Found& p) { return p.owner_type.find("Conv") != std::string::npos; }
-
-bool named_head(const std::string& name) {
-  static const std::vector<std::string> heads = {"head", "lm_head", "classifier", "unembed"};
-  std::istringstream parts(name);
-  for (std::string part; std::getline(parts, part, '.');) {
-    if (std::find(heads.begin(), heads.end(), part) != heads.end()) return true;
-  }
-  return false;
-}
-
-Verdict judge(const Found& p, const std::set<const void*>& tied, const std::string& first_conv) {
-  const auto shape = p.param.sizes();
-  if (shape.size() < 2) return {Role::backup, "fewer than 2 dimensions"};
-  if (is_embedding(p.owner_type)) return {Role::backup, "embedding"};
-  if (tied.count(p.param.unsafeGetTensorImpl()) != 0) return {Role::backup, "tied to an embedding"};
-  if (named_head(p.name)) return {Role::backup, "output head by name"};
-  if (shape[0] == 1 || (shape.size() == 2 && shape[1] == 1)) return {Role::backup, "1 x n"};
-  if (is_convolution(p) && shape[1] == 1) return {Role::backup, "depthwise convolution"};
-  if (p.name == first_conv) return {Role::backup, "first convolution"};
-  return {Role::matrix, is_convolution(p) ? "convolution, flattened" : "matrix"};
+bool is_trained(const at::Tensor& param) {
+  return param.requires_grad() && param.is_floating_point() && param.element_size() > 1;
 }
 
 bool matches_any(const std::string& name, const std::vector<std::string>& globs) {
@@ -75,23 +24,75 @@ bool matches_any(const std::string& name, const std::vector<std::string>& globs)
                      [&](const auto& glob) { return matches_glob(name, glob); });
 }
 
-void check_globs(const std::vector<Found>& found, const std::vector<std::string>& globs) {
+void check_globs(const std::vector<Place>& places, const std::vector<std::string>& globs) {
   for (const auto& glob : globs) {
-    const bool used = std::any_of(found.begin(), found.end(),
-                                  [&](const auto& p) { return matches_glob(p.name, glob); });
+    const bool used = std::any_of(places.begin(), places.end(), [&](const auto& place) {
+      return matches_glob(place.fact.name, glob);
+    });
     TORCH_CHECK_VALUE(used, "route: received glob \"", glob, "\", which matches no parameter");
   }
 }
 
-void add(Groups& groups, const Found& p, const Verdict& verdict, const View& view) {
+void add(Groups& groups, const Place& place, const Verdict& verdict) {
   auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) {
-    return g.role == verdict.role && g.view == view;
+    return g.role == verdict.role && g.view == verdict.view;
   });
   if (group == groups.end()) {
-    group = groups.insert(groups.end(), Group{.role = verdict.role, .view = view});
+    group = groups.insert(groups.end(), Group{.role = verdict.role, .view = verdict.view});
   }
-  group->params.emplace_back(p.name, p.param);
+  group->params.emplace_back(place.fact.name, place.param);
   group->reasons.push_back(verdict.reason);
+}
+
+// The user's word before every rule.
+void apply_wishes(const std::string& name, const RouteOptions& options, Verdict& verdict) {
+  if (matches_any(name, options.backup)) {
+    verdict = {.role = Role::backup, .view = {}, .reason = "asked for"};
+  } else if (matches_any(name, options.matrix)) {
+    verdict.role = Role::matrix, verdict.reason = "asked for";
+  } else if (verdict.role == Role::backup) {
+    verdict.view = {};
+  }
+  for (const auto& [glob, wanted] : options.views) {
+    if (matches_glob(name, glob)) verdict.view = wanted;
+  }
+}
+
+using Line = std::array<std::string, 5>;
+
+std::string text_of(at::IntArrayRef shape) {
+  std::string text;
+  for (const int64_t size : shape) text += (text.empty() ? "" : "x") + std::to_string(size);
+  return text.empty() ? "()" : text;
+}
+
+std::string text_of(const View& view) {
+  std::vector<std::string> words;
+  std::string sizes;
+  const auto of_dim = " of dim " + std::to_string(view.split_dim);
+  if (view.batch) words.emplace_back("batch");
+  if (view.transposed) words.emplace_back("transposed");
+  for (const int64_t n : view.split_sizes) sizes += (sizes.empty() ? "" : "+") + std::to_string(n);
+  if (!sizes.empty()) words.push_back(sizes + of_dim);
+  if (view.num_heads != 0) words.push_back(std::to_string(view.num_heads) + " parts" + of_dim);
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text.empty() ? "-" : text;
+}
+
+// Columns as wide as their widest word, two spaces apart.
+void print(std::ostream& out, const std::vector<Line>& lines) {
+  std::array<size_t, 5> widths{};
+  for (const auto& line : lines) {
+    for (size_t i = 0; i < 4; ++i) widths[i] = std::max(widths[i], line[i].size() + 2);
+  }
+  for (const auto& line : lines) {
+    for (size_t i = 0; i < 5; ++i) {
+      out << line[i];
+      if (line[i].size() < widths[i]) out << std::string(widths[i] - line[i].size(), ' ');
+    }
+    out << "\n";
+  }
 }
 
 }  // namespace
@@ -113,58 +114,48 @@ bool matches_glob(const std::string& text, const std::string& glob) {
 }
 
 Groups route(const torch::nn::Module& module, const RouteOptions& options) {
-  std::set<const void*> embeddings;
-  const auto found = find_parameters(module, embeddings);
-  check_globs(found, options.backup);
-  check_globs(found, options.matrix);
-  for (const auto& [glob, view] : options.views) check_globs(found, {glob});
-  std::string first_conv;
-  for (const auto& p : found) {
-    if (first_conv.empty() && is_convolution(p) && p.param.dim() > 2) first_conv = p.name;
-  }
+  const auto places = routing::read_module(module);
+  check_globs(places, options.backup);
+  check_globs(places, options.matrix);
+  for (const auto& [glob, view] : options.views) check_globs(places, {glob});
+  std::vector<routing::Fact> facts;
+  for (const auto& place : places) facts.push_back(place.fact);
+  auto verdicts = routing::judge(std::move(facts));
   Groups groups;
-  for (const auto& p : found) {
-    if (!p.param.requires_grad()) continue;
-    auto verdict = judge(p, embeddings, first_conv);
-    if (matches_any(p.name, options.backup)) {
-      verdict = {Role::backup, "asked for"};
-    } else if (matches_any(p.name, options.matrix)) {
-      verdict = {Role::matrix, "asked for"};
-    }
-    View view;
-    for (const auto& [glob, wanted] : options.views) {
-      if (matches_glob(p.name, glob)) view = wanted;
-    }
-    add(groups, p, verdict, view);
+  std::set<int64_t> seen;  // a tied parameter has one block, under its first name
+  for (size_t i = 0; i < places.size(); ++i) {
+    const auto& [fact, param] = places[i];
+    if (!seen.insert(fact.tensor).second || !is_trained(param)) continue;
+    apply_wishes(fact.name, options, verdicts[i]);
+    add(groups, places[i], verdicts[i]);
   }
   return groups;
 }
 
 std::ostream& operator<<(std::ostream& out, const Groups& groups) {
-  size_t width = 10;
-  int64_t covered[2] = {0, 0};
-  for (const auto& g : groups) {
-    for (const auto& [name, param] : g.params) width = std::max(width, name.size() + 2);
-  }
-  out << std::left << std::setw(static_cast<int>(width)) << "parameter" << std::setw(22) << "shape"
-      << std::setw(8) << "role"
-      << "reason\n";
+  std::vector<Line> lines = {{"parameter", "shape", "role", "layout", "reason"}};
+  std::vector<std::pair<Role, std::string>> reasons;
+  int64_t tensors[2] = {0, 0}, numbers[2] = {0, 0};
   for (const auto& g : groups) {
     for (size_t i = 0; i < g.params.size(); ++i) {
       const auto& [name, param] = g.params[i];
       const Role role = g.role.value_or(param.dim() == 2 ? Role::matrix : Role::backup);
-      std::ostringstream shape;
-      shape << param.sizes();
-      out << std::setw(static_cast<int>(width)) << name << std::setw(22) << shape.str()
-          << std::setw(8) << name_of(role) << (g.reasons.empty() ? "" : g.reasons[i]) << "\n";
-      covered[static_cast<int>(role)] += param.numel();
+      reasons.emplace_back(role, g.reasons.empty() ? "" : g.reasons[i]);
+      lines.push_back({name, text_of(param.sizes()), name_of(role),
+                       role == Role::matrix ? text_of(g.view) : "-", reasons.back().second});
+      ++tensors[role == Role::backup], numbers[role == Role::backup] += param.numel();
     }
   }
-  const double total = std::max(1.0, static_cast<double>(covered[0] + covered[1]));
-  return out << std::fixed << std::setprecision(1) << "matrices: " << covered[0] << " parameters ("
-             << 100 * static_cast<double>(covered[0]) / total << " %), backup: " << covered[1]
-             << "\n"
-             << std::defaultfloat;
+  print(out, lines);
+  const double total = std::max(1.0, static_cast<double>(numbers[0] + numbers[1]));
+  for (const int i : {0, 1}) {
+    std::ostringstream share;
+    share << std::fixed << std::setprecision(1) << 100 * static_cast<double>(numbers[i]) / total;
+    out << (i == 0 ? "matrix: " : "backup: ") << tensors[i] << " tensors, " << numbers[i]
+        << " parameters (" << share.str() << " %)\n";
+  }
+  const auto guessed = routing::guesses(reasons);
+  return guessed.empty() ? out : out << guessed << "\n";
 }
 
 }  // namespace steepest

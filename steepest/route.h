@@ -32,12 +32,16 @@ struct RouteOptions {
   std::vector<std::pair<std::string, View>> views;
 };
 
-// Rules, in this order: frozen parameters are left out; fewer than 2 dimensions, embeddings and
-// what is tied to one, output heads by name, 1 x n, depthwise and the first convolution go to the
-// backup; the rest are matrices. Throws c10::ValueError where a glob matches nothing.
+// The rules are those of steepest.route in Python, see docs/routing.md: frozen parameters and those
+// of no floating or of an 8-bit type are left out; biases, norms and gains of any shape, embeddings
+// and what is tied to one, output heads, tables and tokens, 1 x n, depthwise and input convolutions
+// go to the backup; the rest are matrices, with the view that their layer's type, name and size
+// call for, a fused q, k, v as three. A reason that is a guess says "by shape" or "by position".
+// Throws c10::ValueError where a glob matches nothing.
 Groups route(const torch::nn::Module& module, const RouteOptions& options = {});
 
-// A table: name, shape, role, reason; then how many parameters each role covers.
+// A table: name, shape, role, layout, reason; then what each role covers, and how many rows are
+// guesses.
 std::ostream& operator<<(std::ostream& out, const Groups& groups);
 
 bool matches_glob(const std::string& text, const std::string& glob);

@@ -12,6 +12,7 @@
 #include "steepest/json.h"
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/polar/polar.h"
+#include "steepest/routing/judge.h"
 #include "steepest/safetensors.h"
 #include "steepest/svd/svd.h"
 
@@ -119,6 +120,7 @@ TORCH_LIBRARY(steepest, m) {
       "Tensor)");
   m.def("catalog() -> str", &steepest::catalog);
   m.def("row(str name, str options) -> str", &steepest::row);
+  m.def("route(str facts) -> str", &steepest::routing::judge_json);
   m.def("load_file(str path) -> (Tensor[], str[], str)", &steepest::load_file);
   m.def("save_file(str path, Tensor[] tensors, str[] names, str metadata) -> ()");
   m.def("torch_version() -> str", &steepest::torch_version);

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-WRAPPERS = {"base_layer", "_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}
-LORA = re.compile(r"(^|\.)lora_(A|B|down|up)(\.|$)")
+WRAPPERS = {"base_layer", "module", "_orig_mod", "_checkpoint_wrapped_module",
+            "_fsdp_wrapped_module", "_forward_module"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,48 +20,20 @@ class Found:
 
     name: str
     tensor: torch.Tensor
-    path: tuple[str, ...]  # of the owner, without wrappers
-    leaf: str  # the parameter's own name, "weight"
     owner: nn.Module | None = None
     parent: nn.Module | None = None
+    around: tuple[str, ...] = ()  # types of the modules from the root to the owner
 
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(self.tensor.shape)
 
     @property
-    def kind(self) -> str:
-        """The owner's type, "" if unknown."""
-        return type(self.owner).__name__ if self.owner is not None else ""
-
-    @property
-    def key(self) -> str:
-        """The name that says what it does: "q_proj" of q_proj.weight, "gate_up_proj" of itself."""
-        return self.path[-1] if self.path and self.leaf in ("weight", "kernel") else self.leaf
-
-    @property
-    def is_convolution(self) -> bool:
-        """A convolution's kernel, (out, in / groups, k..) or transposed (in, out / groups, k..)."""
-        dims = len(self.shape)
-        if self.owner is None:
-            return self.leaf == "weight" and (dims > 3 or (dims == 3 and "conv" in self.name))
-        return dims > 2 and (isinstance(self.owner, _ConvNd) or "Conv" in self.kind)
-
-    @property
-    def is_linear(self) -> bool:
-        """The matrix of a linear layer; by its name alone where nothing else is known."""
-        if len(self.shape) != 2 or self.leaf != "weight":
-            return False
-        return (
-            self.owner is None
-            or self.kind == "Conv1D"
-            or isinstance(self.owner, nn.Linear)
-            or "Linear" in self.kind
-        )
-
-    @property
-    def is_lora(self) -> bool:
-        return LORA.search(self.name) is not None
+    def is_layer(self) -> bool:
+        """The weight of a linear layer or of a convolution, and no LoRA of it."""
+        kind = type(self.owner).__name__
+        layer = isinstance(self.owner, (nn.Linear, _ConvNd)) or "Linear" in kind or "Conv" in kind
+        return layer and self.tensor.dim() > 1 and ".lora_" not in self.name
 
 
 @dataclass
@@ -72,15 +42,7 @@ class Model:
 
     found: list[Found]
     places: list[Found]
-    module: nn.Module | None = None
     modules: dict[str, nn.Module] = field(default_factory=dict)
-
-    def shape(self, name: str) -> tuple[int, ...] | None:
-        """The shape of the parameter of this name, None if there is none."""
-        return self._shapes.get(name)
-
-    def __post_init__(self) -> None:
-        self._shapes = {found.name: found.shape for found in self.found}
 
 
 def read(model: nn.Module | Iterable[tuple[str, torch.Tensor]]) -> Model:
@@ -88,43 +50,42 @@ def read(model: nn.Module | Iterable[tuple[str, torch.Tensor]]) -> Model:
 
     Raises TypeError for anything else, ValueError for a parameter that has no shape yet.
     """
-    module = model if isinstance(model, nn.Module) else None
-    modules = dict(module.named_modules()) if module is not None else {}
-    places = _of_module(modules) if module is not None else _of_pairs(model)  # type: ignore[arg-type]
-    places = list(places)
+    if isinstance(model, nn.Module):
+        modules = dict(model.named_modules())
+        places = list(_of_module(modules))
+    else:
+        modules, places = {}, list(_of_pairs(model))
     for found in places:
         if nn.parameter.is_lazy(found.tensor):
             raise ValueError(f"route: {found.name}: received no shape yet, allowed after a forward")
     first = {id(found.tensor): found for found in reversed(places)}
-    return Model([f for f in places if first[id(f.tensor)] is f], places, module, modules)
+    return Model([f for f in places if first[id(f.tensor)] is f], places, modules)
 
 
-def _of_pairs(pairs: Iterable[tuple[str, torch.Tensor]]) -> Iterable[Found]:
+def _of_pairs(pairs: Iterable[tuple[str, torch.Tensor]]) -> Iterator[Found]:
     for pair in pairs:
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
             raise TypeError(f"route: received {type(pair).__name__}, allowed (name, tensor) pairs")
-        *path, leaf = pair[0].split(".")
-        yield Found(pair[0], pair[1], _without_wrappers(path), leaf)
+        yield Found(*pair)
 
 
-def _of_module(modules: dict[str, nn.Module]) -> Iterable[Found]:
+def _of_module(modules: dict[str, nn.Module]) -> Iterator[Found]:
     """Names and order are those of named_parameters()."""
     for prefix, holder in modules.items():
         steps = prefix.split(".") if prefix else []
-        for leaf, tensor in holder._parameters.items():
-            if tensor is None:
-                continue
-            name, owner, path = ".".join([*steps, leaf]), holder, steps
-            if "parametrizations" in steps:  # conv.parametrizations.weight.original1
-                at = steps.index("parametrizations")
-                path, leaf = steps[:at], steps[at + 1]
-                owner = modules[".".join(path)]
-            short = _without_wrappers(path)
-            yield Found(name, tensor, short, leaf, owner, _parent(modules, path))
-
-
-def _without_wrappers(path: Iterable[str]) -> tuple[str, ...]:
-    return tuple(step for step in path if step not in WRAPPERS)
+        own = [(leaf, tensor) for leaf, tensor in holder._parameters.items() if tensor is not None]
+        if not own:
+            continue
+        path = steps
+        if "parametrizations" in steps:  # conv.parametrizations.weight.original1
+            path = steps[: steps.index("parametrizations")]
+        owner, parent = modules[".".join(path)], _parent(modules, path)
+        around = tuple(
+            type(modules[".".join(steps[:i])]).__name__ if ".".join(steps[:i]) in modules else ""
+            for i in range(len(steps) + 1)
+        )
+        for leaf, tensor in own:
+            yield Found(".".join([*steps, leaf]), tensor, owner, parent, around)
 
 
 def _parent(modules: dict[str, nn.Module], path: list[str]) -> nn.Module | None:
@@ -132,18 +93,3 @@ def _parent(modules: dict[str, nn.Module], path: list[str]) -> nn.Module | None:
     while path and path[-1] in WRAPPERS:
         path = path[:-1]
     return modules.get(".".join(path[:-1])) if path else None
-
-
-def number(module: nn.Module | None, *names: str) -> int | None:
-    """The first of these positive whole-number attributes, of the module or of its config."""
-    for source in (module, getattr(module, "config", None)):
-        for name in names:
-            value = getattr(source, name, None)
-            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-                return value
-    return None
-
-
-def flat(shape: tuple[int, ...]) -> tuple[int, int]:
-    """A shape as a matrix: the first dimension, and the others together."""
-    return shape[0], math.prod(shape[1:])

@@ -12,9 +12,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from ._layouts import Layout, check_layout, find_layout, layout_of, matrix_size
-from ._model import Found, Model, read
-from ._roles import Roles, skip_reason
+from ._layouts import Layout, check_layout, layout_of
+from ._model import Found, read
+from ._roles import Verdict, judge, skip_reason
+
+_GUESSES = (
+    ("matrix", "matrix", "matrices", "shape"),
+    ("backup", "backup", "backups", "shape or position"),
+)
 
 
 class Row(NamedTuple):
@@ -79,6 +84,13 @@ class Routes(list[dict[str, Any]]):
             share = "" if role == "skipped" else f" ({100 * sum(sizes) / total:.1f} %)"
             if sizes or role != "skipped":
                 yield f"{role}: {len(sizes)} tensors, {sum(sizes)} parameters{share}"
+        guesses = []
+        for role, one, many, how in _GUESSES:
+            count = sum(r.role == role and _is_guess(r.reason) for r in self.rows)
+            if count:
+                guesses.append(f"{count} {one if count == 1 else many} by {how} only")
+        if guesses:
+            yield ", ".join(guesses)
 
 
 def route(
@@ -107,7 +119,9 @@ def route(
         "num_heads", "split_dim"}, one for each distinct role and layout, matrices first.
         Matrices are (out, in), stored (in, out) where "transposed"; "flatten" takes all but the
         first dimension together, "batch" all but the last two as a batch. Frozen parameters and
-        those of no floating or of an 8-bit type are in `skipped`.
+        those of no floating or of an 8-bit type are in `skipped`. Where neither a type nor a name
+        tells what a parameter is, its reason says "by shape" or "by position", and the table's
+        last line counts these guesses.
 
     Raises:
         ValueError: a glob matches nothing; a layout key is unknown; a parameter asked to be a
@@ -120,7 +134,7 @@ def route(
     for glob in (*asked["backup"], *asked["matrix"], *wishes):
         if not any(fnmatchcase(found.name, glob) for found in model.found):
             raise ValueError(f'route: received glob "{glob}", which matches no parameter')
-    roles = Roles(model)
+    verdicts = judge(model)
     groups: dict[tuple[str, Layout], dict[str, Any]] = {}
     rows = []
     for found in model.found:
@@ -128,34 +142,31 @@ def route(
         if skipped and not (frozen and skipped == "frozen"):
             rows.append(Row(found.name, found.shape, "skipped", "-", skipped))
             continue
-        role, layout, reason = _decide(found, model, roles, asked)
+        role, layout, reason = _decide(found, verdicts[found.name], asked)
         layout = next(
             (w for g, w in reversed(wishes.items()) if fnmatchcase(found.name, g)), layout
         )
         if role == "matrix":
             check_layout(found.name, found.shape, layout)
-        group = groups.setdefault((role, layout), {"params": [], "role": role, **layout.keys()})
-        group["params"].append((found.name, found.tensor))
+        if (role, layout) not in groups:
+            groups[role, layout] = {"params": [], "role": role, **layout.keys()}
+        groups[role, layout]["params"].append((found.name, found.tensor))
         rows.append(Row(found.name, found.shape, role, str(layout), reason))
     ordered = sorted(groups.values(), key=lambda group: group["role"] != "matrix")
     return Routes(ordered, rows, model.module)
 
 
-def _decide(
-    found: Found, model: Model, roles: Roles, asked: dict[str, tuple[str, ...]]
-) -> tuple[str, Layout, str]:
-    """(role, layout, reason), the user's word before every rule."""
+def _decide(found: Found, verdict: Verdict, asked: dict[str, tuple[str, ...]]) -> Verdict:
+    """The user's word before every rule."""
     for wanted, globs in asked.items():
         if any(fnmatchcase(found.name, glob) for glob in globs):
             fits = wanted == "matrix" and len(found.shape) > 1
-            return wanted, find_layout(found, model)[0] if fits else Layout(), "asked for"
-    role, reason = roles.judge(found)
-    if role == "backup":
-        return role, Layout(), reason
-    layout, words = find_layout(found, model)
-    if min(matrix_size(found.shape, layout)) <= 1:
-        return "backup", Layout(), "1 x n"
-    return role, layout, words or reason
+            return Verdict(wanted, verdict.layout if fits else Layout(), "asked for")
+    return verdict if verdict.role == "matrix" else verdict._replace(layout=Layout())
+
+
+def _is_guess(reason: str) -> bool:
+    return "by shape" in reason or "by position" in reason
 
 
 def _globs(globs: Iterable[str]) -> tuple[str, ...]:

@@ -57,14 +57,14 @@ std::map<std::string, Routed> by_name(const Groups& groups) {
 TEST(Route, judges_every_parameter_and_says_why) {
   const auto all = by_name(route(Net()));
   const std::map<std::string, std::pair<Role, std::string>> expected = {
-      {"first.weight", {Role::backup, "tied to an embedding"}},
+      {"first.weight", {Role::backup, "embedding, tied"}},
       {"words.weight", {Role::backup, "embedding"}},
       {"stem.weight", {Role::backup, "first convolution"}},
       {"conv.weight", {Role::matrix, "convolution, flattened"}},
       {"deep.weight", {Role::backup, "depthwise convolution"}},
       {"mix.weight", {Role::matrix, "matrix"}},
-      {"mix.bias", {Role::backup, "fewer than 2 dimensions"}},
-      {"qkv.weight", {Role::matrix, "matrix"}},
+      {"mix.bias", {Role::backup, "bias"}},
+      {"qkv.weight", {Role::matrix, "fused q, k, v"}},
       {"gate.weight", {Role::backup, "1 x n"}},
       {"lm_head.weight", {Role::backup, "output head by name"}},
   };
@@ -73,19 +73,20 @@ TEST(Route, judges_every_parameter_and_says_why) {
     EXPECT_EQ(all.at(name).role, verdict.first) << name;
     EXPECT_EQ(all.at(name).reason, verdict.second) << name;
   }
+  EXPECT_EQ(all.at("qkv.weight").view.split_sizes, (std::vector<int64_t>{6, 6, 6}));
   EXPECT_EQ(all.size(), expected.size());  // no frozen parameter, no tied one twice
 }
 
 TEST(Route, what_the_user_asks_for_comes_first) {
   const RouteOptions options{.backup = {"mi?.weight"},
                              .matrix = {"lm_*", "stem.*"},
-                             .views = {{"qkv.weight", {.split_sizes = {6, 6, 6}}}}};
+                             .views = {{"qkv.weight", {.split_sizes = {6, 12}}}}};
   const auto all = by_name(route(Net(), options));
   EXPECT_EQ(all.at("mix.weight").role, Role::backup);
   EXPECT_EQ(all.at("lm_head.weight").role, Role::matrix);
   EXPECT_EQ(all.at("stem.weight").role, Role::matrix);
   EXPECT_EQ(all.at("stem.weight").reason, "asked for");
-  EXPECT_EQ(all.at("qkv.weight").view.split_sizes, (std::vector<int64_t>{6, 6, 6}));
+  EXPECT_EQ(all.at("qkv.weight").view.split_sizes, (std::vector<int64_t>{6, 12}));
   EXPECT_TRUE(all.at("conv.weight").view == View{});
 }
 
@@ -122,8 +123,10 @@ TEST(Route, prints_a_table_that_covers_every_parameter) {
     EXPECT_NE(text.find(routed.reason), std::string::npos) << text;
   }
   // conv 4*8*9 + mix 36 + qkv 108 = 432; the rest 66 + 42 + 216 + 36 + 6 + 6 + 30 = 402.
-  EXPECT_NE(table.find("matrices: 432 parameters (51.8 %), backup: 402"), std::string::npos)
+  EXPECT_NE(table.find("matrix: 3 tensors, 432 parameters (51.8 %)\nbackup: 8 tensors, 402"),
+            std::string::npos)
       << table;
+  EXPECT_EQ(table.find("by shape"), std::string::npos) << table;
 }
 
 TEST(Route, makes_groups_that_train) {

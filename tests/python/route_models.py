@@ -7,6 +7,7 @@ import importlib.util
 from collections.abc import Callable
 
 import torch
+from route_twins import TWINS
 from torch import nn
 
 WIDTH, VOCABULARY = 32, 96
@@ -133,6 +134,7 @@ FAMILIES: dict[str, Callable[[], nn.Module]] = {
     "torch_lora": Lora,
     "torch_moe": Moe,
     "torch_unet": UNet,
+    **TWINS,
 }
 
 COMMON = {"vocab_size": VOCABULARY, "hidden_size": WIDTH, "num_hidden_layers": 1}

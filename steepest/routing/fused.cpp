@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/routing/fused.h"
+
+#include <algorithm>
+
+#include "steepest/routing/names.h"
+
+namespace steepest::routing {
+namespace {
+
+using Sizes = std::vector<int64_t>;
+
+struct Parts {
+  Sizes sizes;  // along out; none where they are not certain
+  std::string words;
+};
+
+bool is_recurrent(const Fact& f) {
+  return is_a(f, "RNNBase") || is_a(f, "RNNCellBase") || kind_has(f, "LSTM") ||
+         kind_has(f, "GRU") || kind(f) == "RNN" || kind(f) == "RNNCell";
+}
+
+// LSTM and GRU by their type, layers and cells alike; where it is unknown, by the shape of the
+// square ones among the gates, (4 H, H) or (3 H, H).
+std::optional<Layout> recurrent(const Fact& f, const Model& model) {
+  const bool input = f.leaf.starts_with("weight_ih"), hidden = f.leaf.starts_with("weight_hh");
+  if (!input && !hidden) return std::nullopt;
+  int64_t gates = kind_has(f, "LSTM") ? 4 : kind_has(f, "GRU") ? 3 : 0;
+  std::string words = " fused gates";
+  if (gates == 0 && !is_recurrent(f)) {
+    const auto* square = hidden ? &f.shape : model.beside(f, "weight_hh" + f.leaf.substr(9));
+    if (!square || square->size() < 2) return std::nullopt;
+    const int64_t rows = (*square)[square->size() - 2], width = square->back();
+    gates = rows == 4 * width ? 4 : rows == 3 * width ? 3 : 0;
+    words += " by shape";
+  }
+  if (gates == 0 || f.shape[0] % gates != 0) return Layout{};
+  return Layout{{.num_heads = gates}, std::to_string(gates) + words};
+}
+
+bool has_fused_c_attn(const Model& model) {
+  const auto& all = model.places();
+  return std::any_of(all.begin(), all.end(), [](const Fact& f) {
+    return key(f) == "c_attn" && f.shape.size() == 2 && f.shape[1] == 3 * f.shape[0];
+  });
+}
+
+std::pair<bool, std::string> lora_in_out(const Fact& f) {
+  const int64_t rows = f.shape[0], cols = f.shape[1];
+  if (is_linear(f) || rows == cols) return {false, "LoRA pair"};
+  const auto steps = "." + f.name + ".";  // the rank is the smaller size
+  const bool up =
+      steps.find(".lora_B.") != std::string::npos || steps.find(".lora_up.") != std::string::npos;
+  const bool transposed = (rows < cols) == up;
+  return {transposed, transposed ? "LoRA pair, stored (in, out)" : "LoRA pair"};
+}
+
+// Whether a matrix is stored (in, out), and why.
+std::pair<bool, std::string> in_out(const Fact& f, const Model& model) {
+  if (kind(f) == "Conv1D") return {true, "Conv1D, stored (in, out)"};
+  if (is_lora(f)) return lora_in_out(f);
+  const auto name = key(f);
+  const bool gpt2 = name == "c_attn" || name == "c_fc" || name == "c_proj" || name == "q_attn";
+  if (!f.known && gpt2 && has_fused_c_attn(model)) {
+    return {true, "Conv1D by c_attn's shape, stored (in, out)"};
+  }
+  const bool in_router = std::find(f.path.begin(), f.path.end(), "router") != f.path.end();
+  if (kRouterType.match(kind(f)) || in_router) return {false, "router"};
+  if (!f.known || is_linear(f) || is_a(f, "MultiheadAttention") || is_recurrent(f)) return {};
+  return {false, "matrix of " + kind(f) + " by shape, taken as (out, in)"};
+}
+
+// (q, k, v), from the attention's or its configuration's attributes, or equal where out = 3 in.
+Sizes qkv_sizes(const Numbers& n, int64_t out, int64_t in) {
+  const auto heads = number(n, {"num_heads", "num_attention_heads", "n_head", "n_heads"});
+  auto groups =
+      number(n, {"num_key_value_heads", "num_kv_heads", "kv_heads", "n_kv_heads", "n_local_heads"});
+  if (!groups) groups = heads;
+  const auto dim = number(n, {"head_dim", "head_size", "attention_head_size"});
+  if (heads && groups && dim && (*heads + 2 * *groups) * *dim == out) {
+    return {*heads * *dim, *groups * *dim, *groups * *dim};
+  }
+  const auto key = number(n, {"key_dim"}), value = number(n, {"value_dim"});
+  if (key && value && 2 * *key + *value == out) return {*key, *key, *value};
+  const auto width = number(n, {"attn_dim", "dim_out", "all_head_size"});
+  const bool equal = out == 3 * in || (width && out == 3 * *width);
+  if (equal && groups == heads) return {out / 3, out / 3, out / 3};
+  return {};
+}
+
+bool is_interleaved(const Fact& f, const std::string& type, const Numbers& attention) {
+  if (key(f) == "query_key_value" && type.find("glm") == std::string::npos) return true;
+  return kInterleaved.match(type) || flag(attention, "multi_query") == false;
+}
+
+Parts parts_of(const Fact& f, int64_t out, int64_t in) {
+  const bool own = f.leaf == "in_proj_weight";  // of the attention itself, not of a layer in it
+  const Numbers& around = own ? f.numbers : f.parent_numbers;
+  const auto name = key(f);
+  const Sizes halves = {out / 2, out / 2};
+  if (kGateUp.match(name) || (name == "fc1" && f.parent.ends_with("glumlp"))) {
+    const bool certain = flag(around, "is_concatenated").value_or(true) && out % 2 == 0;
+    if (!certain) return {{}, "fused gate and up, interleaved: taken whole"};
+    return {halves, "fused gate and up"};
+  }
+  const bool cross = name == "c_attn" && flag(around, "is_cross_attention").value_or(false);
+  if (cross || (kKv.match(name) && out == 2 * in)) {
+    return out % 2 == 0 ? Parts{halves, "fused k, v"} : Parts{};
+  }
+  if (!kQkv.match(name) || (own && out != 3 * in)) return {};
+  const auto type = own ? kind(f) : f.parent;
+  if (is_interleaved(f, type, around))
+    return {{}, "fused q, k, v, interleaved by head: taken whole"};
+  const auto sizes = qkv_sizes(around, out, in);
+  return {sizes, sizes.empty() ? "fused q, k, v of unknown sizes: taken whole" : "fused q, k, v"};
+}
+
+}  // namespace
+
+Layout matrix(const Fact& f, const Model& model) {
+  const auto experts = number(f.numbers, {"moe_num_experts"});
+  const auto inner = number(f.numbers, {"ffn_hidden_size"});
+  if (experts && inner &&
+      *inner * *experts == f.shape[0]) {  // DBRX: (E I, H), the way down as well
+    const bool down = kDown.match(key(f));
+    return {{.transposed = down, .num_heads = *experts},
+            down ? "stacked experts (in, out)" : "stacked experts (out, in)"};
+  }
+  if (const auto found = recurrent(f, model)) return *found;
+  const auto [transposed, words] = in_out(f, model);
+  auto parts = parts_of(f, f.shape[transposed], f.shape[!transposed]);
+  const bool both = !words.empty() && !parts.words.empty();
+  Layout layout{{.transposed = transposed}, words + (both ? "; " : "") + parts.words};
+  layout.view.split_dim = !parts.sizes.empty() && transposed;
+  layout.view.split_sizes = std::move(parts.sizes);
+  return layout;
+}
+
+}  // namespace steepest::routing

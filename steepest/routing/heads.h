@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Output layers: what the model itself calls so, then by name, by shape, and by position.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+
+#include "steepest/routing/model.h"
+
+namespace steepest::routing {
+
+// The reason of each head, by tensor.
+std::unordered_map<int64_t, std::string> find_heads(const Model& model);
+
+}  // namespace steepest::routing

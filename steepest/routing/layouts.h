@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a parameter is stored: which of its dimensions are out and in, and what is fused into it.
+#pragma once
+
+#include <string>
+
+#include "steepest/block.h"
+#include "steepest/routing/model.h"
+
+namespace steepest::routing {
+
+struct Layout {
+  View view;
+  std::string words;  // what explains it, "" for an ordinary matrix
+};
+
+// Of a parameter with 2 dimensions or more.
+Layout find_layout(const Fact& f, const Model& model);
+
+// Rows and columns of one stored matrix, before splits.
+std::pair<int64_t, int64_t> matrix_size(const std::vector<int64_t>& shape, const View& view);
+
+}  // namespace steepest::routing

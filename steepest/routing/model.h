@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parameters of one model, and what a rule has to know of all of them.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "steepest/routing/fact.h"
+
+namespace steepest::routing {
+
+class Model {
+ public:
+  explicit Model(std::vector<Fact> places);
+
+  // In order; a tied parameter stands as often as it is named.
+  const std::vector<Fact>& places() const { return places_; }
+  bool is_first(const Fact& f) const;  // not the second place of a tied parameter
+  bool is_tied(const Fact& f) const { return count_.at(f.tensor) > 1; }
+  bool is_of_embedding(const Fact& f) const { return embeddings_.count(f.tensor) != 0; }
+
+  // The shape of a parameter beside this one, nullptr if there is none.
+  const std::vector<int64_t>* beside(const Fact& f, const std::string& leaf) const;
+  // All other parameters of the same module.
+  std::vector<const Fact*> siblings(const Fact& f) const;
+
+  // Whether a layer lies in a numbered block, such as layers.3 or layer4, that is more than the
+  // layer itself; only steps from `from` on are looked at.
+  bool in_block(const Fact& f, size_t from = 0) const;
+  // Whether query, key and value are computed below this module, given as "a.b.".
+  bool holds_attention(const std::string& prefix) const { return attention_.count(prefix) != 0; }
+  bool is_followed_by_norm(const Fact& f) const;  // in the same sequence
+
+ private:
+  bool is_block(const Fact& f, size_t step) const;
+
+  std::vector<Fact> places_;
+  std::unordered_map<std::string, std::vector<size_t>> below_;  // of each module
+  std::unordered_map<std::string, size_t> by_name_;
+  std::unordered_map<int64_t, size_t> first_, count_;
+  std::unordered_set<int64_t> embeddings_;
+  std::unordered_set<std::string> attention_;
+};
+
+bool is_number(const std::string& step);
+bool is_norm(const Fact& f);  // by its module's type, or by its name where no type is known
+
+}  // namespace steepest::routing

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/routing/module.h"
+
+#include <torch/nn/modules/conv.h>
+
+#include <map>
+
+namespace steepest::routing {
+namespace {
+
+std::string full_type(const torch::nn::Module& module) {
+  auto name = module.name();
+  if (name.ends_with("Impl")) name.resize(name.size() - 4);
+  return name;
+}
+
+std::string short_type(const torch::nn::Module& module) {
+  const auto name = full_type(module);
+  const size_t colon = name.rfind(':');
+  return colon == std::string::npos ? name : name.substr(colon + 1);
+}
+
+template <typename Convolution>
+bool read_convolution(const torch::nn::Module& module, Numbers& numbers) {
+  const auto* layer = dynamic_cast<const Convolution*>(&module);
+  if (!layer) return false;
+  numbers = {{"groups", layer->options.groups()},
+             {"in_channels", layer->options.in_channels()},
+             {"transposed", layer->options.transposed()}};
+  return true;
+}
+
+template <int64_t D, typename Plain, typename Transposed>
+bool read_convolutions(const torch::nn::Module& module, Numbers& numbers) {
+  return read_convolution<torch::nn::ConvNdImpl<D, Plain>>(module, numbers) ||
+         read_convolution<torch::nn::ConvNdImpl<D, Transposed>>(module, numbers);
+}
+
+Numbers numbers_of(const torch::nn::Module& module) {
+  using namespace torch::nn;
+  Numbers numbers;
+  read_convolutions<1, Conv1dImpl, ConvTranspose1dImpl>(module, numbers) ||
+      read_convolutions<2, Conv2dImpl, ConvTranspose2dImpl>(module, numbers) ||
+      read_convolutions<3, Conv3dImpl, ConvTranspose3dImpl>(module, numbers);
+  return numbers;
+}
+
+// One module after another, each before its children, as named_parameters() goes.
+class Reader {
+ public:
+  std::vector<Place> places;
+
+  void visit(const torch::nn::Module& module, const std::string& prefix,
+             const torch::nn::Module* parent, std::vector<std::string> around) {
+    around.push_back(short_type(module));
+    for (const auto& item : module.named_parameters(/*recurse=*/false)) {
+      add(prefix + item.key(), item.value(), module, parent, around);
+    }
+    for (const auto& child : module.named_children()) {
+      visit(*child.value(), prefix + child.key() + ".", &module, around);
+    }
+  }
+
+ private:
+  void add(const std::string& name, const at::Tensor& param, const torch::nn::Module& owner,
+           const torch::nn::Module* parent, const std::vector<std::string>& around) {
+    Fact f;
+    f.name = name;
+    f.shape = param.sizes().vec();
+    f.tensor = tensors_.emplace(param.unsafeGetTensorImpl(), tensors_.size()).first->second;
+    f.known = true;
+    f.own = {around.back()};
+    f.around = around;
+    if (parent) f.parent = full_type(*parent);
+    for (char& c : f.parent) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    f.numbers = numbers_of(owner);
+    if (is_convolution(f)) f.own.emplace_back("_ConvNd");
+    places.push_back({std::move(f), param});
+  }
+
+  std::map<const void*, int64_t> tensors_;
+};
+
+}  // namespace
+
+std::vector<Place> read_module(const torch::nn::Module& module) {
+  Reader reader;
+  reader.visit(module, "", nullptr, {});
+  return std::move(reader.places);
+}
+
+}  // namespace steepest::routing

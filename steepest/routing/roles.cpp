@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/routing/roles.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "steepest/routing/heads.h"
+#include "steepest/routing/names.h"
+
+namespace steepest::routing {
+namespace {
+
+std::optional<int64_t> channels(const Fact& f) {
+  return is_convolution(f) ? number(f.numbers, {"in_channels"}) : std::nullopt;
+}
+
+bool is_depthwise(const Fact& f) {
+  const auto groups = number(f.numbers, {"groups"}), in = channels(f);
+  if (!groups || !in) return f.shape[1] == 1;
+  return *groups > 1 && groups == in;
+}
+
+// A patch embedding reads an image, not features of numbered layers.
+bool reads_image(const Fact& f) {
+  if (is_convolution(f)) return f.shape[1] <= 4;
+  return std::none_of(f.path.begin(), f.path.empty() ? f.path.end() : f.path.end() - 1,
+                      [](const auto& step) { return is_number(step) && !kPatch.match(step); });
+}
+
+// The first layer of each patch embedding.
+std::unordered_set<const Fact*> first_patches(const Model& model) {
+  std::map<std::string, const Fact*> first;
+  for (const auto& f : model.places()) {
+    if (!is_output(f)) continue;
+    for (size_t i = 0; i < f.path.size(); ++i) {
+      if (!kPatch.match(f.path[i])) continue;
+      auto step = f.path[i];
+      step.resize(step.find_last_not_of("0123456789") + 1);
+      first.emplace(joined(f.path, i) + step, &f);
+      break;
+    }
+  }
+  std::unordered_set<const Fact*> found;
+  for (const auto& [prefix, f] : first) {
+    if (reads_image(*f)) found.insert(f);
+  }
+  return found;
+}
+
+// The first one, unless it lies in a block of what reads words, or in a list behind a linear layer.
+const Fact* find_first_convolution(const Model& model) {
+  const auto& all = model.places();
+  const bool words = std::any_of(all.begin(), all.end(), is_embedding);
+  bool fed = false;
+  for (const auto& f : all) {
+    const auto numbered = std::find_if(f.path.begin(), f.path.end(), is_number);
+    if (is_convolution(f) && !is_lora(f) && !f.gain) {
+      const bool inside = f.path.end() - numbered > 1;
+      return (words && model.in_block(f)) || (fed && inside) ? nullptr : &f;
+    }
+    const bool branch = std::any_of(f.path.begin(), f.path.end(),
+                                    [](const auto& step) { return kBranch.match(step); });
+    fed = fed || (is_linear(f) && !is_lora(f) && !branch && numbered == f.path.end());
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Roles::Roles(const Model& model)
+    : model_(model),
+      heads_(find_heads(model)),
+      first_convolution_(find_first_convolution(model)),
+      patches_(first_patches(model)) {}
+
+std::string Roles::why_backup(const Fact& f) const {
+  for (const auto rule : {&Roles::vector_like, &Roles::table, &Roles::narrow, &Roles::layer}) {
+    if (auto reason = (this->*rule)(f); !reason.empty()) return reason;
+  }
+  return "";
+}
+
+std::string Roles::vector_like(const Fact& f) const {
+  if (kBias.match(f.leaf)) return "bias";
+  if (f.gain) return "gain of a weight norm";
+  if (f.known && is_norm(f)) return "norm: " + kind(f);
+  if (is_norm(f)) return "norm by name";
+  if (f.name.find("lora_magnitude") != std::string::npos) return "magnitude of DoRA";
+  if (f.shape.size() < 2) return "";
+  const auto* bias = f.leaf == "weight" ? model_.beside(f, "bias") : nullptr;
+  if (bias && is_linear(f) != f.known && bias->size() == f.shape.size() + f.stacked &&
+      std::equal(f.shape.rbegin(), f.shape.rend(), bias->rbegin())) {
+    return "norm by shape: a bias of the same";
+  }
+  if (is_bare(f) && kGain.match(f.leaf)) return "gain or scale";
+  if (f.shape.size() != 2 || !is_bare(f) || !kStackBias.match(f.leaf)) return "";
+  const auto beside = model_.siblings(f);
+  const bool stack = std::any_of(beside.begin(), beside.end(), [&](const Fact* other) {
+    return other->shape.size() == 3 && other->shape[0] == f.shape[0] &&
+           (other->shape[1] == f.shape[1] || other->shape[2] == f.shape[1]);
+  });
+  return stack ? "bias of a stack" : "";
+}
+
+std::string Roles::table(const Fact& f) const {
+  if (f.name.find("lora_embedding_") != std::string::npos) return "LoRA of an embedding";
+  if (model_.is_of_embedding(f)) return model_.is_tied(f) ? "embedding, tied" : "embedding";
+  if (is_lora(f)) return "";
+  if (const auto head = heads_.find(f.tensor); head != heads_.end()) return head->second;
+  if (!is_bare(f)) return "";
+  if (kTable.match(f.leaf)) return "position table or token";
+  if (kStateSpace.match(f.leaf)) return "state space";
+  if (kind_has(f, "Codebook") || kind_has(f, "VectorQuant")) return "codebook: " + kind(f);
+  if (f.shape.size() > 2 && f.shape[0] == 1 && wide_dims(f) > 1) {
+    return "table by shape: a first dimension of 1";
+  }
+  return "";
+}
+
+std::string Roles::narrow(const Fact& f) const {
+  const int64_t wide = wide_dims(f);
+  if (wide >= 2) return "";
+  if (f.shape.size() > 1) return "1 x n";
+  return wide == 0 ? "scalar" : "vector";
+}
+
+std::string Roles::layer(const Fact& f) const {
+  if (f.stacked && f.shape.size() > 2) return "stacked convolutions: no matrices as stored";
+  if (is_lora(f)) return "";
+  if (is_convolution(f) && f.shape.size() > 4 && f.shape[0] == 1) {
+    return "stacked convolutions: no matrices as stored";
+  }
+  if (is_convolution(f) && is_depthwise(f)) return "depthwise convolution";
+  if (patches_.count(&f) != 0) return "patch embedding";
+  if (&f == first_convolution_) return "first convolution";
+  const auto in = channels(f);
+  return in && *in <= 3 ? "convolution of a raw input" : "";
+}
+
+}  // namespace steepest::routing
