@@ -6,10 +6,20 @@
 
 namespace steepest {
 
-// Throws c10::ValueError: rates not finite or negative, a gradient of another shape, sparse or
-// complex, a missing loss under Momo.
+// float64, float32, bfloat16, float16: of parameters, gradients and state. Not float8 and the like.
+bool is_supported(at::ScalarType dtype);
+constexpr const char* kSupported = "float64, float32, bfloat16, float16";
+
+// Throws c10::ValueError: rates not finite or negative; a parameter or a gradient of another shape,
+// dtype, device or layout; state that does not fit its parameter; a missing loss under Momo.
 void check_step(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates,
                 const at::Tensor& loss);
+
+// The same of one parameter that has a gradient or state.
+void check_param(const Plan& plan, size_t index, const Param& param);
+
+// Whether any parameter has a gradient: a step without one does nothing.
+bool has_gradients(const std::vector<Param>& params);
 
 // The names of the parameters whose gradient holds a NaN or Inf, and "loss" where the loss is one.
 std::vector<std::string> find_nonfinite(const Plan& plan, const std::vector<Param>& params,

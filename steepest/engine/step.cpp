@@ -223,6 +223,7 @@ StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& 
   // Under autocast a product of two float32 matrices would come back in half precision.
   c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   check_step(plan, params, rates, loss);
+  if (!has_gradients(params)) return {};
   if (plan.recipe.nonfinite == Nonfinite::skip) {
     StepStats refused{.skipped = true, .nonfinite = find_nonfinite(plan, params, loss)};
     if (!refused.nonfinite.empty()) return refused;  // nothing has changed
