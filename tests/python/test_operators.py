@@ -2,75 +2,16 @@
 """torch.ops.steepest: whatever an operator is handed, it works or says one line, and then nothing
 has changed."""
 
-import copy
-import json
 import math
 import time
 
 import pytest
 import torch
+from step_lists import OPTIONS, Step, one_line
 from torch import nan
 
 import steepest
-from steepest import _state
 from steepest._library import ops
-
-
-class Step:
-    """What SteepestDescent hands to step_, as a dict that a test may spoil."""
-
-    def __init__(self, **options):
-        torch.manual_seed(0)
-        self.params = [torch.randn(4, 6), torch.randn(3, 4, 4), torch.randn(5)]
-        named = [(f"layer.{i}", p) for i, p in enumerate(self.params)]
-        optimizer = steepest.SteepestDescent(named, **options)
-        for p in self.params:
-            p.grad = torch.randn_like(p)
-        for _ in range(2):
-            optimizer.step(loss=torch.tensor(1.5)) if optimizer._momo() else optimizer.step()
-        plan = optimizer._plan()
-        bound = _state.bind(plan, optimizer.state, self.params)
-        first, none = optimizer.param_groups[0], torch.empty(0)
-        lr, decay, momentum = plan.rates(optimizer.param_groups)
-        self.arguments = {
-            "params": bound.params,
-            "grads": [p.grad for p in self.params],
-            "steps": bound.steps,
-            "state": bound.tensors,
-            "momo_step": first["momo_step"] if optimizer._momo() else none,
-            "momo": first["momo"] if optimizer._momo() else none,
-            "stats": torch.zeros(4 + plan.leaf_count, dtype=torch.float64),
-            "plan": plan.text,
-            "live": bound.live,
-            "lr": lr,
-            "weight_decay": decay,
-            "momentum": momentum,
-            "loss": torch.tensor(1.5) if optimizer._momo() else None,
-        }
-
-    def tensors(self):
-        lists = [self.arguments[key] for key in ("params", "steps", "state")]
-        return [t for list_ in lists for t in list_] + [self.arguments["momo"]]
-
-    def copy(self):
-        return [t.clone() for t in self.tensors()]
-
-    def unchanged(self, before):
-        return all(torch.equal(a, b) for a, b in zip(self.tensors(), before))
-
-
-def one_line(error):
-    text = str(error.value)
-    assert "\n" not in text.strip(), text
-    assert "json.exception" not in text and "INTERNAL ASSERT" not in text, text
-    assert len(text) < 500, text
-    return text
-
-
-OPTIONS = [
-    {"norm": "spectral", "backup": "ada_inf", "lr": 0.01},
-    {"norm": "spectral", "lr": 0.01, "step_size": "momo", "outer": "l2", "duals": "stale"},
-]
 
 
 @pytest.fixture(params=OPTIONS, ids=["fixed", "momo"])
@@ -166,102 +107,6 @@ def test_the_other_tensors_are_looked_at_too(step):
                 ops.step_(**{**step.arguments, key: value})
             one_line(error)
             assert step.unchanged(before)
-
-
-# -- the plan's text -------------------------------------------------------------------------------
-
-
-def places(value, path=()):
-    """Every place in a JSON value, outermost first."""
-    yield path
-    if isinstance(value, list):
-        value = dict(enumerate(value))
-    for key, item in value.items() if isinstance(value, dict) else ():
-        yield from places(item, (*path, key))
-
-
-WRONG = [
-    None,
-    True,
-    -1,
-    10**18,
-    1e300,
-    0.5,
-    "",
-    "x" * 10_000,
-    "ä\n",
-    [],
-    [[1]],
-    {},
-    {"a": {"b": 1}},
-]
-
-
-def with_change(plan, path, value):
-    changed = copy.deepcopy(plan)
-    target = changed
-    for key in path[:-1]:
-        target = target[key]
-    if value is places:
-        del target[path[-1]]
-    else:
-        target[path[-1]] = value
-    return changed
-
-
-def test_every_change_of_the_plan_works_or_is_one_line(step):
-    """Each place of the plan's JSON takes each wrong value, or is taken out."""
-    plan = json.loads(step.arguments["plan"])
-    tried = refused = 0
-    for path in places(plan):
-        for value in [places, *WRONG] if path else []:
-            text = json.dumps(with_change(plan, path, value))
-            tried += 1
-            try:
-                ops.layout(text)
-                ops.make_state(step.params[0], text, 0)
-                ops.survey(
-                    step.params,
-                    [None] * 3,
-                    step.arguments["steps"],
-                    step.arguments["state"],
-                    text,
-                    step.arguments["live"],
-                    step.arguments["lr"],
-                )
-            except ValueError as error:
-                refused += 1
-                message = str(error)
-                assert "\n" not in message and "json.exception" not in message, (path, message)
-                assert len(message) < 700, (path, message)
-    assert tried > 500 and refused > tried // 2
-
-
-@pytest.mark.parametrize("text", ["", "null", "[]", "{}", "{", "NaN", '{"a": NaN}', "[" * 10**6])
-def test_text_that_is_no_plan(text):
-    for operator in (ops.layout, lambda t: ops.make_state(torch.zeros(2), t, 0)):
-        with pytest.raises(ValueError, match="plan: ") as error:
-            operator(text)
-        one_line(error)
-
-
-def test_group_numbers_out_of_range(step):
-    plan = json.loads(step.arguments["plan"])
-    for group in (-1, len(plan["groups"]), 10**9, -(2**63), 2**63, 2**64):
-        plan["params"][1]["group"] = group
-        with pytest.raises(ValueError, match="group: received|not JSON|out of range") as error:
-            ops.layout(json.dumps(plan))
-        one_line(error)
-
-
-def test_an_index_without_a_parameter(step):
-    for index in (-1, 3, 10**12):
-        with pytest.raises(ValueError, match="index: received"):
-            ops.make_state(step.params[0], step.arguments["plan"], index)
-        with pytest.raises(ValueError, match="index: received"):
-            ops.make_states(step.params[:1], step.arguments["plan"], [index])
-    with pytest.raises(ValueError, match="indices: received 1, allowed one for each of 2"):
-        ops.make_states(step.params[:2], step.arguments["plan"], [0])
 
 
 def test_files_are_given_a_name_for_each_tensor(tmp_path):

@@ -20,7 +20,7 @@ std::string fault_of(const std::string& text, const JsonLimits& limits = {}) {
 TEST(CheckJson, SaysWhatIsWrong) {
   EXPECT_EQ(fault_of(""), "not JSON at byte 1");
   EXPECT_EQ(fault_of("{", {.first_byte = 8}), "not JSON at byte 10");
-  EXPECT_EQ(fault_of("[NaN]"), "not JSON at byte 3");
+  EXPECT_EQ(fault_of("[NaN]"), "not JSON at byte 2");
   EXPECT_EQ(fault_of("[1] 2"), "not JSON at byte 5");
   EXPECT_EQ(fault_of("\"\xff\""), "not JSON at byte 2");
   EXPECT_EQ(fault_of("[6e66666666]"), "a number out of range at byte 11");
