@@ -3,7 +3,8 @@
 
 #include <ATen/ATen.h>
 
-#include <numeric>
+#include <algorithm>
+#include <limits>
 
 namespace steepest {
 namespace {
@@ -26,6 +27,8 @@ int64_t dim_of_split(at::IntArrayRef shape, const View& view) {
 void check_view(const std::string& name, at::IntArrayRef shape, Role role, const View& view) {
   TORCH_CHECK_VALUE(role == Role::backup || shape.size() >= 2, name,
                     ": role matrix: received shape ", shape, ", allowed 2 or more dimensions");
+  TORCH_CHECK_VALUE(view.num_heads >= 0, name, ": num_heads: received ", view.num_heads,
+                    ", allowed a number from 0 up");
   const bool split = !view.split_sizes.empty() || view.num_heads > 0;
   if (!split) return;
   TORCH_CHECK_VALUE(view.split_sizes.empty() || view.num_heads == 0, name,
@@ -37,16 +40,18 @@ void check_view(const std::string& name, at::IntArrayRef shape, Role role, const
   TORCH_CHECK_VALUE(shape.size() == 2 || view.batch || view.split_dim == 0, name,
                     ": split_dim: received 1, allowed 0 of a flattened parameter");
   const int64_t size = shape[dim_of_split(shape, view)];
-  const int64_t total =
-      std::accumulate(view.split_sizes.begin(), view.split_sizes.end(), int64_t{0});
+  int64_t total = 0;
+  for (const auto part : view.split_sizes) {
+    TORCH_CHECK_VALUE(part > 0, name, ": split_sizes: received ", part, ", allowed sizes above 0");
+    if (__builtin_add_overflow(total, part, &total)) total = std::numeric_limits<int64_t>::max();
+  }
   TORCH_CHECK_VALUE(view.split_sizes.empty() || total == size, name,
                     ": split_sizes: received a sum of ", total, ", allowed ", size,
                     ", the size of dimension ", dim_of_split(shape, view));
-  TORCH_CHECK_VALUE(view.num_heads == 0 || size % view.num_heads == 0, name,
-                    ": num_heads: received ", view.num_heads, ", allowed a divisor of ", size);
-  for (const auto part : view.split_sizes) {
-    TORCH_CHECK_VALUE(part > 0, name, ": split_sizes: received ", part, ", allowed sizes above 0");
-  }
+  const bool divides = view.num_heads <= std::max<int64_t>(1, size) &&
+                       (view.num_heads == 0 || size % view.num_heads == 0);
+  TORCH_CHECK_VALUE(divides, name, ": num_heads: received ", view.num_heads,
+                    ", allowed a divisor of ", size);
 }
 
 }  // namespace

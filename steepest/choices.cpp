@@ -62,7 +62,7 @@ const Names& names_of(Role) {
 
 size_t index_of_name(const std::string& option, const std::string& text, const Names& names) {
   const auto found = std::find(names.begin(), names.end(), text);
-  TORCH_CHECK_VALUE(found != names.end(), option, ": received \"", text, "\", allowed ",
+  TORCH_CHECK_VALUE(found != names.end(), option, ": received ", shown(text), ", allowed ",
                     join(names), nearest(text, names));
   return static_cast<size_t>(found - names.begin());
 }

@@ -7,6 +7,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "steepest/json_check.h"
+
 namespace steepest {
 namespace {
 
@@ -78,10 +80,48 @@ Json json_of(const Choices& c) {
           {"svd_passes", c.solvers.svd.fixed_passes}};
 }
 
-Json parse(const std::string& text) {
-  auto json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  TORCH_CHECK_VALUE(json.is_object(), "steepest: received no JSON object: ", text.substr(0, 80));
+// What an operator or a file hands in as text; `what` begins the message.
+Json parse(const std::string& text, const char* what) {
+  try {
+    check_json(text);
+  } catch (const JsonError& error) {
+    TORCH_CHECK_VALUE(false, what, ": ", error.what(), ": received ", shown(text));
+  }
+  auto json = Json::parse(text);
+  TORCH_CHECK_VALUE(json.is_object(), what, ": received ", shown(text), ", allowed a JSON object");
   return json;
+}
+
+// One key of an object, of the kind that `fits` wants.
+template <typename T>
+T field(const Json& object, const std::string& where, const char* key, bool (Json::*fits)() const,
+        const char* allowed) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  TORCH_CHECK_VALUE(object.is_object() && found != object.end(), where, ": received no ", key,
+                    ", allowed ", allowed);
+  TORCH_CHECK_VALUE(((*found).*fits)(), where, ": ", key, ": received ", cut(found->dump()),
+                    ", allowed ", allowed);
+  return found->get<T>();
+}
+
+template <typename T>
+T field_or(const Json& object, const std::string& where, const char* key,
+           bool (Json::*fits)() const, const char* allowed, T fallback) {
+  return object.contains(key) ? field<T>(object, where, key, fits, allowed) : fallback;
+}
+
+// Whole numbers that int64 holds.
+std::vector<int64_t> whole_numbers(const Json& object, const std::string& where, const char* key) {
+  const auto list = field<Json>(object, where, key, &Json::is_array, "a list of whole numbers");
+  std::vector<int64_t> numbers;
+  for (const auto& x : list) {
+    const bool fits =
+        x.is_number_integer() && (!x.is_number_unsigned() || x.get<uint64_t>() <= INT64_MAX);
+    TORCH_CHECK_VALUE(fits, where, ": ", key, ": received ", cut(x.dump()),
+                      ", allowed whole numbers below 2^63");
+    numbers.push_back(x.get<int64_t>());
+  }
+  return numbers;
 }
 
 template <typename T>
@@ -89,7 +129,7 @@ bool set_field(Overrides& o, const Fields<T>& fields, const std::string& key, co
                bool fits, const char* allowed) {
   const auto found = fields.find(key);
   if (found == fields.end()) return false;
-  TORCH_CHECK_VALUE(fits, key, ": received ", value.dump(), ", allowed ", allowed);
+  TORCH_CHECK_VALUE(fits, key, ": received ", cut(value.dump()), ", allowed ", allowed);
   o.*(found->second) = value.get<T>();
   return true;
 }
@@ -118,29 +158,43 @@ Overrides overrides_of(const Json& options) {
         set_field(o, kFlags, key, value, value.is_boolean(), "true or false") ||
         set_field(o, kCounts, key, value, value.is_number_integer(), "a whole number") ||
         set_field(o, kLists, key, value, numbers(value), "a list of numbers");
-    TORCH_CHECK_VALUE(known, "option: received \"", key, "\"", nearest(key, option_names()));
+    TORCH_CHECK_VALUE(known, "option: received ", shown(key), nearest(key, option_names()));
   }
   return o;
 }
 
-View view_of(const Json& p) {
+View view_of(const Json& p, const std::string& name) {
   View view;
-  const std::string kind = p.value("view", "flatten");
-  TORCH_CHECK_VALUE(kind == "flatten" || kind == "batch", p.value("name", ""),
-                    ": view: received \"", kind, "\", allowed flatten, batch");
+  const auto kind = field_or<std::string>(p, name, "view", &Json::is_string, "text", "flatten");
+  TORCH_CHECK_VALUE(kind == "flatten" || kind == "batch", name, ": view: received ", shown(kind),
+                    ", allowed flatten, batch");
   view.batch = kind == "batch";
-  view.transposed = p.value("transposed", false);
-  view.split_sizes = p.value("split_sizes", std::vector<int64_t>{});
-  view.num_heads = p.value("num_heads", int64_t{0});
-  view.split_dim = p.value("split_dim", int64_t{0});
+  view.transposed =
+      field_or(p, name, "transposed", &Json::is_boolean, "true or false", view.transposed);
+  if (p.contains("split_sizes")) view.split_sizes = whole_numbers(p, name, "split_sizes");
+  view.num_heads =
+      field_or(p, name, "num_heads", &Json::is_number_integer, "a whole number", view.num_heads);
+  view.split_dim =
+      field_or(p, name, "split_dim", &Json::is_number_integer, "a whole number", view.split_dim);
   return view;
 }
 
-PlannedGroup group_of(const Json& json) {
+PlannedGroup group_of(const Json& json, const std::string& where) {
   PlannedGroup group;
-  read_choice(group.role, "role", json.at("role").get<std::string>());
-  group.choices = override_choices(Choices{}, overrides_of(json.at("options")));
+  read_choice(group.role, where + ".role",
+              field<std::string>(json, where, "role", &Json::is_string, "text"));
+  const auto options = field<Json>(json, where, "options", &Json::is_object, "an object");
+  group.choices = override_choices(Choices{}, overrides_of(options));
   return group;
+}
+
+PlannedParam param_of(const Json& json, const std::string& where) {
+  PlannedParam param;
+  param.name = field<std::string>(json, where, "name", &Json::is_string, "text");
+  param.shape = whole_numbers(json, where, "shape");
+  param.group = field<int64_t>(json, where, "group", &Json::is_number_integer, "a whole number");
+  param.view = view_of(json, param.name);
+  return param;
 }
 
 // The recipe's own sides, with whose momentum Momo's model is built: the first group of each role.
@@ -174,22 +228,31 @@ std::string recipe_json(const Recipe& r) {
   return json.dump();
 }
 
-Overrides overrides_from_json(const std::string& text) { return overrides_of(parse(text)); }
+Overrides overrides_from_json(const std::string& text) {
+  return overrides_of(parse(text, "options"));
+}
 
 Plan plan_from_json(const std::string& text) {
-  const auto json = parse(text);
-  TORCH_CHECK_VALUE(!json.at("groups").empty(), "plan: received no groups");
-  Recipe base{.name = json.at("name").get<std::string>()};
+  const auto json = parse(text, "plan");
+  const auto list = [&](const char* key) {
+    return field<Json>(json, "plan", key, &Json::is_array, "a list");
+  };
+  const auto at = [](const char* key, size_t i) {
+    return "plan: " + std::string(key) + "[" + std::to_string(i) + "]";
+  };
+  Recipe base{.name = field<std::string>(json, "plan", "name", &Json::is_string, "text")};
   std::vector<PlannedGroup> groups;
-  for (const auto& group : json.at("groups")) {
-    groups.push_back(group_of(group));
+  for (const auto& group : list("groups")) {
+    groups.push_back(group_of(group, at("groups", groups.size())));
   }
+  TORCH_CHECK_VALUE(!groups.empty(), "plan: received no groups");
   set_sides(base, groups);
   std::vector<PlannedParam> params;
-  for (const auto& p : json.at("params")) {
-    params.push_back({p.at("name"), p.at("shape"), p.at("group"), view_of(p)});
+  for (const auto& param : list("params")) {
+    params.push_back(param_of(param, at("params", params.size())));
   }
-  const auto recipe = override_recipe(base, overrides_of(json.at("network")));
+  const auto network = field<Json>(json, "plan", "network", &Json::is_object, "an object");
+  const auto recipe = override_recipe(base, overrides_of(network));
   return make_plan(recipe, std::move(params), std::move(groups));
 }
 

@@ -93,6 +93,7 @@ at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b);
 
 // float64, float32, bfloat16 and float16: what norms and steps are computed of.
 bool is_computable(at::ScalarType dtype);
+constexpr const char* kComputable = "float64, float32, bfloat16, float16";
 
 // v [B] as [B, 1, 1] in m's dtype, to scale a batch of matrices.
 at::Tensor per_matrix(const at::Tensor& v, const at::Tensor& m);

@@ -3,8 +3,10 @@
 
 #include <ATen/core/grad_mode.h>
 
-#include <set>
+#include <cmath>
+#include <unordered_set>
 
+#include "steepest/engine/check.h"
 #include "steepest/engine/step.h"
 
 namespace steepest {
@@ -55,11 +57,51 @@ Groups bare(const std::vector<at::Tensor>& params) {
   return {group};
 }
 
-void check_tensor(const std::string& name, const at::Tensor& param) {
-  TORCH_CHECK_VALUE(param.defined() && param.is_leaf(), name,
-                    ": received an undefined or non-leaf tensor, allowed a leaf");
-  TORCH_CHECK_VALUE(at::isFloatingType(param.scalar_type()), name, ": received ",
-                    param.scalar_type(), ", allowed a real floating dtype");
+// The names under which a param group's tensors are planned: torch's own groups have none.
+NamedParams named(torch::optim::OptimizerParamGroup& group, size_t number) {
+  const auto& own = options_in(group).group.params;
+  NamedParams params;
+  for (size_t i = 0; i < group.params().size(); ++i) {
+    params.emplace_back(
+        i < own.size() ? own[i].first : std::to_string(number) + "." + std::to_string(i),
+        group.params()[i]);
+  }
+  return params;
+}
+
+// One plan group for each role in each param group: a group without a role may hold both.
+struct Layout {
+  explicit Layout(const Recipe& recipe) : recipe(recipe) {}
+
+  void add(const Group& group, const NamedParams& tensors, size_t owner) {
+    int64_t of_role[2] = {-1, -1};
+    for (const auto& [name, tensor] : tensors) {
+      const auto role = role_of(group, tensor);
+      auto& slot = of_role[static_cast<int>(role)];
+      if (slot < 0) {
+        slot = static_cast<int64_t>(groups.size());
+        groups.push_back({role, override_choices(recipe.choices(role), group.options)});
+        owners.push_back(owner);
+      }
+      params.push_back({name, tensor.sizes().vec(), slot, group.view});
+    }
+  }
+
+  const Recipe& recipe;
+  std::vector<PlannedParam> params;
+  std::vector<PlannedGroup> groups;
+  std::vector<size_t> owners;  // of each plan group: the param group
+};
+
+// Throws where the group does not fit the recipe.
+Plan planned_alone(const Recipe& recipe, const Group& group) {
+  Layout layout(recipe);
+  layout.add(group, group.params, 0);
+  if (layout.groups.empty()) {  // its options are looked at all the same
+    const auto role = group.role.value_or(Role::matrix);
+    layout.groups.push_back({role, override_choices(recipe.choices(role), group.options)});
+  }
+  return make_plan(recipe, std::move(layout.params), std::move(layout.groups));
 }
 
 }  // namespace
@@ -76,59 +118,71 @@ Optimizer::Optimizer(const Groups& groups, Recipe recipe)
 Optimizer::Optimizer(const std::vector<at::Tensor>& params, Recipe recipe)
     : Optimizer(bare(params), std::move(recipe)) {}
 
+// The group is checked alone; the plan of all of them is made when it is needed next.
 void Optimizer::add_param_group(const Group& group) {
   std::vector<at::Tensor> tensors;
-  std::set<const void*> known;
-  for (const auto& other : param_groups_) {
-    for (const auto& p : other.params()) known.insert(p.unsafeGetTensorImpl());
-  }
-  for (const auto& [name, param] : group.params) {
-    check_tensor(name, param);
-    TORCH_CHECK_VALUE(known.insert(param.unsafeGetTensorImpl()).second, name,
-                      ": received a parameter twice, allowed once in all groups");
-    tensors.push_back(param);
+  for (const auto& [name, param] : group.params) tensors.push_back(param);
+  if (registered_ != param_groups_.size()) register_params();  // torch's base class has added some
+  try {
+    registry_.add(group.params);
+    (void)planned_alone(recipe_, group);
+  } catch (...) {
+    register_params();
+    throw;
   }
   torch::optim::Optimizer::add_param_group(torch::optim::OptimizerParamGroup(tensors));
   // torch gave it a copy of the defaults; see packaging of third-party options in the header.
   param_groups_.back().set_options(options_of(recipe_, group));
-  try {
-    refresh();
-  } catch (...) {
-    param_groups_.pop_back();
-    planned_ = 0;
-    throw;
-  }
+  registered_ = param_groups_.size();
 }
 
-// One plan group for each role in each param group: a group without a role may hold both.
-void Optimizer::refresh() {
-  size_t tensors = 0;
-  for (const auto& group : param_groups_) tensors += group.params().size();
-  if (tensors == planned_ && planned_ > 0) return;
-  std::vector<PlannedParam> params;
-  std::vector<PlannedGroup> groups;
-  std::vector<size_t> owners;
-  for (size_t g = 0; g < param_groups_.size(); ++g) {
-    auto& options = options_in(param_groups_[g]);
-    int64_t of_role[2] = {-1, -1};
-    const auto& tensors_of_group = param_groups_[g].params();
-    for (size_t i = 0; i < tensors_of_group.size(); ++i) {
-      const auto role = role_of(options.group, tensors_of_group[i]);
-      auto& slot = of_role[static_cast<int>(role)];
-      if (slot < 0) {
-        slot = static_cast<int64_t>(groups.size());
-        groups.push_back({role, override_choices(recipe_.choices(role), options.group.options)});
-        owners.push_back(g);
-      }
-      const bool named = i < options.group.params.size();
-      const auto name =
-          named ? options.group.params[i].first : std::to_string(g) + "." + std::to_string(i);
-      params.push_back({name, tensors_of_group[i].sizes().vec(), slot, options.group.view});
+void Optimizer::register_params() {
+  ParamRegistry registry;
+  for (size_t g = 0; g < param_groups_.size(); ++g) registry.add(named(param_groups_[g], g));
+  registry_ = std::move(registry);
+  registered_ = param_groups_.size();
+}
+
+bool Optimizer::is_planned() const {
+  if (!has_plan_ || planned_.size() != param_groups_.size()) return false;
+  size_t index = 0;
+  for (size_t g = 0; g < planned_.size(); ++g) {
+    const auto& now = param_groups_[g].params();
+    if (planned_[g].size() != now.size()) return false;
+    for (size_t i = 0; i < now.size(); ++i, ++index) {
+      if (!now[i].is_same(planned_[g][i])) return false;
+      if (now[i].sizes() != plan_.params[index].shape) return false;
     }
   }
-  plan_ = make_plan(recipe_, std::move(params), std::move(groups));
-  owners_ = std::move(owners);
-  planned_ = tensors;
+  return true;
+}
+
+void Optimizer::refresh() {
+  if (is_planned()) return;
+  register_params();
+  Layout layout(recipe_);
+  for (size_t g = 0; g < param_groups_.size(); ++g) {
+    layout.add(options_in(param_groups_[g]).group, named(param_groups_[g], g), g);
+  }
+  plan_ = make_plan(recipe_, std::move(layout.params), std::move(layout.groups));
+  owners_ = std::move(layout.owners);
+  has_plan_ = true;
+  planned_.clear();
+  for (const auto& group : param_groups_) planned_.push_back(group.params());
+  drop_orphans();
+}
+
+// torch keys state by the tensor's address, which another tensor may have after this one.
+void Optimizer::drop_orphans() {
+  std::unordered_set<const void*> own;
+  for (const auto& group : planned_) {
+    for (const auto& param : group) own.insert(param.unsafeGetTensorImpl());
+  }
+  std::vector<void*> orphans;
+  for (const auto& [param, state] : state_) {
+    if (own.count(param) == 0) orphans.push_back(param);
+  }
+  for (auto* param : orphans) state_.erase(param);
 }
 
 const Plan& Optimizer::plan() {
@@ -169,6 +223,8 @@ void Optimizer::observe(const at::Tensor& loss, double weight) {
                     loss.defined() ? loss.sizes() : at::IntArrayRef(), ", allowed one number");
   TORCH_CHECK_VALUE(weight > 0 && std::isfinite(weight), "observe: weight: received ",
                     print_number(weight), ", allowed a finite number above 0");
+  TORCH_CHECK_VALUE(!loss.is_complex(), "observe: loss: received ", loss.scalar_type(),
+                    ", allowed a real number");
   at::NoGradGuard no_grad;
   const auto value = loss.detach().to(at::kDouble).reshape({}) * weight;
   observed_ = observed_.defined() ? observed_ + value : value;
@@ -190,13 +246,41 @@ at::Tensor Optimizer::step(LossClosure closure) {
     at::AutoGradMode enable(true);
     loss = closure();
   }
-  const auto result = steepest::step(plan_, collect_params(), global_, current_rates(),
-                                     momo ? take_loss(loss) : at::Tensor());
+  const auto params = collect_params();
+  const auto used = momo ? take_loss(loss) : at::Tensor();
+  const auto result = steepest::step(plan_, params, global_, current_rates(), used);
+  warn_once(params, used);
   stats_ = result;
   skipped_ += result.skipped;
   observed_ = at::Tensor();
   observed_weight_ = 0;
   return loss;
+}
+
+void Optimizer::warn_once(const std::vector<Param>& params, const at::Tensor& loss) {
+  ++calls_;
+  if (!warned_idle_ && !has_gradients(params)) {
+    warned_idle_ = true;
+    TORCH_WARN(recipe_.name,
+               ": step(): no parameter has a gradient, so nothing was done; call "
+               "backward() on a loss of this optimizer's parameters before it");
+  }
+  // Reading a loss on a device waits for it: seldom.
+  const bool look = loss.defined() && (loss.is_cpu() || (calls_ & (calls_ - 1)) == 0);
+  if (warned_loss_ || !look) return;
+  const double value = loss.item<double>();
+  if (std::isnan(value) && recipe_.nonfinite == Nonfinite::propagate) {
+    warned_loss_ = true;
+    TORCH_WARN(recipe_.name,
+               ": loss: received nan, which makes every parameter NaN; nonfinite = "
+               "skip leaves such steps out");
+  } else if (value < recipe_.f_star) {
+    warned_loss_ = true;
+    TORCH_WARN(recipe_.name, ": loss: received ", print_number(value), ", below f_star ",
+               print_number(recipe_.f_star),
+               ": Momo takes no step while its model is below this "
+               "lower bound; set f_star to a lower bound of the loss");
+  }
 }
 
 }  // namespace steepest

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "steepest/engine/state.h"
+#include "steepest/param_registry.h"
 #include "steepest/route.h"
 
 namespace steepest {
@@ -36,7 +37,10 @@ struct BlockState : public torch::optim::OptimizerCloneableParamState<BlockState
 
 class Optimizer : public torch::optim::Optimizer {
  public:
-  // Throws c10::ValueError where recipe, groups or views are wrong.
+  // Throws c10::ValueError where recipe, groups or views are wrong: parameters that are no leaves,
+  // have no memory (meta) or share it, are in another dtype than float64, float32, bfloat16 and
+  // float16, or are given twice; names given twice, under which state could not be kept. Groups
+  // may be empty. Frozen parameters are taken too, and move once they have a gradient.
   Optimizer(const Groups& groups, Recipe recipe);
   // Bare tensors, torch's way: 2-D are matrices, the rest goes to the backup norm.
   Optimizer(const std::vector<at::Tensor>& params, Recipe recipe);
@@ -48,8 +52,12 @@ class Optimizer : public torch::optim::Optimizer {
   // The loss of a micro-batch, unscaled and undivided; step() consumes their weighted mean (Momo).
   void observe(const at::Tensor& loss, double weight = 1);
 
-  // One step. Under Momo the loss comes from observe() or from the closure; none, or both, is an
-  // error before anything changes. Returns the closure's loss, or an undefined tensor.
+  // One step over the parameters that have a gradient; without any it does nothing, and warns of it
+  // once. Parameters that were replaced since the last step, in the groups or by another shape, are
+  // laid out again; state that does not fit them is an error before anything changes. A Momo loss
+  // below f_star, or that is no number, is warned of once. Under Momo the loss comes from observe()
+  // or from the closure; none, or both, is an error before anything changes. Returns the closure's
+  // loss, or an undefined tensor.
   at::Tensor step(LossClosure closure = nullptr) override;
 
   const Recipe& recipe() const { return recipe_; }
@@ -62,7 +70,11 @@ class Optimizer : public torch::optim::Optimizer {
 
  private:
   friend struct Snapshot;
-  void refresh();  // the plan, when groups have come
+  bool is_planned() const;
+  void refresh();  // the plan, when groups have come or parameters been replaced
+  void register_params();
+  void drop_orphans();
+  void warn_once(const std::vector<Param>& params, const at::Tensor& loss);
   std::vector<Param> collect_params();
   std::vector<Rates> current_rates() const;
   at::Tensor take_loss(const at::Tensor& closure_loss);
@@ -70,19 +82,26 @@ class Optimizer : public torch::optim::Optimizer {
 
   Recipe recipe_;
   Plan plan_;
-  std::vector<size_t> owners_;  // of each plan group: the param group
-  size_t planned_ = 0;          // number of tensors in the plan
-  ParamState none_;             // of every parameter that has had no gradient yet
+  bool has_plan_ = false;
+  std::vector<size_t> owners_;                    // of each plan group: the param group
+  std::vector<std::vector<at::Tensor>> planned_;  // the param groups' tensors in the plan
+  ParamRegistry registry_;
+  size_t registered_ = 0;  // param groups in it
+  ParamState none_;        // of every parameter that has had no gradient yet
   GlobalState global_;
   at::Tensor observed_;
   double observed_weight_ = 0;
   StepStats stats_;
   int64_t skipped_ = 0;
+  int64_t calls_ = 0;  // of step(), since construction
+  bool warned_idle_ = false, warned_loss_ = false;
 };
 
 // All state, by parameter name, under torch's keys ("state.<name>.momentum_buffer"), with the
 // recipe's name and the groups' rates as metadata. load changes nothing unless everything fits:
-// names, shapes, recipe. Both throw one line naming the file.
+// format, recipe and its choices, rates, names, kinds and shapes of every tensor. Where the names
+// differ only by what wrappers put before them (module., _orig_mod., _fsdp_wrapped_module.,
+// _checkpoint_wrapped_module.) they are understood. Both throw one line naming the file.
 void save(const Optimizer& optimizer, const std::string& path);
 void load(Optimizer& optimizer, const std::string& path);
 

@@ -32,8 +32,12 @@ void number_leaves(Plan& plan) {
       return plan.norms[a.group]->name() < plan.norms[b.group]->name();
     });
   }
+  constexpr int64_t kMostMatrices = int64_t{1} << 24;
   for (auto& block : plan.blocks) {
     block.leaf = plan.leaves;
+    TORCH_CHECK_VALUE(block.batch <= kMostMatrices - plan.leaves, plan.params[block.param].name,
+                      ": received ", block.batch, " matrices after ", plan.leaves, ", allowed ",
+                      kMostMatrices, " of a network");
     plan.leaves += block.batch;
   }
 }
@@ -84,6 +88,65 @@ Needs needs_of(const Plan& plan) {
   return Needs::duals;
 }
 
+// torch names an adaptive norm's momentum exp_avg, every other momentum_buffer.
+std::vector<StateEntry> entries_of(const Plan& plan, size_t param, int64_t matrices,
+                                   int64_t basis) {
+  const auto& planned = plan.params[param];
+  const auto& group = plan.groups[planned.group];
+  const auto slots = plan.norms[planned.group]->slots();
+  const bool momo = plan.recipe.step_size == StepSize::momo;
+  std::vector<StateEntry> entries;
+  if (momo || group.choices.momentum > 0) {
+    const auto* key = slots.empty() ? "momentum_buffer" : "exp_avg";
+    entries.push_back({key, EntryKind::momentum, 0, planned.shape});
+  }
+  for (size_t i = 0; i < slots.size(); ++i) {
+    entries.push_back({slots[i], EntryKind::slot, i, planned.shape});
+  }
+  if (momo) entries.push_back({"intercept", EntryKind::intercept, 0, {}});
+  if (plan.recipe.duals == Duals::stale && group.role == Role::matrix) {
+    entries.push_back({"dual", EntryKind::dual, 0, {matrices}});
+  }
+  if (basis > 0) entries.push_back({"right_basis", EntryKind::basis, 0, {basis}});
+  return entries;
+}
+
+void lay_out(Plan& plan) {
+  plan.layouts.resize(plan.params.size());
+  std::vector<int64_t> basis(plan.params.size());
+  for (size_t i = 0; i < plan.blocks.size(); ++i) {
+    const auto& block = plan.blocks[i];
+    auto& layout = plan.layouts[block.param];
+    layout.blocks.push_back(i);
+    layout.matrices += block.batch;
+    basis[block.param] +=
+        block.batch * block.cols * plan.norms[block.group]->warm_columns(block.rows, block.cols);
+  }
+  for (size_t i = 0; i < plan.params.size(); ++i) {
+    plan.layouts[i].state = entries_of(plan, i, plan.layouts[i].matrices, basis[i]);
+  }
+}
+
+// More entries would overflow int64 wherever they are multiplied, by an element's size for one.
+void validate_params(const Plan& plan) {
+  constexpr int64_t kMostEntries = int64_t{1} << 58;
+  for (const auto& param : plan.params) {
+    const auto groups = static_cast<int64_t>(plan.groups.size());
+    TORCH_CHECK_VALUE(param.group >= 0 && param.group < groups, shown(param.name),
+                      ": group: received ", param.group, ", allowed 0 to ", groups - 1);
+    int64_t entries = 1;
+    bool fits = param.shape.size() <= 64;
+    for (const auto size : param.shape) {
+      fits = fits && size >= 0 &&
+             !__builtin_mul_overflow(entries, std::max<int64_t>(size, 1), &entries);
+    }
+    fits = fits && entries <= kMostEntries;
+    TORCH_CHECK_VALUE(fits, shown(param.name), ": shape: received ",
+                      cut(c10::str(at::IntArrayRef(param.shape))),
+                      ", allowed at most 64 sizes from 0 up of at most 2^58 entries");
+  }
+}
+
 void validate_groups(const Plan& plan) {
   for (const auto& group : plan.groups) {  // the whole-network rules hold group by group
     Recipe one = plan.recipe;
@@ -99,6 +162,7 @@ Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
   Plan plan{.recipe = recipe, .params = std::move(params), .groups = std::move(groups)};
   validate(recipe);
   validate_groups(plan);
+  validate_params(plan);
   for (auto& group : plan.groups) {
     set_default_steps(group.choices, needs_duals(recipe));
     plan.norms.push_back(make_norm(group.choices.norm, group.choices.solvers));
@@ -108,6 +172,7 @@ Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
   number_leaves(plan);
   plan.tree = make_tree(plan);
   plan.needs = needs_of(plan);
+  lay_out(plan);
   return plan;
 }
 

@@ -5,6 +5,8 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <string_view>
 
 #include "steepest/svd/check.h"
 
@@ -99,14 +101,14 @@ bool needs_duals(const Recipe& recipe) {
          recipe.step_size != StepSize::fixed;
 }
 
-double radius_of(const std::string& rule, const Block& block, const std::string& norm) {
+namespace {
+
+// "spectral_unclamped" and the like, or a number; the rule itself where it is neither.
+std::optional<double> factor_of(std::string_view rule, const Block& block,
+                                const std::string& norm) {
   const double out = static_cast<double>(std::max<int64_t>(1, block.rows));
   const double in = static_cast<double>(std::max<int64_t>(1, block.cols));
   const double kernel = static_cast<double>(block.kernel);
-  if (const size_t star = rule.find('*'); star != std::string::npos) {
-    return radius_of(rule.substr(0, star), block, norm) *
-           radius_of(rule.substr(star + 1), block, norm);
-  }
   if (rule == "none") return 1;
   if (rule == "original") return std::sqrt(std::max(1.0, out / in));
   if (rule == "match_rms_adamw") return 0.2 * std::sqrt(std::max(out, in));
@@ -118,13 +120,30 @@ double radius_of(const std::string& rule, const Block& block, const std::string&
     if (norm == "l2" || norm == "frobenius") return std::sqrt(out * in);  // unit root mean square
     return std::sqrt(out / (in / kernel)) / kernel;  // SpectralConv: in counts channels, not taps
   }
-  char* end = nullptr;
-  const double value = std::strtod(rule.c_str(), &end);
-  TORCH_CHECK_VALUE(!rule.empty() && *end == 0 && std::isfinite(value) && value > 0,
-                    "radius: received \"", rule,
-                    "\", allowed none, original, match_rms_adamw, spectral_unclamped, scion, a "
-                    "number above 0, or number*rule");
-  return value;
+  return read_number(rule);
+}
+
+}  // namespace
+
+double radius_of(const std::string& rule, const Block& block, const std::string& norm) {
+  constexpr size_t kMostFactors = 8;
+  const auto check = [&](bool allowed) {
+    TORCH_CHECK_VALUE(allowed, "radius: received ", shown(rule),
+                      ", allowed none, original, match_rms_adamw, spectral_unclamped, scion, a "
+                      "number above 0, or number*rule");
+  };
+  std::vector<double> factors;
+  for (size_t begin = 0; begin <= rule.size();) {
+    const size_t end = std::min(rule.find('*', begin), rule.size());
+    const auto factor = factor_of(std::string_view(rule).substr(begin, end - begin), block, norm);
+    check(factor && std::isfinite(*factor) && *factor > 0 && factors.size() < kMostFactors);
+    factors.push_back(*factor);
+    begin = end + 1;
+  }
+  double radius = factors.back();  // from the right, as the product has always been rounded
+  for (size_t i = factors.size() - 1; i-- > 0;) radius = factors[i] * radius;
+  check(std::isfinite(radius) && radius > 0);
+  return radius;
 }
 
 }  // namespace steepest

@@ -3,6 +3,9 @@
 #include <ATen/core/Tensor.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/recipe.h"
 
@@ -13,8 +16,8 @@ at::ScalarType read_dtype(const std::string& option, const std::string& text) {
   if (text == "float32") return at::kFloat;
   if (text == "bfloat16") return at::kBFloat16;
   if (text == "float16") return at::kHalf;
-  TORCH_CHECK_VALUE(false, option, ": received \"", text,
-                    "\", allowed float64, float32, float16, bfloat16");
+  TORCH_CHECK_VALUE(false, option, ": received ", shown(text),
+                    ", allowed float64, float32, float16, bfloat16");
 }
 
 namespace {
@@ -43,7 +46,18 @@ std::vector<std::array<double, 3>> read_coefficients(const std::vector<double>& 
   return triples;
 }
 
+// polar/ and svd/ list what they know, and repeat what they were given.
+void check_word(const char* option, const std::optional<std::string>& name) {
+  constexpr size_t kLongest = 64;
+  const auto in_word = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
+  TORCH_CHECK_VALUE(!name || (name->size() <= kLongest && std::ranges::all_of(*name, in_word)),
+                    option, ": received ", shown(*name), ", allowed a name of at most ", kLongest,
+                    " letters, digits and _");
+}
+
 void set_solvers(Solvers& s, const Overrides& o) {
+  check_word("polar", o.polar);
+  check_word("svd", o.svd);
   if (o.polar && *o.polar != s.polar.method) s.polar = {.method = *o.polar};
   if (o.polar_coefficients) s.polar.coefficients = read_coefficients(*o.polar_coefficients);
   if (o.polar_steps) s.polar.steps = *o.polar_steps;

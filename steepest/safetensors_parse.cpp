@@ -2,9 +2,9 @@
 // parse_header: nothing that a file says is believed before it has been checked.
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <tuple>
 
+#include "steepest/json_check.h"
 #include "steepest/safetensors_header.h"
 
 namespace steepest {
@@ -31,26 +31,15 @@ struct Parsed {
   Json json;
 };
 
-// Keeps nlohmann from silently taking one of two equal keys, and from following a nest of brackets.
 Parsed parse_strictly(const Complaint& header, std::string_view text) {
+  constexpr size_t kDepth = 3, kLongestList = 64;  // a tensor's shape
   Parsed result;
-  std::vector<std::set<std::string>> keys;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    header.require(depth <= 3, "nested too deeply");
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key) {
-      const auto name = parsed.get<std::string>();
-      header.require(keys.back().insert(name).second, in_quotes(name) + " occurs twice");
-      if (depth == 1) result.names.push_back(name);
-    }
-    return true;
-  };
   try {
-    result.json = Json::parse(text, watch);
-  } catch (const Json::parse_error& error) {
-    throw header.error("not JSON at byte " + std::to_string(8 + error.byte));
+    result.names = check_json(text, {kDepth, kLongestList, /*first_byte=*/8});
+  } catch (const JsonError& error) {
+    throw header.error(error.what());
   }
+  result.json = Json::parse(text);
   return result;
 }
 

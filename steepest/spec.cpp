@@ -8,7 +8,9 @@
 #include <charconv>
 #include <limits>
 #include <numeric>
-#include <sstream>
+#include <tuple>
+
+#include "steepest/file_io.h"
 
 namespace steepest {
 namespace {
@@ -28,7 +30,7 @@ struct Reader {
     return true;
   }
   void expect(char c) {
-    TORCH_CHECK_VALUE(take(c), "spec \"", text, "\": expected '", c, "' at position ", at);
+    TORCH_CHECK_VALUE(take(c), "spec ", shown(text), ": expected '", c, "' at position ", at);
   }
   std::string word() {
     blanks();
@@ -37,7 +39,7 @@ struct Reader {
                                 text[at] == '_' || text[at] == '-')) {
       ++at;
     }
-    TORCH_CHECK_VALUE(at > begin, "spec \"", text, "\": expected a name at position ", begin);
+    TORCH_CHECK_VALUE(at > begin, "spec ", shown(text), ": expected a name at position ", begin);
     return text.substr(begin, at - begin);
   }
   bool at_number() {
@@ -49,14 +51,15 @@ struct Reader {
     blanks();
     double value = 0;
     const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), value);
-    TORCH_CHECK_VALUE(error == std::errc(), "spec \"", text, "\": expected a number at position ",
-                      at);
+    TORCH_CHECK_VALUE(error == std::errc(), "spec ", shown(text),
+                      ": expected a number at position ", at);
     at = static_cast<size_t>(end - text.data());
     return value;
   }
   void end() {
     blanks();
-    TORCH_CHECK_VALUE(at == text.size(), "spec \"", text, "\": unexpected text at position ", at);
+    TORCH_CHECK_VALUE(at == text.size(), "spec ", shown(text), ": unexpected text at position ",
+                      at);
   }
 };
 
@@ -66,8 +69,8 @@ Spec read_spec(Reader& in) {
   do {
     const std::string key = in.word();
     in.expect('=');
-    TORCH_CHECK_VALUE(spec.args.emplace(key, in.number()).second, "spec \"", in.text,
-                      "\": argument ", key, " is given twice");
+    TORCH_CHECK_VALUE(spec.args.emplace(key, in.number()).second, "spec ", shown(in.text),
+                      ": argument ", shown(key), " is given twice");
   } while (in.take(','));
   in.expect(')');
   return spec;
@@ -101,6 +104,8 @@ std::vector<Spec> parse_mixture(const std::string& text) {
   Reader in{text};
   std::vector<Spec> terms;
   do {
+    TORCH_CHECK_VALUE(terms.size() < kMostTerms, "spec ", shown(text), ": received more than ",
+                      kMostTerms, " terms, allowed ", kMostTerms);
     double weight = 1;
     if (in.at_number()) {
       weight = in.number();
@@ -111,6 +116,23 @@ std::vector<Spec> parse_mixture(const std::string& text) {
   } while (in.take('+'));
   in.end();
   return terms;
+}
+
+std::string cut(std::string text) {
+  constexpr size_t kMost = 60;
+  if (text.size() <= kMost) return text;
+  size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // whole letters
+  return text.substr(0, end) + "...";
+}
+
+std::string shown(std::string_view text) { return in_quotes(cut(std::string(text.substr(0, 64)))); }
+
+std::optional<double> read_number(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
 }
 
 std::string print_number(double value) {
@@ -147,12 +169,14 @@ int64_t integer_argument(const Spec& spec, const std::string& key, int64_t fallb
 void allow_arguments(const Spec& spec, const std::vector<std::string>& allowed) {
   for (const auto& [key, value] : spec.args) {
     TORCH_CHECK_VALUE(std::find(allowed.begin(), allowed.end(), key) != allowed.end(), spec.name,
-                      ": unknown argument: received ", key, ", allowed ",
+                      ": unknown argument: received ", shown(key), ", allowed ",
                       allowed.empty() ? "none" : join(allowed));
   }
 }
 
 std::string nearest(const std::string& name, const std::vector<std::string>& known) {
+  constexpr size_t kLongestName = 64;
+  if (name.size() > kLongestName) return "";  // a distance takes the product of the lengths
   std::string best;
   size_t least = std::max<size_t>(2, name.size() / 3) + 1;
   for (const auto& candidate : known) {

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace steepest {
@@ -17,7 +19,17 @@ struct Spec {
 
 // Throws c10::ValueError with the text and the position that could not be read.
 Spec parse_spec(const std::string& text);
-std::vector<Spec> parse_mixture(const std::string& text);
+std::vector<Spec> parse_mixture(const std::string& text);  // at most kMostTerms
+constexpr size_t kMostTerms = 16;
+
+// Received text as messages show it: one quoted line, cut after some 60 bytes.
+std::string shown(std::string_view text);
+// The same for text that needs no quotes (JSON values, lists).
+std::string cut(std::string text);
+
+// The whole text as a number in the C locale's form ("0.25", "1e-3"), whatever the program's locale
+// is; nothing where it is none, or out of float64's range.
+std::optional<double> read_number(std::string_view text);
 
 // "ky_fan(k=8)"; numbers print without trailing zeros.
 std::string print_spec(const Spec& spec);

@@ -10,6 +10,7 @@
 
 #include "steepest/cpu/scratch.h"
 #include "steepest/json.h"
+#include "steepest/json_check.h"
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/polar/polar.h"
 #include "steepest/routing/judge.h"
@@ -56,7 +57,7 @@ std::tuple<at::Tensor, at::Tensor> steepest(const at::Tensor& x, const std::stri
   TORCH_CHECK_VALUE(made->slots().empty(), "steepest: norm: received ", norm,
                     ", allowed a norm without state of its own");
   TORCH_CHECK_VALUE(is_computable(x.scalar_type()), "steepest: x: received ", x.scalar_type(),
-                    ", allowed float64, float32, bfloat16, float16");
+                    ", allowed ", kComputable);
   const auto [s, dual] = made->steepest(as_batch(x), {});
   return {s.reshape(x.sizes()), dual.reshape(batch_shape(x, {}))};
 }
@@ -98,11 +99,32 @@ std::tuple<std::vector<at::Tensor>, std::vector<std::string>, std::string> load_
   return {tensors, names, Json(file.metadata).dump()};
 }
 
+Metadata metadata_of(const std::string& text) {
+  try {
+    check_json(text, {.depth = 2});
+  } catch (const JsonError& error) {
+    TORCH_CHECK_VALUE(false, "steepest::save_file: metadata: ", error.what(), ": received ",
+                      shown(text));
+  }
+  Metadata metadata;
+  const auto json = Json::parse(text);
+  TORCH_CHECK_VALUE(json.is_object(), "steepest::save_file: metadata: received ", shown(text),
+                    ", allowed an object of texts");
+  for (const auto& [key, value] : json.items()) {
+    TORCH_CHECK_VALUE(value.is_string(), "steepest::save_file: metadata: ", shown(key),
+                      ": received ", cut(value.dump()), ", allowed text");
+    metadata[key] = value.get<std::string>();
+  }
+  return metadata;
+}
+
 void save_file(const std::string& path, Tensors tensors, const std::vector<std::string>& names,
                const std::string& metadata) {
+  TORCH_CHECK_VALUE(names.size() == tensors.size(), "steepest::save_file: names: received ",
+                    names.size(), ", allowed one for each of ", tensors.size(), " tensors");
   NamedTensors named;
   for (size_t i = 0; i < names.size(); ++i) named.emplace_back(names[i], tensors[i]);
-  write_safetensors(path, named, Json::parse(metadata).get<Metadata>());
+  write_safetensors(path, named, metadata_of(metadata));
 }
 
 std::string torch_version() {

@@ -9,10 +9,12 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "steepest/engine/check.h"
 #include "steepest/engine/entries.h"
 #include "steepest/engine/step.h"
 #include "steepest/engine/survey.h"
 #include "steepest/json.h"
+#include "steepest/torch_lists.h"
 
 namespace steepest {
 namespace {
@@ -40,15 +42,16 @@ std::shared_ptr<const Plan> plan_of(const std::string& text) {
 // plan -> {"state": [[names of parameter 0], ..], "leaves": [first leaf and number of parameter 0,
 // ..], "momo": bool, "choices": {"matrix", "backup"}}
 std::string layout(const std::string& text) {
-  const auto& plan = *plan_of(text);
+  const auto kept = plan_of(text);
+  const auto& plan = *kept;
   Json state = Json::array(), leaves = Json::array();
-  for (size_t i = 0; i < plan.params.size(); ++i) {
+  for (const auto& of_param : plan.layouts) {
     Json names = Json::array();
-    for (const auto& entry : state_entries(plan, i)) names.push_back(entry.key);
+    for (const auto& entry : of_param.state) names.push_back(entry.key);
     state.push_back(names);
     Json own = Json::array();
-    for (const auto& block : plan.blocks) {
-      if (block.param != static_cast<int64_t>(i)) continue;
+    for (const size_t index : of_param.blocks) {
+      const auto& block = plan.blocks[index];
       for (int64_t leaf = 0; leaf < block.batch; ++leaf) own.push_back(block.leaf + leaf);
     }
     leaves.push_back(own);
@@ -61,42 +64,43 @@ std::string layout(const std::string& text) {
       .dump();
 }
 
-// Zeros, in layout's order, for parameter number `index`.
-std::vector<at::Tensor> make_state_tensors(const at::Tensor& value, const std::string& text,
-                                           int64_t index) {
-  const auto& plan = *plan_of(text);
-  std::vector<at::Tensor> tensors;
+// Appends zeros, in layout's order, for parameter number `index`.
+void add_zeros(std::vector<at::Tensor>& tensors, const Plan& plan, const at::Tensor& value,
+               int64_t index) {
+  const auto params = static_cast<int64_t>(plan.params.size());
+  TORCH_CHECK_VALUE(index >= 0 && index < params, "steepest::make_state: index: received ", index,
+                    ", allowed 0 to ", params - 1);
+  ParamState none;
+  check_param(plan, index, {value, {}, &none});
   for (const auto& entry : state_entries(plan, index)) {
     tensors.push_back(zeros_for(entry, plan, index, value));
   }
+}
+
+std::vector<at::Tensor> make_state_tensors(const at::Tensor& value, const std::string& text,
+                                           int64_t index) {
+  std::vector<at::Tensor> tensors;
+  add_zeros(tensors, *plan_of(text), value, index);
   return tensors;
 }
 
 // The same for several parameters, one after the other: one look at a long plan for all.
 std::vector<at::Tensor> make_states(Tensors values, const std::string& text,
                                     at::IntArrayRef indices) {
+  TORCH_CHECK_VALUE(values.size() == indices.size(), "steepest::make_states: indices: received ",
+                    indices.size(), ", allowed one for each of ", values.size(), " values");
   const auto plan = plan_of(text);
   std::vector<at::Tensor> tensors;
-  for (size_t k = 0; k < indices.size(); ++k) {
-    for (const auto& entry : state_entries(*plan, indices[k])) {
-      tensors.push_back(zeros_for(entry, *plan, indices[k], values[k]));
-    }
-  }
+  for (size_t k = 0; k < indices.size(); ++k) add_zeros(tensors, *plan, values[k], indices[k]);
   return tensors;
 }
-
-// The parts of an operator's lists that belong to one optimizer's step.
-struct Lists {
-  Tensors params;
-  const OptionalTensors& grads;
-  Tensors steps, state;  // of the parameters in `live` only, which have had a gradient
-  at::IntArrayRef live;
-};
 
 // Views of the caller's tensors as the engine wants them, and the way back.
 class Bound {
  public:
-  Bound(const Plan& plan, const Lists& lists) : lists_(lists) {
+  // Throws c10::ValueError where a list or a tensor is not what the plan needs; `op` says whose.
+  Bound(const Plan& plan, const StepLists& lists, const char* op) : plan_(plan), lists_(lists) {
+    check_lists(plan, lists, op);
     states_.resize(lists.params.size());
     for (size_t i = 0; i < lists.params.size(); ++i) {
       const std::optional<at::Tensor> grad = lists.grads.get(i);
@@ -105,14 +109,11 @@ class Bound {
     size_t at = 0;
     for (size_t k = 0; k < lists.live.size(); ++k) {
       auto& state = states_[lists.live[k]];
-      state.step = lists.steps[k].item<int64_t>();
-      entries_.push_back(state_entries(plan, lists.live[k]));
-      for (const auto& entry : entries_.back()) {
-        TORCH_CHECK_VALUE(at < lists.state.size(), "steepest::step_: state: received ",
-                          lists.state.size(), " tensors, allowed more");
-        if (state.step > 0 || entry.like_param()) entry.of(state) = lists.state[at];
-        ++at;
-      }
+      const auto index = static_cast<size_t>(lists.live[k]);
+      state.step = read_step(plan.params[index].name, lists.steps[k]);
+      for (const auto& entry : state_entries(plan, index)) entry.of(state) = lists.state[at++];
+      check_param(plan, index, params_[index]);
+      if (state.step == 0) drop_unread(state, index);
     }
   }
 
@@ -124,7 +125,7 @@ class Bound {
     for (size_t k = 0; k < lists_.live.size(); ++k) {
       auto state = states_[lists_.live[k]];
       lists_.steps[k].fill_(static_cast<double>(state.step));
-      for (const auto& entry : entries_[k]) {
+      for (const auto& entry : state_entries(plan_, lists_.live[k])) {
         const auto& now = entry.of(state);
         if (now.defined() && !now.is_same(lists_.state[at])) lists_.state[at].copy_(now);
         ++at;
@@ -133,17 +134,18 @@ class Bound {
   }
 
  private:
-  const Lists& lists_;
-  std::vector<std::vector<StateEntry>> entries_;  // of the live parameters
+  // What the first step makes itself rather than reads.
+  void drop_unread(ParamState& state, size_t index) const {
+    for (const auto& entry : state_entries(plan_, index)) {
+      if (!entry.like_param()) entry.of(state) = at::Tensor();
+    }
+  }
+
+  const Plan& plan_;
+  const StepLists& lists_;
   std::vector<ParamState> states_;
   std::vector<Param> params_;
 };
-
-std::vector<Rates> rates_of(c10::ArrayRef<double> lr, c10::ArrayRef<double> weight_decay) {
-  std::vector<Rates> rates;
-  for (size_t g = 0; g < lr.size(); ++g) rates.push_back({lr[g], weight_decay[g]});
-  return rates;
-}
 
 // Momentum is read at every step, as schedulers cycle it.
 Plan with_momentum(Plan plan, c10::ArrayRef<double> momentum) {
@@ -169,7 +171,7 @@ constexpr int64_t kStats = 4;  // skipped, D, q, f~ - f*; then the coefficient o
 GlobalState bind_global(const at::Tensor& momo_step, const at::Tensor& momo) {
   GlobalState global;
   if (momo.numel() < kMomo) return global;
-  global.step = momo_step.item<int64_t>();
+  global.step = read_step("momo", momo_step);
   if (global.step == 0) return global;
   global.loss_average = momo[0].clone();
   global.weight = momo[1].clone();
@@ -202,14 +204,18 @@ void step_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors 
            const std::optional<at::Tensor>& loss) {
   const at::NoGradGuard no_grad;
   const auto kept = plan_of(text);
+  check_momentum(*kept, momentum);
+  check_stats(*kept, stats);
+  check_momo(*kept, momo_step, momo);
   std::optional<Plan> changed;
   if (!same_momentum(*kept, momentum)) changed = with_momentum(*kept, momentum);
   const Plan& plan = changed ? *changed : *kept;
-  const Lists lists{params, grads, steps, state, live};
-  Bound bound(plan, lists);
+  const StepLists lists{params, grads, steps, state, live};
+  Bound bound(plan, lists, "step_");
+  check_live(plan, lists);
   auto global = bind_global(momo_step, momo);
-  const auto result =
-      step(plan, bound.params(), global, rates_of(lr, weight_decay), loss.value_or(at::Tensor()));
+  const auto result = step(plan, bound.params(), global, read_rates(plan, lr, weight_decay),
+                           loss.value_or(at::Tensor()));
   if (!result.skipped) {
     bound.write_back();
     write_back(global, momo_step, momo);
@@ -222,9 +228,9 @@ at::Tensor survey_(Tensors params, const OptionalTensors& grads, Tensors steps, 
                    const std::string& text, at::IntArrayRef live, c10::ArrayRef<double> lr) {
   const at::NoGradGuard no_grad;
   const auto kept = plan_of(text);
-  const Lists lists{params, grads, steps, state, live};
-  Bound bound(*kept, lists);
-  return survey(*kept, bound.params(), rates_of(lr, lr));
+  const StepLists lists{params, grads, steps, state, live};
+  Bound bound(*kept, lists, "survey");
+  return survey(*kept, bound.params(), read_rates(*kept, lr, lr));
 }
 
 }  // namespace

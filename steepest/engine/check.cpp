@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/engine/check.h"
 
-#include "steepest/engine/finite.h"
-
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
+
+#include "steepest/engine/entries.h"
+#include "steepest/engine/finite.h"
 
 namespace steepest {
 namespace {
@@ -15,20 +17,59 @@ void check_rate(const std::string& option, double value) {
                     ", allowed a finite number from 0 up");
 }
 
+// What a gradient and the parameter itself must be; `what` is "" or "gradient: ".
+void check_kind(const std::string& name, const char* what, const at::Tensor& t) {
+  TORCH_CHECK_VALUE(t.layout() == at::kStrided, name, ": ", what, "received ", t.layout(),
+                    ", allowed a dense tensor");
+  TORCH_CHECK_VALUE(is_computable(t.scalar_type()), name, ": ", what, "received ", t.scalar_type(),
+                    ", allowed ", kComputable);
+}
+
+void check_value(const PlannedParam& planned, const at::Tensor& value) {
+  TORCH_CHECK_VALUE(value.defined(), planned.name, ": received an undefined tensor");
+  check_kind(planned.name, "", value);
+  TORCH_CHECK_VALUE(value.sizes() == planned.shape, planned.name, ": received shape ",
+                    value.sizes(), ", allowed the plan's ", at::IntArrayRef(planned.shape));
+}
+
 void check_grad(const PlannedParam& planned, const Param& param) {
   const auto& g = param.grad;
-  TORCH_CHECK_VALUE(g.layout() == at::kStrided, planned.name, ": gradient: received ", g.layout(),
-                    ", allowed a dense tensor");
-  for (const auto& [what, dtype] :
-       {std::pair{"gradient", g.scalar_type()}, {"parameter", param.value.scalar_type()}}) {
-    TORCH_CHECK_VALUE(is_computable(dtype), planned.name, ": ", what, ": received ", dtype,
-                      ", allowed float64, float32, bfloat16, float16");
-  }
+  check_kind(planned.name, "gradient: ", g);
   TORCH_CHECK_VALUE(g.sizes() == param.value.sizes(), planned.name, ": gradient: received shape ",
                     g.sizes(), ", allowed the parameter's ", param.value.sizes());
+  TORCH_CHECK_VALUE(g.device() == param.value.device(), planned.name, ": gradient: received ",
+                    g.device(), ", allowed the parameter's ", param.value.device());
+}
+
+void check_entry(const std::string& name, const StateEntry& entry, const at::Tensor& t,
+                 const at::Tensor& value) {
+  if (!t.defined()) return;  // made by the step
+  TORCH_CHECK_VALUE(is_computable(t.scalar_type()) && t.layout() == at::kStrided, name, ".",
+                    entry.key, ": received ", t.scalar_type(), ", allowed a dense tensor of ",
+                    kComputable);
+  TORCH_CHECK_VALUE(t.sizes() == entry.shape, name, ".", entry.key, ": received shape ", t.sizes(),
+                    ", allowed ", at::IntArrayRef(entry.shape),
+                    ": the state of a parameter whose shape has changed must be dropped");
+  const bool anywhere = t.dim() == 0 && t.is_cpu();
+  TORCH_CHECK_VALUE(anywhere || t.device() == value.device(), name, ".", entry.key, ": received ",
+                    t.device(), ", allowed the parameter's ", value.device());
 }
 
 }  // namespace
+
+void check_param(const Plan& plan, size_t index, const Param& param) {
+  const auto& planned = plan.params[index];
+  check_value(planned, param.value);
+  if (param.grad.defined()) check_grad(planned, param);
+  for (const auto& entry : state_entries(plan, index)) {
+    check_entry(planned.name, entry, entry.of(*param.state), param.value);
+  }
+}
+
+bool has_gradients(const std::vector<Param>& params) {
+  return std::any_of(params.begin(), params.end(),
+                     [](const Param& param) { return param.grad.defined(); });
+}
 
 void check_step(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates,
                 const at::Tensor& loss) {
@@ -37,7 +78,10 @@ void check_step(const Plan& plan, const std::vector<Param>& params, const std::v
     check_rate("weight_decay", weight_decay);
   }
   for (size_t i = 0; i < params.size(); ++i) {
-    if (params[i].grad.defined()) check_grad(plan.params[i], params[i]);
+    if (!params[i].grad.defined() && params[i].state->step == 0) continue;
+    check_param(plan, i, params[i]);
+    TORCH_CHECK_VALUE(!params[i].value.is_meta(), plan.params[i].name,
+                      ": received a meta tensor, allowed one with memory");
   }
   if (plan.recipe.step_size == StepSize::fixed) return;
   TORCH_CHECK_VALUE(loss.defined(), plan.recipe.name,
@@ -45,6 +89,8 @@ void check_step(const Plan& plan, const std::vector<Param>& params, const std::v
                     "step(loss) or by a closure");
   TORCH_CHECK_VALUE(loss.numel() == 1, plan.recipe.name, ": loss: received shape ", loss.sizes(),
                     ", allowed one number");
+  TORCH_CHECK_VALUE(!loss.is_complex(), plan.recipe.name, ": loss: received ", loss.scalar_type(),
+                    ", allowed a real number");
 }
 
 std::vector<double> largest_gradients(const std::vector<Param>& params) {

@@ -6,10 +6,16 @@
 
 namespace steepest {
 
-// Throws c10::ValueError: rates not finite or negative, a gradient of another shape, sparse or
-// complex, a dtype that the engine does not compute in, a missing loss under Momo.
+// Throws c10::ValueError: rates not finite or negative; a parameter or a gradient of another shape,
+// dtype, device or layout; state that does not fit its parameter; a missing loss under Momo.
 void check_step(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates,
                 const at::Tensor& loss);
+
+// The same of one parameter that has a gradient or state.
+void check_param(const Plan& plan, size_t index, const Param& param);
+
+// Whether any parameter has a gradient: a step without one does nothing.
+bool has_gradients(const std::vector<Param>& params);
 
 // The largest magnitude of each parameter's gradient, 0 where there is none: one pass over it.
 std::vector<double> largest_gradients(const std::vector<Param>& params);

@@ -24,14 +24,6 @@ at::ScalarType dtype_of(const StateEntry& entry, const Recipe& recipe, const Cho
   }
 }
 
-int64_t leaves_of(const Plan& plan, size_t param) {
-  int64_t leaves = 0;
-  for (const auto& block : plan.blocks) {
-    leaves += block.param == static_cast<int64_t>(param) ? block.batch : 0;
-  }
-  return leaves;
-}
-
 }  // namespace
 
 at::Tensor& StateEntry::of(ParamState& state) const {
@@ -51,32 +43,8 @@ at::Tensor& StateEntry::of(ParamState& state) const {
   return state.dual;
 }
 
-std::vector<StateEntry> state_entries(const Plan& plan, size_t param) {
-  const auto& planned = plan.params[param];
-  const auto& group = plan.groups[planned.group];
-  const auto slots = plan.norms[planned.group]->slots();
-  const bool momo = plan.recipe.step_size == StepSize::momo;
-  std::vector<StateEntry> entries;
-  // torch names an adaptive norm's momentum exp_avg, every other momentum_buffer.
-  if (momo || group.choices.momentum > 0) {
-    const auto* key = slots.empty() ? "momentum_buffer" : "exp_avg";
-    entries.push_back({key, EntryKind::momentum, 0, planned.shape});
-  }
-  for (size_t i = 0; i < slots.size(); ++i) {
-    entries.push_back({slots[i], EntryKind::slot, i, planned.shape});
-  }
-  if (momo) entries.push_back({"intercept", EntryKind::intercept, 0, {}});
-  if (plan.recipe.duals == Duals::stale && group.role == Role::matrix) {
-    entries.push_back({"dual", EntryKind::dual, 0, {leaves_of(plan, param)}});
-  }
-  int64_t numbers = 0;
-  for (const auto& block : plan.blocks) {
-    if (block.param != static_cast<int64_t>(param)) continue;
-    numbers +=
-        block.batch * block.cols * plan.norms[block.group]->warm_columns(block.rows, block.cols);
-  }
-  if (numbers > 0) entries.push_back({"right_basis", EntryKind::basis, 0, {numbers}});
-  return entries;
+const std::vector<StateEntry>& state_entries(const Plan& plan, size_t param) {
+  return plan.layouts[param].state;
 }
 
 at::Tensor zeros_for(const StateEntry& entry, const Plan& plan, size_t param,

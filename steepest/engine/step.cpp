@@ -238,6 +238,7 @@ StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& 
   // Under autocast a product of two float32 matrices would come back in half precision.
   c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   check_step(plan, params, rates, loss);
+  if (!has_gradients(params)) return {};
   const StepInput in{plan, params, rates};
   if (plan.recipe.nonfinite == Nonfinite::propagate) return Stepper(in, global).run(loss);
   return checked_step(in, global, loss);

@@ -18,7 +18,7 @@ NormPtr make_one(const Spec& spec, const Solvers& solvers) {
     allow_arguments(spec, entry.arguments);
     return entry.make(spec, solvers);
   }
-  TORCH_CHECK_VALUE(false, "norm: received \"", spec.name, "\", allowed ", join(norm_names()),
+  TORCH_CHECK_VALUE(false, "norm: received ", shown(spec.name), ", allowed ", join(norm_names()),
                     nearest(spec.name, norm_names()));
 }
 

@@ -72,8 +72,9 @@ NormPtr make_mixture(const std::vector<Spec>& terms, const Solvers& solvers) {
   std::vector<NormPtr> norms;
   std::vector<double> weights;
   for (const auto& term : terms) {
-    TORCH_CHECK_VALUE(term.weight > 0, "norm: the weight of ", term.name, ": received ",
-                      print_number(term.weight), ", allowed a number above 0");
+    TORCH_CHECK_VALUE(term.weight > 0 && term.weight <= 1e9, "norm: the weight of ", cut(term.name),
+                      ": received ", print_number(term.weight),
+                      ", allowed a number above 0, up to 1e9");
     norms.push_back(make_norm(print_spec(term), solvers));
     TORCH_CHECK_VALUE(norms.back()->slots().empty(), "norm: a mixture of ", term.name,
                       ": allowed are norms without state");

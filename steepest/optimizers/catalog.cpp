@@ -2,6 +2,8 @@
 #include <ATen/core/Tensor.h>
 #include <c10/util/Exception.h>
 
+#include <cctype>
+
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest {
@@ -17,6 +19,11 @@ const std::string kMomo = "-momo";
 
 bool ends_with_momo(const std::string& name) {
   return name.size() > kMomo.size() && name.ends_with(kMomo);
+}
+
+[[noreturn]] void refuse(const std::string& name) {
+  TORCH_CHECK_VALUE(false, "recipe: received ", shown(name), ", allowed ", join(optimizer_names()),
+                    nearest(name, optimizer_names()));
 }
 
 // A row with a norm of leading triplets takes their number: neon(k=4), fanion(k=4).
@@ -58,7 +65,11 @@ Choices adam_backup() {
 
 Recipe catalog_row(const std::string& text) {
   if (ends_with_momo(text)) {
-    auto row = catalog_row(text.substr(0, text.size() - kMomo.size()));
+    const auto base = text.substr(0, text.size() - kMomo.size());
+    if (ends_with_momo(base) || std::isspace(static_cast<unsigned char>(base.back()))) {
+      refuse(text);  // a row has one Momo form, whose name has no blanks
+    }
+    auto row = catalog_row(base);
     const auto start = row.matrix.start;
     row.name += kMomo;
     // A zero start without correction makes the model's first values wrong.
@@ -69,8 +80,7 @@ Recipe catalog_row(const std::string& text) {
   for (const auto& row : optimizer_catalog()) {
     if (row.name == spec.name) return with_arguments(row, spec);
   }
-  TORCH_CHECK_VALUE(false, "recipe: received \"", spec.name, "\", allowed ",
-                    join(optimizer_names()), nearest(spec.name, optimizer_names()));
+  refuse(spec.name);
 }
 
 }  // namespace steepest

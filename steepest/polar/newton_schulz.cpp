@@ -5,6 +5,8 @@
 // for bit, that of torch.optim.Muon's _zeropower_via_newtonschulz for inputs of norm >= 1e-7, its
 // eps.
 
+#include <ATen/ops/baddbmm.h>
+#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty_like.h>
 #include <c10/util/Exception.h>
 

@@ -15,7 +15,7 @@ struct Bad {
 };
 
 void expect_line(const std::string& message, const std::vector<std::string>& words) {
-  EXPECT_FALSE(message.empty()) << "accepted: " << words[0];
+  EXPECT_FALSE(message.empty()) << "accepted: " << join(words);
   EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   for (const auto& word : words) EXPECT_NE(message.find(word), std::string::npos) << message;
 }
@@ -65,6 +65,69 @@ TEST(Refusals, of_recipes) {
   };
   for (const auto& bad : all) {
     expect_line(refusal([&] { recipe(bad.recipe, bad.overrides); }), bad.words);
+  }
+}
+
+// Text of any length, of any bytes: one line that shows the beginning of it.
+TEST(Refusals, of_endless_and_strange_names_are_short) {
+  std::string terms = "0.5*spectral", factors = "2";
+  for (int i = 0; i < 10'000; ++i) terms += "+0.5*spectral", factors += "*2";
+  const std::string megabyte(1'000'000, 'a'), many_momo = [] {
+    std::string name = "muon";
+    for (int i = 0; i < 10'000; ++i) name += "-momo";
+    return name;
+  }();
+  const std::string parentheses = "neon(" + std::string(100'000, '(');
+  for (const auto& name : {std::string("neon(k=4)-momo-momo"),
+                           std::string("muon-momo-momo"),
+                           many_momo,
+                           megabyte,
+                           "neon(" + megabyte + "=1)",
+                           parentheses,
+                           std::string("neon(k=1000000000000000000)"),
+                           std::string("neon(k=1e400)"),
+                           std::string("neon(k=nan)"),
+                           std::string("neon(k=-1)"),
+                           std::string("neon(k=4)(k=5)"),
+                           std::string("neon(k=4,k=5)"),
+                           std::string("mu on"),
+                           std::string("muon -momo"),
+                           std::string("-momo"),
+                           std::string(),
+                           std::string("m\xc3\xbcon"),
+                           std::string("muon\nadam"),
+                           std::string("muon\0", 5),
+                           std::string("\xff\xfe")}) {
+    const auto message = refusal([&] { recipe(name); });
+    expect_line(message, {});
+    EXPECT_LT(message.size(), 900) << message.substr(0, 200);
+  }
+  for (const auto& norm :
+       {terms, megabyte, std::string("nan*spectral"), std::string("-1*spectral"),
+        std::string("0*spectral"), std::string("1e400*spectral"), std::string("1e300*spectral"),
+        std::string("inf*spectral"), std::string("0.5*0.5*spectral"),
+        std::string("0.5*(spectral+inf)"), std::string("ky_fan(k=1000000000000000000)"),
+        std::string("spectral+"), std::string("spectral inf"), std::string("sp\xc3\xa9\x63tral"),
+        std::string("spectral\ninf")}) {
+    for (const auto& overrides : {Overrides{.norm = norm}, Overrides{.backup = norm}}) {
+      const auto message = refusal([&] { recipe("muon", overrides); });
+      expect_line(message, {});
+      EXPECT_LT(message.size(), 400) << message.substr(0, 200);
+    }
+  }
+  for (const auto& radius :
+       {factors, megabyte, std::string("nan"), std::string("1e400"), std::string("1e300*1e300"),
+        std::string("1e-300*1e-300"), std::string("0x10"), std::string("*"), std::string("2*"),
+        std::string("0,25"), std::string()}) {
+    const auto message = refusal([&] { recipe("muon", {.radius = radius}); });
+    expect_line(message, {});
+    EXPECT_LT(message.size(), 400) << message.substr(0, 200);
+  }
+  for (const auto& o : {Overrides{.polar = megabyte}, Overrides{.svd = megabyte},
+                        Overrides{.outer = megabyte}, Overrides{.polar_dtype = megabyte}}) {
+    const auto message = refusal([&] { recipe("muon", o); });
+    expect_line(message, {});
+    EXPECT_LT(message.size(), 400) << message.substr(0, 200);
   }
 }
 

@@ -79,6 +79,7 @@ TEST(ForeignSafeTensors, Lies) {
       {R"({"a":1,"a":2})", "", R"(header: "a" occurs twice)"},
       {R"({"a":{"dtype":"U8","dtype":"I8","shape":[],"data_offsets":[0,1]}})", "x",
        R"(header: "dtype" occurs twice)"},
+      {R"({"a":6e66666666})", "", "header: a number out of range at byte 23"},
       {R"({"__metadata__":1})", "", "__metadata__: must map names to texts"},
       {R"({"__metadata__":{"a":1}})", "", R"(__metadata__: "a" is not a text)"},
       {entry("F8_E4M3", "[1]", "[0,1]"), "x",

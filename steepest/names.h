@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of parameters with and without what wrappers put into them.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace steepest {
+
+// "_orig_mod.module.fc.weight" -> "fc.weight": without the parts "module" (DataParallel, DDP,
+// AveragedModel), "_orig_mod" (torch.compile), "_fsdp_wrapped_module" and
+// "_checkpoint_wrapped_module", wherever they stand.
+std::string plain_name(const std::string& name);
+
+// Under which of the `saved` names each of `own` is found: its own, where every saved name is one
+// of `own`; else the one with the same plain name, where that fits every saved name to one of
+// `own`; else its own again, for the caller to refuse what is left.
+std::unordered_map<std::string, std::string> match_names(const std::vector<std::string>& own,
+                                                         const std::vector<std::string>& saved);
+
+}  // namespace steepest
