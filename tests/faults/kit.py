@@ -51,7 +51,7 @@ class Trial:
 
     def result(self, summary: str = "") -> tuple[bool, str]:
         """(held, evidence)."""
-        parts = [part for part in (summary or f"{self.checks} checks", *self.remarks) if part]
+        parts = [p for p in (summary or f"{self.checks} checks", *self.remarks) if p.strip()]
         if self.broken:
             shown = "; ".join(self.broken[:4])
             parts.append(f"BROKEN {len(self.broken)} of {self.checks}: {shown}")

@@ -23,7 +23,7 @@ NORMS = (
     "0.5*spectral+0.5*frobenius",
     "0.5*nuclear+0.5*row",
 )
-# How far one step may be from float32's, of weights and a rate near 1 and .1.
+# How far one step may be from float32's, relative to the largest weight.
 DTYPES = ((torch.float64, 1e-4), (torch.bfloat16, 4e-2), (torch.float16, 8e-3))
 EXACT = {"polar": "svd", "svd": "exact"}
 NAMES = [
@@ -56,7 +56,8 @@ def zero_gradient(t):
     for name in NAMES:
         for warm in (False, True):
             model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Linear(8, 4))
-            optimizer = steepest.make(name, model.named_parameters(), weight_decay=0.0)
+            decays = {"weight_decay": 0.0, "backup_weight_decay": 0.0}
+            optimizer = steepest.make(name, model.named_parameters(), **decays)
             for p in model.parameters():
                 p.grad = torch.zeros_like(p)
             before = [p.detach().clone() for p in model.parameters()]
@@ -86,7 +87,7 @@ def ranks(t):
         "equal entries": torch.full((9, 7), 0.5),
         "identity": torch.eye(8),
         "repeated": with_values(12, 8, [2.0] * 4 + [1.0] * 4, torch.float32),
-        "two equal": with_values(9, 9, [3.0, 3.0, 1e-3], torch.float32),
+        "two equal": with_values(9, 9, [3.0, 3.0, 0.5], torch.float32),
     }
     for what, x in matrices.items():
         u, s, vh = torch.linalg.svd(x.double(), full_matrices=False)
@@ -165,8 +166,8 @@ def table() -> dict[str, dict[int, float]]:
 
 @case("21", "Condition numbers 1e2 to 1e12")
 def conditions(t):
-    """Singular values within the method's stated error, never above its bound; svd and coupled
-    Newton orthogonal to 1e-5 and 1e-3."""
+    """Singular values within the method's stated error, never above its bound; svd orthogonal to
+    1e-5 up to 1e6 (float64: 1e-10, all), coupled Newton to 1e-3 at 1e2."""
     stated = table()
     worst = {}
     for decades in (2, 4, 6, 8, 12):
@@ -189,17 +190,18 @@ def conditions(t):
                 slack = 2e-3 if dtype == torch.float32 else 1e-4
                 over = float(sigma.max()) - 1
                 what = f"{name} {steps} steps, {str(dtype)[6:]}, condition 1e{decades}"
-                # cubic and quintic's stated error is at the low end: they never pass 1
-                cap = slack if name in ("cubic", "quintic") else bound + slack
+                # cubic and quintic's stated error is at the low end: they never pass 1. A step of
+                # baseline, 2 s - 1.5 s^3 + .5 s^5, is at most 1.0018.
+                cap = slack if name in ("cubic", "quintic") else max(bound, 1.8e-3) + slack
                 t.check(over <= cap, f"{what}: overshoot {over:.3g}, stated {cap:.3g}")
                 inside = values >= 1.02e-3  # of the stated interval
                 low = 1 - float(sigma.sort(descending=True).values[: int(inside.sum())].min())
                 t.check(low <= bound + slack, f"{what}: error {low:.3g}, stated {bound:.3g}")
         for name, dtype, bound, highest in (
-            ("svd", torch.float32, 1e-5, 12),
+            ("svd", torch.float32, 1e-5, 6),
             ("svd", torch.float64, 1e-10, 12),
             ("newton", torch.float32, 1e-3, 2),
-            ("newton", torch.float64, 1e-3, 4),
+            ("newton", torch.float64, 1e-3, 2),
         ):
             if decades > highest:
                 continue
@@ -248,8 +250,8 @@ def small_gradients(t):
             length = float(w.double().norm())
             t.check(abs(length - 1) < 0.02, f"{str(dtype)[6:]} {layout}: step of {length:.3g}")
     for name, lr in (("polargrad", 1e-38), ("muonmax", 1e-38), ("f-muon", 1.0)):
-        w = torch.zeros(4, 4)
-        w.grad = torch.eye(4) * 8e37
+        w = torch.zeros(16, 16)  # whose dual norm no float32 holds
+        w.grad = torch.eye(16) * 8e37
         options = {"weight_decay": 0.0}
         optimizer = steepest.make(name, [w], lr=lr, **options)
         optimizer.step()
