@@ -46,7 +46,9 @@ int verify() {
     try {
       const auto step = trainer::load_checkpoint(folder).step;
       std::cout << "ok " << step << std::endl;
-    } catch (const trainer::CheckpointError& error) {
+    } catch (const trainer::CheckpointError& error) {  // damage
+      std::cout << "refused " << faults::require_one_line(error.what()) << std::endl;
+    } catch (const FileError& error) {  // it cannot be read
       std::cout << "refused " << faults::require_one_line(error.what()) << std::endl;
     } catch (const std::exception& error) {
       std::cout << "undocumented " << error.what() << std::endl;
