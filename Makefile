@@ -12,8 +12,8 @@ CONFIGURE = cmake -S . -G Ninja -DPython3_EXECUTABLE=$(PYTHON_VENV)
 FROM_BUILD = STEEPEST_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsteepest.so PYTHONPATH=$(CURDIR)/python
 CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp'
 
-.PHONY: help train build test test-asan test-torch test-families setup examples bench docs wheel format lint install \
-        clean
+.PHONY: help train build test test-asan test-faults test-torch test-families setup examples bench docs \
+        wheel format lint install clean
 
 help:           ## This list
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
@@ -33,6 +33,10 @@ test-asan: setup ## The tests again under the address and undefined-behaviour sa
 	@$(CONFIGURE) -B $(BUILD)-asan -DSTEEPEST_SANITIZE=address,undefined
 	@cmake --build $(BUILD)-asan -j $(JOBS)
 	@ctest --test-dir $(BUILD)-asan --output-on-failure
+
+test-faults: build ## Kills, full disks, damage, bad input: a table of what held; LONG=1: hours, with fuzzing
+	@cmake --build $(BUILD) -j $(JOBS) --target faults_probe faults_probe_asan
+	@STEEPEST_BUILD=$(CURDIR)/$(BUILD) $(PYTHON_VENV) tests/faults/run.py $(if $(LONG),--long)
 
 test-torch: build ## PyTorch's own optimizer tests over every Python class (fetches 27 MB of source)
 	@scripts/torch_suite.sh
