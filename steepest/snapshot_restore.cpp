@@ -120,8 +120,8 @@ class Reader {
     const auto t = take(key);
     TORCH_CHECK_VALUE(t.defined() || !required, source_, ": received no ", key);
     if (!t.defined()) return 0;
-    const bool real =
-        is_computable(t.scalar_type()) || at::isIntegralType(t.scalar_type(), /*includeBool=*/false);
+    const bool real = is_computable(t.scalar_type()) ||
+                      at::isIntegralType(t.scalar_type(), /*includeBool=*/false);
     const bool one = t.numel() == 1 && t.layout() == at::kStrided && !t.is_meta();
     TORCH_CHECK_VALUE(real && one, source_, ": ", key, ": received ", t.toString(), t.sizes(),
                       ", allowed one number");
