@@ -139,20 +139,22 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
     new = optimizer._planned(groups)
     foreign = not _choices.known(source.groups[0]) if source.groups else False
     state: defaultdict[Any, Any] = defaultdict(dict)
-    for index, (param, found) in enumerate(zip(optimizer._params(), matched)):
-        if entry := _read(new, index, param, found, foreign):
-            state[param] = entry
+    wishes = _stored.wanted(new, list(optimizer._params()))
+    for index, (wish, found) in enumerate(zip(wishes, matched)):
+        if entry := _read(new, index, wish, found, foreign):
+            state[wish.param] = entry
     if optimizer._momo() and not state and float(groups[0]["momo_step"]) > 0:
         raise ValueError(f"state: received none, but {float(groups[0]['momo_step']):g} momo_steps")
     state.update(source.others)
     return {"state": state, "param_groups": groups}
 
 
-def _read(plan: Plan, index: int, param: Tensor, saved: Saved, foreign: bool) -> dict[str, Any]:
-    wish = _stored.wanted(plan, index, param)
+def _read(
+    plan: Plan, index: int, wish: _stored.Wanted, saved: Saved, foreign: bool
+) -> dict[str, Any]:
     entry = _stored.read_entry(saved.where, saved.entry, wish, foreign)
     if entry.keys() & _stored.KNOWN:
-        _state.complete(entry, plan, index, param)
+        _state.complete(entry, plan, index, wish.param)
     return entry
 
 
@@ -198,11 +200,11 @@ def merge(optimizer: Stateful, state_dicts: tuple[Any, ...]) -> dict[str, Any]:
             raise type(error)(f"state_dict {number}: {error}") from None
     found = _merged(sources, plan, optimizer.param_groups)
     state: defaultdict[Any, Any] = defaultdict(dict)
-    for index, param in enumerate(optimizer._params()):
+    for index, wish in enumerate(_stored.wanted(plan, list(optimizer._params()))):
         source, saved = found[index]
         foreign = not _choices.known(source.groups[saved.group])
-        if entry := _read(plan, index, param, saved, foreign):
-            state[param] = entry
+        if entry := _read(plan, index, wish, saved, foreign):
+            state[wish.param] = entry
     groups = [dict(group) for group in optimizer.param_groups]
     if optimizer._momo():
         saved_groups = [group for source in sources for group in source.groups]

@@ -46,7 +46,7 @@ class Stateful(Optimizer):
     def _settle(self) -> None:
         """Before a step changes tensors that a state_dict still shows."""
         if self._loans is not None:
-            self._loans.settle()
+            self._loans.settle(self.state)
 
     def _complete_states(self) -> None:
         """What the next step would make, where a momentum has just become positive."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Loan = tuple["weakref.ref[Tensor]", MutableMapping[str, Any], str]
+Loan = tuple["weakref.ref[Tensor]", Any, str]  # the view, a key of the state, a name in its entry
 
 
 def copied(value: Any, memo: dict[int, Any] | None = None) -> Any:
@@ -53,10 +53,10 @@ class Loans:
             return state_dict  # of a hook
         self._made = {place: loan for place, loan in self._made.items() if loan[0]() is not None}
         live = {
-            id(value): (entry, key)
-            for entry in state.values()
+            id(value): (owner, name)
+            for owner, entry in state.items()
             if isinstance(entry, MutableMapping)
-            for key, value in entry.items()
+            for name, value in entry.items()
             if isinstance(value, Tensor)
         }
         shown = dict(state_dict)
@@ -66,7 +66,7 @@ class Loans:
             shown["param_groups"] = copied(shown["param_groups"])
         return shown
 
-    def _show(self, entry: Any, live: dict[int, tuple[MutableMapping[str, Any], str]]) -> Any:
+    def _show(self, entry: Any, live: dict[int, tuple[Any, str]]) -> Any:
         if not isinstance(entry, Mapping):
             return entry
         return {
@@ -74,20 +74,21 @@ class Loans:
             for name, value in entry.items()
         }
 
-    def _view(self, value: Tensor, entry: MutableMapping[str, Any], key: str) -> Tensor:
-        loan = self._made.get((id(entry), key))
+    def _view(self, value: Tensor, owner: Any, name: str) -> Tensor:
+        loan = self._made.get((id(owner), name))
         view = loan[0]() if loan else None
         if view is None or not _same_memory(view, value):
             view = value.detach()
-            self._made[id(entry), key] = (weakref.ref(view), entry, key)
+            self._made[id(owner), name] = (weakref.ref(view), owner, name)
         return view
 
-    def settle(self) -> None:
+    def settle(self, state: MutableMapping[Any, Any]) -> None:
         """Before a step: what is still shown keeps its memory, the state goes on in a copy."""
-        for view, entry, key in self._made.values():
-            shown, value = view(), entry.get(key)
+        for view, owner, name in self._made.values():
+            shown, entry = view(), state.get(owner)
+            value = entry.get(name) if isinstance(entry, MutableMapping) else None
             if shown is not None and isinstance(value, Tensor) and _same_memory(shown, value):
-                entry[key] = value.clone()
+                entry[name] = value.clone()  # type: ignore[index]
         self._made.clear()
 
 

@@ -68,7 +68,8 @@ def read_source(state_dict: Any) -> Source:
                 raise ValueError(f"{where}: params: received {show(key)} twice")
             seen.add(key)
             name = names[index] if names else None
-            source.params.append(Saved(number, index, name, f"state[{key}]", state.get(key, {})))
+            place = f"state[{key}]" if name is None else f"{name}: state[{key}]"
+            source.params.append(Saved(number, index, name, place, state.get(key, {})))
     for key, entry in state.items():
         if key in seen:
             continue

@@ -43,10 +43,13 @@ class Wanted:
         return ["step", *self.tensors]
 
 
-def wanted(plan: Plan, index: int, param: Tensor) -> Wanted:
-    like = torch.empty_like(param, device="meta", requires_grad=False)
-    tensors = dict(zip(plan.state[index], ops.make_state(like, plan.text, index)))
-    return Wanted(param, tensors, "exp_avg" if "exp_avg_sq" in tensors else "momentum_buffer")
+def wanted(plan: Plan, params: list[Tensor]) -> list[Wanted]:
+    """Of every parameter, by one look at the plan."""
+    like = [torch.empty_like(p, device="meta", requires_grad=False) for p in params]
+    made = iter(ops.make_states(like, plan.text, list(range(len(params)))))
+    every = [{name: next(made) for name in names} for names in plan.state]
+    momentum = ["exp_avg" if "exp_avg_sq" in tensors else "momentum_buffer" for tensors in every]
+    return [Wanted(*one) for one in zip(params, every, momentum)]
 
 
 def read_step(where: str, value: Any) -> Tensor:

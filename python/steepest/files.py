@@ -133,7 +133,7 @@ def _read(
     optimizer: Engine, found: dict[str, Tensor], metadata: dict[str, str]
 ) -> tuple[dict[int, dict[str, Any]], list[dict[str, float]], dict[str, Any]]:
     """States of the parameters by number, rates, and what belongs to the whole network."""
-    plan, params = optimizer._plan(), list(optimizer._params())
+    plan = optimizer._plan()
     if (form := _entry(metadata, "format")) != _FORMAT:
         raise ValueError(f"format: received {form}, allowed {_FORMAT}")
     if (recipe := _entry(metadata, "recipe")) != plan.recipe["name"]:
@@ -143,10 +143,10 @@ def _read(
     names = _file_names(found, plan)
     states: dict[int, dict[str, Any]] = {}
     used: set[str] = set()
-    for index, param in enumerate(params):
+    for index, wish in enumerate(_stored.wanted(plan, list(optimizer._params()))):
         if (saved := names.get(plan.names[index])) is None:
             continue
-        state = _read_state(f"state.{saved}.", found, plan, index, param, used)
+        state = _read_state(f"state.{saved}.", found, plan.state[index], wish, used)
         if state is not None:
             states[index] = state
     whole = _read_globals(optimizer, found, used)
@@ -179,7 +179,11 @@ def _file_names(found: dict[str, Tensor], plan: Plan) -> dict[str, str]:
 
 
 def _read_state(
-    prefix: str, found: dict[str, Tensor], plan: Plan, index: int, param: Tensor, used: set[str]
+    prefix: str,
+    found: dict[str, Tensor],
+    names: list[str],
+    wish: _stored.Wanted,
+    used: set[str],
 ) -> dict[str, Any] | None:
     if prefix + "step" not in found:
         return None  # tensors without a step belong to nobody
@@ -187,8 +191,7 @@ def _read_state(
     used.add(prefix + "step")
     if float(state["step"]) == 0:
         return None
-    wish = _stored.wanted(plan, index, param)
-    for key in plan.state[index]:
+    for key in names:
         if prefix + key not in found:
             raise ValueError(f"received no {prefix}{key}")
         state[key] = _stored.read_tensor(prefix + key, key, found[prefix + key], wish, list)

@@ -67,6 +67,16 @@ def test_nothing_is_copied_where_no_state_dict_is_held():
     assert held["state"][0]["momentum_buffer"].data_ptr() == buffer.data_ptr()
 
 
+def test_a_state_that_others_have_rebuilt_is_not_written_into_a_held_one():
+    """As Lightning moves an optimizer to a device on which it is already."""
+    optimizer = trained("muonmax-momo", named=True)
+    held, copied = optimizer.state_dict(), frozen(optimizer.state_dict())
+    for param, entry in list(optimizer.state.items()):
+        optimizer.state[param] = dict(entry)
+    step(optimizer, 5)
+    assert frozen(held) == copied != frozen(optimizer.state_dict())
+
+
 def test_what_is_put_into_a_state_dict_stays_out_of_the_optimizer():
     optimizer = trained("muonmax-momo", named=True)
     before = frozen(optimizer.state_dict())
