@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Non-Euclidean steepest-descent optimizers for PyTorch: Muon and its relatives, by one engine."""
 
+from steepest import _torch_loader
 from steepest.catalog import (
     SGD,
     Adam,
@@ -28,6 +29,8 @@ from steepest.functional import Steepest, Triplets, polar, steepest, svd, worksp
 from steepest.logger import Logger
 from steepest.optimizer import SteepestDescent
 from steepest.route import Routes, route
+
+_torch_loader.install()
 
 __version__ = "0.1.0"
 __all__ = [

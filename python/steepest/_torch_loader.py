@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A state_dict from here in an optimizer of torch.optim: refused where it means another method.
+
+torch compares the sizes of the groups alone. The state of a Muon would be taken by an AdamW, which
+fails at its next step, with the weights half updated and its own state gone. There is no hook by
+which the sender of a state_dict can say so; hence one method of torch's base class is wrapped.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+# The classes of torch.optim whose state is the recipe's; Adam's and AdamW's are the same.
+_CLASSES = {
+    "muon": ("Muon",),
+    "adamw": ("AdamW", "Adam"),
+    "adam": ("Adam", "AdamW"),
+    "sgd": ("SGD",),
+}
+
+
+def _sender(state_dict: Any) -> str:
+    """The recipe of a state_dict that an optimizer of this package has made; "" of others."""
+    groups = state_dict.get("param_groups") if isinstance(state_dict, Mapping) else None
+    first = groups[0] if isinstance(groups, list) and groups else None
+    recipe = first.get("recipe") if isinstance(first, Mapping) and "momo_step" in first else None
+    return recipe if isinstance(recipe, str) else ""
+
+
+def check(receiver: torch.optim.Optimizer, state_dict: Any) -> None:
+    """ValueError where a class of torch.optim is given the state of another method.
+
+    Wrappers and other libraries' classes, which may know what to do with it, are left alone.
+    """
+    recipe = _sender(state_dict)
+    kind = type(receiver)
+    if not recipe or not kind.__module__.startswith("torch.optim"):
+        return
+    own = _CLASSES.get(recipe, ())
+    if kind.__name__ in own:
+        return
+    raise ValueError(
+        f'load_state_dict: received the state of steepest\'s "{recipe}", allowed a state_dict of '
+        f"torch.optim.{kind.__name__}: load it into the class that has made it"
+        + (f", or into torch.optim.{own[0]}" if own else "")
+    )
+
+
+def install() -> None:
+    """Once a process, however often the package is imported."""
+    original = torch.optim.Optimizer.load_state_dict
+    if getattr(original, "_steepest_checks", False):
+        return
+
+    @functools.wraps(original)
+    def load_state_dict(self: torch.optim.Optimizer, state_dict: Any) -> None:
+        check(self, state_dict)
+        original(self, state_dict)
+
+    load_state_dict._steepest_checks = True  # type: ignore[attr-defined]
+    torch.optim.Optimizer.load_state_dict = load_state_dict  # type: ignore[method-assign]
