@@ -44,6 +44,11 @@ class Model:
     places: list[Found]
     modules: dict[str, nn.Module] = field(default_factory=dict)
 
+    @property
+    def module(self) -> nn.Module | None:
+        """What was read, None where that was pairs."""
+        return self.modules.get("")
+
 
 def read(model: nn.Module | Iterable[tuple[str, torch.Tensor]]) -> Model:
     """The parameters of a module, or of (name, tensor) pairs.
