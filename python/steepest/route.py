@@ -138,7 +138,7 @@ def route(
         group["params"].append((found.name, found.tensor))
         rows.append(Row(found.name, found.shape, role, str(layout), reason))
     ordered = sorted(groups.values(), key=lambda group: group["role"] != "matrix")
-    return Routes(ordered, rows, model.module)
+    return Routes(ordered, rows, model.modules.get(""))
 
 
 def _decide(
