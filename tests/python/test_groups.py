@@ -229,6 +229,13 @@ def test_two_networks_of_equal_names_are_kept_apart(together, tmp_path):
         assert all(torch.equal(value, other.state[p][k]) for k, value in optimizer.state[p].items())
 
 
+def test_two_networks_of_equal_names_and_other_shapes_are_routed_apart():
+    pairs = [("weight", torch.ones(4, 4)), ("weight", torch.ones(4)), ("weight", torch.ones(3, 5))]
+    optimizer = make("muon", pairs)
+    assert optimizer.param_groups[0]["roles"] == ["matrix", "backup", "matrix"]
+    step(optimizer)
+
+
 def test_names_that_are_unique_stay_as_they_are():
     net = make_net()
     optimizer = make("muon", [{"params": [pair]} for pair in net.named_parameters()])
