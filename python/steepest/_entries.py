@@ -64,7 +64,7 @@ def _fit(entry: _state.State, key: str, param: Tensor, name: str) -> None:
     if key in _state.SHAPED and value.shape != param.shape:
         raise ValueError(
             f"{name}: {key}: received shape {tuple(value.shape)}, allowed the parameter's "
-            f"{tuple(param.shape)}: a parameter that grows needs its state grown or deleted: "
-            "optimizer.state.pop(parameter)"
+            f"{tuple(param.shape)}: a parameter of another shape needs its state changed "
+            "likewise, or deleted: optimizer.state.pop(parameter)"
         )
     entry[key] = value.to(param.device)

@@ -75,7 +75,20 @@ def route_by_name(group: Group) -> None:
         return
     from steepest.route import route
 
-    _place(group, route(params, frozen=True))
+    _place(group, [found for net in _networks(params) for found in route(net, frozen=True)])
+
+
+def _networks(pairs: Named) -> list[Named]:
+    """Pairs of one network each: a name that comes again begins the next."""
+    networks: list[Named] = [[]]
+    seen: set[str] = set()
+    for name, tensor in pairs:
+        if name in seen:
+            networks.append([])
+            seen.clear()
+        seen.add(name)
+        networks[-1].append((name, tensor))
+    return networks
 
 
 def name_from_module(group: Group, module: torch.nn.Module, number: int) -> None:

@@ -50,7 +50,7 @@ def parameter_names(groups: list[Group]) -> list[str]:
     """A name of its own for each parameter, of an optimizer's groups or of a state_dict's.
 
     Two networks may use one name: it is then qualified by its group, and by its place where the
-    group has it twice. ValueError where a group has names for some only.
+    group has it twice. ValueError where a group has names for some only, or that is taken, too.
     """
     names: list[tuple[int, int, str]] = []
     for number, group in enumerate(groups):
@@ -65,7 +65,7 @@ def parameter_names(groups: list[Group]) -> list[str]:
         names += [(number, index, str(name)) for index, name in enumerate(given)]
     everywhere = Counter(name for _, _, name in names)
     in_group = Counter((number, name) for number, _, name in names)
-    return [
+    unique = [
         name
         if everywhere[name] == 1
         else f"param_groups[{number}].{name}"
@@ -73,6 +73,10 @@ def parameter_names(groups: list[Group]) -> list[str]:
         else f"param_groups[{number}].params[{index}].{name}"
         for number, index, name in names
     ]
+    twice = next((name for name, count in Counter(unique).items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(f'param_names: received "{twice}" for two parameters, allowed for one')
+    return unique
 
 
 @dataclass(frozen=True)

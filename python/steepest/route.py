@@ -153,7 +153,7 @@ def route(
         groups[role, layout]["params"].append((found.name, found.tensor))
         rows.append(Row(found.name, found.shape, role, str(layout), reason))
     ordered = sorted(groups.values(), key=lambda group: group["role"] != "matrix")
-    return Routes(ordered, rows, model.module)
+    return Routes(ordered, rows, model.modules.get(""))
 
 
 def _decide(found: Found, verdict: Verdict, asked: dict[str, tuple[str, ...]]) -> Verdict:

@@ -3,6 +3,7 @@
 
 import copy
 import pickle
+import sys
 
 import pytest
 import torch
@@ -228,6 +229,13 @@ def test_two_networks_of_equal_names_are_kept_apart(together, tmp_path):
         assert all(torch.equal(value, other.state[p][k]) for k, value in optimizer.state[p].items())
 
 
+def test_two_networks_of_equal_names_and_other_shapes_are_routed_apart():
+    pairs = [("weight", torch.ones(4, 4)), ("weight", torch.ones(4)), ("weight", torch.ones(3, 5))]
+    optimizer = make("muon", pairs)
+    assert optimizer.param_groups[0]["roles"] == ["matrix", "backup", "matrix"]
+    step(optimizer)
+
+
 def test_names_that_are_unique_stay_as_they_are():
     net = make_net()
     optimizer = make("muon", [{"params": [pair]} for pair in net.named_parameters()])
@@ -235,3 +243,36 @@ def test_names_that_are_unique_stay_as_they_are():
     optimizer.param_groups[0]["params"].append(torch.zeros(2, 2))
     with pytest.raises(ValueError, match=r"param_groups\[0\]: param_names: received 1 names"):
         optimizer.step()
+
+
+def test_a_name_that_only_looks_qualified_is_refused():
+    pair = lambda name: (name, torch.ones(2, 2))
+    groups = [{"params": [pair("param_groups[1].w"), pair("w")]}, {"params": [pair("w")]}]
+    with pytest.raises(ValueError, match=r'received "param_groups\[1\].w" for two parameters'):
+        make("muon", groups)
+
+
+@pytest.mark.parametrize("name, options", KINDS, ids=IDS)
+def test_the_calls_of_construction_and_step_grow_as_the_parameters_do(name, options):
+    def calls(count):
+        counted = [0]
+
+        def note(frame, event, argument):
+            counted[0] += event in ("call", "c_call")
+
+        params = [torch.ones(2, 2) for _ in range(count)]
+        old = sys.getprofile()
+        sys.setprofile(note)
+        try:
+            optimizer = make(name, params, **options)
+            for p in params:
+                p.grad = p.clone()
+            for _ in range(2):
+                optimizer.step(**({"loss": 1.0} if options else {}))
+        finally:
+            sys.setprofile(old)
+        return counted[0]
+
+    calls(1)  # what is made once is made here
+    base, few, many = calls(1), calls(21), calls(61)
+    assert many - base < 3.3 * (few - base)
