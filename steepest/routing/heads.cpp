@@ -78,7 +78,10 @@ bool add_named(const Model& model, Heads& heads) {
     if (!is_output(f)) continue;
     const auto prefix = head_prefix(f, model);
     if (prefix.path.empty() || (f.says == "head" && prefix.path != f.path)) continue;
-    if (!any_step(f, kBranch, prefix.path.size())) last[prefix.path] = {&f, prefix.kind};
+    if (any_step(f, kBranch, prefix.path.size())) continue;
+    const auto before = last.find(prefix.path);
+    const bool has_exit = before != last.end() && kExit.match(key(*before->second.first));
+    if (!has_exit || kExit.match(key(f))) last[prefix.path] = {&f, prefix.kind};
   }
   bool all = false;
   for (auto it = last.begin(); it != last.end(); ++it) {

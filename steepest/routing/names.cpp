@@ -44,7 +44,7 @@ const Names kGain(
 // Tables, tokens and states held as bare parameters.
 const Names kTable(
     "embed(ding)?s?(_table)?$|^embed|(^|_)pos(ition(al)?)?(_|$)|(^|_)rel(ative)?_pos|^pe$|"
-    "bias_table|(^|_)tokens?$|^(\\w+_)?(latents?|queries|prototypes?|codebooks?|codes?|centroids?|"
+    "(^|_)table$|(^|_)tokens?$|^(\\w+_)?(latents?|queries|prototypes?|codebooks?|codes?|centroids?|"
     "centers?|anchors?|slots?|prompts?|memory|memories|memory_(bank|slots?)|probe)$|"
     "^(prompt|slots?|inducing|init(ial)?)_|^ctx$|^[hc]_?0$|^mem$|"
     "(^|_)(inv_)?freqs?(_|$)|rotary|(^|_)rope");
@@ -59,13 +59,11 @@ const Names kNorm("[Nn]orm(s|aliz\\w*)?\\d*(_\\w+)?$|^(ln|bn|gn)(\\d+|_\\w+)?$")
 
 const Names kHead(
     "(?!(conv|box|mask|keypoint)_head)(\\w+_)?heads?(_\\w+)?\\d*|(\\w+_)?classifiers?\\d*|score|"
-    "unembed(ding)?|embed_"
-    "out|"
-    "(class|mask)_embed|output_(layer|proj|projection)|qa_outputs|seq_relationship|cls_score|"
-    "bbox_(pred|predictor|reg|embed|ctrness)|class_labels_classifier|\\w*[Ll]ogits|aux\\d*|"
-    "to_?rgbs?|(last|final)_(conv|layer|linear|proj|fc)|conv_(out|last|final|post)|out_(conv|layer)"
-    "|"
-    "predictor|prototypes|last_layer|action_net",
+    "unembed(ding)?|embed_out|class_embed|output_(layer|projection)|qa_outputs|seq_relationship|"
+    "cls_score|bbox_(pred|predictor|reg|embed|ctrness)|class_labels_classifier|"
+    "\\w*[Ll]ogits(_proj)?|aux\\d*|to_?rgbs?|(last|final)_(conv|layer|linear|proj|fc)|"
+    "conv_(out|last|final|post)|out_(conv|layer)|predictor|predict_\\w+|\\w+_pred|(feat|prob)_out|"
+    "prototypes|last_layer|action_net",
     true);
 const Names kNetwork(
     "((online|target|main)_)?(actor|critic|policy|pi|value|vf|qf|advantage)"
@@ -77,8 +75,10 @@ const Names kMoment("(fc_?)?(mean|mu|log_?std|log_?sigma|log_?var|sigma)(_(linea
                     true);
 const Names kLast("fc|linear|lin|dense|out(put)?s?|final|last|decoder|proj_out|out_?c", true);
 
+const Names kExit("(proj|fc|linear|lin)_out|out(put)?", true);
+
 const Names kNoHead(
-    "[Aa]tt(n|ention)|[Pp]ool|[Rr]outer|(^|_)gat(e|ing)|(text|visual)_projection|^se$");
+    "[Pp]re_?net|[Aa]tt(n|ention)|[Pp]ool|[Rr]outer|(^|_)gat(e|ing)|(text|visual)_projection|^se$");
 const Names kBranch(
     "ada_?ln|adaLN|[Mm]odulation|(^|_)mod$|(^|_)emb|[Ee]mbed|(^|_)cond|scale_shift|^affine$");
 const Names kFeatures("extractor|features?|trunk|backbone|body|torso|encoder");

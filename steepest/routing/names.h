@@ -25,6 +25,7 @@ extern const Names kEmbedding, kNorm;
 // Modules' names: output heads; networks, whose last layer is one; mean and deviation of an output,
 // that of an encoder perhaps; a last layer that says so itself.
 extern const Names kHead, kNetwork, kMoment, kLast;
+extern const Names kExit;  // of a head's layers the last, whatever is registered after it
 // What an output head never lies in; side branches that are registered after the head; what leads
 // features to a head and is none.
 extern const Names kNoHead, kBranch, kFeatures;

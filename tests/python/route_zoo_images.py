@@ -119,7 +119,19 @@ def vision() -> dict[str, Case]:
         prototypes=linear(8, 30),
     )
     grid = "gamma relative_position_bias_table freqs"
+    iou = of("FeedForward", proj_in=linear(16, 16), proj_out=linear(16, 4), layers=[linear(16, 16)])
+    sam = of("MaskDecoder", up=conv(8, 8, 3), table=nn.Embedding(4, 16), iou_prediction_head=iou)
+    mae = of(
+        "Mae",
+        encoder=mlp(8, 16, 16),
+        decoder_embed=linear(16, 16),
+        decoder_pred=linear(16, 8),
+        scale_shift_table=(2, 16),
+        mid=linear(16, 16),
+    )
     return {
+        "sam": Case(sam, "up.* table.* iou_prediction_head.proj_out.*"),
+        "mae": Case(mae, "decoder_pred.* scale_shift_table"),
         "vit": Case(vit, "patch_embed.* pos_embed reg_token head.*"),
         "vit-pytorch": Case(lucid, "to_patch_embedding.1.* pos_embedding mlp_head.1.*"),
         "mixer": Case(mixer, "stem.* fc.*"),
