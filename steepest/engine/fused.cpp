@@ -54,6 +54,12 @@ bool is_single(double x) {
          (size >= std::numeric_limits<float>::min() && size <= std::numeric_limits<float>::max());
 }
 
+bool is_scalar_of(double x, at::ScalarType dtype) {
+  if (dtype == at::kDouble) return true;
+  const double size = std::abs(x);
+  return is_single(x) && (dtype != at::kHalf || size == 0 || (size >= 0x1p-14 && size <= 65504));
+}
+
 bool fusible(const at::Tensor& t) {
   return t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
 }

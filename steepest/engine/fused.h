@@ -23,6 +23,10 @@ bool fused_look_products(const at::Tensor& m, const at::Tensor& g, double carry,
 // Zero, or a number that float32 holds with all its digits.
 bool is_single(double x);
 
+// What an operator on tensors of `dtype` takes as a scalar without a loss: float32's numbers, but
+// ATen on the CPU rounds a scalar to float16 beside float16 tensors, and throws where it cannot.
+bool is_scalar_of(double x, at::ScalarType dtype);
+
 // w <- w keep - coefficient s, the weights' step and a heavy ball's. 12 bytes a number instead
 // of 20. A coefficient that is no float32 is multiplied in float64: what it makes of s may be one.
 bool fused_update(const at::Tensor& w, const at::Tensor& s, double keep, double coefficient);

@@ -95,7 +95,10 @@ at::Tensor gradient(const StepInput& in, const Block& block) {
   const auto& param = in.param(block);
   const auto g = block.piece(param.grad);
   const double decay = in.rates[block.group].weight_decay;
-  return in.choices(block).decoupled || decay == 0 ? g : g.add(block.piece(param.value), decay);
+  if (in.choices(block).decoupled || decay == 0) return g;
+  const auto w = block.piece(param.value);
+  if (is_scalar_of(decay, g.scalar_type())) return g.add(w, decay);
+  return g.to(at::kDouble).add(w, decay).to(g.scalar_type());
 }
 
 void begin_step(const StepInput& in) {

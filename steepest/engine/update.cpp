@@ -60,7 +60,7 @@ void move(const Block& block, const at::Tensor& value, const at::Tensor& s,
   if (!number && fused_moves(block, piece, s, c, keep)) return;
   if (keep != 1) piece.mul_(keep);
   const bool wide = s.scalar_type() == at::kDouble;
-  if (number && (wide || is_single(coefficient.number))) {
+  if (number && is_scalar_of(coefficient.number, s.scalar_type())) {
     piece.add_(block.unmatrices(s, piece), -coefficient.number);
   } else if (number) {
     piece.sub_(block.unmatrices(s.to(at::kDouble) * coefficient.number, piece));

@@ -78,6 +78,19 @@ TEST(Range, a_rate_below_float32_moves_what_a_large_gradient_moves) {
   }
 }
 
+// float16's operators take a rate for a float16.
+TEST(Range, a_rate_beyond_float16_moves_float16_weights) {
+  for (const double lr : {1e-9, 1e-5, 1e5}) {
+    const auto w = at::zeros({2, 3}, at::kHalf),
+               g = at::full({2, 3}, lr > 1 ? 1e-4 : 1e4, at::kHalf);
+    EngineRun run(recipe("sgd", {.momentum = 0}),
+                  {{.name = "w", .value = w, .role = Role::matrix, .group = 0}});
+    run.step({g}, 1, {lr}, {0});
+    const double moved = -lr * g[0][0].item<double>();
+    EXPECT_NEAR(w[0][0].item<double>(), moved, 1e-3 * std::abs(moved) + 0x1p-24) << lr;
+  }
+}
+
 // The outer norm's squares: of duals at both ends of float64.
 TEST(Range, of_duals_in_the_outer_norm_is_float64s) {
   for (const double size : {1e-300, 1e-170, 1., 1e170, 1e300}) {

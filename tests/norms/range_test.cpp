@@ -105,8 +105,8 @@ TEST_P(Scales, of_denormal_numbers_only) {
     for (const auto& layout : layouts()) {
       SCOPED_TRACE(testing::Message() << at::toString(dtype) << " " << layout.name);
       const auto [s, dual] = norm->steepest(layout.of(m), {});
-      EXPECT_LT(difference(s, plain.direction), 2e-2);
-      // Terms of float64 duals are rounded to its last number.
+      // A norm of singular values sees those of float64 rounded to its last number.
+      EXPECT_LT(difference(s, plain.direction), dtype == at::kDouble ? .2 : 2e-2);
       const double rounding = dtype == at::kDouble ? 1.5 / plain.dual.min().item<double>() : 0;
       EXPECT_LT(difference(ldexp(dual, 60), ldexp(plain.dual * denormal, 60)), 2e-2 + rounding);
     }
