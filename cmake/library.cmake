@@ -14,7 +14,7 @@ endif()
 add_library(steepest_linalg OBJECT ${linalg_sources})
 target_include_directories(steepest_linalg PUBLIC "${PROJECT_SOURCE_DIR}")
 target_link_libraries(steepest_linalg PRIVATE steepest_flags PUBLIC LibTorch::torch)
-steepest_precompile(steepest_linalg)
+steepest_precompile(steepest_linalg ALONE)
 
 steepest_sources(library_sources
   steepest steepest/norms steepest/engine steepest/optimizers steepest/routing)
@@ -39,7 +39,7 @@ if(NOT STEEPEST_PYTHON_PACKAGE)  # a wheel holds no links
   set_target_properties(steepest PROPERTIES
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endif()
-steepest_precompile(steepest)
+steepest_precompile(steepest ALONE)
 
 # torch.ops.steepest: what Python loads. A module of its own, because loading it registers the
 # operators, and without Python.h: one file serves every Python.
@@ -49,7 +49,7 @@ if(STEEPEST_OPERATORS)
     steepest_flags steepest::steepest nlohmann_json::nlohmann_json)
   set_target_properties(steepest_ops PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib"
     INSTALL_RPATH "$ORIGIN")
-  steepest_precompile(steepest_ops)
+  steepest_precompile(steepest_ops ALONE)
 endif()
 
 # Which torch the operators were built with: steepest/_library.py compares.

@@ -52,8 +52,11 @@ if(STEEPEST_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   endif()
 endif()
 
-# One precompiled header for all targets: the first user makes it, the others reuse it.
+# One precompiled header for all targets: the first user makes it, the others reuse it. With ALONE a
+# file that does not include <ATen/ATen.h> itself does without it, so that every build proves that
+# the file brings what it needs: under add_subdirectory there is no precompiled header.
 function(steepest_precompile target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ALONE" "" "")
   if(NOT STEEPEST_PCH)
     return()
   endif()
@@ -64,6 +67,18 @@ function(steepest_precompile target)
       <ATen/ATen.h> <cmath> <map> <memory> <optional> <string> <vector>)
   endif()
   target_precompile_headers(${target} REUSE_FROM steepest_pch)
+  if(arg_ALONE)
+    get_target_property(sources ${target} SOURCES)
+    foreach(source IN LISTS sources)
+      if(NOT source MATCHES "\\.cpp$")
+        continue()
+      endif()
+      file(STRINGS "${source}" own REGEX "^#include <ATen/ATen.h>")
+      if(NOT own)
+        set_source_files_properties("${source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+      endif()
+    endforeach()
+  endif()
 endfunction()
 
 # The .cpp files of folders (of the folder alone, or of all below with RECURSE), without an edit here
