@@ -157,18 +157,20 @@ RunFolder::RunFolder(const std::string& path) : path_(path), lock_(open_lock(pat
     if (!means_no_locks(error.code)) throw;
     warnings_.push_back(std::string(error.what()) +
                         ": going on without; start no second trainer in this folder");
-    return;
   }
-  write_owner(*lock_);
 }
 
 RunFolder RunFolder::create(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) throw RunError(path + ": cannot create: " + error.message());
-  require_new(OpenFolder(path));  // before the lock, which is a file in it
+  const OpenFolder opened(path);
+  require_regular(opened, kLock);
+  if (!opened.find(kLock))
+    require_new(opened);  // else the lock would be a file in another's folder
   RunFolder folder(path);
-  require_new(OpenFolder(path));  // and again: two may have come this far
+  require_new(opened);  // now that nobody else is starting
+  write_owner(*folder.lock_);
   remove_all_leftovers(path);
   return folder;
 }
@@ -181,6 +183,7 @@ RunFolder RunFolder::resume(const std::string& path) {
     throw RunError(path + ": no run to resume (no config.toml)");
   }
   RunFolder folder(path);
+  write_owner(*folder.lock_);
   remove_all_leftovers(path);
   return folder;
 }

@@ -95,11 +95,11 @@ TEST(Manifest, AllThreeFilesAndNoOther) {
   const std::string folder = save_checkpoint(run.path(), checkpoint_of(7)).folder;
   const Manifest whole = verify_folder(folder);
   for (size_t i = 0; i < 3; ++i) {
-    Manifest less = whole, twice = whole, swapped = whole;
+    Manifest less = whole, more = whole, swapped = whole;
     less.files.erase(less.files.begin() + static_cast<int64_t>(i));
-    twice.files.push_back(whole.files[i]);
+    more.files.push_back({"extra" + std::to_string(i), 0, "00000000"});
     std::swap(swapped.files[i], swapped.files[(i + 1) % 3]);
-    for (const Manifest& changed : {less, twice, swapped}) {
+    for (const Manifest& changed : {less, more, swapped}) {
       EXPECT_NE(refusal(manifest_text(changed)).find(": damaged: "), std::string::npos) << i;
     }
   }

@@ -116,8 +116,8 @@ TEST(Metrics, DamagedLinesAreNotDropped) {
 
 TEST(Metrics, WhatIsNotARunsOwnIsLeftAsItIs) {
   const Folder folder;
-  for (const std::string text : {"thesis", "{\"step\": 1", "{\"steps\":1", "{\"step\":1}\nthesis",
-                                 "{\"step\":1}\n[", "\n"}) {
+  for (const std::string text :
+       {"thesis", "{\"steps\":1", "{\"step\":1}\nthesis", "{\"step\":1}\n[", "\n"}) {
     test::spill(folder / "m", text);
     EXPECT_NE(
         test::error_of([&] { Metrics::resume(folder / "m", 3); }).find("not a line of metrics"),
