@@ -222,7 +222,9 @@ def two_trainers(t):
     for errno in (38, 95, 37):  # ENOSYS, EOPNOTSUPP, ENOLCK
         folder = t.sub(f"errno{errno}")
         config = write_config(folder)
-        done = train("train", config, "--quiet", env=fault(ops="flock", n=1, errno=errno, every=True))
+        done = train(
+            "train", config, "--quiet", env=fault(ops="flock", n=1, errno=errno, every=True)
+        )
         if done.returncode == DONE:
             t.check("lock" in done.stderr, f"errno {errno}: trains without a lock, says nothing")
         else:
