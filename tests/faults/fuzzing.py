@@ -147,7 +147,8 @@ def fuzz(fuzzer: Path, parser: str, seconds: int) -> dict:
         "code": done.returncode,
         "runs": int(runs[-1]) if runs else 0,
         "cover": int(covered[-1]) if covered else 0,
-        "fault": "; ".join(summary[:2]) or ("" if done.returncode == 0 else text[-300:]),
+        "fault": "; ".join(line[:150] for line in summary[:2])
+        or ("" if done.returncode == 0 else text[-300:]),
         "inputs": sorted(p.name for p in faults.iterdir()),
     }
 

@@ -213,10 +213,12 @@ def two_trainers(t):
     ref = reference(t)
     process, run = started(t, "first")
     t.check(wait_for(lambda: lines_in(run) >= 3), "the run does not log")
+    process.send_signal(signal.SIGSTOP)  # so that it cannot end before the others have tried
     for args in (["--resume", run], []):
         config = run.parent / "run.toml"
         second = train("train", config, "--quiet", *args, *sets(["run.steps=40"]))
         refused(t, "the second", second, 4, str(run))
+    process.send_signal(signal.SIGCONT)
     process.communicate(timeout=60)
     t.check(process.returncode == DONE and not ref.repeated_by(run), "the first was disturbed")
     for errno in (38, 95, 37):  # ENOSYS, EOPNOTSUPP, ENOLCK

