@@ -54,10 +54,10 @@ struct StepStats {
   bool skipped = false;
   // Names of the parameters with NaN or Inf gradients, or whose weights or state would become so.
   std::vector<std::string> nonfinite;
-  at::Tensor dual;                     // D; undefined where the recipe needs no dual
-  at::Tensor q;                        // the step size's factor
-  at::Tensor model;                    // f~ - f* under Momo
-  at::Tensor coefficients;             // [leaves]: what each direction was multiplied by, with D
+  at::Tensor dual;          // D; undefined where the recipe needs no dual
+  at::Tensor q;             // the step size's factor
+  at::Tensor model;         // f~ - f* under Momo
+  at::Tensor coefficients;  // [leaves]: what each direction was multiplied by, with D
 };
 
 }  // namespace steepest
