@@ -11,9 +11,9 @@
 // 16 eps, keeps it positive. In bfloat16 the ridge would be 1/8 of the largest eigenvalue: hence
 // float32 at least.
 //
-// The ridge r makes 1 - r / (2 s^2) of s: .07 too little at s = 5e-3 in float32. That is no error
-// of A's but of the answer, and two cubic steps on the answer itself, P <- 1.5 P - .5 P P^T P,
-// which square it, take it out: see bound().
+// The ridge r makes 1 - r / (2 s^2) of a singular value that should be 1: .04 too little at
+// s = 5e-3 in float32. Two cubic steps on the answer, P <- 1.5 P - .5 P P^T P, each of which
+// squares what is missing, take it out.
 
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
