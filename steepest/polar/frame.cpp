@@ -8,6 +8,7 @@
 
 #include "steepest/polar/normalize_cpu.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
