@@ -190,8 +190,10 @@ at::Tensor Optimizer::step(LossClosure closure) {
     at::AutoGradMode enable(true);
     loss = closure();
   }
+  // Momo needs the loss; where steps with NaN or Inf are refused, it is looked at as well.
+  const bool wanted = momo || recipe_.nonfinite == Nonfinite::skip;
   const auto result = steepest::step(plan_, collect_params(), global_, current_rates(),
-                                     momo ? take_loss(loss) : at::Tensor());
+                                     wanted ? take_loss(loss) : at::Tensor());
   stats_ = result;
   skipped_ += result.skipped;
   observed_ = at::Tensor();
