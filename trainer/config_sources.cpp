@@ -62,8 +62,8 @@ toml::table value_table(const std::string& text) {
 
 // Escaped where it would break the line, and cut where it would fill the screen.
 std::string shown(const std::string& text) {
-  const std::string cut = one_line(text, 200);
-  return cut == text ? text : in_quotes(one_line(text, 200));
+  const std::string line = one_line(text, 200);
+  return line == text || text.size() > 200 ? line : in_quotes(text);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ void add_eval(CLI::App& app, int& exit_code) {
   command->add_option("--set", o->set, "Override a key of its config: --set data.path=..")
       ->expected(1);
   command->add_option("--batches", o->batches, "How many; 0: all the validation data")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0));
   command->callback([o, &exit_code] {
     const auto session = open_run(o->run, o->set, DataUse::read);
     const nlohmann::ordered_json result{{"run", o->run},

@@ -53,14 +53,13 @@ void add_sample(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("sample", "Text written by a run's latest checkpoint");
   command->add_option("run", o->run, "Folder of the run")->required();
   command->add_option("--prompt", o->prompt, "What it goes on from");
-  command->add_option("--ids", o->ids, "The prompt as token ids");
+  command->add_option("--ids", o->ids, "The prompt as token ids")->check(whole_number(0));
   command->add_option("--count", o->count, "Bytes or tokens to write")
-      ->check(CLI::Range(1, 1000000));
+      ->check(whole_number(1, 1000000));
   command->add_option("--temperature", o->temperature, "0: always the likeliest")
       ->check(CLI::NonNegativeNumber);
-  command->add_option("--top-k", o->top_k, "Among the k likeliest; 0: all")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--seed", o->seed, "Of the draw")->check(CLI::NonNegativeNumber);
+  command->add_option("--top-k", o->top_k, "Among the k likeliest; 0: all")->check(whole_number(0));
+  command->add_option("--seed", o->seed, "Of the draw")->check(whole_number(0));
   command->callback([o, &exit_code] {
     sample(*o);
     exit_code = 0;

@@ -22,7 +22,7 @@ std::string content(const DataFile& file) {
 }
 
 std::string changed(const DataFile& now, const DataFile& then) {
-  return now.path + ": received " + content(now) + ", expected " + content(then) +
+  return one_line(now.path) + ": received " + content(now) + ", expected " + content(then) +
          (one_line(now.name) == then.name ? "" : " (" + then.name + ")") + " as at the run's start";
 }
 
@@ -45,7 +45,7 @@ std::string difference_by_name(const std::vector<DataFile>& now,
   }
   for (const auto& [key, file] : ours) {
     if (!theirs.count(key))
-      return file->path + ": received a file for " + name_of(file->split) +
+      return one_line(file->path) + ": received a file for " + name_of(file->split) +
              " that was not there at the run's start";
   }
   for (const auto& [key, file] : theirs) {
