@@ -247,9 +247,11 @@ at::Tensor Optimizer::step(LossClosure closure) {
     loss = closure();
   }
   const auto params = collect_params();
-  const auto used = momo ? take_loss(loss) : at::Tensor();
+  // Momo needs the loss; where steps with NaN or Inf are refused, it is looked at as well.
+  const bool wanted = momo || recipe_.nonfinite == Nonfinite::skip;
+  const auto used = wanted ? take_loss(loss) : at::Tensor();
   const auto result = steepest::step(plan_, params, global_, current_rates(), used);
-  warn_once(params, used);
+  warn_once(params, momo ? used : at::Tensor());
   stats_ = result;
   skipped_ += result.skipped;
   observed_ = at::Tensor();

@@ -3,11 +3,35 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
+
 #include "steepest/file_io.h"
 #include "trainer/config.h"
+#include "trainer/config_schema.h"
+#include "trainer/text.h"
 
 namespace steepest::trainer {
 namespace {
+
+// The key that a message of another part speaks of: its first word, or the second, behind a
+// recipe's name. What has no key of its own comes from the recipe.
+std::string key_of(const std::string& section, const std::string& message) {
+  RunSpec any;
+  std::optional<std::string> preset;
+  const auto sections = sections_of(any, preset);
+  const auto own = std::find_if(sections.begin(), sections.end(),
+                                [&](const auto& candidate) { return candidate.name == section; });
+  std::string rest = message;
+  for (int word = 0; word < 2; ++word) {
+    const std::string name = rest.substr(0, rest.find(": "));
+    for (const auto& key : own->keys) {
+      if (key.name == name) return section + "." + name;
+    }
+    if (section != "optimizer") return section + "." + name;
+    rest = rest.substr(std::min(rest.size(), name.size() + 2));
+  }
+  return section + ".recipe";
+}
 
 struct Check {
   const WhereOf& where;
@@ -29,12 +53,11 @@ struct Check {
     } catch (const std::invalid_argument& error) {
       message = error.what();
     }
-    std::string key = message.substr(0, message.find(": "));
-    if (!key.starts_with(section + ".")) {
-      key = section + "." + key;
-      message = section + "." + message;
-    }
-    throw ConfigError(where(key) + ": " + message);
+    if (message.starts_with(section + ".")) message = message.substr(section.size() + 1);
+    const std::string key = key_of(section, message);
+    message = message.starts_with(key.substr(section.size() + 1) + ": ") ? section + "." + message
+                                                                         : key + ": " + message;
+    throw ConfigError(where(key) + ": " + one_line(message));
   }
 };
 

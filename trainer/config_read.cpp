@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // load_config: the entries of all sources, assigned in their order through the table of keys.
+#include <fcntl.h>
+
 #include <algorithm>
 #include <map>
 
@@ -8,7 +10,9 @@
 #include "trainer/config.h"
 #include "trainer/config_check.h"
 #include "trainer/config_sources.h"
+#include "trainer/config_text.h"
 #include "trainer/config_value.h"
+#include "trainer/text.h"
 
 namespace steepest::trainer {
 namespace {
@@ -17,8 +21,9 @@ namespace {
   throw ConfigError(where + ": " + what);
 }
 
-std::string unknown_key(const Entry& entry, const std::vector<Section>& all,
+std::string unknown_key(const Entry& given, const std::vector<Section>& all,
                         const Section& section) {
+  const Entry entry = given.shown();
   for (const auto& other : all) {
     for (const auto& key : other.keys) {
       if (key.name == entry.key && other.name != entry.section) {
@@ -57,8 +62,9 @@ void assign_entry(const Entry& entry, RunSpec& spec, std::optional<std::string>&
       entry.raw && takes_text(key) && !entry.value->is_string() && !entry.value->is_array();
   const toml::node& value = bare ? static_cast<const toml::node&>(text) : *entry.value;
   if (assign(key, value)) return;
+  const std::string begin = value.is_string() ? value.as_string()->get().substr(0, 100) : "";
   fail(entry.where, entry.path() + ": received " + received(value) + ", allowed " + allowed(key) +
-                        (value.is_string() ? nearest(value.as_string()->get(), key.names) : ""));
+                        (value.is_string() ? nearest(begin, key.names) : ""));
 }
 
 // Kinds decide which keys there are, and a preset what the other keys start from.
@@ -96,7 +102,11 @@ RunSpec parse_config(const std::string& text, const std::string& name,
 RunSpec load_config(const std::string& file, const std::vector<std::string>& overrides) {
   if (file.empty()) return parse_config("", "options", overrides);
   try {
-    return parse_config(read_file(file), file, overrides);
+    const uint64_t size = File(file, O_RDONLY).size();
+    if (size > kLongestConfig)
+      throw ConfigError(file + ": received " + std::to_string(size) + " bytes, allowed at most " +
+                        std::to_string(kLongestConfig) + " of a run file");
+    return parse_config(read_file(file), one_line(file), overrides);
   } catch (const FileError& error) {
     throw ConfigError(error.what());
   }

@@ -27,7 +27,7 @@ std::vector<Key> run_keys(RunSpec& s) {
           .within(kFromZero)
           .changeable(),
       Key{"log_every", &s.log_every, "steps"}.within(kFromOne).changeable(),
-      Key{"max_skipped", &s.max_skipped, "refused steps in a row before the run stops"}
+      Key{"max_skipped", &s.max_skipped, "steps in a row with NaN or Inf before the run stops"}
           .within(kFromOne)
           .changeable()};
 }
@@ -94,6 +94,10 @@ std::vector<Key> data_keys(DataSpec& d) {
           .only_for({"text"}),
       Key{"separator", &d.separator, "the byte between two files"}.within({0, 255}).only_for(
           {"text"}),
+      Key{"changed", NamedBool{&d.accept_changed}, "data that are not those of the run's start"}
+          .one_of({"refuse", "accept"})
+          .only_for(files)
+          .changeable(),
       Key{"order", &d.order, "of the rows"}.one_of({"shuffled", "random", "sequential"}),
       Key{"flip", &d.flip, "mirror half of the training images"}.only_for(images),
       Key{"translate", &d.translate, "shift training images by up to so many pixels"}

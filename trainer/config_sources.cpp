@@ -7,7 +7,9 @@
 #include "steepest/file_io.h"
 #include "steepest/spec.h"
 #include "trainer/config.h"
+#include "trainer/config_text.h"
 #include "trainer/config_value.h"
+#include "trainer/text.h"
 
 namespace steepest::trainer {
 namespace {
@@ -32,21 +34,45 @@ std::vector<std::string> section_names() {
 void require_section(const std::string& where, const std::string& name) {
   const auto names = section_names();
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
-  fail(where, in_quotes(name) + ": unknown section: allowed " + steepest::join(names) +
-                  nearest(name, names));
+  const std::string cut = one_line(name, 100);
+  fail(where, in_quotes(cut) + ": unknown section: allowed " + steepest::join(names) +
+                  nearest(cut, names));
+}
+
+// The value alone, and nothing behind it: not a comment, not a second line.
+bool is_value(const std::string& text) {
+  try {
+    const toml::table list = toml::parse("value = [" + text + "]");
+    const toml::array* items = list["value"].as_array();
+    return list.size() == 1 && items != nullptr && items->size() == 1;
+  } catch (const toml::parse_error&) {
+    return false;
+  }
 }
 
 // "0.1" as TOML where it is a TOML value, else as a text.
 toml::table value_table(const std::string& text) {
   try {
     toml::table table = toml::parse("value = " + text);
-    if (table.size() == 1 && table.contains("value")) return table;
+    if (table.size() == 1 && table.contains("value") && is_value(text)) return table;
   } catch (const toml::parse_error&) {
   }
   return toml::table{{"value", text}};
 }
 
+// Escaped where it would break the line, and cut where it would fill the screen.
+std::string shown(const std::string& text) {
+  const std::string line = one_line(text, 200);
+  return line == text || text.size() > 200 ? line : in_quotes(text);
+}
+
 }  // namespace
+
+Entry Entry::shown() const {
+  Entry copy = *this;
+  copy.key = one_line(key, 100);
+  return copy;
+}
 
 void Sources::add_table(const std::string& section, size_t group, const toml::table& table) {
   for (const auto& [key, value] : table) {
@@ -63,13 +89,18 @@ void Sources::add_groups(const std::string& where, const toml::node& node) {
   for (const auto& item : *list) add_table("group", groups_++, *item.as_table());
 }
 
-Sources::Sources(const std::string& text, const std::string& name) : name_(name) {
+Sources::Sources(const std::string& given, const std::string& name) : name_(name) {
+  // The mark that some editors put before UTF-8 is no part of the text.
+  const std::string text = given.starts_with("\xef\xbb\xbf") ? given.substr(3) : given;
+  if (text.size() > kLongestConfig)
+    fail(name_, "received " + std::to_string(text.size()) + " bytes, allowed at most " +
+                    std::to_string(kLongestConfig));
+  if (const auto fault = find_fault(text); fault.line > 0)
+    fail(name_ + ":" + std::to_string(fault.line), fault.what);
   try {
     file_ = toml::parse(text, name_);
   } catch (const toml::parse_error& error) {
-    std::string reason(error.description());
-    std::replace(reason.begin(), reason.end(), '\n', ' ');
-    fail(line_of(name_, error.source()), reason);
+    fail(line_of(name_, error.source()), one_line(error.description(), 300));
   }
   for (const auto& [key, node] : file_) {
     const std::string where = line_of(name_, key.source());
@@ -102,14 +133,17 @@ size_t Sources::group_index(const std::string& where, const std::string& text) c
 }
 
 void Sources::add_override(const std::string& text) {
-  const std::string where = "--set " + (text.find('\n') == text.npos ? text : in_quotes(text));
+  const std::string where = "--set " + shown(text);
+  if (const auto at = invalid_utf8(text))
+    fail(where, "received byte " + one_line(text.substr(*at, 1)) + ", allowed UTF-8 text");
   const size_t equals = text.find('='), dot = text.rfind('.', equals);
   if (equals == std::string::npos || dot == std::string::npos) {
-    fail(where, "received " + in_quotes(text) + ", allowed section.key=value");
+    fail(where, "received " + in_quotes(one_line(text, 200)) + ", allowed section.key=value");
   }
   std::string section = text.substr(0, dot);
   const std::string raw = text.substr(equals + 1);
-  overrides_.push_back(value_table(raw));
+  const bool plain = raw.size() <= kLongestConfig && find_fault(raw).line == 0;
+  overrides_.push_back(plain ? value_table(raw) : toml::table{{"value", raw}});
   Entry entry{"", text.substr(dot + 1, equals - dot - 1), 0, overrides_.back().get("value"), where,
               raw};
   if (section.starts_with("group.")) {

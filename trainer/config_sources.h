@@ -21,12 +21,13 @@ struct Entry {
   std::string path() const {
     return section == "group" ? "group." + std::to_string(group) + "." + key : section + "." + key;
   }
+  Entry shown() const;  // with a key that a message can hold
 };
 
 class Sources {
  public:
   // Throws ConfigError for what is not TOML, and for unknown sections.
-  Sources(const std::string& text, const std::string& name);
+  Sources(const std::string& given, const std::string& name);
   void add_override(const std::string& text);
 
   const std::vector<Entry>& entries() const { return entries_; }  // in the order of the text

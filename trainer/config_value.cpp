@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <sstream>
 #include <type_traits>
 
 #include "steepest/file_io.h"
 #include "steepest/spec.h"
+#include "trainer/text.h"
 
 namespace steepest::trainer {
 namespace {
@@ -63,6 +65,7 @@ bool read(const Key& key, const toml::node& node, std::string& out) {
   }
   if (!node.is_string()) return false;
   out = node.as_string()->get();
+  if (out.find('\0') != out.npos) return false;  // of a path, the system would see only a part
   return key.names.empty() || std::find(key.names.begin(), key.names.end(), out) != key.names.end();
 }
 
@@ -88,10 +91,19 @@ std::string print(double value) {
   const std::string text = print_number(value);
   return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;  // n: nan, inf
 }
+// Between single quotes as it is; where it holds what these cannot, escaped between double quotes.
 std::string print(const std::string& value) {
-  std::ostringstream text;
-  text << toml::toml_formatter{toml::value<std::string>{value}};
-  return text.str();
+  const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (value.find('\'') == value.npos && std::none_of(value.begin(), value.end(), control))
+    return "'" + value + "'";
+  std::string text = "\"";
+  for (const char c : value) {
+    char escape[8];
+    std::snprintf(escape, sizeof escape, "\\u%04X", static_cast<unsigned char>(c));
+    if (c == '"' || c == '\\') text += '\\';
+    text += control(c) ? std::string(escape) : std::string(1, c);
+  }
+  return text + "\"";
 }
 template <class T>
 std::string print(const std::vector<T>& values) {
@@ -163,7 +175,7 @@ std::string received(const toml::node& value) {
   value.visit([&](const auto& node) { text << toml::toml_formatter{node}; });
   std::string line = text.str().substr(0, 60);
   std::replace(line.begin(), line.end(), '\n', ' ');
-  return line;
+  return one_line(line);
 }
 
 std::optional<std::string> toml_of(const Key& key) {

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/loop.h"
 
-#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
-#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "steepest/cpu/scratch.h"
 #include "trainer/config.h"
+#include "trainer/counters.h"
 #include "trainer/exit_code.h"
 #include "trainer/metrics.h"
+#include "trainer/output.h"
 #include "trainer/progress.h"
+#include "trainer/resume.h"
 #include "trainer/run_folder.h"
 #include "trainer/session.h"
 #include "trainer/signals.h"
@@ -24,20 +26,32 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-at::Tensor scalar(double value) { return at::full({}, value, at::kDouble); }
+// NaN or Inf where the run cannot go on from; one line.
+struct Diverged : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+std::string first_of(const std::vector<std::string>& names) {
+  const std::vector<std::string> few(names.begin(),
+                                     names.begin() + std::min<long>(3, names.size()));
+  const size_t more = names.size() - few.size();
+  return join(few) + (more > 0 ? " and " + std::to_string(more) + " more" : "");
+}
 
 // One run between its folder, its session and the people who watch.
 class Loop {
  public:
   Loop(const RunSpec& spec, const LoopOptions& options)
-      : spec_(spec),
+      : spec_(require_round_trip(spec)),
         session_(spec),  // first: what it refuses leaves no folder behind
         folder_(options.resume ? RunFolder::resume(spec.out) : RunFolder::create(spec.out)),
         progress_(STDERR_FILENO, detect_progress(STDERR_FILENO, spec.log_every)),
         quiet_(options.quiet) {
     for (const auto& line : folder_.warnings()) progress_.note(line);
-    if (options.resume) restore();              // refuses a foreign run before anything is written
-    folder_.write_config(resolved_toml(spec));  // from here on there is a run to resume
+    if (options.resume) restore();  // refuses a foreign run before anything is written
+    RunSpec kept = spec;
+    kept.data.accept_changed = false;           // that was for this start only
+    folder_.write_config(resolved_toml(kept));  // from here on there is a run to resume
     const auto metrics = folder_ / "metrics.jsonl";
     const bool exists = access(metrics.c_str(), F_OK) == 0;
     metrics_ = std::make_unique<Metrics>(exists ? Metrics::resume(metrics, session_.step())
@@ -48,20 +62,35 @@ class Loop {
   int run() {
     const StopSignals signals;
     note(session_.data().describe());
-    while (session_.step() < spec_.steps) {
-      const auto result = session_.train_step();
-      record(result);
-      if (due(spec_.eval_every)) evaluate();
-      if (session_.skipped_in_a_row() >= spec_.max_skipped) return give_up(result);
-      if (const int signal = StopSignals::received()) return stop(signal);
-      if (due(spec_.checkpoint_every) && session_.step() < spec_.steps) save();
+    try {
+      return train();
+    } catch (const Diverged& error) {
+      return give_up(error.what());
     }
-    finish();
-    return kDone;
   }
 
  private:
   bool due(int64_t every) const { return every > 0 && session_.step() % every == 0; }
+  bool streak() const { return session_.skipped_in_a_row() > 0; }
+
+  int train() {
+    while (session_.step() < spec_.steps) {
+      if (!streak()) before_row_ = counters_, row_loses_ = false;
+      const auto result = session_.train_step();
+      row_loses_ |= !std::isfinite(result.loss) || !result.refused;
+      record(result);
+      if (due(spec_.eval_every)) evaluate();
+      if (session_.skipped_in_a_row() >= spec_.max_skipped) {
+        save_before_row();
+        throw Diverged(too_many(result));
+      }
+      if (const int signal = StopSignals::received()) return stop(signal);
+      save_due_ |= due(spec_.checkpoint_every);
+      if (save_due_ && session_.step() < spec_.steps && good()) save();
+    }
+    return finish();
+  }
+
   void note(const std::string& line) {
     if (!quiet_) progress_.note(line);
   }
@@ -73,14 +102,13 @@ class Loop {
       return;
     }
     for (const auto& line : latest->damaged) progress_.note(line);
+    require_same_keys(spec_, folder_.path(), *latest);
     require_same_run(latest->folder, latest->checkpoint, expected(latest->checkpoint));
+    const auto accepted = require_same_data(spec_, session_.data().files(), latest->checkpoint);
+    if (!accepted.empty()) progress_.note(accepted + ": accepted");
     session_.restore(latest->checkpoint, latest->folder);
-    const auto& state = latest->checkpoint.state.tensors;
-    const auto number = [&](const char* key) {
-      const auto* t = find_tensor(state, key);
-      return t == nullptr ? 0.0 : t->item<double>();
-    };
-    seconds_ = number("seconds"), optimizer_seconds_ = number("optimizer_seconds");
+    if (latest->checkpoint.finite) last_good_ = latest->folder;
+    counters_ = counters_of(latest->checkpoint.state.tensors);
     note("resumed from " + latest->folder);
   }
 
@@ -94,20 +122,30 @@ class Loop {
   }
 
   void record(const StepResult& r) {
-    seconds_ += r.seconds, optimizer_seconds_ += r.optimizer_seconds;
+    counters_.seconds += r.seconds, counters_.optimizer_seconds += r.optimizer_seconds;
     Json line{{"step", session_.step()}, {"loss", r.loss}, {"lr", r.lr}};
     if (!std::isnan(r.q)) line["q"] = r.q;
     if (!std::isnan(r.dual)) line["D"] = r.dual;
     if (!std::isnan(r.grad_norm)) line["grad_norm"] = r.grad_norm;
-    line["seconds"] = seconds_;
-    line["optimizer_seconds"] = optimizer_seconds_;
-    if (!r.nonfinite.empty()) {
-      line["refused"] = r.nonfinite;
-      progress_.note("step " + std::to_string(session_.step()) + " refused: NaN or Inf in " +
-                     join(r.nonfinite));
-    }
+    line["seconds"] = counters_.seconds;
+    line["optimizer_seconds"] = counters_.optimizer_seconds;
+    if (!std::isnan(r.spike_z)) line["spike_z"] = r.spike_z;
+    if (!r.nonfinite.empty()) line[r.refused ? "refused" : "nonfinite"] = r.nonfinite;
     metrics_->write(line);
+    warn(r);
     show(r);
+  }
+
+  void warn(const StepResult& r) {
+    const std::string step = "step " + std::to_string(session_.step());
+    if (!r.nonfinite.empty())
+      progress_.note(step + (r.refused ? " refused" : "") + ": NaN or Inf in " +
+                     first_of(r.nonfinite));
+    if (std::isnan(r.spike_z)) return;
+    char text[96];
+    snprintf(text, sizeof text, ": loss %.4f is a spike: z-score %.1f over the losses before it",
+             r.loss, r.spike_z);
+    progress_.note(step + text);
   }
 
   void show(const StepResult& r) {
@@ -121,56 +159,111 @@ class Loop {
     status.lr = r.lr;
     if (!std::isnan(r.q)) status.q = r.q;
     if (!std::isnan(r.dual)) status.dual = r.dual;
-    status.share = optimizer_seconds_ / seconds_;
+    status.share = counters_.optimizer_seconds / counters_.seconds;
     progress_.update(status);
   }
 
   void evaluate() {
-    val_loss_ = session_.evaluate(spec_.eval_batches);
-    val_step_ = session_.step();
-    metrics_->write({{"step", val_step_}, {"val_loss", val_loss_}, {"seconds", seconds_}});
+    counters_.val_loss = session_.evaluate(spec_.eval_batches);
+    counters_.val_step = session_.step();
+    metrics_->write({{"step", counters_.val_step},
+                     {"val_loss", counters_.val_loss},
+                     {"seconds", counters_.seconds}});
+    require_finite_state();
     char text[64];
-    snprintf(text, sizeof text, "step %ld  validation loss %.4f", static_cast<long>(val_step_),
-             val_loss_);
-    note(text);
+    snprintf(text, sizeof text, "step %ld  validation loss %.4f",
+             static_cast<long>(counters_.val_step), counters_.val_loss);
+    std::isfinite(counters_.val_loss) ? note(text) : progress_.note(text);
   }
 
+  void require_finite_state() {
+    const auto names = session_.nonfinite_state();
+    if (names.empty()) return;
+    throw Diverged("after step " + std::to_string(session_.step()) + ": NaN or Inf in " +
+                   first_of(names));
+  }
+
+  // Is this step one to go on from? Within a row of refused steps the loss of its weights is NaN.
+  bool good() const { return !streak() && std::isfinite(counters_.val_loss); }
+
   void save() {
+    require_finite_state();
+    write(session_.checkpoint(config_hash(spec_)), counters_);
+    save_due_ = false;
+  }
+
+  // Refused steps have changed nothing: what they follow can still be saved under its own step, if
+  // its loss was a number.
+  void save_before_row() {
+    if (!streak() || row_loses_ || session_.step_before_row() == 0) return;
+    if (std::isfinite(before_row_.val_loss) && session_.nonfinite_state().empty())
+      write(session_.checkpoint_before_row(config_hash(spec_)), before_row_);
+  }
+
+  void write(Checkpoint checkpoint, const Counters& counters) {
     metrics_->sync();
-    auto checkpoint = session_.checkpoint(config_hash(spec_));
-    checkpoint.state.tensors.emplace_back("seconds", scalar(seconds_));
-    checkpoint.state.tensors.emplace_back("optimizer_seconds", scalar(optimizer_seconds_));
-    for (const auto& line : save_checkpoint(folder_.path(), checkpoint).warnings)
-      progress_.note(line);
+    put_counters(counters, checkpoint.state.tensors);
+    const auto saved = save_checkpoint(folder_.path(), checkpoint);
+    last_good_ = saved.folder;
+    for (const auto& line : saved.warnings) progress_.note(line);
   }
 
   int stop(int signal) {
-    save();
-    progress_.note("stopped after step " + std::to_string(session_.step()) +
-                   "; go on with --resume " + folder_.path());
-    return signal == SIGINT ? kInterrupted : kTerminated;
+    const std::string step = std::to_string(session_.step());
+    if (good()) {
+      save();
+      progress_.note("stopped after step " + step + "; go on with --resume " + folder_.path());
+    } else {
+      save_before_row();
+      progress_.note("stopped after step " + step + ", not saved for NaN or Inf; " + last_good());
+    }
+    return kSignal + signal;
+  }
+
+  std::string last_good() const {
+    return last_good_.empty() ? "no good checkpoint was saved before"
+                              : "last good checkpoint: " + last_good_;
+  }
+
+  std::string too_many(const StepResult& r) const {
+    return std::to_string(session_.skipped_in_a_row()) + " steps in a row " +
+           (r.refused ? "refused: " : "trained with ") + "NaN or Inf in " + first_of(r.nonfinite);
   }
 
   // Nothing is saved: the last checkpoint is the last good one.
-  int give_up(const StepResult& r) {
-    progress_.note(std::to_string(session_.skipped_in_a_row()) +
-                   " steps in a row refused: NaN or Inf in " + join(r.nonfinite));
+  int give_up(const std::string& why) {
+    progress_.note(why + "; " + last_good());
     return kNumeric;
   }
 
-  void finish() {
-    if (val_step_ != session_.step()) evaluate();
+  int finish() {
+    if (counters_.val_step != session_.step()) evaluate();
+    if (!std::isfinite(counters_.val_loss))
+      throw Diverged("after the last step, " + std::to_string(session_.step()) +
+                     ": the validation loss is NaN or Inf");
     save();
-    std::cout << Json{{"run", folder_.path()},
-                      {"recipe", session_.optimizer().recipe().name},
-                      {"steps", session_.step()},
-                      {"val_loss", val_loss_},
-                      {"seconds", seconds_},
-                      {"optimizer_share", optimizer_seconds_ / std::max(seconds_, 1e-9)},
-                      {"workspace_mb", static_cast<double>(cpu::workspace_bytes()) / 1e6},
-                      {"skipped", session_.optimizer().skipped_steps()}}
-                     .dump()
-              << std::endl;
+    return print_result();
+  }
+
+  // The run is saved by now: a reader that has gone away is no failure of it.
+  int print_result() {
+    const Json result{
+        {"run", folder_.path()},
+        {"recipe", session_.optimizer().recipe().name},
+        {"steps", session_.step()},
+        {"val_loss", counters_.val_loss},
+        {"seconds", counters_.seconds},
+        {"optimizer_share", counters_.optimizer_seconds / std::max(counters_.seconds, 1e-9)},
+        {"workspace_mb", static_cast<double>(cpu::workspace_bytes()) / 1e6},
+        {"skipped", session_.optimizer().skipped_steps()}};
+    try {
+      print_out(result.dump() + "\n");
+    } catch (const OutputError& error) {
+      progress_.note(std::string(error.what()) +
+                     ": the result was not printed; the run is saved: " + last_good_);
+      return error.reader_gone ? kDone : kFailed;
+    }
+    return kDone;
   }
 
   RunSpec spec_;
@@ -179,9 +272,10 @@ class Loop {
   Progress progress_;
   bool quiet_;
   std::unique_ptr<Metrics> metrics_;
-  double seconds_ = 0, optimizer_seconds_ = 0;  // of training, over all starts
-  double val_loss_ = 0;
-  int64_t val_step_ = -1;
+  Counters counters_, before_row_;
+  bool row_loses_ = false;  // a step of the row had no loss, or was not refused
+  bool save_due_ = false;   // a step that is no good one puts a save off
+  std::string last_good_;   // the newest checkpoint
 };
 
 }  // namespace

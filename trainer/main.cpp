@@ -3,7 +3,10 @@
 // stderr.
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <iostream>
+#include <new>
+#include <sstream>
 
 #include "trainer/commands/commands.h"
 #include "trainer/config.h"
@@ -11,7 +14,9 @@
 #include "trainer/data/dataset.h"
 #include "trainer/exit_code.h"
 #include "trainer/manifest.h"
+#include "trainer/output.h"
 #include "trainer/run_folder.h"
+#include "trainer/text.h"
 #include "trainer/version.h"
 
 namespace {
@@ -19,8 +24,27 @@ namespace {
 using namespace steepest::trainer;
 
 int fail(const std::string& message, int code) {
-  std::cerr << "steepest: " << message << std::endl;
+  std::cerr << "steepest: " << one_line(message) << std::endl;
   return code;
+}
+
+// Errors of torch itself may have several lines.
+int fail_joined(std::string message, int code) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return fail(message, code);
+}
+
+int fail_usage(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() != 0)
+    return fail(std::string(error.what()) + "; steepest --help says more", kUsage);
+  std::ostringstream text;  // help and version
+  app.exit(error, text, text);
+  try {
+    print_out(text.str());
+  } catch (const OutputError& unprinted) {
+    return fail(unprinted.what(), kFailed);
+  }
+  return kDone;
 }
 
 // CLI11 runs the chosen subcommand's callback while it parses.
@@ -29,7 +53,7 @@ int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
     app.parse(argc, argv);
     return exit_code;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kUsage;
+    return fail_usage(app, error);
   } catch (const ConfigError& error) {
     return fail(error.what(), kUsage);
   } catch (const DataError& error) {
@@ -43,27 +67,34 @@ int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
   } catch (const c10::ValueError& error) {
     return fail(error.what_without_backtrace(), kUsage);
   } catch (const c10::Error& error) {
-    return fail(error.what_without_backtrace(), kFailed);
+    return fail_joined(error.what_without_backtrace(), kFailed);
   } catch (const std::invalid_argument& error) {
     return fail(error.what(), kUsage);
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory", kFailed);
+  } catch (const std::length_error&) {
+    return fail("out of memory", kFailed);
   } catch (const std::exception& error) {
-    return fail(error.what(), kFailed);
+    return fail_joined(error.what(), kFailed);
   }
 }
+
+constexpr char kExitCodes[] =
+    "Exit codes: 0 done; 1 failed (memory, a result that cannot be printed); 2 usage, run file or\n"
+    "recipe; 3 data; 4 checkpoint, run folder or disk; 5 NaN or Inf: too many steps in a row, the\n"
+    "weights or the last validation loss (the last good checkpoint is kept and named); 128 + n\n"
+    "stopped by signal n (130 SIGINT, 143 SIGTERM, 129 SIGHUP, ..): the step was finished and "
+    "saved.";
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  secure_standard_streams();
   CLI::App app{"Non-Euclidean steepest descent: trains, compares and explains the Muon family."};
   app.name("steepest");
   app.set_version_flag("--version", kVersion);
   app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 done, 1 failed, 2 usage, run file or recipe, 3 data, 4 checkpoint, run folder "
-      "or "
-      "disk,\n5 too many steps refused for NaN or Inf, 130 and 143 stopped by SIGINT and SIGTERM "
-      "(the "
-      "step was saved).");
+  app.footer(kExitCodes);
   int exit_code = kDone;
   add_train(app, exit_code);
   add_eval(app, exit_code);

@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "trainer/text.h"
+
 namespace steepest::trainer {
 namespace {
 
@@ -129,7 +131,7 @@ void Progress::clear() {
 
 void Progress::note(const std::string& line) {
   clear();
-  put(descriptor_, line + "\n");
+  put(descriptor_, one_line(line) + "\n");
 }
 
 }  // namespace steepest::trainer

@@ -44,7 +44,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void update(const Status& status);
-  void note(const std::string& line);  // a message on a line of its own
+  void note(const std::string& line);  // a message as one line of its own
 
  private:
   std::optional<double> seconds_left(const Status& status, double now);

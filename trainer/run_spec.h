@@ -33,7 +33,7 @@ struct RunSpec {
   ModelSpec model;
   DataSpec data;
   std::string recipe = "muon";
-  Overrides optimizer;
+  Overrides optimizer{.nonfinite = "skip"};  // in the library: propagate
   std::vector<GroupSpec> groups;
   ScheduleSpec schedule;
 };

@@ -5,18 +5,20 @@
 #include <ATen/autocast_mode.h>
 #include <torch/nn/utils/clip_grad.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
 
 #include "steepest/snapshot.h"
+#include "trainer/data/files.h"
 
 namespace steepest::trainer {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-double now() {
+double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
@@ -43,11 +45,24 @@ class Autocast {
   at::DeviceType device_;
 };
 
+// A machine that has promised more memory than it has kills the process that uses it.
+const RunSpec& require_memory(const RunSpec& spec) {
+  if (spec.device != "cpu") return spec;
+  const auto shapes = make_model(spec.model, spec.seed, at::kMeta);
+  const int64_t count = parameter_count(*shapes);
+  const auto bytes = static_cast<double>(count) * 2 * sizeof(float);
+  TORCH_CHECK_VALUE(bytes < static_cast<double>(physical_memory()), "model: received ", count,
+                    " parameters, whose weights and gradients take ", bytes / 1e9,
+                    " GB, allowed at most this machine's memory of ",
+                    static_cast<double>(physical_memory()) / 1e9, " GB");
+  return spec;
+}
+
 }  // namespace
 
-Session::Session(const RunSpec& spec)
-    : spec_(spec),
-      data_(make_dataset(spec.data)),
+Session::Session(const RunSpec& spec, DataUse use)
+    : spec_(require_memory(spec)),
+      data_(use == DataUse::none ? nullptr : make_dataset(spec.data)),
       model_(make_model(spec.model, spec.seed, at::Device(spec.device))),
       groups_(make_groups(*model_, spec.groups)) {
   TORCH_CHECK_VALUE(spec.data.batch % spec.accumulate == 0, "batch: accumulate: received ",
@@ -83,28 +98,66 @@ double Session::forward_backward() {
   return total;
 }
 
+// Gradients whose norm is not finite stay as they are: scaled by it they would all be NaN, or 0.
+void Session::clip_gradients(StepResult& result) {
+  if (spec_.clip <= 0) return;
+  std::vector<at::Tensor> params;
+  for (const auto& p : model_->parameters()) params.push_back(p.tensor);
+  try {
+    result.grad_norm = torch::nn::utils::clip_grad_norm_(params, spec_.clip, 2.0,
+                                                         /*error_if_nonfinite=*/true);
+  } catch (const c10::Error&) {
+    result.grad_norm = std::numeric_limits<double>::infinity();
+    if (optimizer_->recipe().nonfinite == Nonfinite::skip)  // it refuses a step of such a loss
+      optimizer_->observe(at::full({}, kNaN, at::kDouble));
+  }
+}
+
+void Session::note_nonfinite(StepResult& result) {
+  const auto& stats = optimizer_->stats();
+  result.refused = stats.skipped;
+  result.nonfinite = stats.nonfinite;
+  std::erase(result.nonfinite, "loss");
+  if (!std::isfinite(result.loss)) result.nonfinite.emplace_back("loss");
+  if (result.nonfinite.empty() && std::isinf(result.grad_norm))
+    result.nonfinite.emplace_back("gradient norm");
+  skipped_in_a_row_ = result.nonfinite.empty() ? 0 : skipped_in_a_row_ + 1;
+}
+
+std::vector<std::string> Session::nonfinite_state() {
+  at::NoGradGuard no_grad;
+  std::vector<std::string> names;
+  const auto look = [&](const std::string& name, const at::Tensor& t) {
+    if (t.numel() == 0 || !t.is_floating_point()) return;
+    const auto largest = at::linalg_vector_norm(t, std::numeric_limits<double>::infinity());
+    if (!std::isfinite(largest.item<double>())) names.push_back(name);
+  };
+  for (const auto& p : model_->parameters()) look(p.name, p.tensor);
+  for (const auto& [name, tensor] : Snapshot::of(*optimizer_).tensors) {
+    if (name.starts_with("state.")) look(name, tensor);
+  }
+  return names;
+}
+
 StepResult Session::train_step() {
-  const double begin = now();
-  StepResult result{.step = step_, .grad_norm = kNaN};
+  const double begin = seconds_now();
+  if (skipped_in_a_row_ == 0) before_row_ = now();
+  StepResult result{.step = step_, .grad_norm = kNaN, .spike_z = kNaN};
   model_->train(true);
   set_rates();
   optimizer_->zero_grad();
   result.loss = forward_backward();
-  if (spec_.clip > 0) {
-    std::vector<at::Tensor> params;
-    for (const auto& p : model_->parameters()) params.push_back(p.tensor);
-    result.grad_norm = torch::nn::utils::clip_grad_norm_(params, spec_.clip);
-  }
-  const double before = now();
+  clip_gradients(result);
+  const double before = seconds_now();
   optimizer_->step();
   const auto& stats = optimizer_->stats();
   result.q = number(stats.q), result.dual = number(stats.dual);
-  result.optimizer_seconds = now() - before;
+  result.optimizer_seconds = seconds_now() - before;
   result.lr = optimizer_->param_groups()[0].options().get_lr();
-  result.nonfinite = stats.nonfinite;
-  skipped_in_a_row_ = stats.skipped ? skipped_in_a_row_ + 1 : 0;
+  note_nonfinite(result);
+  result.spike_z = losses_.add(result.loss);
   ++step_;
-  result.seconds = now() - begin;
+  result.seconds = seconds_now() - begin;
   return result;
 }
 
@@ -124,14 +177,19 @@ double Session::evaluate(int64_t batches) {
   return sum / targets;
 }
 
-Checkpoint Session::checkpoint(const std::string& config_hash) {
-  Checkpoint out{.step = step_, .config_hash = config_hash};
+Checkpoint Session::checkpoint_at(const std::string& config_hash, const Counters& counters) {
+  Checkpoint out{.step = counters.step, .config_hash = config_hash};
   for (const auto& p : model_->parameters())
     out.model.tensors.emplace_back(p.name, p.tensor.detach());
   const auto shot = Snapshot::of(*optimizer_);
   out.optimizer = {shot.tensors, shot.metadata};
-  out.state.tensors = {{"step", at::full({}, step_, at::kLong)},
-                       {"skipped_in_a_row", at::full({}, skipped_in_a_row_, at::kLong)}};
+  for (auto& [name, tensor] : out.optimizer.tensors) {
+    if (name == "global.skipped") tensor = at::full({}, counters.skipped, at::kLong);
+  }
+  out.state.tensors = {{"step", at::full({}, counters.step, at::kLong)},
+                       {"skipped_in_a_row", at::full({}, counters.skipped_in_a_row, at::kLong)},
+                       {"losses", counters.losses.tensor()}};
+  if (data_) out.state.metadata["data"] = fingerprint(data_->files());
   return out;
 }
 
@@ -145,6 +203,8 @@ void Session::restore(const Checkpoint& checkpoint, const std::string& source) {
     auto target = p.tensor;
     target.copy_(*find_tensor(checkpoint.model.tensors, p.name));
   }
+  if (const auto* losses = find_tensor(checkpoint.state.tensors, "losses"))
+    losses_.restore(*losses);
   step_ = checkpoint.step;
   skipped_in_a_row_ = skipped->item<int64_t>();
 }

@@ -7,6 +7,7 @@
 
 #include "steepest/optimizer.h"
 #include "trainer/checkpoint.h"
+#include "trainer/loss_window.h"
 #include "trainer/models/model.h"
 #include "trainer/run_spec.h"
 
@@ -20,19 +21,28 @@ struct StepResult {
   double optimizer_seconds = 0;
   double q = 1, dual = 0;              // Momo's factor and D; NaN where the recipe has none
   double grad_norm = 0;                // before clipping; NaN without clipping
-  std::vector<std::string> nonfinite;  // names, where the step was refused
+  double spike_z = 0;                  // of the loss, where it is a spike; else NaN
+  std::vector<std::string> nonfinite;  // what holds NaN or Inf: names of parameters with such
+                                       // gradients, "loss", "gradient norm"
+  bool refused = false;                // for that reason: nothing has changed but the step number
 };
+
+// Which data a session is made for.
+enum class DataUse { read, none };
 
 class Session {
  public:
-  // Builds everything from the spec; throws what the parts throw.
-  explicit Session(const RunSpec& spec);
+  // Builds everything from the spec; throws what the parts throw. Without data nothing can be
+  // trained or evaluated.
+  explicit Session(const RunSpec& spec, DataUse use = DataUse::read);
 
   StepResult train_step();
   double evaluate(int64_t batches);  // mean validation loss over the first batches; 0: all
 
-  int64_t step() const { return step_; }  // steps taken
-  int64_t skipped_in_a_row() const { return skipped_in_a_row_; }
+  int64_t step() const { return step_; }                          // steps taken
+  int64_t skipped_in_a_row() const { return skipped_in_a_row_; }  // or trained on NaN or Inf
+  // Names of the weights, then of the optimizer's state, that hold NaN or Inf.
+  std::vector<std::string> nonfinite_state();
   Model& model() { return *model_; }
   const Dataset& data() const { return *data_; }
   Optimizer& optimizer() { return *optimizer_; }
@@ -40,12 +50,29 @@ class Session {
   const RunSpec& spec() const { return spec_; }
 
   // Weights, optimizer, step and counters. restore: of a checkpoint that require_same_run accepts.
-  Checkpoint checkpoint(const std::string& config_hash);
+  Checkpoint checkpoint(const std::string& config_hash) {
+    return checkpoint_at(config_hash, now());
+  }
+  // Of the step before the row of refused steps that this one belongs to: since then only counters
+  // have changed.
+  Checkpoint checkpoint_before_row(const std::string& config_hash) {
+    return checkpoint_at(config_hash, before_row_);
+  }
+  int64_t step_before_row() const { return before_row_.step; }
   void restore(const Checkpoint& checkpoint, const std::string& source);
 
  private:
+  struct Counters {
+    int64_t step = 0, skipped_in_a_row = 0, skipped = 0;
+    LossWindow losses;
+  };
+  Counters now() const { return {step_, skipped_in_a_row_, optimizer_->skipped_steps(), losses_}; }
+  Checkpoint checkpoint_at(const std::string& config_hash, const Counters& counters);
+
   void set_rates();
   double forward_backward();
+  void clip_gradients(StepResult& result);
+  void note_nonfinite(StepResult& result);
   at::Tensor loss_of(const Batch& batch);
 
   RunSpec spec_;
@@ -55,6 +82,8 @@ class Session {
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<double> base_lrs_;
   int64_t step_ = 0, skipped_in_a_row_ = 0;
+  LossWindow losses_;
+  Counters before_row_;
 };
 
 // The routed groups with the spec's own [[group]] tables applied; throws where one matches nothing.

@@ -10,9 +10,9 @@ std::atomic<int> signal_received{0};
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may not wait");
 
 void remember(int signal) {
-  signal_received = signal;
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  int none = 0;
+  signal_received.compare_exchange_strong(none, signal);
+  for (const int impatient : {SIGINT, SIGQUIT, SIGTERM}) std::signal(impatient, SIG_DFL);
 }
 
 }  // namespace
@@ -23,17 +23,21 @@ StopSignals::StopSignals() {
   action.sa_handler = remember;
   action.sa_flags = SA_RESTART;
   ::sigemptyset(&action.sa_mask);
-  ::sigaddset(&action.sa_mask, SIGINT);
-  ::sigaddset(&action.sa_mask, SIGTERM);
-  ::sigaction(SIGINT, &action, &old_int_);
-  ::sigaction(SIGTERM, &action, &old_term_);
+  for (const int signal : kStopSignals) ::sigaddset(&action.sa_mask, signal);
+  for (size_t i = 0; i < std::size(kStopSignals); ++i) {
+    ::sigaction(kStopSignals[i], &action, &old_[i]);
+    if (kStopSignals[i] == SIGHUP && old_[i].sa_handler == SIG_IGN) {
+      ::sigaction(SIGHUP, &old_[i], nullptr);
+    }
+  }
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGXFSZ, &action, &old_xfsz_);
 }
 
 StopSignals::~StopSignals() {
-  ::sigaction(SIGINT, &old_int_, nullptr);
-  ::sigaction(SIGTERM, &old_term_, nullptr);
+  for (size_t i = 0; i < std::size(kStopSignals); ++i) {
+    ::sigaction(kStopSignals[i], &old_[i], nullptr);
+  }
   ::sigaction(SIGXFSZ, &old_xfsz_, nullptr);
 }
 

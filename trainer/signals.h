@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first SIGINT or SIGTERM asks for an orderly end; the second ends the process at once.
+// The first signal that asks a run to stop asks for an orderly end; an impatient second one ends
+// the process at once.
 #pragma once
 
 #include <csignal>
+#include <iterator>
 
 namespace steepest::trainer {
 
-// While it lives, the first of the two signals is only remembered and the default action of both is
-// restored. A file that grows beyond the process's limit is then an error, not a signal (SIGXFSZ).
+// What asks: a person (INT, QUIT, TERM), a terminal or session that goes away (HUP), a batch system
+// (USR1, XCPU, TERM).
+constexpr int kStopSignals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU};
+
+// While it lives, the first of them is only remembered. Then the default action of INT, QUIT and
+// TERM is restored; the others go on being taken without effect, because the systems that send them
+// repeat them. A SIGHUP that was ignored before (nohup) stays ignored. A file that grows beyond the
+// process's limit is an error, not a signal (SIGXFSZ).
 class StopSignals {
  public:
   StopSignals();
@@ -15,12 +23,11 @@ class StopSignals {
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
-  // 0, SIGINT or SIGTERM.
+  // 0, or the first of kStopSignals that came.
   static int received();
 
  private:
-  struct sigaction old_int_ {
-  }, old_term_{}, old_xfsz_{};
+  struct sigaction old_[std::size(kStopSignals)]{}, old_xfsz_{};
 };
 
 }  // namespace steepest::trainer

@@ -48,7 +48,7 @@ TEST(Files, FolderInPlaceOfAFile) {
   fs::create_directory(paths.folder / "sub.py");
   spill(paths.folder / "x.py", text_of(1000));
   paths.refused(paths.folder / "*.py", {"sub.py", "is a folder, allowed a file"});
-  EXPECT_THROW(MappedFile(paths.folder.path()), DataError);
+  EXPECT_THROW(PieceFile(paths.folder.path()), DataError);
 }
 
 TEST(Files, DanglingLinksAndPipes) {

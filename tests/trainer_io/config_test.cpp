@@ -201,6 +201,7 @@ accumulate = 1
 recipe = 'muon'
 clip = 0.0
 lr = 1e-05
+nonfinite = 'skip'
 
 [schedule]
 kind = 'constant'

@@ -5,7 +5,24 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
+#include <cstdint>
+#include <string>
+
 namespace steepest::trainer {
+
+// For options that are whole numbers; CLI11 itself takes what is too large as the largest.
+inline CLI::Validator whole_number(int64_t low, int64_t high = INT64_MAX) {
+  const auto check = [=](const std::string& text) -> std::string {
+    int64_t value = 0;
+    const char* last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data(), last, value);
+    if (error == std::errc() && end == last && value >= low && value <= high) return "";
+    return "received " + text + ", allowed a whole number from " + std::to_string(low) +
+           (high == INT64_MAX ? "" : " to " + std::to_string(high));
+  };
+  return CLI::Validator(check, "");
+}
 
 void add_train(CLI::App& app, int& exit_code);
 void add_eval(CLI::App& app, int& exit_code);

@@ -3,15 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "trainer/commands/commands.h"
 #include "trainer/config.h"
+#include "trainer/output.h"
 #include "trainer/run_folder.h"
+#include "trainer/text.h"
 
 namespace steepest::trainer {
 namespace {
@@ -19,21 +20,58 @@ namespace {
 using Json = nlohmann::ordered_json;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// The last values that a run wrote of each kind.
-Json summary(const std::string& run) {
-  const auto spec = load_config(run + "/config.toml");
-  std::ifstream file(run + "/metrics.jsonl");
-  if (!file) throw RunError(run + ": no metrics.jsonl");
-  Json last;
-  double best = kNaN;
-  for (std::string line; std::getline(file, line);) {
-    const auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object()) throw RunError(run + "/metrics.jsonl: a line is not a JSON object");
-    last.update(json);
-    if (json.contains("val_loss") && json["val_loss"].is_number()) {
-      best = std::fmin(best, json["val_loss"].get<double>());
+// Lists and objects within each other; no line of ours has more than two.
+constexpr int kDepth = 16;
+constexpr size_t kLongest = size_t{1} << 20;  // bytes of a line
+
+// Copying a value recurses through it, so that a deep one has to be refused before.
+int depth_of(std::string_view line) {
+  int depth = 0, deepest = 0;
+  bool text = false;
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (text) {
+      if (line[i] == '\\')
+        ++i;
+      else
+        text = line[i] != '"';
+    } else if (line[i] == '"') {
+      text = true;
+    } else if (line[i] == '[' || line[i] == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if (line[i] == ']' || line[i] == '}') {
+      --depth;
     }
   }
+  return deepest;
+}
+
+// Calls `use` with every line of metrics.jsonl. A last line without its end was cut by whatever
+// stopped the run.
+void each_line(const std::string& run, const std::function<void(const Json&)>& use) {
+  const std::string path = run + "/metrics.jsonl", text = read_file(path);
+  size_t number = 1;
+  for (size_t begin = 0, end; (end = text.find('\n', begin)) != text.npos; begin = end + 1) {
+    const auto line = std::string_view(text).substr(begin, end - begin);
+    const bool plain = line.size() <= kLongest && depth_of(line) <= kDepth;
+    const auto json = plain ? Json::parse(line, nullptr, /*allow_exceptions=*/false) : Json();
+    if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer())
+      throw RunError(path + ":" + std::to_string(number) + ": not a line of metrics");
+    use(json);
+    ++number;
+  }
+}
+
+// The last values that a run wrote of each kind.
+Json summary(const std::string& run) {
+  if (run.empty()) throw ConfigError("runs: received nothing, allowed folders of runs");
+  const auto spec = load_config(run + "/config.toml");
+  Json last = Json::object();
+  double best = kNaN;
+  each_line(run, [&](const Json& line) {
+    last.update(line);
+    if (line.contains("val_loss") && line["val_loss"].is_number())
+      best = std::fmin(best, line["val_loss"].get<double>());
+  });
   const auto number = [&](const char* key) {
     return last.contains(key) && last[key].is_number() ? last[key].get<double>() : kNaN;
   };
@@ -54,18 +92,25 @@ double sort_key(const Json& row) {
              : std::numeric_limits<double>::infinity();
 }
 
-void print_table(const std::vector<Json>& rows) {
+std::string table_of(const std::vector<Json>& rows) {
+  std::vector<std::string> names = {"run"};
+  for (const auto& r : rows) names.push_back(one_line(r["run"].get<std::string>()));
   size_t width = 4;
-  for (const auto& r : rows) width = std::max(width, r["run"].get<std::string>().size());
-  std::printf("%-*s  %-18s %7s %10s %10s %10s %10s\n", static_cast<int>(width), "run", "recipe",
-              "steps", "train", "validation", "seconds", "optimizer");
-  for (const auto& r : rows) {
-    std::printf("%-*s  %-18s %7.0f %10.4f %10.4f %10.1f %9.1f%%\n", static_cast<int>(width),
-                r["run"].get<std::string>().c_str(), r["recipe"].get<std::string>().c_str(),
-                r["steps"].get<double>(), r["train_loss"].get<double>(),
-                r["val_loss"].get<double>(), r["seconds"].get<double>(),
-                100 * r["optimizer_share"].get<double>());
+  for (const auto& name : names) width = std::max(width, name.size());
+  for (auto& name : names) name.resize(width, ' ');
+  char line[160];
+  std::snprintf(line, sizeof line, "  %-18s %7s %10s %10s %10s %10s\n", "recipe", "steps", "train",
+                "validation", "seconds", "optimizer");
+  std::string text = names[0] + line;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto number = [&](const char* key) { return rows[i][key].get<double>(); };
+    std::snprintf(line, sizeof line, "  %-18s %7.0f %10.4f %10.4f %10.1f %9.1f%%\n",
+                  rows[i]["recipe"].get<std::string>().c_str(), number("steps"),
+                  number("train_loss"), number("val_loss"), number("seconds"),
+                  100 * number("optimizer_share"));
+    text += names[i + 1] + line;
   }
+  return text;
 }
 
 }  // namespace
@@ -82,11 +127,8 @@ void add_compare(CLI::App& app, int& exit_code) {
     for (const auto& run : *runs) rows.push_back(summary(run));
     std::stable_sort(rows.begin(), rows.end(),
                      [](const Json& a, const Json& b) { return sort_key(a) < sort_key(b); });
-    if (*json) {
-      std::cout << Json(rows).dump(1) << std::endl;
-    } else {
-      print_table(rows);
-    }
+    print_out(*json ? Json(rows).dump(1, ' ', false, Json::error_handler_t::replace) + "\n"
+                    : table_of(rows));
     exit_code = 0;
   });
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // steepest eval RUN: the validation loss of its latest checkpoint, as one JSON line.
-#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "trainer/commands/commands.h"
 #include "trainer/commands/finished_run.h"
+#include "trainer/output.h"
 
 namespace steepest::trainer {
 namespace {
@@ -25,15 +25,14 @@ void add_eval(CLI::App& app, int& exit_code) {
   command->add_option("--set", o->set, "Override a key of its config: --set data.path=..")
       ->expected(1);
   command->add_option("--batches", o->batches, "How many; 0: all the validation data")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0));
   command->callback([o, &exit_code] {
-    const auto session = open_run(o->run, o->set);
-    std::cout << nlohmann::ordered_json{{"run", o->run},
+    const auto session = open_run(o->run, o->set, DataUse::read);
+    const nlohmann::ordered_json result{{"run", o->run},
                                         {"step", session->step()},
                                         {"val_loss", session->evaluate(o->batches)},
-                                        {"unit", session->data().unit()}}
-                     .dump()
-              << std::endl;
+                                        {"unit", session->data().unit()}};
+    print_out(result.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
     exit_code = 0;
   });
 }

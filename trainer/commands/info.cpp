@@ -4,14 +4,15 @@
 #include <torch/version.h>
 
 #include <cstdlib>
-#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "steepest/polar/error_table.h"
 #include "trainer/commands/commands.h"
 #include "trainer/config.h"
 #include "trainer/data/baselines.h"
+#include "trainer/output.h"
 #include "trainer/version.h"
 
 namespace steepest::trainer {
@@ -20,13 +21,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Options {
-  std::string data;
+  std::optional<std::string> data;
   std::vector<std::string> set;
   bool polar_errors = false;
 };
 
 Json data_info(const Options& o) {
-  const auto spec = load_config(o.data, o.set);
+  if (o.data->empty()) throw ConfigError("--data: received nothing, allowed a run file");
+  const auto spec = load_config(*o.data, o.set);
   const auto data = make_dataset(spec.data);
   Json out{{"data", data->describe()}};
   for (const auto& [what, count] : data->counts()) out[what] = count;
@@ -60,9 +62,10 @@ void add_info(CLI::App& app, int& exit_code) {
                     "max |1 - sigma| after 1 to 8 steps of every coefficient schedule");
   command->callback([o, &exit_code] {
     if (o->polar_errors) {
-      std::cout << polar_error_table();
+      print_out(polar_error_table());
     } else {
-      std::cout << (o->data.empty() ? machine_info() : data_info(*o)).dump(1) << std::endl;
+      const Json info = o->data ? data_info(*o) : machine_info();
+      print_out(info.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
     }
     exit_code = 0;
   });

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // steepest list: every named optimizer as its row of choices, and every norm.
 #include <algorithm>
-#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "steepest/json.h"
 #include "steepest/optimizers/optimizers.h"
 #include "trainer/commands/commands.h"
+#include "trainer/output.h"
 
 namespace steepest::trainer {
 namespace {
@@ -26,7 +26,8 @@ Json json_of(const Recipe& r) {
   return json;
 }
 
-void print_table(const std::vector<std::vector<std::string>>& rows) {
+std::string table_of(const std::vector<std::vector<std::string>>& rows) {
+  std::string text;
   std::vector<size_t> widths(rows[0].size());
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
@@ -34,9 +35,10 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) {
       const bool last = i + 1 == row.size();
-      std::cout << row[i] << (last ? "\n" : std::string(widths[i] - row[i].size() + 2, ' '));
+      text += row[i] + (last ? "\n" : std::string(widths[i] - row[i].size() + 2, ' '));
     }
   }
+  return text;
 }
 
 void list_optimizers() {
@@ -46,11 +48,10 @@ void list_optimizers() {
     rows.push_back({r.name, name_of(r.update), name_of(r.outer), r.matrix.norm, r.backup.norm,
                     momentum_of(r.matrix), r.matrix.radius, r.paper});
   }
-  print_table(rows);
-  std::cout
-      << "\nBehind any name whose momentum comes before the norm, -momo makes its Momo form: "
-         "muonmax-momo.\nneon(k=4) and fanion(k=4) choose the rank. --json prints every choice, "
-         "--norms the norms.\n";
+  print_out(table_of(rows) +
+            "\nBehind any name whose momentum comes before the norm, -momo makes its Momo form: "
+            "muonmax-momo.\nneon(k=4) and fanion(k=4) choose the rank. --json prints every choice, "
+            "--norms the norms.\n");
 }
 
 void list_norms() {
@@ -58,9 +59,8 @@ void list_norms() {
   for (const auto& norm : norm_catalog()) {
     rows.push_back({norm.name, join(norm.arguments), norm.summary});
   }
-  print_table(rows);
-  std::cout
-      << "\nMixtures: 0.5*spectral+0.5*frobenius (F-Muon), 0.5*spectral+0.0015*inf (S-Muon).\n";
+  print_out(table_of(rows) +
+            "\nMixtures: 0.5*spectral+0.5*frobenius (F-Muon), 0.5*spectral+0.0015*inf (S-Muon).\n");
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ void add_list(CLI::App& app, int& exit_code) {
     } else if (*json) {
       Json rows = Json::array();
       for (const auto& r : optimizer_catalog()) rows.push_back(json_of(r));
-      std::cout << rows.dump(1) << std::endl;
+      print_out(rows.dump(1) + "\n");
     } else {
       list_optimizers();
     }

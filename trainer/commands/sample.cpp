@@ -2,13 +2,13 @@
 // steepest sample RUN: text from its latest checkpoint; of a token model, the ids.
 #include <c10/util/Exception.h>
 
-#include <iostream>
 #include <memory>
 
 #include "trainer/commands/commands.h"
 #include "trainer/commands/finished_run.h"
 #include "trainer/models/generate.h"
 #include "trainer/models/generator.h"
+#include "trainer/output.h"
 
 namespace steepest::trainer {
 namespace {
@@ -18,7 +18,7 @@ struct Options {
   std::vector<int64_t> ids;
   int64_t count = 200, top_k = 0;
   double temperature = 0.8;
-  uint64_t seed = 0;
+  int64_t seed = 0;
 };
 
 std::vector<int64_t> prompt_of(const Options& o, bool bytes) {
@@ -31,22 +31,19 @@ std::vector<int64_t> prompt_of(const Options& o, bool bytes) {
 }
 
 void sample(const Options& o) {
-  const auto session = open_run(o.run);
+  const auto session = open_run(o.run, {}, DataUse::none);
   auto& model = session->model();
   TORCH_CHECK_VALUE(model.context() > 0, "sample: received a run of model ",
                     session->spec().model.kind, ", allowed gpt");
   const bool bytes = session->spec().data.kind == "text";
-  const auto out =
-      generate(model, prompt_of(o, bytes), o.count,
-               {.temperature = o.temperature, .top_k = o.top_k}, make_generator(at::kCPU, o.seed));
+  const Sampling sampling{.temperature = o.temperature, .top_k = o.top_k};
+  const auto out = generate(model, prompt_of(o, bytes), o.count, sampling,
+                            make_generator(at::kCPU, static_cast<uint64_t>(o.seed)));
+  std::string text;
   for (const auto token : out) {
-    if (bytes) {
-      std::cout << static_cast<char>(token);
-    } else {
-      std::cout << token << " ";
-    }
+    text += bytes ? std::string(1, static_cast<char>(token)) : std::to_string(token) + " ";
   }
-  std::cout << std::endl;
+  print_out(text + "\n");
 }
 
 }  // namespace
@@ -56,14 +53,13 @@ void add_sample(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("sample", "Text written by a run's latest checkpoint");
   command->add_option("run", o->run, "Folder of the run")->required();
   command->add_option("--prompt", o->prompt, "What it goes on from");
-  command->add_option("--ids", o->ids, "The prompt as token ids");
+  command->add_option("--ids", o->ids, "The prompt as token ids")->check(whole_number(0));
   command->add_option("--count", o->count, "Bytes or tokens to write")
-      ->check(CLI::Range(1, 1000000));
+      ->check(whole_number(1, 1000000));
   command->add_option("--temperature", o->temperature, "0: always the likeliest")
       ->check(CLI::NonNegativeNumber);
-  command->add_option("--top-k", o->top_k, "Among the k likeliest; 0: all")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--seed", o->seed, "Of the draw");
+  command->add_option("--top-k", o->top_k, "Among the k likeliest; 0: all")->check(whole_number(0));
+  command->add_option("--seed", o->seed, "Of the draw")->check(whole_number(0));
   command->callback([o, &exit_code] {
     sample(*o);
     exit_code = 0;

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // steepest train CONFIG [--set key=value ..] | --resume RUN | --dry-run
-#include <iostream>
 #include <memory>
+#include <optional>
+#include <sstream>
 
+#include "steepest/file_io.h"
 #include "trainer/commands/commands.h"
 #include "trainer/config.h"
+#include "trainer/exit_code.h"
 #include "trainer/loop.h"
+#include "trainer/output.h"
+#include "trainer/own_output.h"
 #include "trainer/session.h"
+#include "trainer/text.h"
 
 namespace steepest::trainer {
 namespace {
 
 struct Options {
-  std::string config, resume;
+  std::optional<std::string> config, resume;
   std::vector<std::string> set;
   bool dry_run = false, quiet = false, help_config = false;
 };
@@ -20,28 +26,49 @@ struct Options {
 // The plan of a run, nothing written: the resolved config, the model, and every parameter's fate.
 void print_dry_run(const RunSpec& spec) {
   Session session(spec);
-  std::cout << resolved_toml(spec) << "\n"
-            << describe(session.model()) << "\n"
-            << session.groups() << "\n"
-            << print_plan(session.optimizer().plan()) << "\n"
-            << session.data().describe() << std::endl;
+  std::ostringstream text;
+  text << resolved_toml(spec) << "\n"
+       << describe(session.model()) << "\n"
+       << session.groups() << "\n"
+       << print_plan(session.optimizer().plan()) << "\n"
+       << session.data().describe() << "\n";
+  print_out(text.str());
+}
+
+// The folder is a value, not a piece of TOML: it may hold quotes and backslashes.
+RunSpec spec_of(const Options& o) {
+  if (!o.resume) return load_config(o.config.value_or(""), o.set);
+  RunSpec spec = load_config(o.config.value_or(*o.resume + "/config.toml"), o.set);
+  spec.out = *o.resume;
+  return spec;
+}
+
+void require_folder(const RunSpec& spec, const Options& o) {
+  if (spec.out.empty())
+    throw ConfigError("run.out: received nothing, allowed the folder to write the run into");
+  if (const auto at = invalid_utf8(spec.out))
+    throw ConfigError((o.resume ? "--resume: received " : "run.out: received ") +
+                      in_quotes(one_line(spec.out)) + ", whose byte " + std::to_string(*at) +
+                      " is not UTF-8, allowed a name that config.toml can hold");
 }
 
 int train(const Options& o) {
   if (o.help_config) {
-    std::cout << config_help();
-    return 0;
+    print_out(config_help());
+    return kDone;
   }
-  const bool resume = !o.resume.empty();
-  auto overrides = o.set;
-  if (resume) overrides.push_back("run.out=\"" + o.resume + "\"");
-  const auto file = resume && o.config.empty() ? o.resume + "/config.toml" : o.config;
-  const auto spec = load_config(file, overrides);
+  for (const auto& [name, value] : {std::pair("config", &o.config), {"--resume", &o.resume}}) {
+    if (*value && (*value)->empty())
+      throw ConfigError(std::string(name) + ": received nothing, allowed a path");
+  }
+  const auto spec = spec_of(o);
   if (o.dry_run) {
     print_dry_run(spec);
-    return 0;
+    return kDone;
   }
-  return run_training(spec, {.resume = resume, .quiet = o.quiet});
+  require_folder(spec, o);
+  refuse_own_output(spec);
+  return run_training(spec, {.resume = o.resume.has_value(), .quiet = o.quiet});
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "steepest/file_io.h"
 #include "trainer/data/files.h"
 #include "trainer/data/images.h"
 
@@ -15,7 +16,7 @@ constexpr ImageDataset::Scaling scaling{{.4914f, .4822f, .4465f}, {.2470f, .2435
 std::string batch_name(int64_t i) { return "data_batch_" + std::to_string(i) + ".bin"; }
 
 // Any whole number of records is taken, so that a part of the data can be used.
-void append_records(const std::filesystem::path& path, Records& records) {
+DataFile append_records(const std::filesystem::path& path, Split split, Records& records) {
   const size_t begin = records.size();
   const auto size = static_cast<int64_t>(append_file(path.string(), records));
   if (size == 0 || size % record_bytes != 0)
@@ -27,6 +28,11 @@ void append_records(const std::filesystem::path& path, Records& records) {
       throw DataError(path.string() + ": label of record " + std::to_string(i) + ", received " +
                       std::to_string(label) + ", allowed 0..9");
   }
+  return {.split = split,
+          .name = path.filename().string(),
+          .path = path.string(),
+          .size = static_cast<uint64_t>(size),
+          .crc32 = crc32_text(crc32_of(records.data() + begin, static_cast<size_t>(size)))};
 }
 
 void write_records(const std::filesystem::path& path, std::span<const uint8_t> records) {
@@ -41,19 +47,22 @@ void write_records(const std::filesystem::path& path, std::span<const uint8_t> r
 
 std::unique_ptr<Dataset> make_cifar10(const DataSpec& spec) {
   const std::filesystem::path folder(spec.path);
-  if (!std::filesystem::is_directory(folder))
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored))
     throw DataError("data.path: received '" + spec.path +
                     "', allowed the folder of CIFAR-10's data_batch_1.bin to test_batch.bin");
   Records train, validation;
-  for (int64_t i = 1; i <= 5; ++i) append_records(folder / batch_name(i), train);
-  append_records(folder / "test_batch.bin", validation);
+  std::vector<DataFile> files;
+  for (int64_t i = 1; i <= 5; ++i)
+    files.push_back(append_records(folder / batch_name(i), Split::train, train));
+  files.push_back(append_records(folder / "test_batch.bin", Split::validation, validation));
   const auto count = [](const Records& records) {
     return static_cast<int64_t>(records.size()) / record_bytes;
   };
   const std::vector<std::pair<std::string, int64_t>> counts{
       {"train images", count(train)}, {"validation images", count(validation)}};
   return std::make_unique<ImageDataset>(spec, std::move(train), std::move(validation), scaling,
-                                        counts);
+                                        counts, std::move(files));
 }
 
 void write_cifar10(const std::string& folder, const Records& train, const Records& validation) {

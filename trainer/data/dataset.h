@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "trainer/data/batch.h"
+#include "trainer/data/fingerprint.h"
 
 namespace steepest::trainer {
 
@@ -35,6 +36,7 @@ struct DataSpec {
   int64_t translate = 0;                // and shifted by up to so many pixels, edges reflected
   int64_t train_images = 20000, validation_images = 4000;  // procedural
   uint64_t seed = 0;  // of the order and of augmentation; procedural pictures are always the same
+  bool accept_changed = false;  // go on with other bytes than the run began with
 };
 
 // Immutable once made, safe to read from several threads; the global random generator is not used.
@@ -59,6 +61,9 @@ class Dataset {
   virtual std::vector<std::pair<std::string, int64_t>> counts() const = 0;
   std::string describe() const;  // kind and counts in one line
 
+  // Every file that was read, in its order, training first; none where pictures are drawn.
+  const std::vector<DataFile>& files() const { return files_; }
+
   // The split as one run of bytes; empty unless the data are text.
   virtual std::span<const uint8_t> bytes(Split) const { return {}; }
 
@@ -76,6 +81,7 @@ class Dataset {
   };
 
   explicit Dataset(DataSpec spec);
+  void set_files(std::vector<DataFile> files) { files_ = std::move(files); }
   void check_sizes() const;  // for the constructors of subclasses, once the data are there
 
   virtual Batch gather(const Picks& picks) const = 0;
@@ -85,6 +91,7 @@ class Dataset {
   Pick pick(Split split, int64_t step, int64_t row) const;
 
   DataSpec spec_;
+  std::vector<DataFile> files_;
 };
 
 // Reads and checks everything the spec names; throws DataError.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opening, mapping and finding files (POSIX).
+// Opening, reading and finding files (POSIX).
 #include "trainer/data/files.h"
 
 #include <fcntl.h>
 #include <glob.h>
-#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,20 +14,25 @@
 #include <filesystem>
 #include <utility>
 
+#include "trainer/data/counter.h"
+#include "trainer/text.h"
+
 namespace steepest::trainer {
 namespace {
 
 namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
-  throw DataError(path + ": " + what);
+  throw DataError(one_line(path) + ": " + what);
 }
 
 struct OpenFile {
   explicit OpenFile(const std::string& path) {
     // O_NONBLOCK: a pipe must be refused, not waited for.
     fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) fail(path, std::string("cannot be opened: ") + std::strerror(errno));
+    if (fd < 0)
+      fail(path, std::string("cannot be opened: ") + std::strerror(errno) +
+                     (errno == ENOENT ? "; data.path says where the data are" : ""));
     struct stat status {};
     const bool known = ::fstat(fd, &status) == 0;
     if (!known || !S_ISREG(status.st_mode)) {
@@ -37,13 +42,23 @@ struct OpenFile {
     }
     size = static_cast<size_t>(status.st_size);
   }
-  ~OpenFile() { ::close(fd); }
+  ~OpenFile() {
+    if (fd >= 0) ::close(fd);
+  }
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 
   int fd;
   size_t size = 0;
 };
+
+// Every shard of a glob stays open, and the usual limit of 1024 is only a default.
+void allow_many_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 bool has_extension(const fs::path& path, const std::vector<std::string>& extensions) {
   return extensions.empty() || std::find(extensions.begin(), extensions.end(),
@@ -87,27 +102,50 @@ std::vector<FoundFile> matching(const std::string& pattern) {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::string& path) : path_(path) {
-  const OpenFile file(path);
+PieceFile::PieceFile(const std::string& path) : path_(path) {
+  allow_many_files();
+  OpenFile file(path);
   if (file.size == 0) fail(path, "is empty");
-  void* data = ::mmap(nullptr, file.size, PROT_READ, MAP_PRIVATE, file.fd, 0);
-  if (data == MAP_FAILED) fail(path, std::string("cannot be mapped: ") + std::strerror(errno));
-  data_ = static_cast<const uint8_t*>(data);
   size_ = file.size;
+  descriptor_ = std::exchange(file.fd, -1);
 }
 
-MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<uint8_t*>(data_), size_);
+PieceFile::~PieceFile() { ::close(descriptor_); }
+
+void PieceFile::read(uint64_t offset, std::span<uint8_t> out) const {
+  while (!out.empty()) {
+    const ssize_t got = ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(path_, std::string("cannot be read: ") + std::strerror(errno));
+    if (got == 0)
+      fail(path_, "was cut while it was in use: received its end at byte " +
+                      std::to_string(offset) + ", expected " + std::to_string(size_) + " bytes");
+    offset += static_cast<uint64_t>(got);
+    out = out.subspan(static_cast<size_t>(got));
+  }
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      data_(std::exchange(other.data_, nullptr)),
-      size_(other.size_) {}
+uint64_t PieceFile::stamp() const {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0)
+    fail(path_, std::string("cannot be examined: ") + std::strerror(errno));
+  return hash_words(static_cast<uint64_t>(status.st_size), status.st_mtim.tv_sec,
+                    status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+}
+
+uint64_t physical_memory() {
+  return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
 
 size_t append_file(const std::string& path, std::vector<uint8_t>& out) {
   const OpenFile file(path);
   const size_t begin = out.size();
+  const uint64_t memory = physical_memory();
+  if (file.size > memory || begin > memory - file.size)
+    fail(path, "received " + std::to_string(file.size) + " bytes" +
+                   (begin > 0 ? " after " + std::to_string(begin) + " of other files" : "") +
+                   ", allowed at most this machine's memory of " + std::to_string(memory));
   out.resize(begin + file.size);
   size_t done = 0;
   while (done < file.size) {

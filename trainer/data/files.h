@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files for reading: mapped into memory, listed by path, folder or glob; every fault is a
-// DataError.
+// Files for reading: listed by path, folder or glob, read whole or in pieces; every fault is a
+// DataError that names the file.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,25 +13,35 @@
 
 namespace steepest::trainer {
 
-// A whole non-empty regular file, mapped read-only. It must not be cut while it is in use.
-class MappedFile {
+// A non-empty regular file that stays open and is read in pieces. It is not mapped: a file that is
+// cut while it is mapped kills the process that reads it.
+class PieceFile {
  public:
-  explicit MappedFile(const std::string& path);
-  ~MappedFile();
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&&) = delete;
+  explicit PieceFile(const std::string& path);
+  ~PieceFile();
+  PieceFile(const PieceFile&) = delete;
+  PieceFile& operator=(const PieceFile&) = delete;
 
-  std::span<const uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
+  uint64_t size() const { return size_; }  // when it was opened
+
+  // Fills `out` from the offset. Throws where the file ends before.
+  void read(uint64_t offset, std::span<uint8_t> out) const;
+
+  // A number that is another one after every change of content, size or time stamps.
+  uint64_t stamp() const;
 
  private:
   std::string path_;
-  const uint8_t* data_ = nullptr;
-  size_t size_ = 0;
+  int descriptor_;
+  uint64_t size_ = 0;
 };
 
-// The file's bytes, appended; an empty file appends nothing. Returns how many.
+// The file's bytes, appended; an empty file appends nothing. Returns how many. Throws before
+// reading where they are more than the machine's memory.
 size_t append_file(const std::string& path, std::vector<uint8_t>& out);
+
+uint64_t physical_memory();  // of the machine, in bytes
 
 struct FoundFile {
   std::string path, relative;  // relative to the folder given, or to the glob's first folder

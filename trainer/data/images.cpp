@@ -20,7 +20,8 @@ constexpr int64_t reflect(int64_t i) {
 }  // namespace
 
 ImageDataset::ImageDataset(const DataSpec& spec, Records train, Records validation, Scaling scaling,
-                           std::vector<std::pair<std::string, int64_t>> counts)
+                           std::vector<std::pair<std::string, int64_t>> counts,
+                           std::vector<DataFile> files)
     : Dataset(spec),
       train_(std::move(train)),
       validation_(std::move(validation)),
@@ -29,6 +30,7 @@ ImageDataset::ImageDataset(const DataSpec& spec, Records train, Records validati
     for (size_t byte = 0; byte < 256; ++byte)
       value_[c][byte] =
           (static_cast<float>(byte) / 255.0f - scaling.mean[c]) / scaling.deviation[c];
+  set_files(std::move(files));
   check_sizes();
 }
 

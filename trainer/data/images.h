@@ -22,7 +22,8 @@ class ImageDataset : public Dataset {
     std::array<float, 3> mean, deviation;
   };
   ImageDataset(const DataSpec& spec, Records train, Records validation, Scaling scaling,
-               std::vector<std::pair<std::string, int64_t>> counts);
+               std::vector<std::pair<std::string, int64_t>> counts,
+               std::vector<DataFile> files = {});
 
   int64_t size(Split split) const override {
     return static_cast<int64_t>(records(split).size()) / record_bytes;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "steepest/file_io.h"
 #include "trainer/data/counter.h"
 #include "trainer/data/files.h"
 #include "trainer/data/windows.h"
@@ -25,6 +26,16 @@ struct Corpus {
     size_t begin, size;
   };
   std::unordered_multimap<uint64_t, Place> seen;  // by content hash
+  std::vector<DataFile> files;
+
+  // The file's bytes at the end of the part.
+  std::span<const uint8_t> read(const FoundFile& found, Split split, Part& part) {
+    const size_t begin = part.bytes.size();
+    const size_t size = append_file(found.path, part.bytes);
+    const uint8_t* bytes = part.bytes.data() + begin;
+    files.push_back({split, found.relative, found.path, size, crc32_text(crc32_of(bytes, size))});
+    return {bytes, size};
+  }
 
   bool is_copy(uint64_t hash, std::span<const uint8_t> file) const {
     const auto [first, last] = seen.equal_range(hash);
@@ -35,10 +46,11 @@ struct Corpus {
     });
   }
 
-  void add(const std::string& path, Part& part, uint8_t separator) {
+  void add(const FoundFile& found, Split split, uint8_t separator) {
+    Part& part = split == Split::train ? train : validation;
     const size_t begin = part.bytes.size();
-    const size_t size = append_file(path, part.bytes);
-    const std::span<const uint8_t> file(part.bytes.data() + begin, size);
+    const auto file = read(found, split, part);
+    const size_t size = file.size();
     const uint64_t hash = hash_bytes(file);
     if (size == 0) {
       ++empty;
@@ -58,7 +70,7 @@ void read_split_by_file(const DataSpec& spec, const std::vector<FoundFile>& file
   const auto separator = static_cast<uint8_t>(spec.separator);
   for (const FoundFile& file : files) {
     const bool validates = in_validation(file.relative, spec.validation_fraction);
-    corpus.add(file.path, validates ? corpus.validation : corpus.train, separator);
+    corpus.add(file, validates ? Split::validation : Split::train, separator);
   }
   if (corpus.train.files == 0 || corpus.validation.files == 0)
     throw DataError(spec.path + ": received " + std::to_string(files.size()) +
@@ -70,7 +82,7 @@ void read_split_by_file(const DataSpec& spec, const std::vector<FoundFile>& file
 // One file alone: its end validates.
 void read_and_cut(const DataSpec& spec, const FoundFile& file, Corpus& corpus) {
   auto& train = corpus.train.bytes;
-  append_file(file.path, train);
+  corpus.read(file, Split::train, corpus.train);
   const auto kept =
       static_cast<size_t>(static_cast<double>(train.size()) * (1 - spec.validation_fraction));
   corpus.validation.bytes.assign(train.begin() + static_cast<std::ptrdiff_t>(kept), train.end());
@@ -82,9 +94,9 @@ void read(const DataSpec& spec, Corpus& corpus) {
   const auto files = find_files(spec.path, spec.extensions);
   if (!spec.validation_path.empty()) {
     const auto separator = static_cast<uint8_t>(spec.separator);
-    for (const auto& file : files) corpus.add(file.path, corpus.train, separator);
+    for (const auto& file : files) corpus.add(file, Split::train, separator);
     for (const auto& file : find_files(spec.validation_path, spec.extensions))
-      corpus.add(file.path, corpus.validation, separator);
+      corpus.add(file, Split::validation, separator);
   } else if (files.size() == 1) {
     read_and_cut(spec, files[0], corpus);
   } else {
@@ -111,8 +123,12 @@ std::unique_ptr<Dataset> make_text(const DataSpec& spec) {
   read(spec, *corpus);
   const Part &train = corpus->train, &validation = corpus->validation;
   WindowDataset::Source source;
-  source.train = {{train.bytes, 1}};
-  source.validation = {{validation.bytes, 1}};
+  source.train = {{train.bytes, nullptr}};
+  source.validation = {{validation.bytes, nullptr}};
+  // Training first, and within a split in the order of reading.
+  std::stable_sort(corpus->files.begin(), corpus->files.end(),
+                   [](const DataFile& a, const DataFile& b) { return a.split < b.split; });
+  source.files = std::move(corpus->files);
   source.classes = 256;
   source.unit = "byte";
   source.name = spec.path;

@@ -4,14 +4,18 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <atomic>
+#include <bit>
 #include <fstream>
 
+#include "steepest/file_io.h"
 #include "trainer/data/files.h"
 #include "trainer/data/windows.h"
 
 namespace steepest::trainer {
 namespace {
+
+static_assert(std::endian::native == std::endian::little, "token files are little-endian");
 
 constexpr int32_t magic = 20240520, version = 1;
 using Header = std::array<int32_t, 256>;
@@ -22,47 +26,96 @@ void check(const std::string& path, const char* what, int64_t received, int64_t 
                     std::to_string(allowed));
 }
 
-std::span<const uint8_t> tokens_of(const MappedFile& file) {
+Header header_of(const PieceFile& file) {
   Header header;
-  const auto bytes = file.bytes();
-  if (bytes.size() < sizeof(header))
+  if (file.size() < sizeof(header))
     throw DataError(file.path() + ": shorter than its header, received " +
-                    std::to_string(bytes.size()) + " bytes, allowed 1024 or more");
-  std::memcpy(header.data(), bytes.data(), sizeof(header));
+                    std::to_string(file.size()) + " bytes, allowed 1024 or more");
+  file.read(0, {reinterpret_cast<uint8_t*>(header.data()), sizeof(header)});
   check(file.path(), "wrong magic number", header[0], magic);
   check(file.path(), "unknown version", header[1], version);
-  const auto tokens = bytes.subspan(sizeof(header));
   if (header[2] < 1)
     throw DataError(file.path() + ": token count in the header, received " +
                     std::to_string(header[2]) + ", allowed 1 or more");
   check(file.path(), "bytes after the header against its token count",
-        static_cast<int64_t>(tokens.size()), int64_t{header[2]} * 2);
-  return tokens;
+        static_cast<int64_t>(file.size() - sizeof(header)), int64_t{header[2]} * 2);
+  return header;
 }
 
-void check_tokens(const MappedFile& file, std::span<const uint8_t> memory, int64_t vocab) {
-  const std::span tokens(reinterpret_cast<const uint16_t*>(memory.data()), memory.size() / 2);
-  // The maximum first: that loop is vectorised.
-  uint16_t largest = 0;
-  for (const uint16_t token : tokens) largest = std::max(largest, token);
-  if (largest < vocab) return;
-  const auto bad = std::find_if(tokens.begin(), tokens.end(), [&](auto t) { return t >= vocab; });
-  throw DataError(file.path() + ": token " + std::to_string(bad - tokens.begin()) +
-                  " is beyond the vocabulary, received " + std::to_string(*bad) + ", allowed 0.." +
-                  std::to_string(vocab - 1));
-}
+// A shard in its file. All of it is read once at the start, and checked; later pieces are compared
+// with what was then there.
+class Shard : public TokenSource {
+ public:
+  Shard(const std::string& path, int64_t vocab)
+      : file_(path), vocab_(vocab), count_(header_of(file_)[2]), stamp_(file_.stamp()) {
+    crc_ = scan();
+  }
 
-struct Shards {
-  std::vector<MappedFile> files;
+  int64_t count() const override { return count_; }
+  const std::string& path() const { return file_.path(); }
+  uint64_t size() const { return file_.size(); }
+  std::string crc32() const { return crc32_text(crc_); }
+
+  void read(int64_t first, std::span<int64_t> out) const override {
+    std::vector<uint16_t> tokens(out.size());
+    read_tokens(first, tokens);
+    std::copy(tokens.begin(), tokens.end(), out.begin());
+    require_unchanged();
+  }
+
+ private:
+  void read_tokens(int64_t first, std::span<uint16_t> tokens) const {
+    file_.read(sizeof(Header) + static_cast<uint64_t>(first) * 2,
+               {reinterpret_cast<uint8_t*>(tokens.data()), tokens.size_bytes()});
+    // The maximum first: that loop is vectorised.
+    uint16_t largest = 0;
+    for (const uint16_t token : tokens) largest = std::max(largest, token);
+    if (largest < vocab_) return;
+    const auto bad =
+        std::find_if(tokens.begin(), tokens.end(), [&](auto t) { return t >= vocab_; });
+    throw DataError(file_.path() + ": token " + std::to_string(first + (bad - tokens.begin())) +
+                    " is beyond the vocabulary, received " + std::to_string(*bad) +
+                    ", allowed 0.." + std::to_string(vocab_ - 1));
+  }
+
+  // Reads the whole shard; throws DataError for the first token beyond the vocabulary.
+  uint32_t scan() const {
+    Header header;
+    file_.read(0, {reinterpret_cast<uint8_t*>(header.data()), sizeof(header)});
+    uint32_t crc = crc32_of(header.data(), sizeof(header));
+    std::vector<uint16_t> piece(size_t{1} << 19);
+    for (int64_t first = 0; first < count_; first += static_cast<int64_t>(piece.size())) {
+      piece.resize(std::min(piece.size(), static_cast<size_t>(count_ - first)));
+      read_tokens(first, piece);
+      crc = crc32_of(piece.data(), piece.size() * 2, crc);
+    }
+    return crc;
+  }
+
+  // A shard that was written to is read again: a touched one is still the same.
+  void require_unchanged() const {
+    const uint64_t now = file_.stamp();
+    if (now == stamp_) return;
+    const uint32_t crc = scan();
+    if (crc != crc_)
+      throw DataError(file_.path() + ": was changed while it was in use: received crc32 " +
+                      crc32_text(crc) + ", expected " + crc32_text(crc_));
+    stamp_ = now;
+  }
+
+  PieceFile file_;
+  int64_t vocab_, count_;
+  mutable std::atomic<uint64_t> stamp_;
+  uint32_t crc_ = 0;
 };
 
-std::vector<Run> open_all(const std::string& path, int64_t vocab, Shards& shards) {
+std::vector<Run> open_all(const std::string& path, int64_t vocab, Split split,
+                          std::vector<DataFile>& files) {
   std::vector<Run> runs;
   for (const FoundFile& found : find_files(path, {".bin"})) {
-    shards.files.emplace_back(found.path);
-    const auto tokens = tokens_of(shards.files.back());
-    check_tokens(shards.files.back(), tokens, vocab);
-    runs.push_back({tokens, 2});
+    const auto shard = std::make_shared<Shard>(found.path, vocab);
+    files.push_back({split, found.relative, found.path, shard->size(), shard->crc32()});
+    runs.push_back({{}, shard});
   }
   return runs;
 }
@@ -80,11 +133,9 @@ std::unique_ptr<Dataset> make_tokens(const DataSpec& spec) {
     throw DataError("model.vocab: received " + std::to_string(spec.vocab) + ", allowed 1 or more");
   if (spec.validation_path.empty())
     throw DataError("data.validation_path: received nothing, allowed a shard or a glob of shards");
-  auto shards = std::make_shared<Shards>();
   WindowDataset::Source source;
-  source.train = open_all(spec.path, spec.vocab, *shards);
-  source.validation = open_all(spec.validation_path, spec.vocab, *shards);
-  source.owner = shards;
+  source.train = open_all(spec.path, spec.vocab, Split::train, source.files);
+  source.validation = open_all(spec.validation_path, spec.vocab, Split::validation, source.files);
   source.classes = spec.vocab;
   source.unit = "token";
   source.name = spec.path;

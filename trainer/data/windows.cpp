@@ -5,20 +5,22 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <bit>
 #include <numeric>
 
 namespace steepest::trainer {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "token files are little-endian");
-
-template <class Token>
-void copy_tokens(const uint8_t* memory, int64_t first, int64_t n, int64_t* inputs,
-                 int64_t* targets) {
-  const Token* from = reinterpret_cast<const Token*>(memory) + first;
+void copy_bytes(const uint8_t* from, int64_t n, int64_t* inputs, int64_t* targets) {
   std::copy_n(from, n, inputs);
   std::copy_n(from + 1, n, targets);
+}
+
+// One read for both, which overlap in all but their ends.
+void copy_tokens(const TokenSource& source, int64_t first, int64_t n, int64_t* inputs,
+                 int64_t* targets) {
+  source.read(first, {inputs, static_cast<size_t>(n)});
+  std::copy_n(inputs + 1, n - 1, targets);
+  source.read(first + n, {targets + n - 1, 1});
 }
 
 void check_long_enough(const WindowDataset::Source& source, const std::vector<Run>& runs,
@@ -45,8 +47,9 @@ void Windows::copy(int64_t index, bool anywhere, int64_t* inputs, int64_t* targe
   const auto& before = anywhere ? starts_ : windows_;
   const auto run = std::upper_bound(before.begin(), before.end(), index) - before.begin() - 1;
   const int64_t first = (index - before[run]) * (anywhere ? 1 : context_);
-  const auto copy = runs_[run].width == 1 ? copy_tokens<uint8_t> : copy_tokens<uint16_t>;
-  copy(runs_[run].memory.data(), first, context_, inputs, targets);
+  const Run& from = runs_[static_cast<size_t>(run)];
+  if (from.source) return copy_tokens(*from.source, first, context_, inputs, targets);
+  copy_bytes(from.memory.data() + first, context_, inputs, targets);
 }
 
 WindowDataset::WindowDataset(const DataSpec& spec, Source source)
@@ -54,6 +57,7 @@ WindowDataset::WindowDataset(const DataSpec& spec, Source source)
       source_(std::move(source)),
       train_(source_.train, spec.context),
       validation_(source_.validation, spec.context) {
+  set_files(std::move(source_.files));
   check_long_enough(source_, source_.train, "training", train_, spec.context);
   check_long_enough(source_, source_.validation, "validation", validation_, spec.context);
   check_sizes();
@@ -61,7 +65,7 @@ WindowDataset::WindowDataset(const DataSpec& spec, Source source)
 
 std::span<const uint8_t> WindowDataset::bytes(Split split) const {
   const auto& runs = split == Split::train ? source_.train : source_.validation;
-  if (runs.size() != 1 || runs[0].width != 1) return {};
+  if (runs.size() != 1) return {};
   return runs[0].memory;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Windows of `context` tokens (and the next ones as targets) over runs of bytes or 16-bit tokens.
+// Windows of `context` tokens (and the next ones as targets) over runs of bytes or of tokens.
 #pragma once
 
 #include <memory>
@@ -8,11 +8,20 @@
 
 namespace steepest::trainer {
 
-// Consecutive tokens in memory; a window never crosses from one run to the next.
+// Consecutive tokens, wherever they are.
+class TokenSource {
+ public:
+  virtual ~TokenSource() = default;
+  virtual int64_t count() const = 0;
+  // Tokens [first, first + out.size()). Throws DataError where they cannot be had any more.
+  virtual void read(int64_t first, std::span<int64_t> out) const = 0;
+};
+
+// A window never crosses from one run to the next.
 struct Run {
-  std::span<const uint8_t> memory;
-  int64_t width = 1;  // bytes a token: 1 or 2
-  int64_t count() const { return static_cast<int64_t>(memory.size()) / width; }
+  std::span<const uint8_t> memory;            // one byte a token; or
+  std::shared_ptr<const TokenSource> source;  // tokens that stay in their file
+  int64_t count() const { return source ? source->count() : static_cast<int64_t>(memory.size()); }
 };
 
 class Windows {
@@ -39,6 +48,7 @@ class WindowDataset : public Dataset {
     int64_t classes = 0;
     std::string unit, name;  // name: for errors
     std::vector<std::pair<std::string, int64_t>> counts;
+    std::vector<DataFile> files;
   };
   WindowDataset(const DataSpec& spec, Source source);
 

@@ -8,6 +8,7 @@
 #include <ATen/ops/topk.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 
@@ -33,9 +34,10 @@ void check(const Model& model, const std::vector<int64_t>& prompt, const Samplin
     if (token < 0 || token >= model.classes())
       throw std::invalid_argument("generate: received token " + std::to_string(token) +
                                   ", allowed 0.." + std::to_string(model.classes() - 1));
-  if (!(sampling.temperature >= 0))
+  if (!(sampling.temperature >= 0 && std::isfinite(sampling.temperature)))
     throw std::invalid_argument("generate: received temperature " +
-                                std::to_string(sampling.temperature) + ", allowed 0 or more");
+                                std::to_string(sampling.temperature) +
+                                ", allowed a finite number from 0");
 }
 
 }  // namespace

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/config_text.h"
+
+#include <algorithm>
+
+#include "steepest/file_io.h"
+#include "trainer/text.h"
+
+namespace steepest::trainer {
+namespace {
+
+constexpr size_t kMostDots = 2000;
+
+size_t line_at(std::string_view text, size_t at) {
+  return 1 +
+         static_cast<size_t>(std::count(text.begin(), text.begin() + static_cast<long>(at), '\n'));
+}
+
+std::string_view character_at(std::string_view text, size_t at) {
+  size_t end = at + 1;
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;
+  return text.substr(at, end - at);
+}
+
+// Past the end of the quoted text that begins at `at`.
+size_t end_of_quotes(std::string_view text, size_t at) {
+  const char quote = text[at];
+  const bool escapes = quote == '"';
+  const std::string close(text.substr(at, 3) == std::string(3, quote) ? 3 : 1, quote);
+  for (size_t i = at + close.size(); i < text.size(); ++i) {
+    if (escapes && text[i] == '\\') {
+      ++i;
+    } else if (close.size() == 1 && text[i] == '\n') {
+      return i;  // the parser names it
+    } else if (text.substr(i, close.size()) == close) {
+      return i + close.size();
+    }
+  }
+  return text.size();
+}
+
+TextFault outside_quotes(std::string_view text) {
+  size_t dots = 0;
+  for (size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '"' || c == '\'') {
+      at = end_of_quotes(text, at);
+      continue;
+    }
+    if (c == '#') {
+      at = std::min(text.find('\n', at), text.size());
+      continue;
+    }
+    if (static_cast<unsigned char>(c) >= 0x80)
+      return {line_at(text, at),
+              "received " + in_quotes(character_at(text, at)) +
+                  " outside of quotes, allowed letters without accents, digits, _ and -"};
+    dots += c == '.';
+    if (dots > kMostDots)
+      return {line_at(text, at), "received more than " + std::to_string(kMostDots) +
+                                     " dots outside of quotes: no run file nests so deeply"};
+    ++at;
+  }
+  return {};
+}
+
+}  // namespace
+
+TextFault find_fault(std::string_view text) {
+  if (const auto at = invalid_utf8(text))
+    return {line_at(text, *at), "received byte " + one_line(text.substr(*at, 1)) +
+                                    ", which is not UTF-8, allowed UTF-8 text"};
+  if (const size_t at = text.find('\0'); at != text.npos)
+    return {line_at(text, at), "received a NUL byte, allowed UTF-8 text"};
+  return outside_quotes(text);
+}
+
+}  // namespace steepest::trainer

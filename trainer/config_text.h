@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run file's text must be before a TOML parser sees it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace steepest::trainer {
+
+constexpr size_t kLongestConfig = size_t{1} << 20;  // bytes
+
+struct TextFault {
+  size_t line = 0;   // from 1; 0: none
+  std::string what;  // received and allowed
+};
+
+// The first fault: no UTF-8, a NUL byte, a character outside of quotes and comments that no TOML
+// has there, more dots outside of them than any run file needs (each may nest a table in another).
+TextFault find_fault(std::string_view text);
+
+}  // namespace steepest::trainer

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which bytes a run learns from: kept in its checkpoints, and compared when it goes on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "trainer/data/batch.h"
+
+namespace steepest::trainer {
+
+// A file as it was read, whole. The order of the files counts, their names do not: moved or renamed
+// data with the same content are the same data.
+struct DataFile {
+  Split split = Split::train;  // of a file that is cut into both: train
+  std::string name;            // relative to the data's folder
+  std::string path;            // for messages; "" in what a checkpoint tells
+  uint64_t size = 0;
+  std::string crc32;
+};
+
+// One line a file; read_fingerprint of it gives the same files but for their paths. Names are
+// escaped where they hold control characters or bytes that are not UTF-8.
+std::string fingerprint(const std::vector<DataFile>& files);
+std::vector<DataFile> read_fingerprint(const std::string& text);
+
+// The first file by which `now` are not the data `then`, in one line; "" where they are the same.
+std::string data_difference(const std::vector<DataFile>& now, const std::vector<DataFile>& then);
+
+}  // namespace steepest::trainer

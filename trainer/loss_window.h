@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The last training losses, against which a loss is a spike or not.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+namespace steepest::trainer {
+
+// z = (loss - mean) / deviation over the window, the deviation counting as 1 % of the mean at
+// least. A loss above kSpike enters the window as if it were kSpike, so that one spike does not
+// hide the next and a lasting rise becomes the new level after a few steps.
+class LossWindow {
+ public:
+  static constexpr size_t kLength = 128;  // finite losses
+  static constexpr size_t kLeast = 16;    // before there are so many, nothing is a spike
+  static constexpr double kSpike = 6;
+
+  // The loss's z where it is above kSpike, else NaN; then the loss is one of the window's. Losses
+  // that are not finite are no spikes and do not enter.
+  double add(double loss);
+
+  at::Tensor tensor() const;  // [n] float64, the oldest first
+  void restore(const at::Tensor& tensor);
+
+ private:
+  std::vector<double> losses_;
+};
+
+}  // namespace steepest::trainer

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Standard input, output and error as a command finds them, and results that must reach stdout.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace steepest::trainer {
+
+// One line: stdout, and the system's reason.
+struct OutputError : std::runtime_error {
+  OutputError(const std::string& what, bool reader_gone)
+      : std::runtime_error(what), reader_gone(reader_gone) {}
+  bool reader_gone;  // a pipe whose reader has ended: nobody wants the rest
+};
+
+// First thing in main. A descriptor from 0 to 2 that is closed becomes /dev/null, so that no file
+// of the run gets its number and is written into; writing to a pipe without a reader becomes an
+// error instead of a signal.
+void secure_standard_streams();
+
+// All of the text to stdout, at once. Throws OutputError.
+void print_out(std::string_view text);
+
+}  // namespace steepest::trainer

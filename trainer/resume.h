@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a checkpoint is one that this run may go on from: its options and its data.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "trainer/checkpoint.h"
+#include "trainer/run_spec.h"
+
+namespace steepest::trainer {
+
+// Throws ConfigError where config.toml would not give back the same options (run.out among them).
+const RunSpec& require_round_trip(const RunSpec& spec);
+
+// Throws ForeignCheckpoint with the first option that differs, from the run's own config.toml where
+// that is the one that the checkpoint was made with; require_same_run then knows the hash alone.
+void require_same_keys(const RunSpec& spec, const std::string& run, const Latest& latest);
+
+// Throws DataError where the data are not those that the checkpoint was trained on and the spec
+// does not accept that; the line says how. Returns what was accepted, or "".
+std::string require_same_data(const RunSpec& spec, const std::vector<DataFile>& files,
+                              const Checkpoint& found);
+
+}  // namespace steepest::trainer
