@@ -15,7 +15,6 @@ namespace steepest::trainer {
 struct Checkpoint {
   int64_t step = 0;
   std::string config_hash;  // of the options that must not change within a run
-  bool finite = true;       // weights, state and loss; where false, it never counts as a good one
   SafeTensors model;        // model.safetensors
   SafeTensors optimizer;    // optimizer.safetensors; what it is, in the metadata
   SafeTensors state;        // state.safetensors: random generators, the data's position, counters
