@@ -72,9 +72,9 @@ std::vector<std::vector<double>> read_groups(const std::string& text, size_t gro
 
 // What is read at every step, or says nothing of the state: rates and how a direction is computed.
 const std::set<std::string> kFree = {
-    "lr",          "weight_decay",       "paper",     "equation", "polar",
-    "polar_steps", "polar_coefficients", "svd",       "svd_tol",  "svd_passes",
-    "polar_dtype", "polar_tol",          "directions"};
+    "lr",          "weight_decay",       "paper",      "equation", "polar",
+    "polar_steps", "polar_coefficients", "svd",        "svd_tol",  "svd_passes",
+    "polar_dtype", "polar_tol",          "directions", "nonfinite"};
 
 // Throws at the first choice that differs, in the recipe's order.
 void compare(const Json& received, const Json& allowed, const std::string& path,

@@ -32,6 +32,8 @@ std::string config_help();
 
 // Of the options that must not change between a run and its resumption.
 std::string config_hash(const RunSpec& spec);
+// Whether a checkpoint of this hash was made with these options, by this version or an older one.
+bool has_config_hash(const RunSpec& spec, const std::string& hash);
 
 // The first such option that differs, "optimizer.lr: received 0.02, expected 0.01"; "" when none
 // does.

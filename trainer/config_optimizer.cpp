@@ -54,7 +54,9 @@ std::vector<Key> network_choices(Overrides& o) {
       Key{"momo_model", &o.momo_model, ""}.one_of(names_of(MomoModel{})),
       Key{"duals", &o.duals, "of this step, or of the one before"}.one_of(names_of(Duals{})),
       Key{"directions", &o.directions, "kept, or computed twice"}.one_of(names_of(Directions{})),
-      Key{"nonfinite", &o.nonfinite, "a step with NaN or Inf"}.one_of(names_of(Nonfinite{})),
+      Key{"nonfinite", &o.nonfinite, "a step with NaN or Inf"}
+          .one_of(names_of(Nonfinite{}))
+          .changeable(),
       Key{"backup", &o.backup, "norm of what is not a matrix: ada_inf, inf, ada_2, .."},
       Key{"backup_lr", &o.backup_lr, ""}.within(kRate),
       Key{"backup_momentum", &o.backup_momentum, ""}.within(kBelowOne),

@@ -103,22 +103,13 @@ class Loop {
     }
     for (const auto& line : latest->damaged) progress_.note(line);
     require_same_keys(spec_, folder_.path(), *latest);
-    require_same_run(latest->folder, latest->checkpoint, expected(latest->checkpoint));
+    require_same_session(session_, *latest, /*same_config=*/true);
     const auto accepted = require_same_data(spec_, session_.data().files(), latest->checkpoint);
     if (!accepted.empty()) progress_.note(accepted + ": accepted");
     session_.restore(latest->checkpoint, latest->folder);
     if (latest->checkpoint.finite) last_good_ = latest->folder;
     counters_ = counters_of(latest->checkpoint.state.tensors);
     note("resumed from " + latest->folder);
-  }
-
-  // What require_same_run compares: the model's tensors, the recipe, the config. The optimizer's
-  // own tensors are made by its first step; restoring checks each of them.
-  Checkpoint expected(const Checkpoint& found) {
-    auto own = session_.checkpoint(config_hash(spec_));
-    own.optimizer.metadata.erase("groups");  // the rates of the moment
-    own.optimizer.tensors = found.optimizer.tensors;
-    return own;
   }
 
   void record(const StepResult& r) {

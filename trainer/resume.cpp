@@ -13,17 +13,27 @@ const RunSpec& require_round_trip(const RunSpec& spec) {
 }
 
 void require_same_keys(const RunSpec& spec, const std::string& run, const Latest& latest) {
-  if (latest.checkpoint.config_hash == config_hash(spec)) return;
+  if (has_config_hash(spec, latest.checkpoint.config_hash)) return;
   const std::string file = run + "/config.toml";
   std::string difference;
   try {
     const RunSpec before = load_config(file);
-    if (config_hash(before) != latest.checkpoint.config_hash) return;
+    if (!has_config_hash(before, latest.checkpoint.config_hash)) return;
     difference = first_difference(spec, before);
   } catch (const ConfigError&) {
     return;
   }
   throw ForeignCheckpoint(latest.folder + ": " + difference + " as in " + file);
+}
+
+void require_same_session(Session& session, const Latest& latest, bool same_config) {
+  const Checkpoint& found = latest.checkpoint;
+  const bool same = !same_config || has_config_hash(session.spec(), found.config_hash);
+  auto own = session.checkpoint(same ? found.config_hash : config_hash(session.spec()));
+  own.optimizer.metadata.erase("groups");   // the rates of the moment
+  own.optimizer.metadata.erase("choices");  // some of them may change
+  own.optimizer.tensors = found.optimizer.tensors;
+  require_same_run(latest.folder, found, own);
 }
 
 std::string require_same_data(const RunSpec& spec, const std::vector<DataFile>& files,

@@ -7,6 +7,7 @@
 
 #include "trainer/checkpoint.h"
 #include "trainer/run_spec.h"
+#include "trainer/session.h"
 
 namespace steepest::trainer {
 
@@ -16,6 +17,11 @@ const RunSpec& require_round_trip(const RunSpec& spec);
 // Throws ForeignCheckpoint with the first option that differs, from the run's own config.toml where
 // that is the one that the checkpoint was made with; require_same_run then knows the hash alone.
 void require_same_keys(const RunSpec& spec, const std::string& run, const Latest& latest);
+
+// Throws ForeignCheckpoint where it is not a checkpoint of this session: its model, its recipe, or
+// the hash of the config, where `same_config` is asked for. Session::restore checks the
+// optimizer's choices and tensors.
+void require_same_session(Session& session, const Latest& latest, bool same_config);
 
 // Throws DataError where the data are not those that the checkpoint was trained on and the spec
 // does not accept that; the line says how. Returns what was accepted, or "".

@@ -13,7 +13,7 @@ from steepest import _state
 from steepest._entries import make_states
 from steepest._groups import Groups
 from steepest._library import ops
-from steepest._loss import refuse_two
+from steepest._loss import real_number, refuse_two
 from steepest._options import Group
 from steepest._plan import Plan
 from steepest._saving import Stateful
@@ -45,7 +45,8 @@ class Engine(Groups, Stateful):
 
     def _take_loss(self, loss: Tensor | float | None) -> Tensor | None:
         if not self._momo():
-            return None
+            # Where steps with NaN or Inf are refused, a loss that is at hand is looked at as well.
+            return real_number(loss) if self.param_groups[0]["nonfinite"] == "skip" else None
         return self._observations.take(loss, self.param_groups[0], self._process_group)
 
     def _refuse_two(self, **sources: bool) -> None:
@@ -114,11 +115,16 @@ class Engine(Groups, Stateful):
         self._observations.clear()
 
     def _is_empty_step(self, loss: object, grads: list[Tensor | None]) -> bool:
-        """torch.distributed.checkpoint makes states by a step of zero gradients at lr 0."""
-        if not self._momo() or loss is not None or self._observations:
+        """torch.distributed.checkpoint makes states by a step of zero gradients at lr 0.
+
+        It is no step of training: a momentum that starts at the first gradient, and a bias
+        correction, must not begin with it.
+        """
+        if any(float(group["lr"]) != 0 for group in self.param_groups):
             return False
-        idle = all(float(group["lr"]) == 0 for group in self.param_groups)
-        return idle and not any(bool(grad.any()) for grad in grads if grad is not None)
+        if loss is not None or self._observations or any(self.state.get(p) for p in self._params()):
+            return False
+        return not any(bool(grad.any()) for grad in grads if grad is not None)
 
     def _params(self) -> Iterator[Tensor]:
         for group in self.param_groups:
@@ -127,6 +133,8 @@ class Engine(Groups, Stateful):
     def _call(self, plan: Plan, grads: list[Tensor | None], loss: Tensor | None) -> None:
         params = list(self._params())
         self._settle()
+        if self._momo() and not self.state:  # thrown away, and with it what the model is of
+            self.param_groups[0]["momo_step"].zero_()
         make_states(plan, self.state, params, grads)
         bound = _state.bind(plan, self.state, params)
         device = next(grad.device for grad in grads if grad is not None)

@@ -29,6 +29,8 @@ def make_states(
                 lacking.append(index)
             continue
         shape, device, complete = param.shape, param.device, "step" in entry
+        if complete:
+            _state.tensor_step(entry)
         for key in names:
             value = entry.get(key)
             if value is None:

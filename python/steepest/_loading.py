@@ -77,8 +77,8 @@ def _check_places(source: Source, own: list[Group], matched: list[Saved]) -> Non
         for index, param in enumerate(group["params"]):
             saved = next(rest)
             theirs = source.groups[saved.group]
-            if "role" not in theirs and "roles" not in theirs:
-                continue
+            if theirs.get("role") is None and "roles" not in theirs:
+                continue  # a file that does not say it
             full = {**PLAIN, **theirs}
             places = [
                 {"role": role_of(where, at, param), **_options.view_of(where, at)}
@@ -87,10 +87,18 @@ def _check_places(source: Source, own: list[Group], matched: list[Saved]) -> Non
             for key in ("role", *LAYOUT):
                 received, allowed = (place.get(key) for place in places)
                 if received != allowed:
+                    name = saved.name or saved.where
                     raise ValueError(
-                        f"{saved.name or saved.where}: {key}: received {show(received)}, allowed "
-                        f"{show(allowed)} as in this optimizer"
+                        f"{name}: {key}: received {show(received)}, allowed {show(allowed)} as in "
+                        f"this optimizer{_remedy(name, key, received)}"
                     )
+
+
+def _remedy(name: str, key: str, received: Any) -> str:
+    """What to write where a module is routed otherwise than when the state was saved."""
+    if key == "role" and received in ("matrix", "backup"):
+        return f': steepest.route(model, {received}=["{name}"]) makes it what it was'
+    return ""
 
 
 # -- load_state_dict -------------------------------------------------------------------------------
@@ -143,8 +151,8 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
     for index, (wish, found) in enumerate(zip(wishes, matched)):
         if entry := _read(new, index, wish, found, foreign):
             state[wish.param] = entry
-    if optimizer._momo() and not state and float(groups[0]["momo_step"]) > 0:
-        raise ValueError(f"state: received none, but {float(groups[0]['momo_step']):g} momo_steps")
+    if optimizer._momo():
+        _check_model(groups[0], state)
     state.update(source.others)
     return {"state": state, "param_groups": groups}
 
@@ -156,6 +164,12 @@ def _read(
     if entry.keys() & _stored.KNOWN:
         _state.complete(entry, plan, index, wish.param)
     return entry
+
+
+def _check_model(group: Group, state: dict[Any, Any]) -> None:
+    """Momo's model is one of momenta: with steps and without any of them, they were lost."""
+    if not state and float(group["momo_step"]) > 0:
+        raise ValueError(f"state: received none, but {float(group['momo_step']):g} momo_steps")
 
 
 def _share(groups: list[Group], model: tuple[Tensor, Tensor]) -> None:
@@ -209,6 +223,7 @@ def merge(optimizer: Stateful, state_dicts: tuple[Any, ...]) -> dict[str, Any]:
     if optimizer._momo():
         saved_groups = [group for source in sources for group in source.groups]
         _share(groups, read_model(saved_groups, optimizer._device()))
+        _check_model(groups[0], state)
     return {"state": state, "param_groups": groups}
 
 

@@ -44,6 +44,14 @@ def _one_number(what: str, loss: Any) -> Tensor:
     return loss.detach() if loss.is_floating_point() else loss.detach().double()
 
 
+def real_number(loss: Any) -> Tensor | None:
+    """A loss as a tensor; None for whatever else a closure may return."""
+    try:
+        return _one_number("loss", loss)
+    except (TypeError, ValueError):
+        return None
+
+
 class LossCheck:
     """Says once where a loss is below Momo's bound, and once where it is NaN or Inf.
 

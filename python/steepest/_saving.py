@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,21 @@ class Stateful(Optimizer):
         """
         self._complete_states()
         self._loans = self._loans or Loans()
-        return self._loans.lend(super().state_dict(), self.state)
+        held = self.state
+        try:
+            self.state = self._placed_state()
+            shown = super().state_dict()
+        finally:
+            self.state = held
+        return self._loans.lend(shown, self.state)
+
+    def _placed_state(self) -> Any:
+        """Without the state of tensors whose group was taken away, which torch cannot number."""
+        placed = set(self._params())
+        if all(key in placed for key in self.state if isinstance(key, Tensor)):
+            return self.state
+        kept = {k: v for k, v in self.state.items() if k in placed or not isinstance(k, Tensor)}
+        return defaultdict(dict, kept)
 
     def _settle(self) -> None:
         """Before a step changes tensors that a state_dict still shows."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from steepest._library import ops
+from steepest._numbers import number
 from steepest._plan import Plan
 
 State = MutableMapping[str, Any]
@@ -29,11 +30,17 @@ def as_tensor(loss: Any) -> Tensor:
     return torch.tensor(float(loss), dtype=torch.float64, device="cpu")
 
 
+def tensor_step(entry: State) -> None:
+    """Old checkpoints, and programs that reset a state, hold the step as a number."""
+    if not isinstance(entry["step"], Tensor):
+        count = number("step", entry["step"])
+        entry["step"] = torch.tensor(count, dtype=scalar_dtype(), device="cpu")
+
+
 def tensor_steps(state: MutableMapping[Any, State]) -> None:
-    """Old checkpoints hold the step as a number."""
     for entry in state.values():  # hooks may leave entries of other kinds
-        if isinstance(entry, dict) and "step" in entry and not isinstance(entry["step"], Tensor):
-            entry["step"] = torch.tensor(float(entry["step"]), dtype=scalar_dtype(), device="cpu")
+        if isinstance(entry, dict) and "step" in entry:
+            tensor_step(entry)
 
 
 def complete(

@@ -183,6 +183,7 @@ def test_bare_tensors_after_a_module_are_routed_as_it_says():
     optimizer = steepest.Muon(net)
     net.append(nn.Linear(8, 8))
     net.append(nn.Embedding(30, 8))
+    net.append(nn.Linear(8, 4))  # the head; without it 2.weight would be that
     stranger = torch.randn(4, 4)
     tail = [*net[2].parameters(), *net[3].parameters(), stranger]
     optimizer.add_param_group({"params": tail})

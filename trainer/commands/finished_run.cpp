@@ -33,10 +33,7 @@ std::unique_ptr<Session> open_run(const std::string& folder,
   const Latest& latest = *found;
   for (const auto& line : latest.damaged) std::cerr << one_line(line) << std::endl;
   auto session = std::make_unique<Session>(spec, use);
-  auto expected = session->checkpoint(latest.checkpoint.config_hash);
-  expected.optimizer.metadata.erase("groups");                       // the rates of the moment
-  expected.optimizer.tensors = latest.checkpoint.optimizer.tensors;  // checked by restore
-  require_same_run(latest.folder, latest.checkpoint, expected);
+  require_same_session(*session, latest, /*same_config=*/false);
   if (use == DataUse::read) require_data(spec, overrides, *session, latest.checkpoint);
   session->restore(latest.checkpoint, latest.folder);
   return session;
