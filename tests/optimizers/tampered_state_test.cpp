@@ -28,7 +28,8 @@ Snapshot copy_of(const Optimizer& optimizer) {
 bool same(const Snapshot& a, const Snapshot& b) {
   if (a.metadata != b.metadata || a.tensors.size() != b.tensors.size()) return false;
   for (size_t i = 0; i < a.tensors.size(); ++i) {
-    const auto& [name, tensor] = a.tensors[i], &[ other, value ] = b.tensors[i];
+    const auto& [name, tensor] = a.tensors[i];
+    const auto& [other, value] = b.tensors[i];
     if (name != other || tensor.scalar_type() != value.scalar_type() || !at::equal(tensor, value))
       return false;
   }
