@@ -29,7 +29,7 @@ def test_progress_is_on_stderr_and_data_on_stdout(tmp_path):
 def test_dry_run_writes_nothing(tmp_path):
     done = steepest("train", write_config(tmp_path), "--dry-run")
     assert done.returncode == 0 and not (tmp_path / "run").exists()
-    assert "blocks.0.mlp.up.weight" in done.stdout and "fewer than 2 dimensions" in done.stdout
+    assert "blocks.0.mlp.up.weight" in done.stdout and "norm: Normalization" in done.stdout
 
 
 def test_eval_sample_compare(run):
