@@ -224,7 +224,11 @@ def test_one_optimizer_for_each_parameter(name):
 
 
 def test_a_step_in_a_forked_child():
-    """pytorch/pytorch#75147: locks that a fork has copied are never given back."""
+    """pytorch/pytorch#75147: locks that a fork has copied are never given back.
+
+    With one thread, as in a DataLoader's worker: the threads of OpenMP do not outlive a fork, and
+    torch's own operators wait for them for ever, too.
+    """
     net = nn.Sequential(nn.Linear(64, 128), nn.Linear(128, 64))
     optimizers = [make(name, list(net.parameters())) for name in ("muon", "neon", "adamw")]
 
@@ -238,6 +242,7 @@ def test_a_step_in_a_forked_child():
     child = os.fork()
     if child == 0:
         try:
+            torch.set_num_threads(1)
             steps()
             os._exit(0)
         finally:
