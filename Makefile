@@ -27,7 +27,7 @@ build: setup    ## Environment and build
 	@cmake --build $(BUILD) -j $(JOBS)
 
 test: build     ## Environment, build and every test
-	@ctest --test-dir $(BUILD) --output-on-failure
+	@ctest --test-dir $(BUILD) --output-on-failure -j 2
 
 test-asan: setup ## The tests again under the address and undefined-behaviour sanitizers
 	@$(CONFIGURE) -B $(BUILD)-asan -DSTEEPEST_SANITIZE=address,undefined
