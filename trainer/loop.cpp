@@ -103,6 +103,7 @@ class Loop {
     }
     for (const auto& line : latest->damaged) progress_.note(line);
     require_same_keys(spec_, folder_.path(), *latest);
+    require_steps_ahead(spec_, *latest);
     require_same_session(session_, *latest, /*same_config=*/true);
     const auto accepted = require_same_data(spec_, session_.data().files(), latest->checkpoint);
     if (!accepted.empty()) progress_.note(accepted + ": accepted");

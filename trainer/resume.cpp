@@ -4,6 +4,21 @@
 #include "trainer/config.h"
 
 namespace steepest::trainer {
+namespace {
+
+// The first key that differs from the options of the checkpoint, if those that are read are them.
+template <class Read>
+std::string difference_from(const RunSpec& spec, const Latest& latest, Read read) {
+  try {
+    const RunSpec before = read();
+    const bool same = has_config_hash(before, latest.checkpoint.config_hash);
+    return same ? first_difference(spec, before) : "";
+  } catch (const ConfigError&) {
+    return "";
+  }
+}
+
+}  // namespace
 
 const RunSpec& require_round_trip(const RunSpec& spec) {
   const std::string text = resolved_toml(spec);
@@ -12,18 +27,26 @@ const RunSpec& require_round_trip(const RunSpec& spec) {
   return spec;
 }
 
+void require_steps_ahead(const RunSpec& spec, const Latest& latest) {
+  if (latest.checkpoint.step <= spec.steps) return;
+  throw ConfigError("run.steps: received " + std::to_string(spec.steps) + ", allowed from " +
+                    std::to_string(latest.checkpoint.step) + ", which are done in " +
+                    latest.folder);
+}
+
 void require_same_keys(const RunSpec& spec, const std::string& run, const Latest& latest) {
   if (has_config_hash(spec, latest.checkpoint.config_hash)) return;
   const std::string file = run + "/config.toml";
-  std::string difference;
-  try {
-    const RunSpec before = load_config(file);
-    if (!has_config_hash(before, latest.checkpoint.config_hash)) return;
-    difference = first_difference(spec, before);
-  } catch (const ConfigError&) {
-    return;
-  }
-  throw ForeignCheckpoint(latest.folder + ": " + difference + " as in " + file);
+  const auto then = latest.checkpoint.state.metadata.find("config");
+  const bool told = then != latest.checkpoint.state.metadata.end();
+  std::string difference =
+      told
+          ? difference_from(spec, latest, [&] { return parse_config(then->second, latest.folder); })
+          : "";
+  if (difference.empty())
+    difference = difference_from(spec, latest, [&] { return load_config(file); });
+  if (!difference.empty())
+    throw ForeignCheckpoint(latest.folder + ": " + difference + " as when the run began");
 }
 
 void require_same_session(Session& session, const Latest& latest, bool same_config) {

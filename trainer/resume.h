@@ -14,9 +14,13 @@ namespace steepest::trainer {
 // Throws ConfigError where config.toml would not give back the same options (run.out among them).
 const RunSpec& require_round_trip(const RunSpec& spec);
 
-// Throws ForeignCheckpoint with the first option that differs, from the run's own config.toml where
-// that is the one that the checkpoint was made with; require_same_run then knows the hash alone.
+// Throws ForeignCheckpoint with the first option that differs from those that the checkpoint keeps
+// (an older version's keeps none: then from the run's own config.toml, where that is the one that
+// it was made with; require_same_run otherwise knows the hash alone).
 void require_same_keys(const RunSpec& spec, const std::string& run, const Latest& latest);
+
+// Throws ConfigError where the run is already beyond its last step.
+void require_steps_ahead(const RunSpec& spec, const Latest& latest);
 
 // Throws ForeignCheckpoint where it is not a checkpoint of this session: its model, its recipe, or
 // the hash of the config, where `same_config` is asked for. Session::restore checks the

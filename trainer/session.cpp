@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "steepest/snapshot.h"
+#include "trainer/config.h"
 #include "trainer/data/files.h"
 
 namespace steepest::trainer {
@@ -45,9 +46,21 @@ class Autocast {
   at::DeviceType device_;
 };
 
+// torch tells of a device that is not there in several lines, and names no key.
+const RunSpec& require_device(const RunSpec& spec) {
+  try {
+    at::empty({1}, at::Device(spec.device));
+  } catch (const c10::Error& error) {
+    const std::string why = error.what_without_backtrace();
+    TORCH_CHECK_VALUE(false, "run.device: received ", in_quotes(spec.device),
+                      ", allowed cpu on this machine: ", why.substr(0, why.find('\n')));
+  }
+  return spec;
+}
+
 // A machine that has promised more memory than it has kills the process that uses it.
 const RunSpec& require_memory(const RunSpec& spec) {
-  if (spec.device != "cpu") return spec;
+  if (spec.device != "cpu") return require_device(spec);
   const auto shapes = make_model(spec.model, spec.seed, at::kMeta);
   const int64_t count = parameter_count(*shapes);
   const auto bytes = static_cast<double>(count) * 2 * sizeof(float);
@@ -189,6 +202,9 @@ Checkpoint Session::checkpoint_at(const std::string& config_hash, const Counters
   out.state.tensors = {{"step", at::full({}, counters.step, at::kLong)},
                        {"skipped_in_a_row", at::full({}, counters.skipped_in_a_row, at::kLong)},
                        {"losses", counters.losses.tensor()}};
+  RunSpec told = spec_;  // what a later start is compared with, wherever the run lies then
+  told.out.clear(), told.data.accept_changed = false;
+  out.state.metadata["config"] = resolved_toml(told);
   if (data_) out.state.metadata["data"] = fingerprint(data_->files());
   return out;
 }

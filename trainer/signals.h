@@ -12,10 +12,18 @@ namespace steepest::trainer {
 // (USR1, XCPU, TERM).
 constexpr int kStopSignals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU};
 
-// While it lives, the first of them is only remembered. Then the default action of INT, QUIT and
-// TERM is restored; the others go on being taken without effect, because the systems that send them
-// repeat them. A SIGHUP that was ignored before (nohup) stays ignored. A file that grows beyond the
-// process's limit is an error, not a signal (SIGXFSZ).
+// A second request of a person ends the process; a terminal or a batch system just repeats itself.
+constexpr bool ends_at_once(int signal) {
+  return signal == SIGINT || signal == SIGQUIT || signal == SIGTERM;
+}
+
+// Milliseconds within which signals are one request: timeout(1) signals its child and then the
+// child's group, launchers pass on what the terminal has sent to all.
+constexpr int kSameRequest = 1000;
+
+// While it lives, the first of them is only remembered. One of INT, QUIT and TERM that comes
+// kSameRequest later has its default action. A SIGHUP that was ignored before (nohup) stays
+// ignored. A file that grows beyond the process's limit is an error, not a signal (SIGXFSZ).
 class StopSignals {
  public:
   StopSignals();

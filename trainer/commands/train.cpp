@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // steepest train CONFIG [--set key=value ..] | --resume RUN | --dry-run
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -39,6 +40,11 @@ void print_dry_run(const RunSpec& spec) {
 RunSpec spec_of(const Options& o) {
   if (!o.resume) return load_config(o.config.value_or(""), o.set);
   RunSpec spec = load_config(o.config.value_or(*o.resume + "/config.toml"), o.set);
+  const bool set = std::any_of(o.set.begin(), o.set.end(),
+                               [](const std::string& text) { return text.starts_with("run.out"); });
+  if (set && spec.out != *o.resume)
+    throw ConfigError("run.out: received " + in_quotes(spec.out) + " with --resume " +
+                      in_quotes(*o.resume) + ", allowed that folder: a run goes on where it lies");
   spec.out = *o.resume;
   return spec;
 }
