@@ -14,7 +14,8 @@ from torch import Tensor
 from steepest import _choices, _kinds, _names, _stored
 from steepest._engine import Engine
 from steepest._library import ops
-from steepest._plan import Plan
+from steepest._options import Group
+from steepest._plan import Plan, make_plan
 
 _FORMAT = "steepest-optimizer-1"
 _MODEL = ("loss_average", "weight", "f_star")
@@ -113,8 +114,17 @@ def _json(text: str) -> Any:
         return None
 
 
-def _read_rates(text: str, count: int) -> list[dict[str, float]]:
+def _read_rates(text: str, groups: list[Group]) -> list[dict[str, float] | None]:
+    """Of each group; None of one that is frozen whole, where the file has only the others."""
     rates = _json(text)
+    trained = [any(p.requires_grad for p in group["params"]) for group in groups]
+    if isinstance(rates, list) and 0 < len(rates) == sum(trained) < len(groups):
+        rest = iter(_read_numbers(rates, len(rates)))
+        return [next(rest) if has else None for has in trained]
+    return list(_read_numbers(rates, len(groups)))
+
+
+def _read_numbers(rates: Any, count: int) -> list[dict[str, float]]:
     if not isinstance(rates, list) or len(rates) != count:
         received = len(rates) if isinstance(rates, list) else "no list"
         raise ValueError(f"groups: received {received}, allowed {count}")
@@ -131,15 +141,19 @@ def _read_rates(text: str, count: int) -> list[dict[str, float]]:
 
 def _read(
     optimizer: Engine, found: dict[str, Tensor], metadata: dict[str, str]
-) -> tuple[dict[int, dict[str, Any]], list[dict[str, float]], dict[str, Any]]:
+) -> tuple[dict[int, dict[str, Any]], list[dict[str, float] | None], dict[str, Any]]:
     """States of the parameters by number, rates, and what belongs to the whole network."""
     plan = optimizer._plan()
     if (form := _entry(metadata, "format")) != _FORMAT:
         raise ValueError(f"format: received {form}, allowed {_FORMAT}")
     if (recipe := _entry(metadata, "recipe")) != plan.recipe["name"]:
         raise ValueError(f"recipe: received {recipe}, allowed {plan.recipe['name']}")
-    _choices.compare(_json(_entry(metadata, "choices")), plan.recipe, _choices.FREE)
-    rates = _read_rates(_entry(metadata, "groups"), len(optimizer.param_groups))
+    rates = _read_rates(_entry(metadata, "groups"), optimizer.param_groups)
+    choices = plan.recipe
+    if None in rates:  # of the groups alone that the file has, too
+        groups = [group for group, has in zip(optimizer.param_groups, rates) if has]
+        choices = make_plan(optimizer._name(), [optimizer._canonical(g) for g in groups]).recipe
+    _choices.compare(_json(_entry(metadata, "choices")), choices, _choices.FREE)
     names = _file_names(found, plan)
     states: dict[int, dict[str, Any]] = {}
     used: set[str] = set()
@@ -178,6 +192,16 @@ def _file_names(found: dict[str, Tensor], plan: Plan) -> dict[str, str]:
     return paired
 
 
+def _remedy(prefix: str, found: dict[str, Tensor], wish: _stored.Wanted) -> str:
+    """What to write where a network is routed otherwise than when the file was written."""
+    other = {"exp_avg": "momentum_buffer", "momentum_buffer": "exp_avg"}[wish.momentum]
+    if wish.param.dim() < 2 or prefix + other not in found:
+        return ""
+    role = "matrix" if other == "momentum_buffer" else "backup"
+    name = prefix.removeprefix("state.").removesuffix(".")
+    return f': steepest.route(model, {role}=["{name}"]) makes it what it may have been'
+
+
 def _read_state(
     prefix: str,
     found: dict[str, Tensor],
@@ -193,7 +217,7 @@ def _read_state(
         return None
     for key in names:
         if prefix + key not in found:
-            raise ValueError(f"received no {prefix}{key}")
+            raise ValueError(f"received no {prefix}{key}{_remedy(prefix, found, wish)}")
         state[key] = _stored.read_tensor(prefix + key, key, found[prefix + key], wish, list)
         used.add(prefix + key)
     return state
@@ -228,7 +252,7 @@ def _read_globals(optimizer: Engine, found: dict[str, Tensor], used: set[str]) -
 def _apply(
     optimizer: Engine,
     states: dict[int, dict[str, Any]],
-    rates: list[dict[str, float]],
+    rates: list[dict[str, float] | None],
     whole: dict[str, Any],
 ) -> None:
     optimizer._reset()
@@ -236,6 +260,8 @@ def _apply(
     params = list(optimizer._params())
     optimizer.state = defaultdict(dict, {params[index]: entry for index, entry in states.items()})
     for group, saved in zip(optimizer.param_groups, rates):
+        if saved is None:
+            continue
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(saved["lr"])
         else:
