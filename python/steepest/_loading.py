@@ -101,11 +101,11 @@ def _check_places(source: Source, own: list[Group], matched: list[Saved | None])
                     name = saved.name or saved.where
                     raise ValueError(
                         f"{name}: {key}: received {show(received)}, allowed {show(allowed)} as in "
-                        f"this optimizer{_remedy(name, key, received)}"
+                        f"this optimizer{remedy(name, key, received)}"
                     )
 
 
-def _remedy(name: str, key: str, received: Any) -> str:
+def remedy(name: str, key: str, received: Any) -> str:
     """What to write where a module is routed otherwise than when the state was saved."""
     if key == "role" and received in ("matrix", "backup"):
         return f': steepest.route(model, {received}=["{name}"]) makes it what it was'

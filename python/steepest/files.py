@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest import _choices, _kinds, _names, _stored
+from steepest import _choices, _kinds, _names, _places, _stored
 from steepest._engine import Engine
 from steepest._library import ops
 from steepest._options import Group
@@ -78,6 +78,7 @@ def save(optimizer: Engine, path: str | PathLike[str]) -> None:
         "recipe": plan.recipe["name"],
         "choices": json.dumps(plan.recipe),
         "groups": json.dumps(_rates(optimizer)),
+        "places": json.dumps(_places.places_of(plan)),
     }
     ops.save_file(fsdecode(path), list(named.values()), list(named), json.dumps(metadata))
 
@@ -155,6 +156,8 @@ def _read(
         choices = make_plan(optimizer._name(), [optimizer._canonical(g) for g in groups]).recipe
     _choices.compare(_json(_entry(metadata, "choices")), choices, _choices.FREE)
     names = _file_names(found, plan)
+    if "places" in metadata:  # C++ programs and earlier versions do not say it
+        _places.check_places(_json(metadata["places"]), plan, names)
     states: dict[int, dict[str, Any]] = {}
     used: set[str] = set()
     for index, wish in enumerate(_stored.wanted(plan, list(optimizer._params()))):
@@ -192,16 +195,6 @@ def _file_names(found: dict[str, Tensor], plan: Plan) -> dict[str, str]:
     return paired
 
 
-def _remedy(prefix: str, found: dict[str, Tensor], wish: _stored.Wanted) -> str:
-    """What to write where a network is routed otherwise than when the file was written."""
-    other = {"exp_avg": "momentum_buffer", "momentum_buffer": "exp_avg"}[wish.momentum]
-    if wish.param.dim() < 2 or prefix + other not in found:
-        return ""
-    role = "matrix" if other == "momentum_buffer" else "backup"
-    name = prefix.removeprefix("state.").removesuffix(".")
-    return f': steepest.route(model, {role}=["{name}"]) makes it what it may have been'
-
-
 def _read_state(
     prefix: str,
     found: dict[str, Tensor],
@@ -217,7 +210,9 @@ def _read_state(
         return None
     for key in names:
         if prefix + key not in found:
-            raise ValueError(f"received no {prefix}{key}{_remedy(prefix, found, wish)}")
+            raise ValueError(
+                f"received no {prefix}{key}{_places.missing_state(prefix, found, wish)}"
+            )
         state[key] = _stored.read_tensor(prefix + key, key, found[prefix + key], wish, list)
         used.add(prefix + key)
     return state
