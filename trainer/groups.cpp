@@ -25,10 +25,25 @@ Group split_off(Group& group, const GroupSpec& spec) {
   return taken;
 }
 
+bool is_fused(const Group& group) {
+  return group.view.num_heads != 0 || !group.view.split_sizes.empty();
+}
+
+// What is routed as parts gets the plain view, and its place among the other matrices.
+RouteOptions as_whole(const Groups& routed) {
+  RouteOptions options;
+  for (const auto& group : routed) {
+    if (!is_fused(group)) continue;
+    for (const auto& [name, param] : group.params) options.views.emplace_back(name, View{});
+  }
+  return options;
+}
+
 }  // namespace
 
-Groups make_groups(Model& model, const std::vector<GroupSpec>& specs) {
+Groups make_groups(Model& model, const std::vector<GroupSpec>& specs, Fused fused) {
   auto groups = route(model.module());
+  if (fused == Fused::whole) groups = route(model.module(), as_whole(groups));
   Groups own;  // the first table that matches a parameter wins
   for (const auto& spec : specs) {
     bool used = false;

@@ -104,7 +104,8 @@ class Loop {
     for (const auto& line : latest->damaged) progress_.note(line);
     require_same_keys(spec_, folder_.path(), *latest);
     require_steps_ahead(spec_, *latest);
-    require_same_session(session_, *latest, /*same_config=*/true);
+    const auto before = require_same_session(session_, *latest, /*same_config=*/true);
+    if (!before.empty()) progress_.note(before);
     const auto accepted = require_same_data(spec_, session_.data().files(), latest->checkpoint);
     if (!accepted.empty()) progress_.note(accepted + ": accepted");
     session_.restore(latest->checkpoint, latest->folder);

@@ -49,14 +49,19 @@ void require_same_keys(const RunSpec& spec, const std::string& run, const Latest
     throw ForeignCheckpoint(latest.folder + ": " + difference + " as when the run began");
 }
 
-void require_same_session(Session& session, const Latest& latest, bool same_config) {
+std::string require_same_session(Session& session, const Latest& latest, bool same_config) {
   const Checkpoint& found = latest.checkpoint;
+  const bool as_before = session.route_as(found);
   const bool same = !same_config || has_config_hash(session.spec(), found.config_hash);
   auto own = session.checkpoint(same ? found.config_hash : config_hash(session.spec()));
   own.optimizer.metadata.erase("groups");   // the rates of the moment
   own.optimizer.metadata.erase("choices");  // some of them may change
   own.optimizer.tensors = found.optimizer.tensors;
   require_same_run(latest.folder, found, own);
+  return as_before ? latest.folder +
+                         ": an earlier version began this run with a fused q, k, v as one matrix; "
+                         "it goes on so, while a new run takes it as three"
+                   : "";
 }
 
 std::string require_same_data(const RunSpec& spec, const std::vector<DataFile>& files,

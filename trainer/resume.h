@@ -24,8 +24,9 @@ void require_steps_ahead(const RunSpec& spec, const Latest& latest);
 
 // Throws ForeignCheckpoint where it is not a checkpoint of this session: its model, its recipe, or
 // the hash of the config, where `same_config` is asked for. Session::restore checks the
-// optimizer's choices and tensors.
-void require_same_session(Session& session, const Latest& latest, bool same_config);
+// optimizer's choices and tensors. The session is routed as the checkpoint's run was; returns what
+// is then otherwise than in a new run, or "".
+std::string require_same_session(Session& session, const Latest& latest, bool same_config);
 
 // Throws DataError where the data are not those that the checkpoint was trained on and the spec
 // does not accept that; the line says how. Returns what was accepted, or "".

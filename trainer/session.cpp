@@ -17,6 +17,9 @@
 namespace steepest::trainer {
 namespace {
 
+// In a checkpoint's state: that a fused q, k, v is trained as its parts.
+constexpr auto kFusedKey = "fused", kAsParts = "parts";
+
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 double seconds_now() {
@@ -71,18 +74,39 @@ const RunSpec& require_memory(const RunSpec& spec) {
   return spec;
 }
 
+bool same_views(const Groups& a, const Groups& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Group& one, const Group& other) { return one.view == other.view; });
+}
+
 }  // namespace
 
 Session::Session(const RunSpec& spec, DataUse use)
     : spec_(require_memory(spec)),
       data_(use == DataUse::none ? nullptr : make_dataset(spec.data)),
-      model_(make_model(spec.model, spec.seed, at::Device(spec.device))),
-      groups_(make_groups(*model_, spec.groups)) {
+      model_(make_model(spec.model, spec.seed, at::Device(spec.device))) {
   TORCH_CHECK_VALUE(spec.data.batch % spec.accumulate == 0, "batch: accumulate: received ",
                     spec.accumulate, ", allowed a divisor of ", spec.data.batch);
-  optimizer_ = std::make_unique<Optimizer>(groups_, recipe(spec.recipe, spec.optimizer));
+  make_optimizer();
+}
+
+void Session::make_optimizer() {
+  groups_ = make_groups(*model_, spec_.groups, fused_);
+  optimizer_ = std::make_unique<Optimizer>(groups_, recipe(spec_.recipe, spec_.optimizer));
+  base_lrs_.clear();
   for (const auto& group : optimizer_->param_groups())
     base_lrs_.push_back(group.options().get_lr());
+}
+
+bool Session::route_as(const Checkpoint& checkpoint) {
+  const auto found = checkpoint.state.metadata.find(kFusedKey);
+  const bool parts = found != checkpoint.state.metadata.end() && found->second == kAsParts;
+  const Fused fused = parts ? Fused::parts : Fused::whole;
+  if (fused != fused_) {
+    fused_ = fused;
+    make_optimizer();
+  }
+  return fused == Fused::whole && !same_views(groups_, make_groups(*model_, spec_.groups));
 }
 
 at::Tensor Session::loss_of(const Batch& batch) {
@@ -205,6 +229,7 @@ Checkpoint Session::checkpoint_at(const std::string& config_hash, const Counters
   RunSpec told = spec_;  // what a later start is compared with, wherever the run lies then
   told.out.clear(), told.data.accept_changed = false;
   out.state.metadata["config"] = resolved_toml(told);
+  if (fused_ == Fused::parts) out.state.metadata[kFusedKey] = kAsParts;
   if (data_) out.state.metadata["data"] = fingerprint(data_->files());
   return out;
 }

@@ -30,6 +30,10 @@ struct StepResult {
 // Which data a session is made for.
 enum class DataUse { read, none };
 
+// How a routed q, k, v in one weight is taken: as three matrices, or as one. The first versions
+// took it as one and did not say so in their checkpoints.
+enum class Fused { parts, whole };
+
 class Session {
  public:
   // Builds everything from the spec; throws what the parts throw. Without data nothing can be
@@ -48,6 +52,10 @@ class Session {
   Optimizer& optimizer() { return *optimizer_; }
   const Groups& groups() const { return groups_; }
   const RunSpec& spec() const { return spec_; }
+
+  // Routes as the run of this checkpoint does, before the first step. True where that is otherwise
+  // than a new run would.
+  bool route_as(const Checkpoint& checkpoint);
 
   // Weights, optimizer, step and counters. restore: of a checkpoint that require_same_run accepts.
   Checkpoint checkpoint(const std::string& config_hash) {
@@ -69,6 +77,7 @@ class Session {
   Counters now() const { return {step_, skipped_in_a_row_, optimizer_->skipped_steps(), losses_}; }
   Checkpoint checkpoint_at(const std::string& config_hash, const Counters& counters);
 
+  void make_optimizer();
   void set_rates();
   double forward_backward();
   void clip_gradients(StepResult& result);
@@ -78,6 +87,7 @@ class Session {
   RunSpec spec_;
   std::unique_ptr<Dataset> data_;
   std::unique_ptr<Model> model_;
+  Fused fused_ = Fused::parts;
   Groups groups_;
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<double> base_lrs_;
@@ -87,6 +97,6 @@ class Session {
 };
 
 // The routed groups with the spec's own [[group]] tables applied; throws where one matches nothing.
-Groups make_groups(Model& model, const std::vector<GroupSpec>& specs);
+Groups make_groups(Model& model, const std::vector<GroupSpec>& specs, Fused fused = Fused::parts);
 
 }  // namespace steepest::trainer

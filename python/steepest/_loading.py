@@ -35,11 +35,21 @@ def own_names(groups: list[Group]) -> list[str] | None:
     return [name for group in groups for name in group.get("param_names", ())]
 
 
-def _match(source: Source, own: list[Group]) -> list[Saved]:
-    """The saved parameter of each of ours, by name where both sides have names."""
+def untrained(groups: list[Group]) -> set[int]:
+    """The places of frozen parameters: who saved may not have had them in the optimizer."""
+    params = [param for group in groups for param in group["params"]]
+    return {index for index, param in enumerate(params) if not param.requires_grad}
+
+
+def _match(source: Source, own: list[Group]) -> list[Saved | None]:
+    """The saved parameter of each of ours, by name where both sides have names.
+
+    None is a frozen one that the file has not.
+    """
     ours, theirs = own_names(own), source.names
     if ours and theirs:
-        return [source.params[place] for place in _names.pair(theirs, ours)]
+        places = _names.pair(theirs, ours, untrained(own))
+        return [None if place is None else source.params[place] for place in places]
     if len(source.groups) != len(own):
         raise ValueError(f"param_groups: received {len(source.groups)}, allowed {len(own)}")
     for index, group in enumerate(own):
@@ -48,15 +58,15 @@ def _match(source: Source, own: list[Group]) -> list[Saved]:
             raise ValueError(
                 f"param_groups[{index}]: params: received {count}, allowed {len(group['params'])}"
             )
-    return source.params
+    return list(source.params)
 
 
-def _groups_of(source: Source, own: list[Group], matched: list[Saved]) -> list[Group]:
+def _groups_of(source: Source, own: list[Group], matched: list[Saved | None]) -> list[Group]:
     """For each of our groups, the saved one from which its rates come."""
     found, rest = [], list(matched)
     for index, group in enumerate(own):
         members, rest = rest[: len(group["params"])], rest[len(group["params"]) :]
-        numbers = sorted({saved.group for saved in members})
+        numbers = sorted({saved.group for saved in members if saved})
         if not numbers:
             same = index < len(source.groups) and len(source.groups) == len(own)
             numbers = [index] if same else []
@@ -70,12 +80,13 @@ def _groups_of(source: Source, own: list[Group], matched: list[Saved]) -> list[G
     return found
 
 
-def _check_places(source: Source, own: list[Group], matched: list[Saved]) -> None:
+def _check_places(source: Source, own: list[Group], matched: list[Saved | None]) -> None:
     """Role and layout of every parameter, where the file has them, must be those of here."""
     rest = iter(matched)
     for group in own:
         for index, param in enumerate(group["params"]):
-            saved = next(rest)
+            if (saved := next(rest)) is None:
+                continue
             theirs = source.groups[saved.group]
             if theirs.get("role") is None and "roles" not in theirs:
                 continue  # a file that does not say it
@@ -90,11 +101,11 @@ def _check_places(source: Source, own: list[Group], matched: list[Saved]) -> Non
                     name = saved.name or saved.where
                     raise ValueError(
                         f"{name}: {key}: received {show(received)}, allowed {show(allowed)} as in "
-                        f"this optimizer{_remedy(name, key, received)}"
+                        f"this optimizer{remedy(name, key, received)}"
                     )
 
 
-def _remedy(name: str, key: str, received: Any) -> str:
+def remedy(name: str, key: str, received: Any) -> str:
     """What to write where a module is routed otherwise than when the state was saved."""
     if key == "role" and received in ("matrix", "backup"):
         return f': steepest.route(model, {received}=["{name}"]) makes it what it was'
@@ -158,8 +169,10 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
 
 
 def _read(
-    plan: Plan, index: int, wish: _stored.Wanted, saved: Saved, foreign: bool
+    plan: Plan, index: int, wish: _stored.Wanted, saved: Saved | None, foreign: bool
 ) -> dict[str, Any]:
+    if saved is None:
+        return {}
     entry = _stored.read_entry(saved.where, saved.entry, wish, foreign)
     if entry.keys() & _stored.KNOWN:
         _state.complete(entry, plan, index, wish.param)
@@ -215,6 +228,8 @@ def merge(optimizer: Stateful, state_dicts: tuple[Any, ...]) -> dict[str, Any]:
     found = _merged(sources, plan, optimizer.param_groups)
     state: defaultdict[Any, Any] = defaultdict(dict)
     for index, wish in enumerate(_stored.wanted(plan, list(optimizer._params()))):
+        if index not in found:
+            continue
         source, saved = found[index]
         foreign = not _choices.known(source.groups[saved.group])
         if entry := _read(plan, index, wish, saved, foreign):
@@ -228,13 +243,16 @@ def merge(optimizer: Stateful, state_dicts: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _merged(sources: list[Source], plan: Plan, own: list[Group]) -> dict[int, tuple[Source, Saved]]:
-    """By name where all have names; else the first has the matrices, the second the rest."""
+    """By name where all have names; else the first has the matrices, the second the rest.
+
+    Without the frozen ones that the files have not.
+    """
     ours, everything = own_names(own), range(len(plan.names))
     every = [(source, saved) for source in sources for saved in source.params]
     theirs = [saved.name for _, saved in every]
     if ours and theirs and all(name is not None for name in theirs):
-        places = _names.pair([str(name) for name in theirs], ours)
-        return {index: every[place] for index, place in enumerate(places)}
+        places = _names.pair([str(name) for name in theirs], ours, untrained(own))
+        return {index: every[place] for index, place in enumerate(places) if place is not None}
     parts = [list(everything)]
     if len(sources) == 2:
         roles = [plan.sides[side][1] for side in plan.side_of]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 # What DataParallel, torch.compile, FSDP and activation checkpointing put into a path.
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
@@ -19,20 +20,26 @@ def _twice(names: list[str]) -> str | None:
     return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
-def pair(received: list[str], allowed: list[str]) -> list[int]:
+def pair(
+    received: list[str], allowed: list[str], untrained: Collection[int] = ()
+) -> list[int | None]:
     """The place in ``received`` of each allowed name.
 
-    Names are compared as they are, and then without wrappers. Raises ValueError with the first name
-    that one side lacks, and the prefix where it is only that.
+    Names are compared as they are, and then without wrappers. Those at the places ``untrained``
+    may be missing, for None. Raises ValueError with the first name that one side lacks, and the
+    prefix where it is only that.
     """
     for view in (list, lambda names: [bare(name) for name in names]):
         theirs, ours = view(received), view(allowed)
         if theirs == ours:
             return list(range(len(ours)))
-        if sorted(theirs) == sorted(ours) and _twice(ours) is None:
-            place = {name: index for index, name in enumerate(theirs)}
-            return [place[name] for name in ours]
-    raise ValueError(difference(received, allowed))
+        place: dict[str, int] = {name: index for index, name in enumerate(theirs)}
+        there = [n for i, n in enumerate(ours) if i not in untrained or n in place]
+        if sorted(theirs) == sorted(there) and _twice(ours) is None:
+            return [place.get(name) for name in ours]
+    short = {bare(name) for name in received}
+    needed = [n for i, n in enumerate(allowed) if i not in untrained or bare(n) in short]
+    raise ValueError(difference(received, needed))
 
 
 def difference(received: list[str], allowed: list[str]) -> str:

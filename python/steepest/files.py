@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest import _choices, _kinds, _names, _stored
+from steepest import _choices, _kinds, _names, _places, _stored
 from steepest._engine import Engine
 from steepest._library import ops
-from steepest._plan import Plan
+from steepest._options import Group
+from steepest._plan import Plan, make_plan
 
 _FORMAT = "steepest-optimizer-1"
 _MODEL = ("loss_average", "weight", "f_star")
@@ -77,6 +78,7 @@ def save(optimizer: Engine, path: str | PathLike[str]) -> None:
         "recipe": plan.recipe["name"],
         "choices": json.dumps(plan.recipe),
         "groups": json.dumps(_rates(optimizer)),
+        "places": json.dumps(_places.places_of(plan)),
     }
     ops.save_file(fsdecode(path), list(named.values()), list(named), json.dumps(metadata))
 
@@ -113,8 +115,17 @@ def _json(text: str) -> Any:
         return None
 
 
-def _read_rates(text: str, count: int) -> list[dict[str, float]]:
+def _read_rates(text: str, groups: list[Group]) -> list[dict[str, float] | None]:
+    """Of each group; None of one that is frozen whole, where the file has only the others."""
     rates = _json(text)
+    trained = [any(p.requires_grad for p in group["params"]) for group in groups]
+    if isinstance(rates, list) and 0 < len(rates) == sum(trained) < len(groups):
+        rest = iter(_read_numbers(rates, len(rates)))
+        return [next(rest) if has else None for has in trained]
+    return list(_read_numbers(rates, len(groups)))
+
+
+def _read_numbers(rates: Any, count: int) -> list[dict[str, float]]:
     if not isinstance(rates, list) or len(rates) != count:
         received = len(rates) if isinstance(rates, list) else "no list"
         raise ValueError(f"groups: received {received}, allowed {count}")
@@ -131,16 +142,22 @@ def _read_rates(text: str, count: int) -> list[dict[str, float]]:
 
 def _read(
     optimizer: Engine, found: dict[str, Tensor], metadata: dict[str, str]
-) -> tuple[dict[int, dict[str, Any]], list[dict[str, float]], dict[str, Any]]:
+) -> tuple[dict[int, dict[str, Any]], list[dict[str, float] | None], dict[str, Any]]:
     """States of the parameters by number, rates, and what belongs to the whole network."""
     plan = optimizer._plan()
     if (form := _entry(metadata, "format")) != _FORMAT:
         raise ValueError(f"format: received {form}, allowed {_FORMAT}")
     if (recipe := _entry(metadata, "recipe")) != plan.recipe["name"]:
         raise ValueError(f"recipe: received {recipe}, allowed {plan.recipe['name']}")
-    _choices.compare(_json(_entry(metadata, "choices")), plan.recipe, _choices.FREE)
-    rates = _read_rates(_entry(metadata, "groups"), len(optimizer.param_groups))
+    rates = _read_rates(_entry(metadata, "groups"), optimizer.param_groups)
+    choices = plan.recipe
+    if None in rates:  # of the groups alone that the file has, too
+        groups = [group for group, has in zip(optimizer.param_groups, rates) if has]
+        choices = make_plan(optimizer._name(), [optimizer._canonical(g) for g in groups]).recipe
+    _choices.compare(_json(_entry(metadata, "choices")), choices, _choices.FREE)
     names = _file_names(found, plan)
+    if "places" in metadata:  # C++ programs and earlier versions do not say it
+        _places.check_places(_json(metadata["places"]), plan, names)
     states: dict[int, dict[str, Any]] = {}
     used: set[str] = set()
     for index, wish in enumerate(_stored.wanted(plan, list(optimizer._params()))):
@@ -193,7 +210,9 @@ def _read_state(
         return None
     for key in names:
         if prefix + key not in found:
-            raise ValueError(f"received no {prefix}{key}")
+            raise ValueError(
+                f"received no {prefix}{key}{_places.missing_state(prefix, found, wish)}"
+            )
         state[key] = _stored.read_tensor(prefix + key, key, found[prefix + key], wish, list)
         used.add(prefix + key)
     return state
@@ -228,7 +247,7 @@ def _read_globals(optimizer: Engine, found: dict[str, Tensor], used: set[str]) -
 def _apply(
     optimizer: Engine,
     states: dict[int, dict[str, Any]],
-    rates: list[dict[str, float]],
+    rates: list[dict[str, float] | None],
     whole: dict[str, Any],
 ) -> None:
     optimizer._reset()
@@ -236,6 +255,8 @@ def _apply(
     params = list(optimizer._params())
     optimizer.state = defaultdict(dict, {params[index]: entry for index, entry in states.items()})
     for group, saved in zip(optimizer.param_groups, rates):
+        if saved is None:
+            continue
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(saved["lr"])
         else:

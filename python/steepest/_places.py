@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A file's parameters have the roles and layouts of here, or it is refused with what to write."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from torch import Tensor
+
+from steepest import _choices, _stored
+from steepest._loading import remedy
+from steepest._options import LAYOUT
+from steepest._plan import Plan
+
+
+def places_of(plan: Plan) -> dict[str, dict[str, Any]]:
+    """Role and layout of every parameter, by name."""
+    planned = json.loads(plan.text)
+    roles = [group["role"] for group in planned["groups"]]
+    return {
+        p["name"]: {"role": roles[p["group"]], **{k: p[k] for k in LAYOUT if k in p}}
+        for p in planned["params"]
+    }
+
+
+def check_places(places: Any, plan: Plan, names: dict[str, str]) -> None:
+    """What means the same state in another role or layout must not go on in silence."""
+    if not isinstance(places, dict) or not all(isinstance(p, dict) for p in places.values()):
+        raise ValueError(f"places: received {_choices.show(places)}, allowed roles by name")
+    for name, here in places_of(plan).items():
+        there = places.get(names.get(name, ""))
+        if there is None:
+            continue
+        for key in ("role", *LAYOUT):
+            received, allowed = there.get(key), here.get(key)
+            if received != allowed:
+                raise ValueError(
+                    f"{name}: {key}: received {_choices.show(received)}, allowed "
+                    f"{_choices.show(allowed)} as in this optimizer"
+                    f"{remedy(name, key, received)}"
+                )
+
+
+def missing_state(prefix: str, found: dict[str, Tensor], wish: _stored.Wanted) -> str:
+    """What to write where a network is routed otherwise than when the file was written."""
+    other = {"exp_avg": "momentum_buffer", "momentum_buffer": "exp_avg"}[wish.momentum]
+    if wish.param.dim() < 2 or prefix + other not in found:
+        return ""
+    role = "matrix" if other == "momentum_buffer" else "backup"
+    name = prefix.removeprefix("state.").removesuffix(".")
+    return f': steepest.route(model, {role}=["{name}"]) makes it what it may have been'
