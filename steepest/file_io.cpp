@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
@@ -183,8 +184,21 @@ FileSum sum_file(const std::string& path) {
   return {size, crc32_text(crc)};
 }
 
+// Of a longer text the beginning and how long it is: a message stays a line that one can read.
 std::string in_quotes(std::string_view text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  constexpr size_t kMost = 256;  // a control character becomes six: at most 1,538 with the quotes
+  size_t end = std::min(text.size(), kMost);
+  if (end < text.size()) {  // no character is cut into two
+    while (end > kMost - 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  }
+  using Json = nlohmann::json;
+  std::string quoted =
+      Json(text.substr(0, end)).dump(-1, ' ', false, Json::error_handler_t::replace);
+  for (size_t at = 0; (at = quoted.find('\x7f', at)) != std::string::npos;) {
+    quoted.replace(at, 1, "\\u007f");  // JSON lets this control character stand
+  }
+  if (end == text.size()) return quoted;
+  return quoted + ".. (" + std::to_string(text.size()) + " bytes)";
 }
 
 }  // namespace steepest

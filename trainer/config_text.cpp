@@ -22,6 +22,17 @@ std::string_view character_at(std::string_view text, size_t at) {
   return text.substr(at, end - at);
 }
 
+// Those that TOML forbids everywhere. The parser asserts that it never meets some of them.
+bool is_control(char c) {
+  const bool blank = c == '\t' || c == '\n' || c == '\r';
+  return (static_cast<unsigned char>(c) < 0x20 && !blank) || c == 0x7f;
+}
+
+std::string hex(char c) {
+  const std::string digits = "0123456789abcdef";
+  return {digits[static_cast<size_t>(c) >> 4], digits[static_cast<size_t>(c) & 15]};
+}
+
 // Past the end of the quoted text that begins at `at`.
 size_t end_of_quotes(std::string_view text, size_t at) {
   const char quote = text[at];
@@ -70,8 +81,11 @@ TextFault find_fault(std::string_view text) {
   if (const auto at = invalid_utf8(text))
     return {line_at(text, *at), "received byte " + one_line(text.substr(*at, 1)) +
                                     ", which is not UTF-8, allowed UTF-8 text"};
-  if (const size_t at = text.find('\0'); at != text.npos)
-    return {line_at(text, at), "received a NUL byte, allowed UTF-8 text"};
+  const auto control = std::find_if(text.begin(), text.end(), is_control);
+  if (const auto at = static_cast<size_t>(control - text.begin()); at < text.size())
+    return {line_at(text, at),
+            "received control character " + one_line(text.substr(at, 1)) +
+                ", allowed tabs and ends of lines; in double quotes write \\u00" + hex(text[at])};
   return outside_quotes(text);
 }
 

@@ -18,6 +18,9 @@ namespace {
 // A line may name every parameter of a large model; none of ours is longer than this.
 constexpr size_t kMostLine = size_t{16} << 20, kChunk = size_t{1} << 16;
 
+// Nor does a power failure leave more zeros than this: a sparse file may be endless to read.
+constexpr uint64_t kMostZeros = uint64_t{1} << 30;
+
 // The step of a line; nothing when the line is broken.
 std::optional<int64_t> step_of(std::string_view line) {
   const auto json = parse_bounded(line, 8);
@@ -42,7 +45,7 @@ class Lines {
   explicit Lines(const std::string& path) : file_(path, O_RDONLY | O_NOFOLLOW) {}
 
   // The next line, without its end. A last one without an end, and one longer than any of ours, is
-  // given as it is, or its beginning, and is not whole.
+  // given as it is, or its beginning, and is not whole. Beyond kMostZeros nothing is read.
   bool next() {
     begin_ = end_, line_.clear(), whole_ = false;
     for (;;) {
@@ -55,6 +58,8 @@ class Lines {
         whole_ = line_.size() <= kMostLine;
         return ended_ = true;
       }
+      endless_ = end_ - begin_ > kMostZeros;
+      if (endless_) return !(ended_ = false);
       buffer_.resize(kChunk), at_ = 0;
       buffer_.resize(file_.read_some(buffer_.data(), kChunk));
       if (buffer_.empty()) return ended_ = false, !line_.empty();
@@ -64,6 +69,7 @@ class Lines {
   const std::string& line() const { return line_; }
   bool whole() const { return whole_; }
   bool ended() const { return ended_; }      // by a newline
+  bool endless() const { return endless_; }  // too long to look for its end
   uint64_t begin() const { return begin_; }  // where it stands in the file
   size_t number() const { return number_; }  // from 1
 
@@ -72,7 +78,7 @@ class Lines {
   std::string buffer_, line_;
   size_t at_ = 0, number_ = 0;
   uint64_t begin_ = 0, end_ = 0;
-  bool whole_ = false, ended_ = true;
+  bool whole_ = false, ended_ = true, endless_ = false;
 };
 
 // How many bytes to keep.
@@ -84,7 +90,7 @@ uint64_t length_up_to(const std::string& path, int64_t step) {
   Lines lines(path);
   while (lines.next()) {
     if (!lines.ended()) {
-      if (!is_cut_line(lines.line())) refuse(lines.number() + 1);
+      if (lines.endless() || !is_cut_line(lines.line())) refuse(lines.number() + 1);
       return lines.begin();
     }
     const auto found = lines.whole() ? step_of(lines.line()) : std::nullopt;

@@ -85,7 +85,8 @@ def linear(t, counts):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         seconds_of(counts[0])
-        few, many = (seconds_of(count) for count in counts)
+        # The fastest of three each: what else runs on the machine makes some of them slow.
+        few, many = (map(min, zip(*(seconds_of(n) for _ in range(3)))) for n in counts)
     for what, a, b in zip(("making", "a step"), few, many):
         grown = b / max(a, 0.005)
         t.check(grown < 8, f"{what}: {counts[1]} parameters {b:.2f} s, {counts[0]} {a:.2f} s")

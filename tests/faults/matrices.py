@@ -131,11 +131,15 @@ def scales(t):
     worst = {torch.float32: 0.0, torch.bfloat16: 0.0}
     for dtype, bound in ((torch.float32, 1e-5), (torch.bfloat16, 2e-2)):
         for norm in NORMS:
-            # What bfloat16 cannot hold of a scale is not asked for: powers of two are exact.
             unit = base.to(dtype)
-            want = steepest.steepest(unit, norm=norm, **EXACT).direction.double()
+            of_unit = steepest.steepest(unit, norm=norm, **EXACT).direction.double()
             for power in (-126, -120, -100, -75, -66, 60, 100, 127):
                 x = unit * 2.0**power
+                # Exact, but for denormals: what the dtype cannot hold of a scale is not asked for.
+                held = (x.double() * 2.0**-power).to(dtype)
+                want = of_unit
+                if not torch.equal(held, unit):
+                    want = steepest.steepest(held, norm=norm, **EXACT).direction.double()
                 got, dual = steepest.steepest(x, norm=norm, **EXACT)
                 off = float((got.double() - want).abs().max() / want.abs().max())
                 worst[dtype] = max(worst[dtype], off)

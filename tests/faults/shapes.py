@@ -31,9 +31,12 @@ def shapes(t):
         for n in (100_000, 400_000):
             for shape in ((2, n), (n, 2)):
                 x = random(*shape)
-                begin = time.process_time()
-                steepest.steepest(x, norm=norm)
-                seconds.append(time.process_time() - begin)
+                spent = []
+                for _ in range(3):  # the fastest: a busy machine makes some of them slow
+                    begin = time.process_time()
+                    steepest.steepest(x, norm=norm)
+                    spent.append(time.process_time() - begin)
+                seconds.append(min(spent))
         for short, long, what in zip(seconds[:2], seconds[2:], ("wide", "tall")):
             grown = long / max(short, 0.01)
             t.check(grown < 10, f"{norm} {what}: 4 times as long takes {grown:.1f} times")

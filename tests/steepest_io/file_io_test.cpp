@@ -164,6 +164,18 @@ TEST(FileIo, ReadErrors) {
             folder / "a" + ": cannot read: Input/output error");
 }
 
+TEST(FileIo, TextInMessages) {
+  EXPECT_EQ(in_quotes("a\n\x7f\xc3\xa4"), "\"a\\n\\u007f\xc3\xa4\"");
+  EXPECT_EQ(in_quotes("\xff"), "\"\xef\xbf\xbd\"");  // what is not UTF-8
+  const std::string whole(256, 'n');
+  EXPECT_EQ(in_quotes(whole), '"' + whole + '"');
+  EXPECT_EQ(in_quotes(whole + whole), '"' + whole + "\".. (512 bytes)");
+  const std::string letters = std::string(255, 'n') + "\xc3\xa4\xc3\xa4";
+  EXPECT_EQ(in_quotes(letters), '"' + std::string(255, 'n') + "\".. (259 bytes)");
+  EXPECT_LT(in_quotes(std::string(3000, '\x01')).size(), 1600u);
+  EXPECT_LT(in_quotes(std::string(3000, '\x7f')).size(), 1600u);
+}
+
 TEST(FileIo, Crc32) {
   EXPECT_EQ(crc32_text(crc32_of("123456789", 9)), "cbf43926");  // the check value of CRC-32
   EXPECT_EQ(crc32_text(crc32_of("6789", 4, crc32_of("12345", 5))), "cbf43926");

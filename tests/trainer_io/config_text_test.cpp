@@ -53,6 +53,21 @@ TEST(ConfigText, EveryPathComesBack) {
   }
 }
 
+TEST(ConfigText, ControlCharactersAreRefusedBeforeTheParser) {
+  for (const char c : {'\0', '\x01', '\x04', '\x0b', '\x0c', '\x1b', '\x7f'}) {
+    const std::string odd(1, c);
+    for (const auto& text :
+         {"[" + odd + "run]\n", kBase + odd, "# " + odd, "[run]\nout = '" + odd + "'"}) {
+      const std::string message = error_of_text(text);
+      EXPECT_NE(message.find("received control character"), std::string::npos) << message;
+    }
+  }
+  EXPECT_EQ(
+      error_of_text("[\x04un]\nst2eps \n"),
+      "run.toml:1: received control character \\x04, allowed tabs and ends of lines; in double "
+      "quotes write \\u0004");
+}
+
 TEST(ConfigText, OverridesTakePathsAsTheyAre) {
   for (const std::string path : {"a\"b", "a\\b", "a'b\tc", "ä%s", " a ", "a#b", "5 # c",
                                  "\"a\" # b", "1]#", "ﻷ", "a\nb", "1\nseed=2"})

@@ -198,6 +198,15 @@ TEST(Metrics, DeepAndLongLinesTakeNoMemoryAndNoStack) {
       0));
 }
 
+TEST(Metrics, ALineWithoutAnEndIsNotReadForEver) {
+  const Folder folder;
+  test::spill(folder / "m", "{\"step\":1}\n");
+  std::filesystem::resize_file(folder / "m", uint64_t{1} << 42);  // takes no place
+  EXPECT_EQ(test::error_of([&] { Metrics::resume(folder / "m", 3); }),
+            folder / "m" + ":2: not a line of metrics: repair or remove the file, then resume");
+  EXPECT_EQ(std::filesystem::file_size(folder / "m"), uint64_t{1} << 42);
+}
+
 TEST(Metrics, EveryFailingOperationOfAResumptionLeavesTheFile) {
   const Folder folder;
   const std::string whole = "{\"step\":1}\n{\"step\":2}\n{\"st", kept = "{\"step\":1}\n";
