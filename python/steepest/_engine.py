@@ -65,7 +65,7 @@ class Engine(Groups, Stateful):
     ) -> Any:
         """One step over all parameters that have a gradient; gradients are not changed.
 
-        Without a gradient nothing changes, as in torch; at the first step that is warned of.
+        Without a gradient nothing changes, as in torch; where it goes on so, that is warned of.
 
         Args:
             closure: evaluates the loss again, as in torch; under Momo its value is the loss.

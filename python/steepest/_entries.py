@@ -29,7 +29,7 @@ def make_states(
                 lacking.append(index)
             continue
         shape, device, complete = param.shape, param.device, "step" in entry
-        if complete:
+        if complete and not isinstance(entry["step"], Tensor):
             _state.tensor_step(entry)
         for key in names:
             value = entry.get(key)

@@ -31,7 +31,7 @@ _EITHER = ("radius", "backup_radius", "f_star")
 # None means "the default" or "none" here.
 _OPTIONAL = {"backup_lr", "backup_weight_decay", "polar_tol", "polar_steps", "svd_passes", "role"}
 _OPTIONAL |= {"num_heads", "split_sizes", "polar_coefficients", "foreach", "fused", "backup_betas"}
-_OPTIONAL |= {"adjust_lr_fn", "polar", "radius", "amsgrad"}
+_OPTIONAL |= {"adjust_lr_fn", "polar", "radius", "amsgrad", "roles", "layouts"}
 
 
 def shown(value: object) -> str:
@@ -133,6 +133,18 @@ def sizes(name: str, value: Any) -> list[int]:
     return [count(f"{name}[{i}]", size) for i, size in enumerate(several(name, value))]
 
 
+def _each(kind: type, allowed: str) -> Callable[[str, Any], Any]:
+    """Of each parameter one."""
+
+    def read_each(name: str, value: Any) -> Any:
+        listed = isinstance(value, (list, tuple))
+        if not listed or not all(isinstance(item, kind) for item in value):
+            _refuse(name, value, allowed)
+        return value
+
+    return read_each
+
+
 _KINDS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(_NUMBERS, number),
     **dict.fromkeys(_COUNTS, count),
@@ -144,6 +156,8 @@ _KINDS: dict[str, Callable[[str, Any], Any]] = {
     "ns_coefficients": lambda name, value: several(name, value, 3),
     "polar_coefficients": lambda name, value: list(several(name, value)),
     "split_sizes": sizes,
+    "roles": _each(str, "a list of texts"),
+    "layouts": _each(Mapping, "a list of dicts"),
 }
 
 

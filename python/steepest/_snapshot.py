@@ -5,12 +5,25 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-Loan = tuple["weakref.ref[Tensor]", Any, str]  # the view, a key of the state, a name in its entry
+
+class Loan(NamedTuple):
+    """A view that a state_dict shows, and the number of tensors that had its memory before."""
+
+    view: weakref.ref[Tensor]
+    owner: Any  # a key of the state
+    name: str  # in its entry
+    users: int
+
+
+def _users(value: Tensor) -> int:
+    """How many tensors, and arrays of numpy, have this memory."""
+    count = getattr(torch._C, "_storage_Use_Count", None)
+    return count(value.untyped_storage()._cdata) if count is not None else 0
 
 
 def copied(value: Any, memo: dict[int, Any] | None = None) -> Any:
@@ -42,6 +55,7 @@ class Loans:
 
     A state_dict has views of them. The next step first replaces those whose views are alive by
     copies, so that what was saved stays; nothing is copied where the state_dict is gone by then.
+    What was made of a view, by detach() or numpy(), holds its memory as well.
     """
 
     def __init__(self) -> None:
@@ -51,7 +65,6 @@ class Loans:
         """The state_dict with views and copies in place of what a step changes."""
         if not isinstance(state_dict, Mapping):
             return state_dict  # of a hook
-        self._made = {place: loan for place, loan in self._made.items() if loan[0]() is not None}
         live = {
             id(value): (owner, name)
             for owner, entry in state.items()
@@ -76,18 +89,22 @@ class Loans:
 
     def _view(self, value: Tensor, owner: Any, name: str) -> Tensor:
         loan = self._made.get((id(owner), name))
-        view = loan[0]() if loan else None
+        view = loan.view() if loan else None
         if view is None or not _same_memory(view, value):
+            users = loan.users if loan else _users(value)
             view = value.detach()
-            self._made[id(owner), name] = (weakref.ref(view), owner, name)
+            self._made[id(owner), name] = Loan(weakref.ref(view), owner, name, users)
         return view
 
     def settle(self, state: MutableMapping[Any, Any]) -> None:
         """Before a step: what is still shown keeps its memory, the state goes on in a copy."""
-        for view, owner, name in self._made.values():
+        for view, owner, name, users in self._made.values():
             shown, entry = view(), state.get(owner)
             value = entry.get(name) if isinstance(entry, MutableMapping) else None
-            if shown is not None and isinstance(value, Tensor) and _same_memory(shown, value):
+            if not isinstance(value, Tensor):
+                continue
+            held = _users(value) > users if shown is None else _same_memory(shown, value)
+            if held:
                 entry[name] = value.clone()  # type: ignore[index]
         self._made.clear()
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Iterable
 
@@ -18,9 +19,13 @@ class Watch:
     ``to_empty``, ``fully_shard``, ``load_state_dict(assign=True)``, ``weight_norm`` and others give
     a module new parameters, of which an optimizer cannot know. It looks for gradients that are not
     its own at steps 1, 2, 4, 8 .., at steps without a gradient and where their number changes.
+
+    A first step without any gradient is none to speak of: schedulers want a step before theirs, and
+    networks may take turns. It is named where nobody else holds the parameters, or the third time.
     """
 
     _MOST = 100  # looks because of a changed number
+    _IDLE = 3  # steps without a gradient
 
     def __init__(self, name: str, params: object = None) -> None:
         module = _module_of(params)
@@ -28,7 +33,7 @@ class Watch:
         self._module = weakref.ref(module) if module is not None else None
         known = module.parameters() if module is not None else ()
         self.frozen = {id(p) for p in known if not p.requires_grad}  # those alive in the groups
-        self._steps = self._last = self._looks = 0
+        self._steps = self._last = self._looks = self._idle = 0
         self._said = False
         self.no_matrix_said = False
 
@@ -41,6 +46,7 @@ class Watch:
         changed = gradients != self._last and self._looks < self._MOST
         self._looks += changed
         self._last = gradients
+        self._idle = 0 if gradients else self._idle + 1
         if self._said or not (changed or gradients == 0 or self._steps & (self._steps - 1) == 0):
             return
         own = list(params)
@@ -52,7 +58,7 @@ class Watch:
                 "after what replaced or added them (to_empty, fully_shard, weight_norm, "
                 "load_state_dict(assign=True) ..), or give them to add_param_group"
             )
-        elif gradients == 0 and fresh and own:
+        elif gradients == 0 and fresh and own and (self._idle >= self._IDLE or _left_alone(own)):
             self._said = True
             warn(
                 f"{self._name}: step: received no gradient for any of the {len(own)} parameters, "
@@ -67,6 +73,12 @@ class Watch:
         own = {id(p) for p in params}
         named = module.named_parameters()
         return [name for name, p in named if p.grad is not None and id(p) not in own]
+
+
+def _left_alone(params: list[Tensor]) -> bool:
+    """Whether nobody but an optimizer's groups holds any of the parameters: no model has them."""
+    # The group's list, the list here, the loop's variable and the call hold one reference each.
+    return all(sys.getrefcount(param) <= 4 for param in params)
 
 
 def _module_of(params: object) -> torch.nn.Module | None:

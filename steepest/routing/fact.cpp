@@ -29,6 +29,11 @@ std::string key(const Fact& f) {
   return !f.path.empty() && (f.leaf == "weight" || f.leaf == "kernel") ? f.path.back() : f.leaf;
 }
 
+std::string word(const Fact& f) {
+  const bool numbered = f.leaf.find_first_not_of("0123456789") == std::string::npos;
+  return numbered && !f.path.empty() ? f.path.back() : f.leaf;
+}
+
 bool is_a(const Fact& f, const std::string& type) {
   return std::find(f.own.begin(), f.own.end(), type) != f.own.end();
 }

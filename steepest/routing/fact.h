@@ -36,6 +36,7 @@ struct Fact {
 
 std::string kind(const Fact& f);  // the owner's type, "" if unknown
 std::string key(const Fact& f);   // what says what it does: "q_proj" of q_proj.weight
+std::string word(const Fact& f);  // its own name; of the entries of a list, the list's
 bool is_a(const Fact& f, const std::string& type);          // the owner, or one of its bases
 bool kind_has(const Fact& f, const std::string& fragment);  // in the owner's own type
 bool is_convolution(const Fact& f);

@@ -82,7 +82,7 @@ std::string Roles::why_backup(const Fact& f) const {
 }
 
 std::string Roles::vector_like(const Fact& f) const {
-  if (kBias.match(f.leaf)) return "bias";
+  if (kBias.match(word(f))) return "bias";
   if (f.gain) return "gain of a weight norm";
   if (f.known && is_norm(f)) return "norm: " + kind(f);
   if (is_norm(f)) return "norm by name";
@@ -93,7 +93,7 @@ std::string Roles::vector_like(const Fact& f) const {
       std::equal(f.shape.rbegin(), f.shape.rend(), bias->rbegin())) {
     return "norm by shape: a bias of the same";
   }
-  if (is_bare(f) && kGain.match(f.leaf)) return "gain or scale";
+  if (is_bare(f) && kGain.match(word(f))) return "gain or scale";
   if (f.shape.size() != 2 || !is_bare(f) || !kStackBias.match(f.leaf)) return "";
   const auto beside = model_.siblings(f);
   const bool stack = std::any_of(beside.begin(), beside.end(), [&](const Fact* other) {
@@ -109,8 +109,8 @@ std::string Roles::table(const Fact& f) const {
   if (is_lora(f)) return "";
   if (const auto head = heads_.find(f.tensor); head != heads_.end()) return head->second;
   if (!is_bare(f)) return "";
-  if (kTable.match(f.leaf)) return "position table or token";
-  if (kStateSpace.match(f.leaf)) return "state space";
+  if (kTable.match(word(f))) return "position table or token";
+  if (kStateSpace.match(word(f))) return "state space";
   if (kind_has(f, "Codebook") || kind_has(f, "VectorQuant")) return "codebook: " + kind(f);
   if (f.shape.size() > 2 && f.shape[0] == 1 && wide_dims(f) > 1) {
     return "table by shape: a first dimension of 1";

@@ -277,3 +277,14 @@ def test_the_calls_of_construction_and_step_grow_as_the_parameters_do(name, opti
     calls(1)  # what is made once is made here
     base, few, many = calls(1), calls(21), calls(61)
     assert many - base < 3.3 * (few - base)
+
+
+@pytest.mark.parametrize("key", ["roles", "layouts"])
+@pytest.mark.parametrize("value", ["matrix", [1], {}, 0.1])
+def test_roles_and_layouts_of_another_kind_are_refused(key, value):
+    optimizer = steepest.Muon([("a", torch.nn.Parameter(torch.ones(3, 3)))])
+    with pytest.raises(TypeError, match=f"{key}: received"):
+        optimizer.add_param_group(
+            {"params": [("b", torch.nn.Parameter(torch.ones(2, 2)))], key: value}
+        )
+    assert len(optimizer.param_groups) == 1

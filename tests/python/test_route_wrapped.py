@@ -140,3 +140,17 @@ def test_many_parameters_take_time_in_proportion():
 
     few = min(seconds(1000) for _ in range(3))
     assert seconds(8000) < 8 * 4 * few  # quadratic would be 64
+
+
+def test_the_entries_of_a_list_are_what_its_name_says():
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mid = torch.nn.Linear(8, 8)
+            for name in ("codebooks", "prompts", "factors"):
+                entries = [torch.nn.Parameter(torch.randn(6, 8)) for _ in range(2)]
+                setattr(self, name, torch.nn.ParameterList(entries))
+
+    roles = {row.name: row.role for row in route(Net()).rows}
+    for name, role in (("codebooks", "backup"), ("prompts", "backup"), ("factors", "matrix")):
+        assert {roles[f"{name}.0"], roles[f"{name}.1"]} == {role}

@@ -51,6 +51,30 @@ def test_several_are_held_at_once(name):
         assert frozen(optimizer.state_dict()) == copied
 
 
+TAKEN = {
+    "detach": lambda value: value.detach(),
+    "data": lambda value: value.data,
+    "a row": lambda value: value[0],
+    "a parameter": lambda value: torch.nn.Parameter(value),
+    "numpy": lambda value: value.numpy(),
+    "numpy and back": lambda value: torch.from_numpy(value.numpy()),
+}
+
+
+@pytest.mark.parametrize("how", TAKEN)
+@pytest.mark.parametrize("twice", [False, True])
+def test_what_was_made_of_a_state_dict_holds_it(how, twice):
+    """As for a moving average of a state, of which only the detached tensors are kept."""
+    optimizer = trained("muonmax-momo", named=False)
+    taken = TAKEN[how](optimizer.state_dict()["state"][0]["momentum_buffer"])
+    if twice:
+        optimizer.state_dict()
+    copied = copy.deepcopy(taken)
+    for seed in (5, 6):
+        step(optimizer, seed)
+    assert (taken == copied).all()
+
+
 def test_nothing_is_copied_where_no_state_dict_is_held():
     optimizer = trained("muonmax-momo", named=False)
     param = next(optimizer._params())

@@ -57,7 +57,7 @@ def test_the_same_of_what_was_routed_and_unfrozen_later():
 
 
 @pytest.mark.parametrize("name, options", KINDS, ids=IDS)
-def test_a_first_step_without_any_gradient_is_named_once_and_changes_nothing(name, options):
+def test_steps_without_any_gradient_are_named_once_and_change_nothing(name, options):
     net = make_net()
     optimizer = make(name, net.parameters(), **options)
     before = weights(net)
@@ -76,6 +76,39 @@ def test_a_first_step_without_any_gradient_is_named_once_and_changes_nothing(nam
     reference = make_net()
     train(reference, make(name, reference.parameters(), **options), range(2))
     assert same(weights(net), weights(reference))
+
+
+@pytest.mark.parametrize("how", ["bare", "named", "groups"])
+def test_parameters_that_nobody_else_holds_are_named_at_the_first_step(how):
+    net = make_net()
+    params = {
+        "bare": lambda: net.parameters(),
+        "named": lambda: list(net.named_parameters()),
+        "groups": lambda: [{"params": [p]} for p in net.parameters()],
+    }[how]()
+    optimizer = steepest.Muon(params)
+    del params
+    net.load_state_dict(make_net().state_dict(), assign=True)
+    messages = said(lambda: train(net, optimizer, range(1)))
+    assert len(messages) == 1 and "received no gradient for any of the 6" in messages[0]
+
+
+@pytest.mark.parametrize("name, options", KINDS, ids=IDS)
+def test_a_step_before_the_first_backward_is_nothing_to_speak_of(name, options):
+    """As before a scheduler's first step; and two optimizers may take turns."""
+    nets = [make_net(), make_net()]
+    optimizers = [make(name, net.parameters(), **options) for net in nets]
+
+    def run():
+        optimizers[0].step()
+        torch.optim.lr_scheduler.LinearLR(optimizers[0]).step()
+        for turn in range(4):
+            train(nets[turn % 2], optimizers[turn % 2], range(1))
+            idle = optimizers[1 - turn % 2]
+            idle.zero_grad()
+            idle.step()
+
+    assert said(run) == []
 
 
 @pytest.mark.parametrize("change", ["tie", "prune", "spectral_norm", "unused"])
