@@ -234,6 +234,11 @@ class Loop {
     if (!std::isfinite(counters_.val_loss))
       throw Diverged("after the last step, " + std::to_string(session_.step()) +
                      ": the validation loss is NaN or Inf");
+    if (streak()) {  // the steps that were asked for are not done
+      save_before_row();
+      return give_up("after the last step, " + std::to_string(session_.step()) + ": " +
+                     std::to_string(session_.skipped_in_a_row()) + " in a row had NaN or Inf");
+    }
     save();
     return print_result();
   }
