@@ -2,6 +2,7 @@
 #include "trainer/config_text.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "steepest/file_io.h"
 #include "trainer/text.h"
@@ -50,10 +51,38 @@ size_t end_of_quotes(std::string_view text, size_t at) {
   return text.size();
 }
 
+// Does no name follow the bracket of a table's header? The parser asserts that one does.
+bool nameless(std::string_view text, size_t bracket) {
+  size_t at = text.find_first_not_of(" \t", bracket + 1);
+  if (at < text.size() && text[at] == '[') at = text.find_first_not_of(" \t", at + 1);
+  if (at >= text.size()) return false;  // the parser names it
+  const char c = text[at];
+  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  return !letter && std::string_view("_-\"']").find(c) == std::string_view::npos;
+}
+
+// Where a walk over the text stands: how deep in brackets, and are there only blanks before on the
+// line? A bracket outside of all others that begins a line begins a table.
+struct Place {
+  int64_t depth = 0;
+  bool line_begins = true;
+
+  bool begins_table(char c) const { return c == '[' && depth == 0 && line_begins; }
+  void pass(char c) {
+    if (c == '[' || c == '{') ++depth;
+    if (c == ']' || c == '}') depth = std::max<int64_t>(depth - 1, 0);
+    if (c != ' ' && c != '\t') line_begins = c == '\n';
+  }
+};
+
 TextFault outside_quotes(std::string_view text) {
   size_t dots = 0;
+  Place place;
   for (size_t at = 0; at < text.size();) {
     const char c = text[at];
+    if (place.begins_table(c) && nameless(text, at))
+      return {line_at(text, at), "received '[' without the name of a section, allowed [section]"};
+    place.pass(c);
     if (c == '"' || c == '\'') {
       at = end_of_quotes(text, at);
       continue;

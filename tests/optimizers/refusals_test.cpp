@@ -91,6 +91,7 @@ TEST(Refusals, of_endless_and_strange_names_are_short) {
                            std::string("neon(k=4)(k=5)"),
                            std::string("neon(k=4,k=5)"),
                            std::string("mu on"),
+                           std::string("muon\n"),
                            std::string("muon -momo"),
                            std::string("-momo"),
                            std::string(),

@@ -68,6 +68,15 @@ TEST(ConfigText, ControlCharactersAreRefusedBeforeTheParser) {
       "quotes write \\u0004");
 }
 
+TEST(ConfigText, ABracketWithoutANameIsRefusedBeforeTheParser) {
+  for (const std::string text : {"[\n]", "[[\n\ngroup]]\n", " [ #\n", "x = [\n1]\n[=]", "[[ .a]]"})
+    EXPECT_NE(error_of_text(text).find("without the name of a section"), std::string::npos) << text;
+  for (const std::string text :
+       {"[", "[]", "[[]]", "x = [\n  [+1],\n [ ],\n]\n", "x = '''\n[\n'''\n"})
+    EXPECT_EQ(error_of_text(text).find("without the name"), std::string::npos) << text;
+  EXPECT_EQ(parse_config(kBase, "run.toml", {"run.out=]\n[\n"}).out, "]\n[\n");
+}
+
 TEST(ConfigText, OverridesTakePathsAsTheyAre) {
   for (const std::string path : {"a\"b", "a\\b", "a'b\tc", "ä%s", " a ", "a#b", "5 # c",
                                  "\"a\" # b", "1]#", "ﻷ", "a\nb", "1\nseed=2"})
