@@ -2,12 +2,12 @@
 // Every value that a run file or an override gives, with the place it comes from.
 #pragma once
 
-#include <toml++/toml.h>
-
 #include <list>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "trainer/toml.h"
 
 namespace steepest::trainer {
 

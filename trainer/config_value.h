@@ -2,9 +2,8 @@
 // Between one TOML value and one field of the spec.
 #pragma once
 
-#include <toml++/toml.h>
-
 #include "trainer/config_schema.h"
+#include "trainer/toml.h"
 
 namespace steepest::trainer {
 
