@@ -163,7 +163,11 @@ void rename_file(const std::string& from, const std::string& to) {
 void sync_folder(const std::string& path) { OpenFolder(path).sync(); }
 
 uint32_t crc32_of(const void* data, size_t size, uint32_t start) {
-  return ::crc32_fast(data, size, start);
+  // It reads words of four bytes where they lie: what comes before the first goes byte by byte.
+  const size_t past = reinterpret_cast<uintptr_t>(data) % 4;
+  const size_t head = std::min(size, (4 - past) % 4);
+  const uint32_t crc = ::crc32_1byte(data, head, start);
+  return ::crc32_fast(static_cast<const char*>(data) + head, size - head, crc);
 }
 
 std::string crc32_text(uint32_t crc) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/manifest.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -70,6 +71,12 @@ void verify_file(const std::string& folder, const ManifestFile& expected) {
   }
 }
 
+// A fraction, or 1e30, is none that the trainer writes, and has no value as an integer.
+bool has_whole_numbers(const Json& json) {
+  if (!json.is_structured()) return !json.is_number_float();
+  return std::all_of(json.begin(), json.end(), has_whole_numbers);
+}
+
 }  // namespace
 
 std::string manifest_text(const Manifest& manifest) {
@@ -91,7 +98,9 @@ Manifest parse_manifest(const std::string& path, const std::string& text) {
   if (!whole) throw CheckpointError(path + ": damaged: it does not match its own crc32");
   const auto json = parse_bounded(text, 3);
   try {
-    if (!json) throw CheckpointError(path + ": damaged: not a manifest");
+    if (!json || !has_whole_numbers(*json)) {
+      throw CheckpointError(path + ": damaged: not a manifest");
+    }
     // Only this much is common to all formats.
     const auto format = json->at("format").get<int64_t>();
     if (format != kCheckpointFormat) {

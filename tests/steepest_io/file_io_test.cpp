@@ -180,6 +180,11 @@ TEST(FileIo, Crc32) {
   EXPECT_EQ(crc32_text(crc32_of("123456789", 9)), "cbf43926");  // the check value of CRC-32
   EXPECT_EQ(crc32_text(crc32_of("6789", 4, crc32_of("12345", 5))), "cbf43926");
   EXPECT_EQ(crc32_of(nullptr, 0, 7), 7);
+  alignas(8) const char text[] = "01234567890123456789012345678901234567890123456789";
+  for (size_t begin = 0; begin < 8; ++begin) {  // wherever it lies
+    const uint32_t bytewise = crc32_of(text + begin + 1, 40, crc32_of(text + begin, 1));
+    EXPECT_EQ(crc32_of(text + begin, 41), bytewise);
+  }
   const Folder folder;
   test::spill(folder / "a", "123456789");
   EXPECT_EQ(sum_file(folder / "a").crc32, "cbf43926");
