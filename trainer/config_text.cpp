@@ -74,7 +74,10 @@ struct Place {
   void pass(char c) {
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') depth = std::max<int64_t>(depth - 1, 0);
-    if (c != ' ' && c != '\t') line_begins = c == '\n', before = c;
+    if (c == ' ' || c == '\t') return;
+    line_begins = c == '\n';
+    const bool within = (c == '[' || c == '{') && !may_quote();  // a value: it opens nothing
+    if (!within) before = c;
   }
 };
 

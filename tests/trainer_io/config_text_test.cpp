@@ -78,8 +78,9 @@ TEST(ConfigText, ABracketWithoutANameIsRefusedBeforeTheParser) {
 }
 
 TEST(ConfigText, QuotesWithinAValueAreRefusedBeforeTheParser) {
-  for (const std::string text : {"x = 20\"\"\"06-\xd0\x8e.e1", "x = 2020-01-01 \"\xd0\x8e\"",
-                                 "x = 1.'\xd0\x8e'", "x = \"a\"'\xd0\x8e'", "x.\"y\" = 1"})
+  for (const std::string text :
+       {"x = 20\"\"\"06-\xd0\x8e.e1", "x = 2020-01-01 \"\xd0\x8e\"", "x = 1.'\xd0\x8e'",
+        "x = \"a\"'\xd0\x8e'", "x.\"y\" = 1", "x = [+['p\xc3\x85']]"})
     EXPECT_EQ(error_of_text(text).find("run.toml:1: received a quote within"), 0u) << text;
   for (const std::string text :
        {"x = ['a', \"b\" , 'c']", "\"x\" = 'a'", "x = {'a' = 'b'}", "x = [\n'a',\r\n'b']"})
