@@ -66,12 +66,18 @@ bool nameless(std::string_view text, size_t bracket) {
 struct Place {
   int64_t depth = 0;
   bool line_begins = true;
+  char before = '\n';  // the last that is no blank
 
+  // Within a value the parser looks ahead, quotes or not, for what it may be.
+  bool may_quote() const { return std::string_view("\n=[{,").find(before) != std::string::npos; }
   bool begins_table(char c) const { return c == '[' && depth == 0 && line_begins; }
   void pass(char c) {
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') depth = std::max<int64_t>(depth - 1, 0);
-    if (c != ' ' && c != '\t') line_begins = c == '\n';
+    if (c == ' ' || c == '\t') return;
+    line_begins = c == '\n';
+    const bool within = (c == '[' || c == '{') && !may_quote();  // a value: it opens nothing
+    if (!within) before = c;
   }
 };
 
@@ -82,8 +88,13 @@ TextFault outside_quotes(std::string_view text) {
     const char c = text[at];
     if (place.begins_table(c) && nameless(text, at))
       return {line_at(text, at), "received '[' without the name of a section, allowed [section]"};
+    const bool quotes = c == '"' || c == '\'';
+    if (quotes && !place.may_quote())
+      return {line_at(text, at),
+              "received a quote within a key or behind a value, allowed text in "
+              "quotes alone behind =, [ or a comma"};
     place.pass(c);
-    if (c == '"' || c == '\'') {
+    if (quotes) {
       at = end_of_quotes(text, at);
       continue;
     }

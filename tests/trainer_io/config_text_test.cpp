@@ -77,6 +77,16 @@ TEST(ConfigText, ABracketWithoutANameIsRefusedBeforeTheParser) {
   EXPECT_EQ(parse_config(kBase, "run.toml", {"run.out=]\n[\n"}).out, "]\n[\n");
 }
 
+TEST(ConfigText, QuotesWithinAValueAreRefusedBeforeTheParser) {
+  for (const std::string text :
+       {"x = 20\"\"\"06-\xd0\x8e.e1", "x = 2020-01-01 \"\xd0\x8e\"", "x = 1.'\xd0\x8e'",
+        "x = \"a\"'\xd0\x8e'", "x.\"y\" = 1", "x = [+['p\xc3\x85']]"})
+    EXPECT_EQ(error_of_text(text).find("run.toml:1: received a quote within"), 0u) << text;
+  for (const std::string text :
+       {"x = ['a', \"b\" , 'c']", "\"x\" = 'a'", "x = {'a' = 'b'}", "x = [\n'a',\r\n'b']"})
+    EXPECT_EQ(error_of_text(text).find("quote"), std::string::npos) << text;
+}
+
 TEST(ConfigText, OverridesTakePathsAsTheyAre) {
   for (const std::string path : {"a\"b", "a\\b", "a'b\tc", "ä%s", " a ", "a#b", "5 # c",
                                  "\"a\" # b", "1]#", "ﻷ", "a\nb", "1\nseed=2"})
