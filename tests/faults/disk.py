@@ -144,7 +144,7 @@ def read_errors(t):
         for n in spread(min(total, 12), 12 if t.long else 3):
             tried += 1
             what = f"{errno.errorcode[number]} at {ops} {n}"
-            copy = t.sub("copy") / "run"
+            copy = t.sub("tried") / "run"
             shutil.copytree(run, copy)
             done = resume(copy, env=fault(path, ops=ops, n=n, errno=number, every=True))
             if done.returncode == DONE:  # all was read before: only tidying up has failed
