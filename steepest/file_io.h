@@ -84,7 +84,7 @@ struct FileSum {
 };
 FileSum sum_file(const std::string& path);
 
-// Text as one quoted line, for messages that show what a file contains.
+// Text as one quoted line, cut behind 256 bytes, for messages that show what a file contains.
 std::string in_quotes(std::string_view text);
 
 }  // namespace steepest
