@@ -167,15 +167,28 @@ std::string allowed(const Key& key) {
   return std::visit(name, key.field);
 }
 
+// The formatter of toml++ counts the digits of an array's numbers, which 0.1 has a negative number
+// of.
+static std::string list_received(const toml::array& list) {
+  std::vector<std::string> items;
+  for (const auto& item : list) {
+    if (items.size() == 20) break;
+    const toml::table* table = item.as_table();
+    items.push_back(table == nullptr ? received(item) : table->empty() ? "{}" : "{..}");
+  }
+  std::string text = items.empty() ? "[]" : "[ " + steepest::join(items) + " ]";
+  if (text.size() > 64) text.replace(60, std::string::npos, " .. ]");
+  return one_line(text);
+}
+
 std::string received(const toml::node& value) {
   if (value.is_string()) return in_quotes(value.as_string()->get().substr(0, 60));
   if (value.is_floating_point()) return print(value.as_floating_point()->get());
   if (value.is_table()) return "a table";
+  if (value.is_array()) return list_received(*value.as_array());
   std::ostringstream text;
   value.visit([&](const auto& node) { text << toml::toml_formatter{node}; });
-  std::string line = text.str().substr(0, 60);
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  return one_line(line);
+  return one_line(text.str().substr(0, 60));
 }
 
 std::optional<std::string> toml_of(const Key& key) {

@@ -38,6 +38,8 @@ TEST(ConfigErrors, Values) {
       {"seed = \"1\"", "run.seed: received \"1\", allowed a whole number from 0"},
       {"seed = true", "run.seed: received true, allowed a whole number from 0"},
       {"seed = [1]", "run.seed: received [ 1 ], allowed a whole number from 0"},
+      {"seed = [0.1, [], {a = 1}]",
+       "run.seed: received [ 0.1, [], {..} ], allowed a whole number from 0"},
       {"seed = {}", "run.seed: received a table, allowed a whole number from 0"},
       {"threads = 5000", "run.threads: received 5000, allowed a whole number from 0 to 4096"},
       {"log_every = 0", "run.log_every: received 0, allowed a whole number from 1"},
