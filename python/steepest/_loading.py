@@ -12,6 +12,7 @@ from torch import Tensor
 from steepest import _choices, _names, _options, _state, _stored
 from steepest._kinds import show
 from steepest._options import LAYOUT, PLAIN, Group
+from steepest._places import compare_place
 from steepest._plan import Plan, role_of
 from steepest._snapshot import copied
 from steepest._source import Saved, Source, read_source
@@ -91,25 +92,11 @@ def _check_places(source: Source, own: list[Group], matched: list[Saved | None])
             if theirs.get("role") is None and "roles" not in theirs:
                 continue  # a file that does not say it
             full = {**PLAIN, **theirs}
-            places = [
+            there, here = (
                 {"role": role_of(where, at, param), **_options.view_of(where, at)}
                 for where, at in ((full, saved.index), (group, index))
-            ]
-            for key in ("role", *LAYOUT):
-                received, allowed = (place.get(key) for place in places)
-                if received != allowed:
-                    name = saved.name or saved.where
-                    raise ValueError(
-                        f"{name}: {key}: received {show(received)}, allowed {show(allowed)} as in "
-                        f"this optimizer{remedy(name, key, received)}"
-                    )
-
-
-def remedy(name: str, key: str, received: Any) -> str:
-    """What to write where a module is routed otherwise than when the state was saved."""
-    if key == "role" and received in ("matrix", "backup"):
-        return f': steepest.route(model, {received}=["{name}"]) makes it what it was'
-    return ""
+            )
+            compare_place(saved.name or saved.where, there, here, show)
 
 
 # -- load_state_dict -------------------------------------------------------------------------------

@@ -1,20 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A file's parameters have the roles and layouts of here, or it is refused with what to write."""
+"""Saved parameters have the roles and layouts of here, or are refused with what to write."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
 
 from steepest import _choices, _stored
-from steepest._loading import remedy
 from steepest._options import LAYOUT
 from steepest._plan import Plan
 
+Place = dict[str, Any]
 
-def places_of(plan: Plan) -> dict[str, dict[str, Any]]:
+
+def compare_place(name: str, there: Place, here: Place, show: Callable[[Any], str]) -> None:
+    """ValueError with the first of role and layout that differs; ``show`` prints a value."""
+    for key in ("role", *LAYOUT):
+        received, allowed = there.get(key), here.get(key)
+        if received != allowed:
+            raise ValueError(
+                f"{name}: {key}: received {show(received)}, allowed {show(allowed)} as in this "
+                f"optimizer{_remedy(name, key, received)}"
+            )
+
+
+def _remedy(name: str, key: str, received: Any) -> str:
+    """What to write where a module is routed otherwise than when the state was saved."""
+    if key == "role" and received in ("matrix", "backup"):
+        return f': steepest.route(model, {received}=["{name}"]) makes it what it was'
+    return ""
+
+
+def places_of(plan: Plan) -> dict[str, Place]:
     """Role and layout of every parameter, by name."""
     planned = json.loads(plan.text)
     roles = [group["role"] for group in planned["groups"]]
@@ -32,14 +52,7 @@ def check_places(places: Any, plan: Plan, names: dict[str, str]) -> None:
         there = places.get(names.get(name, ""))
         if there is None:
             continue
-        for key in ("role", *LAYOUT):
-            received, allowed = there.get(key), here.get(key)
-            if received != allowed:
-                raise ValueError(
-                    f"{name}: {key}: received {_choices.show(received)}, allowed "
-                    f"{_choices.show(allowed)} as in this optimizer"
-                    f"{remedy(name, key, received)}"
-                )
+        compare_place(name, there, here, _choices.show)
 
 
 def missing_state(prefix: str, found: dict[str, Tensor], wish: _stored.Wanted) -> str:
