@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # The library, from the bottom up.
 
-# cpu/: loops over plain memory. polar/ and svd/: linear algebra that knows nothing of norms and
-# optimizers. As a target of its own it is linked alone by their tests; what it includes is checked
-# by tests/house.
-steepest_sources(linalg_sources steepest/cpu steepest/polar steepest/svd)
-file(GLOB loop_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/steepest/cpu/*.cpp")
+# kernels/cpu/: loops over plain memory. base/: text and tensors. polar/ and svd/: linear algebra that
+# knows nothing of norms and optimizers. As a target of its own it is linked alone by their tests;
+# what it includes is checked by tests/house.
+steepest_sources(linalg_sources steepest/kernels/cpu steepest/base steepest/polar steepest/svd)
+file(GLOB loop_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/steepest/kernels/cpu/*.cpp")
 set_source_files_properties(${loop_sources} PROPERTIES  # the work is here
   COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>" SKIP_PRECOMPILE_HEADERS ON)
 if(NOT linalg_sources)
@@ -13,14 +13,13 @@ if(NOT linalg_sources)
 endif()
 add_library(steepest_linalg OBJECT ${linalg_sources})
 target_include_directories(steepest_linalg PUBLIC "${PROJECT_SOURCE_DIR}")
-target_link_libraries(steepest_linalg PRIVATE steepest_flags PUBLIC LibTorch::torch)
+target_link_libraries(steepest_linalg PRIVATE steepest_flags nlohmann_json::nlohmann_json
+  PUBLIC LibTorch::torch)
 steepest_precompile(steepest_linalg ALONE)
 
-steepest_sources(library_sources
-  steepest steepest/norms steepest/engine steepest/optimizers steepest/routing)
-set(operator_sources "${PROJECT_SOURCE_DIR}/steepest/torch_ops.cpp"
-  "${PROJECT_SOURCE_DIR}/steepest/torch_step.cpp")
-list(REMOVE_ITEM library_sources ${operator_sources})
+steepest_sources(library_sources steepest steepest/io steepest/kernels steepest/norms steepest/engine
+  steepest/optimizers steepest/routing steepest/serialize)
+steepest_sources(operator_sources steepest/bindings)
 add_library(steepest SHARED ${library_sources} $<TARGET_OBJECTS:steepest_linalg>)
 add_library(steepest::steepest ALIAS steepest)
 target_include_directories(steepest PUBLIC

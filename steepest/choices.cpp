@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "steepest/spec.h"
+#include "steepest/base/spec.h"
 
 namespace steepest {
 

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "steepest/base/tensor.h"
+
 namespace steepest {
 
 struct Measured {
@@ -86,29 +88,5 @@ class Norm {
 };
 
 using NormPtr = std::shared_ptr<const Norm>;
-
-// <a, b> of each matrix of a batch [B, r, c], multiplied and accumulated in float64, which holds
-// every product of two float32 numbers; of any dtype and strides. Returns [B].
-at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b);
-
-// float64, float32, bfloat16 and float16: what norms and steps are computed of.
-bool is_computable(at::ScalarType dtype);
-constexpr const char* kComputable = "float64, float32, bfloat16, float16";
-
-// v [B] as [B, 1, 1] in m's dtype, to scale a batch of matrices.
-at::Tensor per_matrix(const at::Tensor& v, const at::Tensor& m);
-
-// float16 and bfloat16 as float32, else x itself: what reductions and divisions are done in.
-at::Tensor widened(const at::Tensor& x);
-
-// x [B, r, c] / v, v [B] float64, and 0 where v is 0; in x's dtype, whether or not that holds v.
-at::Tensor divided(const at::Tensor& x, const at::Tensor& v);
-
-// The power of two next below |x|, of float64, and 1 where x is zero or not finite: by it a scale
-// is taken out of squares and put back without a rounding.
-at::Tensor power_of_two(const at::Tensor& x);
-
-// a / b, and 0 where b is 0: the convention of every norm at m = 0.
-at::Tensor safe_divide(const at::Tensor& a, const at::Tensor& b);
 
 }  // namespace steepest

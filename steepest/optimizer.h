@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "steepest/engine/param_registry.h"
 #include "steepest/engine/state.h"
-#include "steepest/param_registry.h"
 #include "steepest/route.h"
 
 namespace steepest {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "steepest/base/dtype.h"
 #include "steepest/choices.h"
 #include "steepest/norms/norms.h"
 
@@ -83,9 +84,6 @@ void validate(const Recipe& recipe);  // throws c10::ValueError: what, received,
 // False for max + constrained + fixed (Muon, Scion): then no norm is measured, no polar factor
 // needs to be more than a direction.
 bool needs_duals(const Recipe& recipe);
-
-// float64, float32, float16 or bfloat16; throws c10::ValueError beginning with `option`.
-at::ScalarType read_dtype(const std::string& option, const std::string& text);
 
 // The number of steps of Polar Express where it is left open: five make a direction, a dual that is
 // used as a number needs six (<m, polar(m)> / |m|_nuc is .87-1.06 with five, .999-1.004 with six).

@@ -11,15 +11,6 @@
 
 namespace steepest {
 
-at::ScalarType read_dtype(const std::string& option, const std::string& text) {
-  if (text == "float64") return at::kDouble;
-  if (text == "float32") return at::kFloat;
-  if (text == "bfloat16") return at::kBFloat16;
-  if (text == "float16") return at::kHalf;
-  TORCH_CHECK_VALUE(false, option, ": received ", shown(text),
-                    ", allowed float64, float32, float16, bfloat16");
-}
-
 namespace {
 
 template <typename T>

@@ -2,8 +2,9 @@
 // The library's table of contents.
 #pragma once
 
-#include "steepest/cpu/scratch.h"            // workspace_bytes(): what threads keep for a next step
 #include "steepest/engine/step.h"            // one step of any recipe
+#include "steepest/io/safetensors.h"         // files
+#include "steepest/kernels/cpu/scratch.h"    // workspace_bytes(): what threads keep for a next step
 #include "steepest/norm.h"                   // the one question
 #include "steepest/norms/norms.h"            // its answers: the catalog of norms
 #include "steepest/optimizer.h"              // torch::optim::Optimizer over all of it
@@ -13,5 +14,4 @@
 #include "steepest/polar/polar.h"            // polar factors
 #include "steepest/recipe.h"                 // a row of choices
 #include "steepest/route.h"                  // which parameter gets which norm, and why
-#include "steepest/safetensors.h"            // files
 #include "steepest/svd/svd.h"                // truncated singular value decompositions

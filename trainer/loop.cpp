@@ -8,17 +8,17 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "steepest/cpu/scratch.h"
-#include "trainer/config.h"
-#include "trainer/counters.h"
+#include "steepest/kernels/cpu/scratch.h"
+#include "trainer/config/config.h"
 #include "trainer/exit_code.h"
-#include "trainer/metrics.h"
-#include "trainer/output.h"
-#include "trainer/progress.h"
-#include "trainer/resume.h"
-#include "trainer/run_folder.h"
+#include "trainer/run/counters.h"
+#include "trainer/run/metrics.h"
+#include "trainer/run/output.h"
+#include "trainer/run/progress.h"
+#include "trainer/run/resume.h"
+#include "trainer/run/run_folder.h"
+#include "trainer/run/signals.h"
 #include "trainer/session.h"
-#include "trainer/signals.h"
 #include "trainer/version.h"
 
 namespace steepest::trainer {

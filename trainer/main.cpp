@@ -9,13 +9,13 @@
 #include <sstream>
 
 #include "trainer/commands/commands.h"
-#include "trainer/config.h"
-#include "trainer/cpu_guard.h"
+#include "trainer/config/config.h"
 #include "trainer/data/dataset.h"
 #include "trainer/exit_code.h"
-#include "trainer/manifest.h"
-#include "trainer/output.h"
-#include "trainer/run_folder.h"
+#include "trainer/run/cpu_guard.h"
+#include "trainer/run/manifest.h"
+#include "trainer/run/output.h"
+#include "trainer/run/run_folder.h"
 #include "trainer/text.h"
 #include "trainer/version.h"
 

@@ -10,8 +10,9 @@
 #include <cmath>
 #include <limits>
 
-#include "steepest/snapshot.h"
-#include "trainer/config.h"
+#include "steepest/base/text.h"
+#include "steepest/serialize/snapshot.h"
+#include "trainer/config/config.h"
 #include "trainer/data/files.h"
 
 namespace steepest::trainer {

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "steepest/optimizer.h"
-#include "trainer/checkpoint.h"
-#include "trainer/loss_window.h"
 #include "trainer/models/model.h"
+#include "trainer/run/checkpoint.h"
+#include "trainer/run/loss_window.h"
 #include "trainer/run_spec.h"
 
 namespace steepest::trainer {

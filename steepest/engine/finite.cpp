@@ -7,8 +7,8 @@
 #include <cmath>
 #include <limits>
 
-#include "steepest/cpu/reduce.h"
 #include "steepest/engine/momentum.h"
+#include "steepest/kernels/cpu/reduce.h"
 
 namespace steepest {
 namespace {

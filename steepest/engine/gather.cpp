@@ -5,10 +5,10 @@
 
 #include <algorithm>
 
-#include "steepest/cpu/scratch.h"
 #include "steepest/engine/entries.h"
 #include "steepest/engine/fused.h"
 #include "steepest/engine/momentum.h"
+#include "steepest/kernels/cpu/scratch.h"
 
 namespace steepest {
 namespace {

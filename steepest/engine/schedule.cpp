@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "steepest/cpu/work_queue.h"
+#include "steepest/kernels/cpu/work_queue.h"
 
 namespace steepest {
 namespace {

@@ -6,7 +6,7 @@
 //   / 2),   dual = sqrt(2 e).
 #include <ATen/ATen.h>
 
-#include "steepest/cpu/sweep.h"
+#include "steepest/kernels/cpu/sweep.h"
 #include "steepest/norms/low_rank.h"
 #include "steepest/norms/norms.h"
 #include "steepest/svd/warm_sweep.h"

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "steepest/cpu/sweep.h"
+#include "steepest/kernels/cpu/sweep.h"
 #include "steepest/norms/low_rank.h"
 #include "steepest/svd/svd.h"
 #include "steepest/svd/warm_sweep.h"

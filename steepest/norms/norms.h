@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "steepest/base/spec.h"
 #include "steepest/norm.h"
 #include "steepest/polar/polar.h"
-#include "steepest/spec.h"
 #include "steepest/svd/svd.h"
 
 namespace steepest {

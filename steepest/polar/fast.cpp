@@ -10,7 +10,7 @@
 
 #include <cmath>
 
-#include "steepest/cpu/gemm.h"
+#include "steepest/kernels/cpu/gemm.h"
 #include "steepest/polar/frame.h"
 #include "steepest/polar/iteration.h"
 #include "steepest/polar/solvers.h"

@@ -21,6 +21,8 @@
 #include <string>
 #include <vector>
 
+#include "steepest/base/dtype.h"
+
 namespace steepest {
 namespace {
 
@@ -101,22 +103,7 @@ at::ScalarType at_least_float32(at::ScalarType dtype) {
   return is_reduced(dtype) ? at::kFloat : dtype;
 }
 
-const char* dtype_name(at::ScalarType dtype) {
-  switch (dtype) {
-    case at::kDouble:
-      return "float64";
-    case at::kFloat:
-      return "float32";
-    case at::kBFloat16:
-      return "bfloat16";
-    case at::kHalf:
-      return "float16";
-    default:
-      return c10::toString(dtype);
-  }
-}
-
-const char* described(const std::optional<at::ScalarType>& dtype, bool half_width) {
+std::string described(const std::optional<at::ScalarType>& dtype, bool half_width) {
   if (dtype) return dtype_name(*dtype);
   return half_width ? "input" : "input, float32 at least";
 }

@@ -34,8 +34,8 @@ at::Tensor product_plus(const at::Tensor& c, const at::Tensor& a, const at::Tens
 // float32 for bfloat16 and float16, of which some methods cannot make do.
 at::ScalarType at_least_float32(at::ScalarType dtype);
 
-// "float32", as Python spells it; what a solver computes in where the caller leaves it open.
-const char* dtype_name(at::ScalarType dtype);
-const char* described(const std::optional<at::ScalarType>& dtype, bool half_width);
+// What a solver computes in: the dtype's name, or how it follows from the input's where the caller
+// leaves it open.
+std::string described(const std::optional<at::ScalarType>& dtype, bool half_width);
 
 }  // namespace steepest

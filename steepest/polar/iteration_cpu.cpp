@@ -19,10 +19,10 @@
 #include <cmath>
 #include <limits>
 
-#include "steepest/cpu/gemm.h"
-#include "steepest/cpu/reduce.h"
-#include "steepest/cpu/scratch.h"
-#include "steepest/cpu/work_queue.h"
+#include "steepest/kernels/cpu/gemm.h"
+#include "steepest/kernels/cpu/reduce.h"
+#include "steepest/kernels/cpu/scratch.h"
+#include "steepest/kernels/cpu/work_queue.h"
 #include "steepest/polar/iteration.h"
 
 namespace steepest {

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <vector>
 
-#include "steepest/cpu/every_cpu.h"
-#include "steepest/cpu/reduce.h"
+#include "steepest/kernels/cpu/every_cpu.h"
+#include "steepest/kernels/cpu/reduce.h"
 
 namespace steepest {
 namespace {

@@ -12,6 +12,7 @@
 #include <numeric>
 #include <utility>
 
+#include "steepest/base/dtype.h"
 #include "steepest/polar/frame.h"
 #include "steepest/polar/solvers.h"
 #include "steepest/polar/tolerance.h"

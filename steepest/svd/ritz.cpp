@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "steepest/cpu/tall.h"
+#include "steepest/kernels/cpu/tall.h"
 
 namespace steepest::svd {
 namespace {

@@ -15,7 +15,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "steepest/cpu/work_queue.h"
+#include "steepest/kernels/cpu/work_queue.h"
 #include "steepest/svd/answer.h"
 #include "steepest/svd/check.h"
 #include "steepest/svd/in_full.h"

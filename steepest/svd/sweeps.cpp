@@ -17,7 +17,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "steepest/cpu/sweep.h"
+#include "steepest/kernels/cpu/sweep.h"
 #include "steepest/svd/basis.h"
 #include "steepest/svd/in_full.h"
 #include "steepest/svd/ritz.h"

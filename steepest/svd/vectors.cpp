@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "steepest/cpu/tall.h"
+#include "steepest/kernels/cpu/tall.h"
 
 namespace steepest::svd {
 

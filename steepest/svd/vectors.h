@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "steepest/cpu/scratch.h"
+#include "steepest/kernels/cpu/scratch.h"
 
 namespace steepest::svd {
 

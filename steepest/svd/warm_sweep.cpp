@@ -12,8 +12,8 @@
 #include <cmath>
 #include <vector>
 
-#include "steepest/cpu/sweep.h"
-#include "steepest/cpu/tall.h"
+#include "steepest/kernels/cpu/sweep.h"
+#include "steepest/kernels/cpu/tall.h"
 #include "steepest/svd/basis.h"
 #include "steepest/svd/ritz.h"
 #include "steepest/svd/small_eigen.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The processor's own float32 products, judged by ATen's in float64.
 
-#include "steepest/cpu/gemm.h"
+#include "steepest/kernels/cpu/gemm.h"
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>

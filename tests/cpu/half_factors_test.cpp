@@ -12,9 +12,9 @@
 #include <sstream>
 #include <vector>
 
-#include "steepest/cpu/amx.h"
-#include "steepest/cpu/gemm.h"
-#include "steepest/cpu/gemm_kernel.h"
+#include "steepest/kernels/cpu/amx.h"
+#include "steepest/kernels/cpu/gemm.h"
+#include "steepest/kernels/cpu/gemm_kernel.h"
 #include "tests/cpu/matrices.h"
 #include "tests/support/amx_emulator.h"
 

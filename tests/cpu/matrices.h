@@ -5,7 +5,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
-#include "steepest/cpu/gemm.h"
+#include "steepest/kernels/cpu/gemm.h"
 
 namespace steepest::cpu::test {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steepest/cpu/reduce.h"
+#include "steepest/kernels/cpu/reduce.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>

@@ -2,7 +2,7 @@
 // y = A x, z = A^T y in one reading of A, in float32 and of A rounded to float16, judged in
 // float64.
 
-#include "steepest/cpu/sweep.h"
+#include "steepest/kernels/cpu/sweep.h"
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>

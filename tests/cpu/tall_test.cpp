@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steepest/cpu/tall.h"
+#include "steepest/kernels/cpu/tall.h"
 
 #include <gtest/gtest.h>
 

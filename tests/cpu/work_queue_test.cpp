@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steepest/cpu/work_queue.h"
+#include "steepest/kernels/cpu/work_queue.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "steepest/cpu/scratch.h"
+#include "steepest/kernels/cpu/scratch.h"
 
 namespace steepest::cpu::test {
 namespace {

@@ -31,8 +31,13 @@ def includes(*folders):
 def layering():
     """Linear algebra below norms, norms below the engine, the library below the trainer."""
     rules = [
-        (["steepest/cpu"], r"(steepest/(?!cpu/)|trainer/|tests/)"),
-        (["steepest/polar", "steepest/svd"], r"(steepest/(?!cpu/|polar/|svd/)|trainer/|tests/)"),
+        (["steepest/kernels/cpu"], r"(steepest/(?!kernels/cpu/)|trainer/|tests/)"),
+        (["steepest/base"], r"(steepest/(?!base/|kernels/)|trainer/|tests/)"),
+        (["steepest/io"], r"(steepest/(?!base/|io/|kernels/)|trainer/|tests/)"),
+        (
+            ["steepest/polar", "steepest/svd"],
+            r"(steepest/(?!base/|kernels/|polar/|svd/)|trainer/|tests/)",
+        ),
         (["steepest/norms"], r"(steepest/(engine|optimizers)/|trainer/|tests/)"),
         (["steepest/engine"], r"(steepest/optimizers/|trainer/|tests/)"),
         (["steepest"], r"(trainer/|tests/)"),

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "steepest/engine/entries.h"
-#include "steepest/json.h"
-#include "steepest/snapshot.h"
+#include "steepest/serialize/recipe_json.h"
+#include "steepest/serialize/snapshot.h"
 #include "tests/support/face.h"
 
 namespace steepest::test {

@@ -6,7 +6,7 @@
 #include <locale>
 #include <sstream>
 
-#include "steepest/snapshot.h"
+#include "steepest/serialize/snapshot.h"
 #include "tests/support/face.h"
 #include "tests/support/folder.h"
 

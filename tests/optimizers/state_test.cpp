@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/serialize/archive.h>
 
-#include "steepest/snapshot.h"
+#include "steepest/serialize/snapshot.h"
 #include "tests/support/face.h"
 #include "tests/support/folder.h"
 

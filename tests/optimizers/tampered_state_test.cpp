@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "steepest/snapshot.h"
+#include "steepest/serialize/snapshot.h"
 #include "tests/support/face.h"
 
 namespace steepest::test {

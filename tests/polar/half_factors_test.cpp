@@ -8,7 +8,7 @@
 #include <cmath>
 #include <limits>
 
-#include "steepest/cpu/gemm_kernel.h"
+#include "steepest/kernels/cpu/gemm_kernel.h"
 #include "steepest/polar/iteration.h"
 #include "steepest/polar/solvers.h"
 #include "tests/polar/matrices.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A file is the old one or the new one, whatever happens while it is written.
-#include "steepest/atomic_file.h"
+#include "steepest/io/atomic_file.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

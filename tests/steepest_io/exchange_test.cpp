@@ -7,7 +7,7 @@
 
 #include <cstdlib>
 
-#include "steepest/safetensors.h"
+#include "steepest/io/safetensors.h"
 #include "tests/support/folder.h"
 
 namespace steepest {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every fault is one line; nothing that is not a file is waited for; no name leads out of a folder.
-#include "steepest/file_io.h"
+#include "steepest/io/file_io.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -9,8 +9,9 @@
 
 #include <filesystem>
 
-#include "steepest/atomic_file.h"
-#include "steepest/open_folder.h"
+#include "steepest/base/text.h"
+#include "steepest/io/atomic_file.h"
+#include "steepest/io/open_folder.h"
 #include "tests/support/faults.h"
 #include "tests/support/folder.h"
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON of others: what is refused, in which words, and in a time that grows as the text does.
-#include "steepest/json_check.h"
+#include "steepest/io/json_check.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <ctime>
 
-#include "steepest/safetensors_header.h"
+#include "steepest/io/safetensors_header.h"
 #include "tests/support/faults.h"
 
 namespace steepest {

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <random>
 
-#include "steepest/safetensors.h"
+#include "steepest/io/safetensors.h"
 #include "tests/support/faults.h"
 #include "tests/support/folder.h"
 

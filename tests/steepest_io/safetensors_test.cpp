@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is written comes back, bit for bit; what cannot be written is refused.
-#include "steepest/safetensors.h"
+#include "steepest/io/safetensors.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

@@ -17,7 +17,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "steepest/file_io.h"
+#include "steepest/io/file_io.h"
 
 namespace steepest::test {
 

@@ -3,7 +3,7 @@
 
 #include <ATen/record_function.h>
 
-#include "steepest/cpu/sweep.h"
+#include "steepest/kernels/cpu/sweep.h"
 #include "tests/svd/matrices.h"
 
 namespace steepest::test {

@@ -7,9 +7,9 @@
 
 #include <iostream>
 
-#include "steepest/json.h"
+#include "steepest/io/safetensors.h"
 #include "steepest/optimizer.h"
-#include "steepest/safetensors.h"
+#include "steepest/serialize/recipe_json.h"
 
 namespace {
 

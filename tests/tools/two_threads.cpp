@@ -7,8 +7,8 @@
 #include <iostream>
 #include <thread>
 
-#include "steepest/json.h"
 #include "steepest/optimizer.h"
+#include "steepest/serialize/recipe_json.h"
 
 namespace {
 

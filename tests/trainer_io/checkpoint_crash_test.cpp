@@ -6,7 +6,7 @@
 #include <set>
 
 #include "tests/trainer_io/checkpoints.h"
-#include "trainer/checkpoint.h"
+#include "trainer/run/checkpoint.h"
 
 namespace steepest::trainer {
 namespace {

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "tests/trainer_io/checkpoints.h"
-#include "trainer/checkpoint.h"
+#include "trainer/run/checkpoint.h"
 
 namespace steepest::trainer {
 namespace {

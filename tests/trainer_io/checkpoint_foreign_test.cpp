@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "steepest/atomic_file.h"
+#include "steepest/io/atomic_file.h"
 #include "tests/trainer_io/checkpoints.h"
-#include "trainer/checkpoint.h"
+#include "trainer/run/checkpoint.h"
 
 namespace steepest::trainer {
 namespace {

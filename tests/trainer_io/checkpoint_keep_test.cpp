@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "tests/trainer_io/checkpoints.h"
-#include "trainer/checkpoint.h"
+#include "trainer/run/checkpoint.h"
 
 namespace steepest::trainer {
 namespace {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Saving, keeping, resuming, refusing.
-#include "trainer/checkpoint.h"
+#include "trainer/run/checkpoint.h"
 
 #include <gtest/gtest.h>
 
-#include "steepest/atomic_file.h"
+#include "steepest/io/atomic_file.h"
 #include "tests/trainer_io/checkpoints.h"
 
 namespace steepest::trainer {

@@ -6,7 +6,7 @@
 
 #include "tests/support/faults.h"
 #include "tests/support/folder.h"
-#include "trainer/checkpoint.h"
+#include "trainer/run/checkpoint.h"
 
 namespace steepest::test {
 

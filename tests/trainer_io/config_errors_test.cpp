@@ -6,7 +6,7 @@
 #include <random>
 
 #include "tests/support/faults.h"
-#include "trainer/config.h"
+#include "trainer/config/config.h"
 
 namespace steepest::trainer {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run file gives, and that what is written back is read as the same.
-#include "trainer/config.h"
+#include "trainer/config/config.h"
 
 #include <gtest/gtest.h>
 

@@ -9,8 +9,8 @@
 
 #include "tests/support/faults.h"
 #include "tests/support/folder.h"
-#include "trainer/config.h"
-#include "trainer/own_output.h"
+#include "trainer/config/config.h"
+#include "trainer/run/own_output.h"
 #include "trainer/text.h"
 
 namespace steepest::trainer {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // When a loss is a spike.
-#include "trainer/loss_window.h"
+#include "trainer/run/loss_window.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A manifest may be sealed by anybody: only one that says what the trainer would have said counts.
-#include "trainer/manifest.h"
+#include "trainer/run/manifest.h"
 
 #include <gtest/gtest.h>
 
 #include "tests/trainer_io/checkpoints.h"
-#include "trainer/checkpoint.h"
+#include "trainer/run/checkpoint.h"
 
 namespace steepest::trainer {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A line for each step, whole or not at all; a resumed run's file is that of a run without a break.
-#include "trainer/metrics.h"
+#include "trainer/run/metrics.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is shown, when, and never an escape code where none is wanted.
-#include "trainer/progress.h"
+#include "trainer/run/progress.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs that the first versions began: their hashes are known, and their routing stays.
-#include "trainer/resume.h"
+#include "trainer/run/resume.h"
 
 #include <gtest/gtest.h>
 
 #include "tests/support/faults.h"
 #include "tests/support/folder.h"
-#include "trainer/config.h"
+#include "trainer/config/config.h"
 
 namespace steepest::trainer {
 namespace {

@@ -6,10 +6,10 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "steepest/atomic_file.h"
+#include "steepest/io/atomic_file.h"
 #include "tests/support/faults.h"
 #include "tests/support/folder.h"
-#include "trainer/run_folder.h"
+#include "trainer/run/run_folder.h"
 
 namespace steepest::trainer {
 namespace {

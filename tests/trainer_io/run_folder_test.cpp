@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One run a folder, one trainer at a time.
-#include "trainer/run_folder.h"
+#include "trainer/run/run_folder.h"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "steepest/atomic_file.h"
+#include "steepest/io/atomic_file.h"
 #include "tests/support/faults.h"
 #include "tests/support/folder.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first signal asks, the second ends.
-#include "trainer/signals.h"
+#include "trainer/run/signals.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

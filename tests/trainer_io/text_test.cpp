@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "trainer/config_text.h"
+#include "trainer/config/config_text.h"
 
 namespace steepest::trainer {
 namespace {

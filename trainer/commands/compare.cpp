@@ -9,9 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "trainer/commands/commands.h"
-#include "trainer/config.h"
-#include "trainer/output.h"
-#include "trainer/run_folder.h"
+#include "trainer/config/config.h"
+#include "trainer/run/output.h"
+#include "trainer/run/run_folder.h"
 #include "trainer/text.h"
 
 namespace steepest::trainer {

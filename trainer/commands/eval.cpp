@@ -5,7 +5,7 @@
 
 #include "trainer/commands/commands.h"
 #include "trainer/commands/finished_run.h"
-#include "trainer/output.h"
+#include "trainer/run/output.h"
 
 namespace steepest::trainer {
 namespace {

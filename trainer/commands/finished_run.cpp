@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <iostream>
 
-#include "trainer/config.h"
-#include "trainer/resume.h"
+#include "trainer/config/config.h"
+#include "trainer/run/resume.h"
 #include "trainer/text.h"
 
 namespace steepest::trainer {

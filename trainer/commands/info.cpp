@@ -10,9 +10,9 @@
 
 #include "steepest/polar/error_table.h"
 #include "trainer/commands/commands.h"
-#include "trainer/config.h"
+#include "trainer/config/config.h"
 #include "trainer/data/baselines.h"
-#include "trainer/output.h"
+#include "trainer/run/output.h"
 #include "trainer/version.h"
 
 namespace steepest::trainer {

@@ -4,10 +4,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "steepest/json.h"
 #include "steepest/optimizers/optimizers.h"
+#include "steepest/serialize/recipe_json.h"
 #include "trainer/commands/commands.h"
-#include "trainer/output.h"
+#include "trainer/run/output.h"
 
 namespace steepest::trainer {
 namespace {

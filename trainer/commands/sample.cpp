@@ -8,7 +8,7 @@
 #include "trainer/commands/finished_run.h"
 #include "trainer/models/generate.h"
 #include "trainer/models/generator.h"
-#include "trainer/output.h"
+#include "trainer/run/output.h"
 
 namespace steepest::trainer {
 namespace {

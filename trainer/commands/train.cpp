@@ -5,13 +5,14 @@
 #include <optional>
 #include <sstream>
 
-#include "steepest/file_io.h"
+#include "steepest/base/text.h"
+#include "steepest/io/file_io.h"
 #include "trainer/commands/commands.h"
-#include "trainer/config.h"
+#include "trainer/config/config.h"
 #include "trainer/exit_code.h"
 #include "trainer/loop.h"
-#include "trainer/output.h"
-#include "trainer/own_output.h"
+#include "trainer/run/output.h"
+#include "trainer/run/own_output.h"
 #include "trainer/session.h"
 #include "trainer/text.h"
 

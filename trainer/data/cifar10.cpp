@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "steepest/file_io.h"
+#include "steepest/io/file_io.h"
 #include "trainer/data/files.h"
 #include "trainer/data/images.h"
 

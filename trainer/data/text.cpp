@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "steepest/file_io.h"
+#include "steepest/io/file_io.h"
 #include "trainer/data/counter.h"
 #include "trainer/data/files.h"
 #include "trainer/data/windows.h"

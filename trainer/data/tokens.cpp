@@ -8,7 +8,7 @@
 #include <bit>
 #include <fstream>
 
-#include "steepest/file_io.h"
+#include "steepest/io/file_io.h"
 #include "trainer/data/files.h"
 #include "trainer/data/windows.h"
 

@@ -5,15 +5,15 @@
 #include <cstring>
 #include <filesystem>
 
-#include "steepest/json.h"
+#include "steepest/base/spec.h"
+#include "steepest/io/safetensors.h"
+#include "steepest/io/safetensors_header.h"
 #include "steepest/recipe.h"
-#include "steepest/safetensors.h"
-#include "steepest/safetensors_header.h"
-#include "steepest/spec.h"
+#include "steepest/serialize/recipe_json.h"
 #include "tests/faults/fuzz/parsers.h"
-#include "trainer/config.h"
-#include "trainer/manifest.h"
-#include "trainer/metrics.h"
+#include "trainer/config/config.h"
+#include "trainer/run/manifest.h"
+#include "trainer/run/metrics.h"
 
 namespace steepest::faults {
 namespace {

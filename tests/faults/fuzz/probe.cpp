@@ -10,7 +10,7 @@
 #include <iterator>
 
 #include "tests/faults/fuzz/parsers.h"
-#include "trainer/checkpoint.h"
+#include "trainer/run/checkpoint.h"
 
 namespace {
 

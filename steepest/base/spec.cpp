@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/base/spec.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+
+namespace steepest {
+namespace {
+
+// A cursor over the text; every reader skips leading blanks.
+struct Reader {
+  const std::string& text;
+  size_t at = 0;
+
+  void blanks() {
+    while (at < text.size() && (text[at] == ' ' || text[at] == '\t')) ++at;  // a spec is one line
+  }
+  bool take(char c) {
+    blanks();
+    if (at >= text.size() || text[at] != c) return false;
+    ++at;
+    return true;
+  }
+  void expect(char c) {
+    TORCH_CHECK_VALUE(take(c), "spec ", shown(text), ": expected '", c, "' at position ", at);
+  }
+  std::string word() {
+    blanks();
+    const size_t begin = at;
+    while (at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) ||
+                                text[at] == '_' || text[at] == '-')) {
+      ++at;
+    }
+    TORCH_CHECK_VALUE(at > begin, "spec ", shown(text), ": expected a name at position ", begin);
+    return text.substr(begin, at - begin);
+  }
+  bool at_number() {
+    blanks();
+    return at < text.size() &&
+           (std::isdigit(static_cast<unsigned char>(text[at])) || text[at] == '.');
+  }
+  double number() {
+    blanks();
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), value);
+    TORCH_CHECK_VALUE(error == std::errc(), "spec ", shown(text),
+                      ": expected a number at position ", at);
+    at = static_cast<size_t>(end - text.data());
+    return value;
+  }
+  void end() {
+    blanks();
+    TORCH_CHECK_VALUE(at == text.size(), "spec ", shown(text), ": unexpected text at position ",
+                      at);
+  }
+};
+
+Spec read_spec(Reader& in) {
+  Spec spec{in.word(), {}, 1};
+  if (!in.take('(') || in.take(')')) return spec;
+  do {
+    const std::string key = in.word();
+    in.expect('=');
+    TORCH_CHECK_VALUE(spec.args.emplace(key, in.number()).second, "spec ", shown(in.text),
+                      ": argument ", shown(key), " is given twice");
+  } while (in.take(','));
+  in.expect(')');
+  return spec;
+}
+
+}  // namespace
+
+Spec parse_spec(const std::string& text) {
+  Reader in{text};
+  Spec spec = read_spec(in);
+  in.end();
+  return spec;
+}
+
+std::vector<Spec> parse_mixture(const std::string& text) {
+  Reader in{text};
+  std::vector<Spec> terms;
+  do {
+    TORCH_CHECK_VALUE(terms.size() < kMostTerms, "spec ", shown(text), ": received more than ",
+                      kMostTerms, " terms, allowed ", kMostTerms);
+    double weight = 1;
+    if (in.at_number()) {
+      weight = in.number();
+      in.expect('*');
+    }
+    terms.push_back(read_spec(in));
+    terms.back().weight = weight;
+  } while (in.take('+'));
+  in.end();
+  return terms;
+}
+
+std::string print_spec(const Spec& spec) {
+  std::vector<std::string> args;
+  for (const auto& [key, value] : spec.args) args.push_back(key + "=" + print_number(value));
+  return args.empty() ? spec.name : spec.name + "(" + join(args) + ")";
+}
+
+double argument(const Spec& spec, const std::string& key, double fallback, double low,
+                double high) {
+  const auto found = spec.args.find(key);
+  const double value = found == spec.args.end() ? fallback : found->second;
+  TORCH_CHECK_VALUE(value >= low && value <= high, spec.name, ": ", key, ": received ",
+                    print_number(value), ", allowed ", print_number(low), " to ",
+                    print_number(high));
+  return value;
+}
+
+int64_t integer_argument(const Spec& spec, const std::string& key, int64_t fallback, int64_t low) {
+  constexpr double high = 1e9;
+  const double value =
+      argument(spec, key, static_cast<double>(fallback), static_cast<double>(low), high);
+  TORCH_CHECK_VALUE(value == static_cast<double>(static_cast<int64_t>(value)), spec.name, ": ", key,
+                    ": received ", print_number(value), ", allowed a whole number from ", low);
+  return static_cast<int64_t>(value);
+}
+
+void allow_arguments(const Spec& spec, const std::vector<std::string>& allowed) {
+  for (const auto& [key, value] : spec.args) {
+    TORCH_CHECK_VALUE(std::find(allowed.begin(), allowed.end(), key) != allowed.end(), spec.name,
+                      ": unknown argument: received ", shown(key), ", allowed ",
+                      allowed.empty() ? "none" : join(allowed));
+  }
+}
+
+}  // namespace steepest

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/base/tensor.h"
+
+#include <ATen/ATen.h>
+
+#include <limits>
+
+#include "steepest/kernels/cpu/reduce.h"
+
+namespace steepest {
+
+bool is_in_memory(const at::Tensor& t) {
+  return t.is_cpu() && !t.key_set().has(c10::DispatchKey::Python);
+}
+
+bool is_plain(const at::Tensor& t) {
+  return is_in_memory(t) && t.scalar_type() == at::kFloat && t.is_contiguous();
+}
+
+at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b) {
+  const auto narrow = [](const at::Tensor& t) {
+    return t.is_cpu() && t.scalar_type() != at::kDouble;
+  };
+  if (narrow(a) && narrow(b) && a.sizes() == b.sizes()) {
+    const auto x = a.to(at::kFloat).contiguous();
+    const auto y = b.is_same(a) ? x : b.to(at::kFloat).contiguous();
+    auto sums = at::empty({a.size(0)}, x.options().dtype(at::kDouble));
+    cpu::inner_products(x.const_data_ptr<float>(), y.const_data_ptr<float>(), a.size(0),
+                        a.size(1) * a.size(2), sums.mutable_data_ptr<double>());
+    return sums;
+  }
+  const auto x = a.to(at::kDouble);
+  if (!x.is_cpu() || x.numel() == 0) return at::mul(x, b).sum({1, 2});
+  // Where products would leave float64, at the matrices' own scales.
+  const auto size = at::linalg_vector_norm(x, std::numeric_limits<double>::infinity(), {1, 2});
+  const double most = size.max().item<double>();
+  const double least = at::where(size == 0, 1.0, size).min().item<double>();
+  if (most < 0x1p900 && least > 0x1p-900) return at::mul(x, b).sum({1, 2});
+  const auto power = power_of_two(size);
+  return at::mul(x / power.view({-1, 1, 1}), b).sum({1, 2}) * power;
+}
+
+at::Tensor per_matrix(const at::Tensor& v, const at::Tensor& m) {
+  return v.to(m.scalar_type()).view({-1, 1, 1});
+}
+
+at::Tensor widened(const at::Tensor& x) {
+  const bool half = x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16;
+  return half ? x.to(at::kFloat) : x;
+}
+
+at::Tensor divided(const at::Tensor& x, const at::Tensor& v) {
+  constexpr double kLeast = 1e-30, kMost = 1e37;
+  auto wide = widened(x);
+  if (x.scalar_type() != at::kDouble) {
+    const auto size = at::where(v == 0, 1.0, v.abs());
+    const bool held = v.is_cpu() && v.numel() > 0 && size.min().item<double>() > kLeast &&
+                      size.max().item<double>() < kMost;
+    if (!held) wide = x.to(at::kDouble);
+  }
+  return safe_divide(wide, per_matrix(v, wide)).to(x.scalar_type());
+}
+
+at::Tensor power_of_two(const at::Tensor& x) {
+  const auto power = x / (std::get<0>(at::frexp(x)) * 2);
+  return at::where(at::isfinite(x).logical_and(x != 0), power, 1.0);
+}
+
+at::Tensor safe_divide(const at::Tensor& a, const at::Tensor& b) {
+  return at::where(b == 0, at::zeros({}, a.options()), a / b);
+}
+
+}  // namespace steepest

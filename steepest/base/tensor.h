@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What norms, solvers and steps ask of tensors, whatever their dtype, strides and scale.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "steepest/base/dtype.h"
+
+namespace steepest {
+
+// Matrices [B, r, c] with the right to their memory: what is given an owned batch may use it as
+// workspace, or return its result in it.
+struct Batch {
+  at::Tensor matrices;
+  bool owned = false;
+};
+
+// Whether the entries lie in this process' memory, behind a pointer: no accelerator, no subclass of
+// torch.Tensor made of other tensors.
+bool is_in_memory(const at::Tensor& t);
+
+// In memory, float32 and contiguous: what loops over plain memory take.
+bool is_plain(const at::Tensor& t);
+
+// <a, b> of each matrix of a batch [B, r, c], multiplied and accumulated in float64, which holds
+// every product of two float32 numbers; of any dtype and strides. Returns [B].
+at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b);
+
+// v [B] as [B, 1, 1] in m's dtype, to scale a batch of matrices.
+at::Tensor per_matrix(const at::Tensor& v, const at::Tensor& m);
+
+// float16 and bfloat16 as float32, else x itself: what reductions and divisions are done in.
+at::Tensor widened(const at::Tensor& x);
+
+// x [B, r, c] / v, v [B] float64, and 0 where v is 0; in x's dtype, whether or not that holds v.
+at::Tensor divided(const at::Tensor& x, const at::Tensor& v);
+
+// The power of two next below |x|, of float64, and 1 where x is zero or not finite: by it a scale
+// is taken out of squares and put back without a rounding.
+at::Tensor power_of_two(const at::Tensor& x);
+
+// a / b, and 0 where b is 0: the convention of every norm at m = 0.
+at::Tensor safe_divide(const at::Tensor& a, const at::Tensor& b);
+
+}  // namespace steepest

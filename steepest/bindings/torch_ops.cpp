@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions that Python sees, under torch.ops.steepest; the step is in torch_step.cpp.
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
+#include <torch/library.h>
+#include <torch/version.h>
+
+#include <nlohmann/json.hpp>
+
+#include "steepest/io/json_check.h"
+#include "steepest/io/safetensors.h"
+#include "steepest/kernels/cpu/scratch.h"
+#include "steepest/optimizers/optimizers.h"
+#include "steepest/polar/polar.h"
+#include "steepest/routing/judge.h"
+#include "steepest/serialize/recipe_json.h"
+#include "steepest/svd/svd.h"
+
+namespace steepest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Tensors = at::TensorList;
+
+// -- the functions themselves
+// ------------------------------------------------------------------------
+
+at::Tensor as_batch(const at::Tensor& x) {
+  TORCH_CHECK_VALUE(x.dim() >= 2, "steepest: x: received shape ", x.sizes(),
+                    ", allowed 2 dimensions or more: (.., out, in)");
+  const int64_t batch = c10::multiply_integers(x.sizes().slice(0, x.dim() - 2));
+  return x.reshape({batch, x.size(-2), x.size(-1)});
+}
+
+std::vector<int64_t> batch_shape(const at::Tensor& x, std::vector<int64_t> last) {
+  std::vector<int64_t> shape(x.sizes().begin(), x.sizes().end() - 2);
+  shape.insert(shape.end(), last.begin(), last.end());
+  return shape;
+}
+
+Solvers solvers_of(const std::string& options) {
+  return override_choices(Choices{}, overrides_from_json(options)).solvers;
+}
+
+at::Tensor polar(const at::Tensor& x, const std::string& options) {
+  const at::NoGradGuard no_grad;
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  return make_polar(solvers_of(options).polar)->polar(as_batch(x)).reshape(x.sizes());
+}
+
+std::tuple<at::Tensor, at::Tensor> steepest(const at::Tensor& x, const std::string& norm,
+                                            const std::string& options) {
+  const at::NoGradGuard no_grad;
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  const auto made = make_norm(norm, solvers_of(options));
+  TORCH_CHECK_VALUE(made->slots().empty(), "steepest: norm: received ", norm,
+                    ", allowed a norm without state of its own");
+  TORCH_CHECK_VALUE(is_computable(x.scalar_type()), "steepest: x: received ", x.scalar_type(),
+                    ", allowed ", kComputable);
+  const auto [s, dual] = made->steepest(as_batch(x), {});
+  return {s.reshape(x.sizes()), dual.reshape(batch_shape(x, {}))};
+}
+
+// U, S, Vh and the products made, int64.
+std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> svd(
+    const at::Tensor& x, int64_t k, const std::string& options, const std::string& stop,
+    const std::optional<at::Tensor>& start) {
+  const at::NoGradGuard no_grad;
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  auto chosen = solvers_of(options).svd;
+  chosen.stop = stop;
+  const auto t = top_triplets(as_batch(x), k, chosen, start ? as_batch(*start) : at::Tensor());
+  const int64_t n = t.s.size(-1);
+  return {t.u.reshape(batch_shape(x, {x.size(-2), n})), t.s.reshape(batch_shape(x, {n})),
+          t.vh.reshape(batch_shape(x, {n, x.size(-1)})),
+          at::tensor(t.passes, at::kLong).reshape(batch_shape(x, {}))};
+}
+
+std::string catalog() {
+  Json rows = Json::array();
+  for (const auto& name : optimizer_names()) rows.push_back(Json::parse(recipe_json(recipe(name))));
+  return rows.dump();
+}
+
+std::string row(const std::string& name, const std::string& options) {
+  return recipe_json(recipe(name, overrides_from_json(options)));
+}
+
+// -- files
+// -----------------------------------------------------------------------------------------
+
+std::tuple<std::vector<at::Tensor>, std::vector<std::string>, std::string> load_file(
+    const std::string& path) {
+  const auto file = read_safetensors(path);
+  std::vector<at::Tensor> tensors;
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : file.tensors) names.push_back(name), tensors.push_back(tensor);
+  return {tensors, names, Json(file.metadata).dump()};
+}
+
+Metadata metadata_of(const std::string& text) {
+  try {
+    check_json(text, {.depth = 2});
+  } catch (const JsonError& error) {
+    TORCH_CHECK_VALUE(false, "steepest::save_file: metadata: ", error.what(), ": received ",
+                      shown(text));
+  }
+  Metadata metadata;
+  const auto json = Json::parse(text);
+  TORCH_CHECK_VALUE(json.is_object(), "steepest::save_file: metadata: received ", shown(text),
+                    ", allowed an object of texts");
+  for (const auto& [key, value] : json.items()) {
+    TORCH_CHECK_VALUE(value.is_string(), "steepest::save_file: metadata: ", shown(key),
+                      ": received ", cut(value.dump()), ", allowed text");
+    metadata[key] = value.get<std::string>();
+  }
+  return metadata;
+}
+
+void save_file(const std::string& path, Tensors tensors, const std::vector<std::string>& names,
+               const std::string& metadata) {
+  TORCH_CHECK_VALUE(names.size() == tensors.size(), "steepest::save_file: names: received ",
+                    names.size(), ", allowed one for each of ", tensors.size(), " tensors");
+  NamedTensors named;
+  for (size_t i = 0; i < names.size(); ++i) named.emplace_back(names[i], tensors[i]);
+  write_safetensors(path, named, metadata_of(metadata));
+}
+
+std::string torch_version() {
+  return std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR);
+}
+
+}  // namespace
+}  // namespace steepest
+
+TORCH_LIBRARY(steepest, m) {
+  m.def("polar(Tensor x, str options) -> Tensor");
+  m.def("steepest(Tensor x, str norm, str options) -> (Tensor, Tensor)");
+  m.def(
+      "svd(Tensor x, int k, str options, str stop, Tensor? start=None) -> (Tensor, Tensor, Tensor, "
+      "Tensor)");
+  m.def("catalog() -> str", &steepest::catalog);
+  m.def("row(str name, str options) -> str", &steepest::row);
+  m.def("route(str facts) -> str", &steepest::routing::judge_json);
+  m.def("load_file(str path) -> (Tensor[], str[], str)", &steepest::load_file);
+  m.def("save_file(str path, Tensor[] tensors, str[] names, str metadata) -> ()");
+  m.def("torch_version() -> str", &steepest::torch_version);
+  m.def("workspace_bytes() -> int", &steepest::cpu::workspace_bytes);
+}
+
+TORCH_LIBRARY_IMPL(steepest, CompositeExplicitAutograd, m) {
+  m.impl("polar", &steepest::polar);
+  m.impl("steepest", &steepest::steepest);
+  m.impl("svd", &steepest::svd);
+  m.impl("save_file", &steepest::save_file);
+}

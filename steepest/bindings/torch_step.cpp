@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// torch.ops.steepest.step_ and what belongs to it. The operators hold nothing; what a step changes
+// is marked (a!) in its schema and belongs to the caller.
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/library.h>
+
+#include <list>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "steepest/bindings/torch_lists.h"
+#include "steepest/engine/check.h"
+#include "steepest/engine/entries.h"
+#include "steepest/engine/step.h"
+#include "steepest/engine/survey.h"
+#include "steepest/serialize/recipe_json.h"
+
+namespace steepest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Tensors = at::TensorList;
+using OptionalTensors = c10::List<std::optional<at::Tensor>>;
+
+// A plan is a pure function of its text: the last few are kept, so that a step does not parse.
+std::shared_ptr<const Plan> plan_of(const std::string& text) {
+  static std::mutex mutex;
+  static std::list<std::pair<std::string, std::shared_ptr<const Plan>>> kept;
+  constexpr size_t kMost = 16;
+  const std::lock_guard lock(mutex);
+  for (auto it = kept.begin(); it != kept.end(); ++it) {
+    if (it->first != text) continue;
+    kept.splice(kept.begin(), kept, it);
+    return it->second;
+  }
+  kept.emplace_front(text, std::make_shared<const Plan>(plan_from_json(text)));
+  if (kept.size() > kMost) kept.pop_back();
+  return kept.front().second;
+}
+
+// plan -> {"state": [[names of parameter 0], ..], "leaves": [first leaf and number of parameter 0,
+// ..], "momo": bool, "choices": {"matrix", "backup"}}
+std::string layout(const std::string& text) {
+  const auto kept = plan_of(text);
+  const auto& plan = *kept;
+  Json state = Json::array(), leaves = Json::array();
+  for (const auto& of_param : plan.layouts) {
+    Json names = Json::array();
+    for (const auto& entry : of_param.state) names.push_back(entry.key);
+    state.push_back(names);
+    Json own = Json::array();
+    for (const size_t index : of_param.blocks) {
+      const auto& block = plan.blocks[index];
+      for (int64_t leaf = 0; leaf < block.batch; ++leaf) own.push_back(block.leaf + leaf);
+    }
+    leaves.push_back(own);
+  }
+  return Json{{"state", state},
+              {"leaves", leaves},
+              {"leaf_count", plan.leaves},
+              {"table", print_plan(plan)},
+              {"recipe", Json::parse(recipe_json(plan.recipe))}}
+      .dump();
+}
+
+// Appends zeros, in layout's order, for parameter number `index`.
+void add_zeros(std::vector<at::Tensor>& tensors, const Plan& plan, const at::Tensor& value,
+               int64_t index) {
+  const auto params = static_cast<int64_t>(plan.params.size());
+  TORCH_CHECK_VALUE(index >= 0 && index < params, "steepest::make_state: index: received ", index,
+                    ", allowed 0 to ", params - 1);
+  ParamState none;
+  check_param(plan, index, {value, {}, &none});
+  for (const auto& entry : state_entries(plan, index)) {
+    tensors.push_back(zeros_for(entry, plan, index, value));
+  }
+}
+
+std::vector<at::Tensor> make_state_tensors(const at::Tensor& value, const std::string& text,
+                                           int64_t index) {
+  std::vector<at::Tensor> tensors;
+  add_zeros(tensors, *plan_of(text), value, index);
+  return tensors;
+}
+
+// The same for several parameters, one after the other: one look at a long plan for all.
+std::vector<at::Tensor> make_states(Tensors values, const std::string& text,
+                                    at::IntArrayRef indices) {
+  TORCH_CHECK_VALUE(values.size() == indices.size(), "steepest::make_states: indices: received ",
+                    indices.size(), ", allowed one for each of ", values.size(), " values");
+  const auto plan = plan_of(text);
+  std::vector<at::Tensor> tensors;
+  for (size_t k = 0; k < indices.size(); ++k) add_zeros(tensors, *plan, values[k], indices[k]);
+  return tensors;
+}
+
+// Views of the caller's tensors as the engine wants them, and the way back.
+class Bound {
+ public:
+  // Throws c10::ValueError where a list or a tensor is not what the plan needs; `op` says whose.
+  Bound(const Plan& plan, const StepLists& lists, const char* op) : plan_(plan), lists_(lists) {
+    check_lists(plan, lists, op);
+    states_.resize(lists.params.size());
+    for (size_t i = 0; i < lists.params.size(); ++i) {
+      const std::optional<at::Tensor> grad = lists.grads.get(i);
+      params_.push_back({lists.params[i], grad.value_or(at::Tensor()), &states_[i]});
+    }
+    size_t at = 0;
+    for (size_t k = 0; k < lists.live.size(); ++k) {
+      auto& state = states_[lists.live[k]];
+      const auto index = static_cast<size_t>(lists.live[k]);
+      state.step = read_step(plan.params[index].name, lists.steps[k]);
+      for (const auto& entry : state_entries(plan, index)) entry.of(state) = lists.state[at++];
+      check_param(plan, index, params_[index]);
+      if (state.step == 0) drop_unread(state, index);
+    }
+  }
+
+  std::vector<Param>& params() { return params_; }
+
+  // What the engine has replaced rather than changed.
+  void write_back() const {
+    size_t at = 0;
+    for (size_t k = 0; k < lists_.live.size(); ++k) {
+      auto state = states_[lists_.live[k]];
+      lists_.steps[k].fill_(static_cast<double>(state.step));
+      for (const auto& entry : state_entries(plan_, lists_.live[k])) {
+        const auto& now = entry.of(state);
+        if (now.defined() && !now.is_same(lists_.state[at])) lists_.state[at].copy_(now);
+        ++at;
+      }
+    }
+  }
+
+ private:
+  // What the first step makes itself rather than reads.
+  void drop_unread(ParamState& state, size_t index) const {
+    for (const auto& entry : state_entries(plan_, index)) {
+      if (!entry.like_param()) entry.of(state) = at::Tensor();
+    }
+  }
+
+  const Plan& plan_;
+  const StepLists& lists_;
+  std::vector<ParamState> states_;
+  std::vector<Param> params_;
+};
+
+// Momentum is read at every step, as schedulers cycle it.
+Plan with_momentum(Plan plan, c10::ArrayRef<double> momentum) {
+  for (size_t g = 0; g < momentum.size(); ++g) {
+    auto& group = plan.groups[g];
+    group.choices.momentum = momentum[g];
+    auto& side = group.role == Role::matrix ? plan.recipe.matrix : plan.recipe.backup;
+    side.momentum = momentum[g];
+  }
+  return plan;
+}
+
+bool same_momentum(const Plan& plan, c10::ArrayRef<double> momentum) {
+  for (size_t g = 0; g < momentum.size(); ++g) {
+    if (plan.groups[g].choices.momentum != momentum[g]) return false;
+  }
+  return true;
+}
+
+constexpr int64_t kMomo = 3;   // loss average, weight, f_star
+constexpr int64_t kStats = 4;  // skipped, D, q, f~ - f*; then the coefficient of every leaf
+
+GlobalState bind_global(const at::Tensor& momo_step, const at::Tensor& momo) {
+  GlobalState global;
+  if (momo.numel() < kMomo) return global;
+  global.step = read_step("momo", momo_step);
+  if (global.step == 0) return global;
+  global.loss_average = momo[0].clone();
+  global.weight = momo[1].clone();
+  global.f_star = momo[2].clone();
+  return global;
+}
+
+void write_back(const GlobalState& global, const at::Tensor& momo_step, const at::Tensor& momo) {
+  if (momo.numel() < kMomo) return;
+  momo_step.fill_(static_cast<double>(global.step));
+  if (!global.loss_average.defined()) return;
+  momo.copy_(at::stack({global.loss_average, global.weight, global.f_star}));
+}
+
+void write_stats(const StepStats& stats, const at::Tensor& out) {
+  const auto put = [&](int64_t at, const at::Tensor& value) {
+    if (value.defined()) out[at].copy_(value);
+  };
+  out.narrow(0, 0, kStats).fill_(std::numeric_limits<double>::quiet_NaN());
+  out[0].fill_(stats.skipped ? 1.0 : 0.0);
+  put(1, stats.dual), put(2, stats.q), put(3, stats.model);
+  if (stats.coefficients.defined())
+    out.narrow(0, kStats, out.numel() - kStats).copy_(stats.coefficients);
+}
+
+void step_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors state,
+           const at::Tensor& momo_step, const at::Tensor& momo, const at::Tensor& stats,
+           const std::string& text, at::IntArrayRef live, c10::ArrayRef<double> lr,
+           c10::ArrayRef<double> weight_decay, c10::ArrayRef<double> momentum,
+           const std::optional<at::Tensor>& loss) {
+  const at::NoGradGuard no_grad;
+  const auto kept = plan_of(text);
+  check_momentum(*kept, momentum);
+  check_stats(*kept, stats);
+  check_momo(*kept, momo_step, momo);
+  std::optional<Plan> changed;
+  if (!same_momentum(*kept, momentum)) changed = with_momentum(*kept, momentum);
+  const Plan& plan = changed ? *changed : *kept;
+  const StepLists lists{params, grads, steps, state, live};
+  Bound bound(plan, lists, "step_");
+  check_live(plan, lists);
+  auto global = bind_global(momo_step, momo);
+  const auto result = step(plan, bound.params(), global, read_rates(plan, lr, weight_decay),
+                           loss.value_or(at::Tensor()));
+  if (!result.skipped) {
+    bound.write_back();
+    write_back(global, momo_step, momo);
+  }
+  write_stats(result, stats);
+}
+
+// See engine/survey.h.
+at::Tensor survey_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors state,
+                   const std::string& text, at::IntArrayRef live, c10::ArrayRef<double> lr) {
+  const at::NoGradGuard no_grad;
+  const auto kept = plan_of(text);
+  const StepLists lists{params, grads, steps, state, live};
+  Bound bound(*kept, lists, "survey");
+  return survey(*kept, bound.params(), read_rates(*kept, lr, lr));
+}
+
+}  // namespace
+}  // namespace steepest
+
+TORCH_LIBRARY_FRAGMENT(steepest, m) {
+  m.def(
+      "step_(Tensor(a!)[] params, Tensor?[] grads, Tensor(b!)[] steps, Tensor(c!)[] state, "
+      "Tensor(d!) momo_step, Tensor(e!) momo, Tensor(f!) stats, str plan, int[] live, float[] lr, "
+      "float[] weight_decay, float[] momentum, Tensor? loss) -> ()");
+  m.def(
+      "survey(Tensor[] params, Tensor?[] grads, Tensor[] steps, Tensor[] state, str plan, int[] "
+      "live, float[] lr) -> Tensor");
+  m.def("make_state(Tensor value, str plan, int index) -> Tensor[]");
+  m.def("make_states(Tensor[] values, str plan, int[] indices) -> Tensor[]");
+  m.def("layout(str plan) -> str", &steepest::layout);
+}
+
+TORCH_LIBRARY_IMPL(steepest, CompositeExplicitAutograd, m) {
+  m.impl("step_", &steepest::step_);
+  m.impl("survey", &steepest::survey_);
+  m.impl("make_state", &steepest::make_state_tensors);
+  m.impl("make_states", &steepest::make_states);
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// A file that appears under its name complete and durable, or not at all.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "steepest/io/file_io.h"
+
+namespace steepest {
+
+// What becomes of a path that is a symbolic link: it keeps pointing and its target is replaced, as
+// is right for a path that a person gives; or FileError, for the files of a run.
+enum class Links { follow, refuse };
+
+// Writes to a temporary in the same folder; commit() syncs it, renames it over `path` and syncs the
+// folder, then removes what killed writers of the same file have left. Without commit(), or when it
+// throws before the rename, the temporary is removed and the old file is untouched. Owner and mode
+// stay those of the old file.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::string& path, Links links = Links::follow);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(const void* data, size_t size);
+  void rewrite_start(const void* data, size_t size);  // the first bytes, once more
+  void commit();
+
+ private:
+  void open_temporary(mode_t mode);
+
+  std::string path_;
+  std::string temporary_;
+  std::unique_ptr<File> file_;
+};
+
+void write_file(const std::string& path, std::string_view text, Links links = Links::follow);
+
+// Is `name` what AtomicFile calls a temporary of the file `file`? Both without a folder.
+bool is_temporary_of(std::string_view name, std::string_view file);
+
+// Removes the temporaries that killed writers of `path` have left; never one that is being written.
+// What cannot be removed stays.
+void remove_leftovers(const std::string& path);
+
+}  // namespace steepest

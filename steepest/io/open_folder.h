@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// A folder held open. What is in it is named relative to it and looked at without following links,
+// so that nothing that happens to a path between a check and a removal leads elsewhere.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "steepest/io/file_io.h"
+
+namespace steepest {
+
+// What a name stands for.
+struct Entry {
+  enum class Kind { file, folder, link, other };  // a link is one, wherever it points
+  Kind kind = Kind::other;
+  bool ours =
+      false;  // of this process's user or the folder's owner; a folder: on the same disk too
+
+  bool is(Kind wanted) const { return kind == wanted && ours; }
+  std::string text() const;  // for messages: "a symbolic link", "a folder of another user", ..
+};
+
+class OpenFolder {
+ public:
+  explicit OpenFolder(const std::string& path);                   // the path may be a link
+  OpenFolder(const OpenFolder& parent, const std::string& name);  // the name may not
+
+  const std::string& path() const { return file_.name(); }
+  std::string operator/(const std::string& name) const { return path() + "/" + name; }
+
+  std::vector<std::string> names() const;                    // sorted
+  std::optional<Entry> find(const std::string& name) const;  // nothing where there is no such name
+  void make_folder(const std::string& name) const;
+  void remove_file(const std::string& name) const;
+  void remove_folder(const std::string& name) const;  // an empty one
+  void sync() const;
+
+ private:
+  File file_;
+};
+
+}  // namespace steepest

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// AVX-512 FP16's registers, for the loops that multiply in float16: inlined into functions marked
+// STEEPEST_FP16, which need has_fp16().
+#pragma once
+
+#if defined(__x86_64__) && defined(__GNUC__) && defined(__FLT16_MANT_DIG__)
+#define STEEPEST_HAS_FP16 1
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "steepest/kernels/cpu/transpose.h"
+
+namespace steepest::cpu {
+
+inline bool has_fp16() { return __builtin_cpu_supports("avx512fp16") != 0; }
+
+#define STEEPEST_FP16 [[gnu::target("avx512fp16,avx512bw,avx512vl")]]
+
+typedef _Float16 Halves __attribute__((vector_size(64)));
+typedef uint32_t Words __attribute__((vector_size(64)));
+typedef uint32_t EightWords __attribute__((vector_size(32)));
+
+template <typename To, typename From>
+STEEPEST_FP16 [[gnu::always_inline]] inline To same_bits(const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  __builtin_memcpy(&to, &from, sizeof to);
+  return to;
+}
+template <typename Vector>
+STEEPEST_FP16 [[gnu::always_inline]] inline Vector load(const void* from) {
+  Vector v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+
+STEEPEST_FP16 inline EightWords lower(const Words& w) {
+  return __builtin_shufflevector(w, w, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+STEEPEST_FP16 inline EightWords upper(const Words& w) {
+  return __builtin_shufflevector(w, w, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+// Sixteen numbers to and from float16. With a mask of all: what the forms without one leave out,
+// GCC 12 takes for uninitialized.
+STEEPEST_FP16 inline Sixteen widened(const EightWords& halves) {
+  return same_bits<Sixteen>(_mm512_maskz_cvtph_ps(0xffff, same_bits<__m256i>(halves)));
+}
+STEEPEST_FP16 inline EightWords rounded(const float* x, float scale) {
+  const auto scaled = same_bits<__m512>(load<Sixteen>(x) * scale);
+  return same_bits<EightWords>(_mm512_maskz_cvtps_ph(0xffff, scaled, _MM_FROUND_TO_NEAREST_INT));
+}
+// Of 32 numbers in a row.
+STEEPEST_FP16 inline Words rounded_row(const float* x, float scale) {
+  return __builtin_shufflevector(rounded(x, scale), rounded(x + 16, scale), 0, 1, 2, 3, 4, 5, 6, 7,
+                                 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+}  // namespace steepest::cpu
+
+#else
+#define STEEPEST_HAS_FP16 0
+#endif

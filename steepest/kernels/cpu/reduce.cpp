@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/kernels/cpu/reduce.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <vector>
+
+#include "steepest/kernels/cpu/every_cpu.h"
+
+namespace steepest::cpu {
+namespace {
+
+constexpr int64_t kPiece = 1 << 14;
+
+STEEPEST_EVERY_CPU double inner_product(const float* a, const float* b, int64_t n) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return sum;
+}
+
+STEEPEST_EVERY_CPU double looked_product(const float* m, const float* g, const float* s, int64_t n,
+                                         float carry, bool near) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) {
+    const float u = std::fma(carry, m[i] - g[i], near ? g[i] : m[i]);
+    sum += static_cast<double>(u) * static_cast<double>(s[i]);
+  }
+  return sum;
+}
+
+// As integers magnitudes are in order, NaN above all.
+STEEPEST_EVERY_CPU int32_t largest_bits(const float* x, int64_t n) {
+  int32_t most = 0;
+#pragma omp simd reduction(max : most)
+  for (int64_t i = 0; i < n; ++i) {
+    const int32_t bits = std::bit_cast<int32_t>(x[i]) & 0x7fffffff;
+    most = bits > most ? bits : most;
+  }
+  return most;
+}
+
+// part(at, n): of the n numbers from `at` on.
+void add_pieces(int64_t batch, int64_t size, double* sums, const auto& part) {
+  const int64_t pieces = (size + kPiece - 1) / kPiece;
+  std::vector<double> parts(batch * pieces);
+  at::parallel_for(0, batch * pieces, 4, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t begin = i % pieces * kPiece;
+      parts[i] = part(i / pieces * size + begin, std::min(kPiece, size - begin));
+    }
+  });
+  for (int64_t i = 0; i < batch; ++i) {
+    sums[i] = 0;
+    for (int64_t k = 0; k < pieces; ++k) sums[i] += parts[i * pieces + k];
+  }
+}
+
+}  // namespace
+
+void inner_products(const float* a, const float* b, int64_t batch, int64_t size, double* sums) {
+  add_pieces(batch, size, sums,
+             [&](int64_t at, int64_t n) { return inner_product(a + at, b + at, n); });
+}
+
+float largest_magnitude(const float* x, int64_t size) {
+  const int64_t pieces = (size + kPiece - 1) / kPiece;
+  std::atomic<int32_t> most = 0;
+  at::parallel_for(0, pieces, 4, [&](int64_t first, int64_t last) {
+    const int64_t begin = first * kPiece, end = std::min(last * kPiece, size);
+    const int32_t own = largest_bits(x + begin, end - begin);
+    for (int32_t seen = most; own > seen && !most.compare_exchange_weak(seen, own);) {
+    }
+  });
+  return std::bit_cast<float>(most.load());
+}
+
+void inner_products(const Looked& u, const float* s, int64_t batch, int64_t size, double* sums) {
+  add_pieces(batch, size, sums, [&](int64_t at, int64_t n) {
+    return looked_product(u.m + at, u.g + at, s + at, n, u.carry, u.near);
+  });
+}
+
+}  // namespace steepest::cpu

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/kernels/cpu/tall.h"
+
+#include <algorithm>
+
+#include "steepest/kernels/cpu/every_cpu.h"
+
+namespace steepest::cpu {
+namespace {
+
+constexpr int64_t kWidth = kTallWidth, kRows = 4;  // so many at a time: fewer passes over g
+
+STEEPEST_EVERY_CPU void add_rows(const float* x, int64_t rows, double* g) {
+  double row[kRows][kWidth] = {};
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t j = 0; j < kWidth; ++j) row[r][j] = static_cast<double>(x[r * kWidth + j]);
+  for (int64_t i = 0; i < kWidth; ++i) {
+    for (int64_t j = 0; j < kWidth; ++j) {
+      double sum = g[i * kWidth + j];
+      for (int64_t r = 0; r < kRows; ++r) sum += row[r][i] * row[r][j];
+      g[i * kWidth + j] = sum;
+    }
+  }
+}
+
+// Some rows at a time, which stay in the first cache.
+STEEPEST_EVERY_CPU void transpose(const float* x, int64_t n, int64_t width, int64_t stride,
+                                  float* y) {
+  constexpr int64_t kRun = 64;
+  for (int64_t begin = 0; begin < n; begin += kRun) {
+    const int64_t end = std::min(begin + kRun, n);
+    for (int64_t j = 0; j < width; ++j)
+      for (int64_t i = begin; i < end; ++i) y[j * n + i] = x[i * stride + j];
+  }
+}
+
+// Lowered to what the processor has; left to itself, GCC 12 gathers.
+typedef float Row __attribute__((vector_size(kWidth * sizeof(float))));
+
+STEEPEST_EVERY_CPU void multiply_rows(const float* x, int64_t n, const float* t, float* y) {
+  for (int64_t r = 0; r < n; ++r) {
+    Row sum = {};
+    for (int64_t i = 0; i < kWidth; ++i) {
+      Row row;
+      __builtin_memcpy(&row, t + i * kWidth, sizeof row);
+      sum += x[r * kWidth + i] * row;
+    }
+    __builtin_memcpy(y + r * kWidth, &sum, sizeof sum);
+  }
+}
+
+}  // namespace
+
+void tall_gram(const float* x, int64_t n, double* g) {
+  std::fill_n(g, kWidth * kWidth, 0.0);
+  for (int64_t r = 0; r < n; r += kRows) add_rows(x + r * kWidth, std::min(kRows, n - r), g);
+}
+
+void transpose_tall(const float* x, int64_t n, int64_t width, int64_t stride, float* y) {
+  transpose(x, n, width, stride, y);
+}
+
+void tall_product(const float* x, int64_t n, const float* t, float* y) {
+  multiply_rows(x, n, t, y);
+}
+
+}  // namespace steepest::cpu

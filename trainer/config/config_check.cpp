@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/config/config_check.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+
+#include "steepest/base/text.h"
+#include "steepest/io/file_io.h"
+#include "trainer/config/config.h"
+#include "trainer/config/config_schema.h"
+#include "trainer/text.h"
+
+namespace steepest::trainer {
+namespace {
+
+// The key that a message of another part speaks of: its first word, or the second, behind a
+// recipe's name. What has no key of its own comes from the recipe.
+std::string key_of(const std::string& section, const std::string& message) {
+  RunSpec any;
+  std::optional<std::string> preset;
+  const auto sections = sections_of(any, preset);
+  const auto own = std::find_if(sections.begin(), sections.end(),
+                                [&](const auto& candidate) { return candidate.name == section; });
+  std::string rest = message;
+  for (int word = 0; word < 2; ++word) {
+    const std::string name = rest.substr(0, rest.find(": "));
+    for (const auto& key : own->keys) {
+      if (key.name == name) return section + "." + name;
+    }
+    if (section != "optimizer") return section + "." + name;
+    rest = rest.substr(std::min(rest.size(), name.size() + 2));
+  }
+  return section + ".recipe";
+}
+
+struct Check {
+  const WhereOf& where;
+
+  void require(bool good, const std::string& key, const std::string& received,
+               const std::string& allowed) const {
+    if (good) return;
+    throw ConfigError(where(key) + ": " + key + ": received " + received + ", allowed " + allowed);
+  }
+
+  // Runs a check of another part, whose message begins with the key, perhaps without its section.
+  void run(const std::string& section, const std::function<void()>& part) const {
+    std::string message;
+    try {
+      part();
+      return;
+    } catch (const c10::Error& error) {
+      message = error.what_without_backtrace();
+    } catch (const std::invalid_argument& error) {
+      message = error.what();
+    }
+    if (message.starts_with(section + ".")) message = message.substr(section.size() + 1);
+    const std::string key = key_of(section, message);
+    message = message.starts_with(key.substr(section.size() + 1) + ": ") ? section + "." + message
+                                                                         : key + ": " + message;
+    throw ConfigError(where(key) + ": " + one_line(message));
+  }
+};
+
+void link(RunSpec& spec) {
+  spec.data.seed = spec.seed;
+  spec.data.context = spec.model.gpt.context;
+  spec.data.vocab = spec.model.gpt.vocab;
+}
+
+void check_data(const Check& check, const RunSpec& spec) {
+  const DataSpec& d = spec.data;
+  const bool text = d.kind == "text" || d.kind == "tokens", gpt = spec.model.kind == "gpt";
+  check.require(text == gpt, "data.kind", in_quotes(d.kind),
+                (gpt ? "text, tokens" : "cifar10, procedural") + std::string(" with model.kind ") +
+                    in_quotes(spec.model.kind));
+  check.require(!d.path.empty() || d.kind == "procedural", "data.path", "nothing",
+                "a file, folder or glob");
+  check.require(!d.validation_path.empty() || d.kind != "tokens", "data.validation_path", "nothing",
+                "a shard or a glob of shards");
+  check.require(d.kind != "text" || spec.model.gpt.vocab >= 256, "model.vocab",
+                std::to_string(spec.model.gpt.vocab), "from 256 with data.kind \"text\"");
+}
+
+void check_steps(const Check& check, const RunSpec& spec) {
+  check.require(spec.data.batch % spec.accumulate == 0, "batch.accumulate",
+                std::to_string(spec.accumulate),
+                "a divisor of batch.rows = " + std::to_string(spec.data.batch));
+  check.require(spec.schedule.warmup <= spec.steps, "schedule.warmup",
+                std::to_string(spec.schedule.warmup),
+                "at most run.steps = " + std::to_string(spec.steps));
+}
+
+void check_groups(const Check& check, const RunSpec& spec) {
+  for (size_t i = 0; i < spec.groups.size(); ++i) {
+    check.require(!spec.groups[i].match.empty(), "group." + std::to_string(i) + ".match", "nothing",
+                  "a list of globs of parameter names");
+  }
+}
+
+}  // namespace
+
+void complete(RunSpec& spec, const WhereOf& where) {
+  link(spec);
+  const Check check{where};
+  check.run("model", [&] { validate(spec.model); });
+  check.run("optimizer", [&] { recipe(spec.recipe, spec.optimizer); });
+  check_data(check, spec);
+  check_steps(check, spec);
+  check_groups(check, spec);
+}
+
+}  // namespace steepest::trainer

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/config/config_sources.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "steepest/base/spec.h"
+#include "steepest/base/text.h"
+#include "steepest/io/file_io.h"
+#include "trainer/config/config.h"
+#include "trainer/config/config_text.h"
+#include "trainer/config/config_value.h"
+#include "trainer/text.h"
+
+namespace steepest::trainer {
+namespace {
+
+[[noreturn]] void fail(const std::string& where, const std::string& what) {
+  throw ConfigError(where + ": " + what);
+}
+
+std::string line_of(const std::string& name, const toml::source_region& region) {
+  return name + ":" + std::to_string(region.begin.line);
+}
+
+std::vector<std::string> section_names() {
+  RunSpec spec;
+  std::optional<std::string> preset;
+  std::vector<std::string> names;
+  for (const auto& section : sections_of(spec, preset)) names.push_back(section.name);
+  names.push_back("group");
+  return names;
+}
+
+void require_section(const std::string& where, const std::string& name) {
+  const auto names = section_names();
+  if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  const std::string cut = one_line(name, 100);
+  fail(where, in_quotes(cut) + ": unknown section: allowed " + steepest::join(names) +
+                  nearest(cut, names));
+}
+
+// The value alone, and nothing behind it: not a comment, not a second line.
+bool is_value(const std::string& text) {
+  try {
+    const toml::table list = toml::parse("value = [" + text + "]");
+    const toml::array* items = list["value"].as_array();
+    return list.size() == 1 && items != nullptr && items->size() == 1;
+  } catch (const toml::parse_error&) {
+    return false;
+  }
+}
+
+// "0.1" as TOML where it is a TOML value, else as a text.
+toml::table value_table(const std::string& text) {
+  try {
+    toml::table table = toml::parse("value = " + text);
+    if (table.size() == 1 && table.contains("value") && is_value(text)) return table;
+  } catch (const toml::parse_error&) {
+  }
+  return toml::table{{"value", text}};
+}
+
+// Escaped where it would break the line, and cut where it would fill the screen.
+std::string shown(const std::string& text) {
+  const std::string line = one_line(text, 200);
+  return line == text || text.size() > 200 ? line : in_quotes(text);
+}
+
+}  // namespace
+
+Entry Entry::shown() const {
+  Entry copy = *this;
+  copy.key = one_line(key, 100);
+  return copy;
+}
+
+void Sources::add_table(const std::string& section, size_t group, const toml::table& table) {
+  for (const auto& [key, value] : table) {
+    entries_.push_back({section, std::string(key.str()), group, &value,
+                        line_of(name_, key.source()), std::nullopt});
+  }
+}
+
+void Sources::add_groups(const std::string& where, const toml::node& node) {
+  const toml::array* list = node.as_array();
+  const bool tables = list && std::all_of(list->begin(), list->end(),
+                                          [](const auto& item) { return item.is_table(); });
+  if (!tables) fail(where, "group: received " + received(node) + ", allowed [[group]] tables");
+  for (const auto& item : *list) add_table("group", groups_++, *item.as_table());
+}
+
+Sources::Sources(const std::string& given, const std::string& name) : name_(name) {
+  // The mark that some editors put before UTF-8 is no part of the text.
+  const std::string text = given.starts_with("\xef\xbb\xbf") ? given.substr(3) : given;
+  if (text.size() > kLongestConfig)
+    fail(name_, "received " + std::to_string(text.size()) + " bytes, allowed at most " +
+                    std::to_string(kLongestConfig));
+  if (const auto fault = find_fault(text); fault.line > 0)
+    fail(name_ + ":" + std::to_string(fault.line), fault.what);
+  try {
+    file_ = toml::parse(text, name_);
+  } catch (const toml::parse_error& error) {
+    fail(line_of(name_, error.source()), one_line(error.description(), 300));
+  }
+  for (const auto& [key, node] : file_) {
+    const std::string where = line_of(name_, key.source());
+    require_section(where, std::string(key.str()));
+    if (key.str() == "group") {
+      add_groups(where, node);
+    } else if (const toml::table* table = node.as_table()) {
+      add_table(std::string(key.str()), 0, *table);
+    } else {
+      fail(where, std::string(key.str()) + ": received " + received(node) + ", allowed a table [" +
+                      std::string(key.str()) + "]");
+    }
+  }
+  // The first error to be reported is the first of the file, not of the alphabet.
+  std::stable_sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
+    return a.value->source().begin < b.value->source().begin;
+  });
+}
+
+// "group.2" -> 2
+size_t Sources::group_index(const std::string& where, const std::string& text) const {
+  size_t index = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
+  const bool number = error == std::errc() && end == text.data() + text.size();
+  if (!number || index >= groups_) {
+    fail(where, "group: received " + in_quotes(text) + ", allowed the number of one of the " +
+                    std::to_string(groups_) + " [[group]] tables, from 0");
+  }
+  return index;
+}
+
+void Sources::add_override(const std::string& text) {
+  const std::string where = "--set " + shown(text);
+  if (const auto at = invalid_utf8(text))
+    fail(where, "received byte " + one_line(text.substr(*at, 1)) + ", allowed UTF-8 text");
+  const size_t equals = text.find('='), dot = text.rfind('.', equals);
+  if (equals == std::string::npos || dot == std::string::npos) {
+    fail(where, "received " + in_quotes(one_line(text, 200)) + ", allowed section.key=value");
+  }
+  std::string section = text.substr(0, dot);
+  const std::string raw = text.substr(equals + 1);
+  const bool plain = raw.size() <= kLongestConfig && find_fault(raw).line == 0;
+  overrides_.push_back(plain ? value_table(raw) : toml::table{{"value", raw}});
+  Entry entry{"", text.substr(dot + 1, equals - dot - 1), 0, overrides_.back().get("value"), where,
+              raw};
+  if (section.starts_with("group.")) {
+    entry.group = group_index(where, section.substr(6));
+    section = "group";
+  }
+  require_section(where, section);
+  entry.section = section;
+  entries_.push_back(std::move(entry));
+}
+
+}  // namespace steepest::trainer

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every value that a run file or an override gives, with the place it comes from.
+#pragma once
+
+#include <list>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trainer/config/toml.h"
+
+namespace steepest::trainer {
+
+struct Entry {
+  std::string section, key;
+  size_t group = 0;                   // of [[group]] tables
+  const toml::node* value = nullptr;  // kept alive by Sources
+  std::string where;
+  std::optional<std::string> raw = {};  // of an override: the text itself
+
+  std::string path() const {
+    return section == "group" ? "group." + std::to_string(group) + "." + key : section + "." + key;
+  }
+  Entry shown() const;  // with a key that a message can hold
+};
+
+class Sources {
+ public:
+  // Throws ConfigError for what is not TOML, and for unknown sections.
+  Sources(const std::string& given, const std::string& name);
+  void add_override(const std::string& text);
+
+  const std::vector<Entry>& entries() const { return entries_; }  // in the order of the text
+  size_t groups() const { return groups_; }  // [[group]] tables, empty ones too
+
+ private:
+  void add_table(const std::string& section, size_t group, const toml::table& table);
+  void add_groups(const std::string& where, const toml::node& node);
+  size_t group_index(const std::string& where, const std::string& text) const;
+
+  std::string name_;
+  toml::table file_;
+  std::list<toml::table> overrides_;  // a list, because entries point into its items
+  std::vector<Entry> entries_;
+  size_t groups_ = 0;
+};
+
+}  // namespace steepest::trainer

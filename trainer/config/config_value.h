@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between one TOML value and one field of the spec.
+#pragma once
+
+#include "trainer/config/config_schema.h"
+#include "trainer/config/toml.h"
+
+namespace steepest::trainer {
+
+// Sets the key's field and returns true, or leaves it and returns false when the value has the
+// wrong type, is out of range, not finite, or not one of the names.
+bool assign(const Key& key, const toml::node& value);
+
+std::string allowed(const Key& key);            // "a number above 0", "max, l2, hybrid"
+std::string received(const toml::node& value);  // in one short line
+
+// The field as TOML; nothing when it is not set.
+std::optional<std::string> toml_of(const Key& key);
+
+// Is the field a text, or a list of texts?
+bool takes_text(const Key& key);
+
+}  // namespace steepest::trainer

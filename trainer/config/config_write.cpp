@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is written from the table of keys: the resolved file, the help, the hash, a difference.
+#include <algorithm>
+#include <map>
+
+#include "steepest/base/spec.h"
+#include "steepest/io/file_io.h"
+#include "trainer/config/config.h"
+#include "trainer/config/config_value.h"
+
+namespace steepest::trainer {
+namespace {
+
+std::string lines_of(const Section& section) {
+  std::string text;
+  for (const auto& key : section.keys) {
+    const auto value = applies(section, key) ? toml_of(key) : std::nullopt;
+    // An empty text is a key that was not given, and not every key may be given one.
+    if (value && *value != "''" && *value != "\"\"") text += key.name + " = " + *value + "\n";
+  }
+  return text;
+}
+
+// "layers = 4             # blocks (gpt): a whole number from 1"
+std::string help_line(const Section& section, const Key& key) {
+  const auto value = toml_of(key);
+  const bool given = value && *value != "''" && applies(section, key);
+  std::string line = (given ? "" : "# ") + key.name + " = " + value.value_or("");
+  line.resize(std::max<size_t>(line.size(), 32), ' ');
+  const std::string kinds = key.only.empty() ? "" : " (" + steepest::join(key.only) + ")";
+  return line + " # " + key.help + (key.help.empty() ? "" : ": ") + allowed(key) + kinds + "\n";
+}
+
+// Key and value of all that must not change within a run.
+std::map<std::string, std::string> fixed_values(RunSpec spec) {
+  std::map<std::string, std::string> values;
+  const auto add = [&](const std::string& prefix, const Section& section) {
+    for (const auto& key : section.keys) {
+      if (key.may_change || !applies(section, key)) continue;
+      values[prefix + key.name] = toml_of(key).value_or("nothing");
+    }
+  };
+  std::optional<std::string> preset;
+  for (const auto& section : sections_of(spec, preset)) add(section.name + ".", section);
+  for (size_t i = 0; i < spec.groups.size(); ++i) {
+    add("group." + std::to_string(i) + ".", group_section(spec.groups[i]));
+  }
+  return values;
+}
+
+}  // namespace
+
+std::string resolved_toml(const RunSpec& spec) {
+  RunSpec copy = spec;
+  std::optional<std::string> preset;
+  std::string text;
+  for (const auto& section : sections_of(copy, preset)) {
+    text += (text.empty() ? "[" : "\n[") + section.name + "]\n" + lines_of(section);
+  }
+  for (auto& group : copy.groups) text += "\n[[group]]\n" + lines_of(group_section(group));
+  return text;
+}
+
+std::string config_help() {
+  RunSpec spec;
+  std::optional<std::string> preset;
+  std::string text =
+      "# Every key of a run file, with its default. Keys behind a # have none, or belong to the\n"
+      "# kinds named in brackets.\n";
+  for (const auto& section : sections_of(spec, preset)) {
+    text += "\n[" + section.name + "]\n";
+    for (const auto& key : section.keys) text += help_line(section, key);
+  }
+  text += "\n# [[group]]: options for the parameters whose names match\n";
+  GroupSpec group;
+  Section section = group_section(group);
+  for (const auto& key : section.keys) {
+    const std::string line = help_line(section, key);
+    text += line.starts_with("# ") ? line : "# " + line;
+  }
+  return text;
+}
+
+namespace {
+
+// optimizer.nonfinite may change; in the first versions it was fixed, and had no default. It stays
+// in the hash as it was there, so that their checkpoints are known.
+std::string hash_with(const RunSpec& spec, const std::string& nonfinite) {
+  auto values = fixed_values(spec);
+  values["optimizer.nonfinite"] = nonfinite;
+  std::string text;
+  for (const auto& [key, value] : values) text += key + " = " + value + "\n";
+  return crc32_text(crc32_of(text.data(), text.size()));
+}
+
+}  // namespace
+
+std::string config_hash(const RunSpec& spec) { return hash_with(spec, "nothing"); }
+
+bool has_config_hash(const RunSpec& spec, const std::string& hash) {
+  return hash == config_hash(spec) || hash == hash_with(spec, "'skip'") ||
+         hash == hash_with(spec, "'propagate'");
+}
+
+std::string first_difference(const RunSpec& received, const RunSpec& expected) {
+  const auto ours = fixed_values(received), theirs = fixed_values(expected);
+  const auto compare = [](const auto& key, const std::string& have, const std::string& want) {
+    return have == want ? "" : key + ": received " + have + ", expected " + want;
+  };
+  // Keys of both first: another kind explains why some keys are missing.
+  std::string missing;
+  for (const auto& [key, have] : ours) {
+    const auto want = theirs.find(key);
+    if (want == theirs.end()) {
+      missing = missing.empty() ? compare(key, have, "nothing") : missing;
+    } else if (have != want->second) {
+      return compare(key, have, want->second);
+    }
+  }
+  for (const auto& [key, want] : theirs) {
+    if (missing.empty() && !ours.count(key)) missing = compare(key, "nothing", want);
+  }
+  return missing;
+}
+
+}  // namespace steepest::trainer

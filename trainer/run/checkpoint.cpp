@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/run/checkpoint.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <set>
+
+#include "steepest/io/atomic_file.h"
+#include "trainer/run/checkpoint_folder.h"
+
+namespace steepest::trainer {
+namespace {
+
+SafeTensors& part_of(Checkpoint& checkpoint, size_t i) {
+  SafeTensors* const parts[] = {&checkpoint.model, &checkpoint.optimizer, &checkpoint.state};
+  return *parts[i];
+}
+const SafeTensors& part_of(const Checkpoint& checkpoint, size_t i) {
+  return part_of(const_cast<Checkpoint&>(checkpoint), i);
+}
+
+// A folder that was renamed is not the checkpoint of the step in its new name.
+void require_step(const std::string& folder, int64_t found, int64_t expected) {
+  if (found == expected) return;
+  throw CheckpointError(folder + "/" + kManifest + ": step received " + std::to_string(found) +
+                        ", expected " + std::to_string(expected));
+}
+
+bool all_finite(const NamedTensors& tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), [](const auto& named) {
+    return !named.second.is_floating_point() ||
+           at::isfinite(named.second).all().template item<bool>();
+  });
+}
+
+// A manifest of which every file is verified and whose folder is of that step.
+Manifest verify_step(const std::string& folder, int64_t step) {
+  Manifest manifest = verify_folder(folder);
+  require_step(folder, manifest.step, step);
+  return manifest;
+}
+
+Checkpoint read_parts(const std::string& folder, const Manifest& manifest) {
+  Checkpoint checkpoint{.step = manifest.step, .config_hash = manifest.config_hash};
+  checkpoint.finite = manifest.finite.value_or(true);
+  try {
+    for (size_t i = 0; i < std::size(kParts); ++i) {
+      part_of(checkpoint, i) = read_safetensors(folder + "/" + kParts[i]);
+    }
+  } catch (const FileError& error) {
+    if (error.unreadable()) throw;
+    throw CheckpointError(error.what());
+  } catch (const std::bad_alloc&) {
+    throw_system_error("read", folder, ENOMEM);
+  } catch (const c10::Error&) {  // torch's bad_alloc
+    throw_system_error("read", folder, ENOMEM);
+  }
+  return checkpoint;
+}
+
+Manifest write_parts(const std::string& folder, const Checkpoint& checkpoint) {
+  Manifest manifest{.step = checkpoint.step, .config_hash = checkpoint.config_hash};
+  manifest.finite = checkpoint.finite && all_finite(checkpoint.model.tensors);
+  for (size_t i = 0; i < std::size(kParts); ++i) {
+    const std::string path = folder + "/" + kParts[i];
+    const SafeTensors& content = part_of(checkpoint, i);
+    write_safetensors(path, content.tensors, content.metadata);
+    const FileSum sum = sum_file(path);
+    manifest.files.push_back({kParts[i], sum.size, sum.crc32});
+  }
+  sync_folder(folder_of(folder));  // the folder's own name, before anything declares it complete
+  write_file(folder + "/" + kManifest, manifest_text(manifest), Links::refuse);
+  return manifest;
+}
+
+enum class Health { good, not_finite, damaged, unknown };
+
+Health health_of(const std::string& folder, int64_t step) {
+  try {
+    if (!has_manifest(folder)) return Health::damaged;
+    return verify_step(folder, step).finite.value_or(true) ? Health::good : Health::not_finite;
+  } catch (const ForeignCheckpoint&) {
+    return Health::unknown;  // of a format that is not ours to judge
+  } catch (const CheckpointError&) {
+    return Health::damaged;
+  } catch (const FileError&) {
+    return Health::unknown;
+  }
+}
+
+// What is another's stays so, and is told once; what could not be done now may be told again.
+void add_warning(std::vector<std::string>& warnings, const FileError& error) {
+  static std::set<std::string> told;
+  if (error.code != 0 || told.insert(error.what()).second) warnings.emplace_back(error.what());
+}
+
+// A failure is no reason to stop a run: the new checkpoint is durable.
+std::vector<std::string> prune(const OpenFolder& run, const Manifest& newest, int keep) {
+  std::vector<std::string> warnings;
+  int kept = newest.finite.value_or(true) ? 1 : 0;
+  for (const int64_t step : named_steps(run)) {
+    const std::string folder = checkpoint_folder(run.path(), step);
+    if (step == newest.step) continue;
+    const bool wanted = step < newest.step && kept < keep;
+    try {
+      const Health health =
+          wanted || step > newest.step ? health_of(folder, step) : Health::damaged;
+      if (health == Health::unknown) throw FileError(folder + ": kept: it cannot be read now");
+      if (wanted && health == Health::good) {
+        ++kept;
+      } else {
+        remove_checkpoint(run, step);
+      }
+    } catch (const FileError& error) {
+      add_warning(warnings, error);
+    }
+  }
+  return warnings;
+}
+
+// The manifest where this checkpoint is there already. Throws FileError where that cannot be told:
+// what cannot be read now must not be replaced.
+std::optional<Manifest> already_saved(const std::string& folder, const Checkpoint& checkpoint) {
+  if (!has_manifest(folder)) return std::nullopt;
+  try {
+    auto manifest = verify_step(folder, checkpoint.step);
+    if (manifest.config_hash == checkpoint.config_hash) return manifest;
+  } catch (const CheckpointError&) {
+  }
+  return std::nullopt;
+}
+
+// Makes room for a checkpoint; another's files may stay beside those of the checkpoint.
+void clear(const OpenFolder& run, int64_t step) {
+  try {
+    remove_checkpoint(run, step);
+  } catch (const FileError& error) {
+    if (error.code != 0) throw;
+  }
+  make_checkpoint_folder(run, step);
+}
+
+// Gives back the space of a full disk, as far as that goes.
+void give_back(const OpenFolder& run, int64_t step) {
+  try {
+    if (!has_manifest(checkpoint_folder(run.path(), step))) remove_checkpoint(run, step);
+  } catch (const FileError&) {
+  }
+}
+
+// Thrown where a checkpoint was removed while it was read.
+struct Vanished {};
+
+// Nothing where the folder holds no checkpoint; otherwise its manifest, every file verified.
+std::optional<Manifest> look_at(const OpenFolder& run, int64_t step) {
+  const std::string folder = checkpoint_folder(run.path(), step);
+  if (has_manifest(folder)) return verify_step(folder, step);
+  const auto entry = run.find(checkpoint_name(step));
+  if (entry && entry->kind == Entry::Kind::link) {
+    throw CheckpointError(folder + ": a symbolic link to no checkpoint");
+  }
+  return std::nullopt;
+}
+
+class Search {
+ public:
+  Search(const OpenFolder& run, Want want) : run_(run), want_(want) {}
+
+  std::optional<Latest> newest() {
+    const auto steps = named_steps(run_);
+    for (const int64_t step : steps) {
+      if (auto found = try_step(step)) return found;
+    }
+    if (named_steps(run_) != steps) throw Vanished();
+    if (not_finite_) {
+      want_ = Want::newest;
+      if (auto found = try_step(*not_finite_)) {
+        found->damaged.push_back(found->folder + ": used although it is not finite: no other is");
+        return found;
+      }
+    }
+    if (faults_.empty()) return std::nullopt;
+    throw CheckpointError(run_.path() + ": no valid checkpoint: " + faults_.front());
+  }
+
+ private:
+  std::optional<Latest> try_step(int64_t step) {
+    const std::string folder = checkpoint_folder(run_.path(), step);
+    try {
+      const auto manifest = look_at(run_, step);
+      if (!manifest) return std::nullopt;
+      if (want_ == Want::newest || manifest->finite.value_or(true)) return use(folder, *manifest);
+      if (!not_finite_) not_finite_ = step;
+      faults_.push_back(folder + ": its weights or its loss are not finite");
+    } catch (const ForeignCheckpoint&) {
+      throw;
+    } catch (const CheckpointError& error) {
+      faults_.emplace_back(error.what());
+      if (vanished(step)) throw Vanished();
+    } catch (const FileError& error) {
+      if (vanished(step)) throw Vanished();
+      throw FileError(std::string(error.what()) + ": nothing was changed; try again, or move " +
+                          folder + " away to use an older one",
+                      error.code);
+    }
+    return std::nullopt;
+  }
+
+  // Whoever removes a checkpoint begins with its manifest; a link is not removed.
+  bool vanished(int64_t step) const {
+    try {
+      const auto entry = run_.find(checkpoint_name(step));
+      return !entry || (entry->kind == Entry::Kind::folder &&
+                        !has_manifest(checkpoint_folder(run_.path(), step)));
+    } catch (const FileError&) {
+      return false;
+    }
+  }
+
+  Latest use(const std::string& folder, const Manifest& manifest) {
+    Latest latest{read_parts(folder, manifest), folder, faults_};
+    for (auto& line : latest.damaged) line += "; using " + folder;
+    return latest;
+  }
+
+  const OpenFolder& run_;
+  Want want_;
+  std::vector<std::string> faults_;
+  std::optional<int64_t> not_finite_;  // the newest step of them
+};
+
+}  // namespace
+
+std::string checkpoint_folder(const std::string& run, int64_t step) {
+  return run + "/" + checkpoint_name(step);
+}
+
+std::vector<int64_t> checkpoint_steps(const std::string& run) {
+  std::vector<int64_t> steps = named_steps(OpenFolder(run));
+  std::erase_if(steps, [&](int64_t step) { return !has_manifest(checkpoint_folder(run, step)); });
+  std::reverse(steps.begin(), steps.end());
+  return steps;
+}
+
+Saved save_checkpoint(const std::string& run, const Checkpoint& checkpoint, int keep) {
+  const OpenFolder opened(run);
+  const std::string folder = checkpoint_folder(run, checkpoint.step);
+  auto manifest = already_saved(folder, checkpoint);
+  if (!manifest) {
+    clear(opened, checkpoint.step);
+    try {
+      manifest = write_parts(folder, checkpoint);
+    } catch (...) {
+      give_back(opened, checkpoint.step);
+      throw;
+    }
+  }
+  try {
+    return {folder, prune(opened, *manifest, keep)};
+  } catch (const FileError& error) {  // the list of checkpoints could not be read
+    return {folder, {error.what()}};
+  }
+}
+
+Checkpoint load_checkpoint(const std::string& folder) {
+  return read_parts(folder, verify_folder(folder));
+}
+
+std::optional<Latest> latest_checkpoint(const std::string& run, Want want) {
+  const OpenFolder opened(run);
+  for (int tries = 1;; ++tries) {
+    try {
+      return Search(opened, want).newest();
+    } catch (const Vanished&) {
+      if (tries == 100) throw CheckpointError(run + ": its checkpoints are removed while read");
+    }
+  }
+}
+
+}  // namespace steepest::trainer

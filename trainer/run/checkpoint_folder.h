@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folders ckpt-<step>/ of a run: which there are, and removing what the trainer wrote in one,
+// and nothing else.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "steepest/io/open_folder.h"
+
+namespace steepest::trainer {
+
+std::string checkpoint_name(int64_t step);
+
+// Steps of everything in the run that is named like a checkpoint, complete or not, newest first.
+std::vector<int64_t> named_steps(const OpenFolder& run);
+
+// Is there a manifest? Throws FileError where that cannot be told.
+bool has_manifest(const std::string& folder);
+
+// Removes the checkpoint's own files, then its folder. Neither goes through links nor touches
+// another's file: throws FileError naming what is left, with code 0 where it is not the trainer's.
+void remove_checkpoint(const OpenFolder& run, int64_t step);
+
+// Makes the folder, or takes the one that another's files keep; throws FileError where the name
+// stands for something else, or holds something under the name of a checkpoint's file.
+void make_checkpoint_folder(const OpenFolder& run, int64_t step);
+
+}  // namespace steepest::trainer

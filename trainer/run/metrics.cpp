@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/run/metrics.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "steepest/io/atomic_file.h"
+#include "trainer/run/bounded_json.h"
+
+namespace steepest::trainer {
+namespace {
+
+// A line may name every parameter of a large model; none of ours is longer than this.
+constexpr size_t kMostLine = size_t{16} << 20, kChunk = size_t{1} << 16;
+
+// Nor does a power failure leave more zeros than this: a sparse file may be endless to read.
+constexpr uint64_t kMostZeros = uint64_t{1} << 30;
+
+// The step of a line; nothing when the line is broken.
+std::optional<int64_t> step_of(std::string_view line) {
+  const auto json = parse_bounded(line, 8);
+  if (!json || !json->is_object()) return std::nullopt;
+  const auto step = json->find("step");
+  if (step == json->end() || !step->is_number_integer()) return std::nullopt;
+  return step->get<int64_t>();
+}
+
+// Can this be the beginning of a line that something cut off? Zeros are what a power failure leaves
+// of bytes that were not yet on the disk.
+bool is_cut_line(std::string_view text) {
+  const std::string_view start = R"({"step":)";
+  const size_t length = std::min(text.size(), start.size());
+  const bool ours = text.size() <= kMostLine && text.substr(0, length) == start.substr(0, length);
+  return ours || text.front() == '\0';
+}
+
+// Walks over a file's lines with the memory of one.
+class Lines {
+ public:
+  explicit Lines(const std::string& path) : file_(path, O_RDONLY | O_NOFOLLOW) {}
+
+  // The next line, without its end. A last one without an end, and one longer than any of ours, is
+  // given as it is, or its beginning, and is not whole. Beyond kMostZeros nothing is read.
+  bool next() {
+    begin_ = end_, line_.clear(), whole_ = false;
+    for (;;) {
+      const size_t stop = buffer_.find('\n', at_);
+      const size_t length = std::min(stop, buffer_.size()) - at_;
+      line_.append(buffer_, at_, std::min(length, kMostLine + 1 - line_.size()));
+      at_ += length, end_ += length;
+      if (stop != std::string::npos) {
+        ++at_, ++end_, ++number_;
+        whole_ = line_.size() <= kMostLine;
+        return ended_ = true;
+      }
+      endless_ = end_ - begin_ > kMostZeros;
+      if (endless_) return !(ended_ = false);
+      buffer_.resize(kChunk), at_ = 0;
+      buffer_.resize(file_.read_some(buffer_.data(), kChunk));
+      if (buffer_.empty()) return ended_ = false, !line_.empty();
+    }
+  }
+
+  const std::string& line() const { return line_; }
+  bool whole() const { return whole_; }
+  bool ended() const { return ended_; }      // by a newline
+  bool endless() const { return endless_; }  // too long to look for its end
+  uint64_t begin() const { return begin_; }  // where it stands in the file
+  size_t number() const { return number_; }  // from 1
+
+ private:
+  File file_;
+  std::string buffer_, line_;
+  size_t at_ = 0, number_ = 0;
+  uint64_t begin_ = 0, end_ = 0;
+  bool whole_ = false, ended_ = true, endless_ = false;
+};
+
+// How many bytes to keep.
+uint64_t length_up_to(const std::string& path, int64_t step) {
+  const auto refuse = [&](size_t number) {
+    throw FileError(path + ":" + std::to_string(number) +
+                    ": not a line of metrics: repair or remove the file, then resume");
+  };
+  Lines lines(path);
+  while (lines.next()) {
+    if (!lines.ended()) {
+      if (lines.endless() || !is_cut_line(lines.line())) refuse(lines.number() + 1);
+      return lines.begin();
+    }
+    const auto found = lines.whole() ? step_of(lines.line()) : std::nullopt;
+    if (!found) refuse(lines.number());
+    if (*found > step) return lines.begin();
+  }
+  return lines.begin();
+}
+
+// Other names of the same file (hard links) keep what they have: the run goes on in a copy.
+void take_for_itself(const std::string& path, uint64_t size) {
+  File from(path, O_RDONLY | O_NOFOLLOW);
+  AtomicFile copy(path, Links::refuse);
+  std::string buffer(kChunk, '\0');
+  for (uint64_t left = size; left > 0;) {
+    const size_t part = std::min<uint64_t>(left, kChunk);
+    from.read_all(buffer.data(), part);
+    copy.write(buffer.data(), part);
+    left -= part;
+  }
+  copy.commit();
+}
+
+}  // namespace
+
+Metrics Metrics::create(const std::string& path) {
+  return Metrics(std::make_unique<File>(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW));
+}
+
+Metrics Metrics::resume(const std::string& path, int64_t step) {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW;
+  auto file = std::make_unique<File>(path, kFlags);
+  const uint64_t kept = length_up_to(path, step);
+  struct stat info {};
+  system_call("examine", path, [&] { return ::fstat(file->descriptor(), &info); });
+  if (info.st_nlink > 1) {
+    take_for_itself(path, kept);
+    return Metrics(std::make_unique<File>(path, kFlags));
+  }
+  if (kept != static_cast<uint64_t>(info.st_size)) {
+    system_call("shorten", path,
+                [&] { return ::ftruncate(file->descriptor(), static_cast<off_t>(kept)); });
+  }
+  return Metrics(std::move(file));
+}
+
+void Metrics::write(const nlohmann::ordered_json& line) {
+  const std::string text =
+      line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+  const off_t before = ::lseek(file_->descriptor(), 0, SEEK_END);
+  try {
+    file_->write_all(text.data(), text.size());
+  } catch (const FileError&) {
+    (void)!::ftruncate(file_->descriptor(), before);
+    throw;
+  }
+}
+
+}  // namespace steepest::trainer

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/run/progress.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "trainer/text.h"
+
+namespace steepest::trainer {
+namespace {
+
+std::string number(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+// 41.2k, 3.1M
+std::string short_count(double value) {
+  if (value >= 1e9) return number("%.1fG", value / 1e9);
+  if (value >= 1e6) return number("%.1fM", value / 1e6);
+  if (value >= 1e3) return number("%.1fk", value / 1e3);
+  return number("%.1f", value);
+}
+
+// 12s, 3m05s, 2h07m, 4d03h
+std::string duration(double seconds) {
+  const auto total = static_cast<long>(std::min(seconds, 1e9) + 0.5);
+  char text[64];
+  if (total < 60) {
+    std::snprintf(text, sizeof text, "%lds", total);
+  } else if (total < 3600) {
+    std::snprintf(text, sizeof text, "%ldm%02lds", total / 60, total % 60);
+  } else if (total < 86400) {
+    std::snprintf(text, sizeof text, "%ldh%02ldm", total / 3600, total / 60 % 60);
+  } else {
+    std::snprintf(text, sizeof text, "%ldd%02ldh", total / 86400, total / 3600 % 24);
+  }
+  return text;
+}
+
+// A closed stderr is no reason to stop a run.
+void put(int descriptor, const std::string& text) {
+  (void)!::write(descriptor, text.data(), text.size());
+}
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+std::string format_status(const Status& status, std::optional<double> seconds_left) {
+  std::string text = "step " + std::to_string(status.step) + "/" + std::to_string(status.steps);
+  text += "  loss " + number("%.4f", status.loss);
+  if (status.rate) text += "  " + short_count(*status.rate) + " " + status.unit + "/s";
+  if (seconds_left) text += "  left " + duration(*seconds_left);
+  if (status.lr) text += "  lr " + number("%.3g", *status.lr);
+  if (status.q) text += "  q " + number("%.3g", *status.q);
+  if (status.dual) text += "  D " + number("%.3g", *status.dual);
+  if (status.share) text += "  optimizer " + number("%.0f%%", 100 * *status.share);
+  return text;
+}
+
+ProgressOptions detect_progress(int descriptor, int64_t every) {
+  ProgressOptions options{.every = every};
+  const char* terminal = std::getenv("TERM");
+  const char* no_color = std::getenv("NO_COLOR");
+  options.live = ::isatty(descriptor) == 1 && terminal && std::strcmp(terminal, "dumb") != 0;
+  options.color = options.live && !(no_color && *no_color);
+  winsize size{};
+  if (options.live && ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    options.width = size.ws_col;
+  }
+  return options;
+}
+
+Progress::Progress(int descriptor, ProgressOptions options, std::function<double()> now)
+    : descriptor_(descriptor), options_(options), now_(now ? std::move(now) : steady_seconds) {}
+
+Progress::~Progress() {
+  if (shown_ > 0) put(descriptor_, "\n");
+}
+
+std::optional<double> Progress::seconds_left(const Status& status, double now) {
+  if (!first_step_) {
+    first_step_ = status.step;
+    first_time_ = now;
+  }
+  const int64_t done = status.step - *first_step_;
+  if (done <= 0) return std::nullopt;
+  const double each = (now - first_time_) / static_cast<double>(done);
+  return each * static_cast<double>(std::max<int64_t>(status.steps - status.step, 0));
+}
+
+void Progress::update(const Status& status) {
+  const double now = now_();
+  const bool first = !first_step_, last = status.step >= status.steps;
+  const std::string line = format_status(status, seconds_left(status, now));
+  if (!options_.live) {
+    if (last || status.step % std::max<int64_t>(options_.every, 1) == 0) {
+      put(descriptor_, line + "\n");
+    }
+  } else if (first || last || now - last_time_ >= options_.interval) {
+    last_time_ = now;
+    show(line);
+  }
+}
+
+// Blanks instead of an escape code rub out what was longer.
+void Progress::show(const std::string& line) {
+  const std::string text = line.substr(0, options_.width > 1 ? options_.width - 1 : 1);
+  const std::string rest(shown_ > text.size() ? shown_ - text.size() : 0, ' ');
+  const size_t bold = options_.color ? std::min(text.find("  "), text.size()) : 0;
+  const std::string head =
+      bold ? "\x1b[1m" + text.substr(0, bold) + "\x1b[0m" : text.substr(0, bold);
+  put(descriptor_, "\r" + head + text.substr(bold) + rest);
+  shown_ = text.size();
+}
+
+void Progress::clear() {
+  if (shown_ > 0) put(descriptor_, "\r" + std::string(shown_, ' ') + "\r");
+  shown_ = 0;
+}
+
+void Progress::note(const std::string& line) {
+  clear();
+  put(descriptor_, one_line(line) + "\n");
+}
+
+}  // namespace steepest::trainer

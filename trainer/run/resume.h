@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a checkpoint is one that this run may go on from: its options and its data.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "trainer/run/checkpoint.h"
+#include "trainer/run_spec.h"
+#include "trainer/session.h"
+
+namespace steepest::trainer {
+
+// Throws ConfigError where config.toml would not give back the same options (run.out among them).
+const RunSpec& require_round_trip(const RunSpec& spec);
+
+// Throws ForeignCheckpoint with the first option that differs from those that the checkpoint keeps
+// (an older version's keeps none: then from the run's own config.toml, where that is the one that
+// it was made with; require_same_run otherwise knows the hash alone).
+void require_same_keys(const RunSpec& spec, const std::string& run, const Latest& latest);
+
+// Throws ConfigError where the run is already beyond its last step.
+void require_steps_ahead(const RunSpec& spec, const Latest& latest);
+
+// Throws ForeignCheckpoint where it is not a checkpoint of this session: its model, its recipe, or
+// the hash of the config, where `same_config` is asked for. Session::restore checks the
+// optimizer's choices and tensors. The session is routed as the checkpoint's run was; returns what
+// is then otherwise than in a new run, or "".
+std::string require_same_session(Session& session, const Latest& latest, bool same_config);
+
+// Throws DataError where the data are not those that the checkpoint was trained on and the spec
+// does not accept that; the line says how. Returns what was accepted, or "".
+std::string require_same_data(const RunSpec& spec, const std::vector<DataFile>& files,
+                              const Checkpoint& found);
+
+}  // namespace steepest::trainer

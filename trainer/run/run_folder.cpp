@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/run/run_folder.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <torch/version.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "steepest/io/atomic_file.h"
+#include "steepest/io/open_folder.h"
+#include "trainer/run/bounded_json.h"
+
+namespace steepest::trainer {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kConfig[] = "config.toml", kMetrics[] = "metrics.jsonl", kEnvironment[] = "env.json",
+               kLock[] = ".lock";
+
+// What shows that a folder holds a run; "" when nothing does.
+std::string trace_of_run(const OpenFolder& folder) {
+  for (const auto& name : folder.names()) {
+    if (name == kConfig || name == kMetrics || name.starts_with("ckpt-")) return name;
+  }
+  return "";
+}
+
+// A run never writes through a link, nor to what another may read from at the same time (a pipe).
+void require_regular(const OpenFolder& folder, const std::string& name) {
+  const auto entry = folder.find(name);
+  if (!entry || entry->kind == Entry::Kind::file) return;
+  throw RunError(folder / name + ": " + entry->text() +
+                 ", allowed a regular file in the run's own folder");
+}
+
+bool is_start(const Json& entry) {
+  return entry.is_object() && entry.contains("started") && entry["started"].is_string() &&
+         entry.contains("steepest") && entry["steepest"].is_string();
+}
+
+// The starts that env.json lists, as it stands; throws RunError where it is not a run's.
+Json read_starts(const OpenFolder& folder) {
+  if (!folder.find(kEnvironment)) return Json::array();
+  require_regular(folder, kEnvironment);
+  const std::string path = folder / kEnvironment;
+  auto starts = parse_bounded(read_file(path), 3);
+  if (!starts || !starts->is_array()) throw RunError(path + ": not a list of starts");
+  for (const auto& entry : *starts) {
+    if (!is_start(entry)) throw RunError(path + ": not a list of starts of a run");
+  }
+  return std::move(*starts);
+}
+
+void require_new(const OpenFolder& folder) {
+  const std::string trace = trace_of_run(folder);
+  if (!trace.empty()) {
+    throw RunError(folder.path() + ": already holds a run (" + trace +
+                   "): resume it, or give another folder");
+  }
+  if (folder.find(kEnvironment)) {
+    throw RunError(
+        folder / kEnvironment +
+        ": not of a run (there is no config.toml): move it away, or give another folder");
+  }
+  require_regular(folder, kLock);
+}
+
+void require_run(const OpenFolder& folder) {
+  if (!folder.find(kConfig)) {
+    throw RunError(folder.path() + ": no run to resume (no config.toml)");
+  }
+  for (const char* name : {kConfig, kMetrics, kLock}) require_regular(folder, name);
+  read_starts(folder);
+}
+
+void remove_all_leftovers(const std::string& path) {
+  for (const char* name : {kConfig, kMetrics, kEnvironment}) {
+    remove_leftovers(path + "/" + name);
+  }
+}
+
+// To write where that is allowed: a lock can be had without it.
+std::unique_ptr<File> open_lock(const std::string& path) {
+  try {
+    return std::make_unique<File>(path, O_RDWR | O_CREAT | O_NOFOLLOW);
+  } catch (const FileError& error) {
+    if (error.code != EACCES && error.code != EPERM && error.code != EROFS) throw;
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) != 0) throw;  // it was to be made
+    return std::make_unique<File>(path, O_RDONLY | O_NOFOLLOW);
+  }
+}
+
+bool is_process(const std::string& text) {
+  return !text.empty() && text.size() <= 10 &&
+         text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+std::string content_of(File& lock) {
+  char text[32] = {};
+  return {text, lock.read_some(text, sizeof text)};
+}
+
+// The process number, for whoever is refused: into a file of this name that the trainer wrote, not
+// into another's, nor one that has other names elsewhere.
+void write_owner(File& lock) {
+  struct stat info {};
+  system_call("examine", lock.name(), [&] { return ::fstat(lock.descriptor(), &info); });
+  const std::string old = content_of(lock);
+  const bool ours = old.empty() || is_process(old) ||
+                    old.find_first_not_of('\0') == std::string::npos;  // after a power failure
+  const bool writable = (::fcntl(lock.descriptor(), F_GETFL) & O_ACCMODE) == O_RDWR;
+  if (!ours || !writable || info.st_nlink != 1) return;
+  const std::string owner = std::to_string(::getpid());
+  system_call("write", lock.name(), [&] { return ::ftruncate(lock.descriptor(), 0); });
+  system_call("write", lock.name(), [&] { return ::lseek(lock.descriptor(), 0, SEEK_SET); });
+  lock.write_all(owner.data(), owner.size());
+}
+
+// Network file systems: no locks at all, none without a server for them, none on what is read only.
+bool means_no_locks(int error) {
+  return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP || error == EINVAL ||
+         error == EBADF;
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+}  // namespace
+
+RunFolder::RunFolder(const std::string& path) : path_(path), lock_(open_lock(path + "/" + kLock)) {
+  // flock, because the kernel gives it back when the process ends, even by SIGKILL.
+  try {
+    system_call("lock", lock_->name(),
+                [&] { return ::flock(lock_->descriptor(), LOCK_EX | LOCK_NB); });
+  } catch (const FileError& error) {
+    if (error.code == EWOULDBLOCK) {
+      const std::string owner = content_of(*lock_);
+      throw RunError(path + ": another trainer is writing to it" +
+                     (is_process(owner) ? " (process " + owner + ")" : ""));
+    }
+    if (!means_no_locks(error.code)) throw;
+    warnings_.push_back(std::string(error.what()) +
+                        ": going on without; start no second trainer in this folder");
+  }
+}
+
+RunFolder RunFolder::create(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw RunError(path + ": cannot create: " + error.message());
+  const OpenFolder opened(path);
+  require_regular(opened, kLock);
+  if (!opened.find(kLock))
+    require_new(opened);  // else the lock would be a file in another's folder
+  RunFolder folder(path);
+  require_new(opened);  // now that nobody else is starting
+  write_owner(*folder.lock_);
+  remove_all_leftovers(path);
+  return folder;
+}
+
+RunFolder RunFolder::resume(const std::string& path) {
+  try {
+    require_run(OpenFolder(path));
+  } catch (const FileError& error) {
+    if (error.code != ENOENT && error.code != ENOTDIR) throw;
+    throw RunError(path + ": no run to resume (no config.toml)");
+  }
+  RunFolder folder(path);
+  write_owner(*folder.lock_);
+  remove_all_leftovers(path);
+  return folder;
+}
+
+void RunFolder::write_config(const std::string& toml) const {
+  write_file(*this / kConfig, toml, Links::refuse);
+}
+
+void RunFolder::add_environment(const Environment& environment) const {
+  Json starts = read_starts(OpenFolder(path_));
+  starts.push_back({{"started", utc_now()},
+                    {"steepest", environment.steepest},
+                    {"torch", TORCH_VERSION},
+                    {"device", environment.device},
+                    {"threads", at::get_num_threads()},
+                    {"cpu", at::get_cpu_capability()}});
+  write_file(*this / kEnvironment, starts.dump(2) + "\n", Links::refuse);
+}
+
+}  // namespace steepest::trainer

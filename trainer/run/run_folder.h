@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folder of one run: made once, locked while a trainer writes to it, never overwritten.
+#pragma once
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "steepest/io/file_io.h"
+
+namespace steepest::trainer {
+
+struct RunError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Environment {
+  std::string steepest;  // version
+  std::string device;
+};
+
+// Holds config.toml (the resolved options), env.json (one entry for each start), metrics.jsonl and
+// ckpt-<step>/. The lock goes with the process, however it ends. The folder may be a symbolic link;
+// what is in it is written only as regular files of its own. Everything is looked at before
+// anything is written; leftovers of killed writers of these files are removed.
+class RunFolder {
+ public:
+  // A new run, its parents made as needed; throws RunError where one is already, or something else
+  // has the name of one of its files.
+  static RunFolder create(const std::string& path);
+  // An existing run; throws RunError where there is none, or one of its files is not its own.
+  static RunFolder resume(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+  // What the user must know, a line each: that the file system has no locks.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+  void write_config(const std::string& toml) const;
+  void add_environment(const Environment& environment) const;
+
+ private:
+  explicit RunFolder(const std::string& path);  // takes the lock
+
+  std::string path_;
+  std::vector<std::string> warnings_;
+  std::unique_ptr<File> lock_;
+};
+
+}  // namespace steepest::trainer
