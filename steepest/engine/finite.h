@@ -9,9 +9,6 @@
 
 namespace steepest {
 
-// The largest magnitude of each tensor; NaN where an entry is. One wait a device.
-std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors);
-
 // True where all that the step will write is finite, given that all that it reads is. largest: of
 // each parameter's gradient, in the order of `in.params`, 0 where there is none.
 bool surely_finite(const StepInput& in, const std::vector<double>& largest);

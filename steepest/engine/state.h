@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "steepest/momentum.h"
 #include "steepest/plan.h"
 
 namespace steepest {
@@ -16,10 +17,9 @@ namespace steepest {
 struct ParamState {
   int64_t step = 0;
   at::Tensor momentum_buffer;
-  std::vector<at::Tensor> slots;  // of the norm, of the parameter's shape
+  std::vector<at::Tensor> slots;  // in the order of the plan's entries: see StateEntry::index
   at::Tensor intercept;           // 0-dim float64, Momo: see step_size.h
-  at::Tensor basis;  // the last step's right vectors, block after block: see Norm::warm_columns
-  at::Tensor dual;   // float64, one a matrix of the parameter: the last step's duals
+  at::Tensor dual;                // float64, one a matrix of the parameter: the last step's duals
 };
 
 struct GlobalState {
@@ -35,19 +35,40 @@ struct Param {
   ParamState* state = nullptr;
 };
 
+// What a scheduler may change from step to step, for each of a plan's groups.
 struct Rates {
-  double lr = 0, weight_decay = 0;  // of a plan's group, at this step
+  double lr = 0, weight_decay = 0;
+  std::optional<double> momentum = {};  // unset: the group's choice
+};
+
+// A group's numbers at this step.
+struct GroupNumbers {
+  double lr = 0, weight_decay = 0, momentum = 0;
+  MomentumMap first_map, map;  // of a state's first gradient, and of every later one
 };
 
 // One step's input, as its stages pass it on.
 struct StepInput {
+  StepInput(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates);
+
   const Plan& plan;
   const std::vector<Param>& params;
-  const std::vector<Rates>& rates;
+  std::vector<GroupNumbers> numbers;  // one a group
 
   const Param& param(const Block& block) const { return params[block.param]; }
   const Choices& choices(const Block& block) const { return plan.choices(block); }
+  const GroupNumbers& numbers_of(const Block& block) const { return numbers[block.group]; }
+  const GroupNumbers& numbers_of_param(size_t param) const {
+    return numbers[plan.params[param].group];
+  }
   size_t index(const Block& block) const { return &block - plan.blocks.data(); }
+
+  // The block's momentum at this step, after its state has counted it.
+  const MomentumMap& map(const Block& block) const;
+  // What u is to be divided by: see momentum_correction.
+  double correction(const Block& block) const;
+  // W is multiplied by 1 - decay where the decay is the weights' own: lr wd, or wd.
+  double decay(const Block& block) const;
 };
 
 struct StepStats {
