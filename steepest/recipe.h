@@ -30,9 +30,9 @@ struct Choices {
   Decay decay = Decay::plain;  // of a decoupled one
   std::optional<double> nesterov_momentum;  // the look-ahead's u = c m + (1 - c) g under Nesterov;
                                             // unset: c = momentum. Lion: c = b1 / b2
-  std::string rescale = "none";             // what becomes of a direction after the norm
+  std::string rescale = "none";             // what becomes of a direction: see make_rescale
   std::string geometry = "euclidean";       // where the weights live
-  std::string radius = "none";              // see radius_names(), or a number
+  std::string radius = "none";              // see radius_of
   Solvers solvers;
   std::optional<at::ScalarType> momentum_dtype;  // unset: the parameter's, float32 under Momo
   bool batched = true;  // matrices of one shape in one call; false: one by one

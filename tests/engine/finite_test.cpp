@@ -34,7 +34,7 @@ std::vector<at::Tensor> gradients(at::ScalarType dtype, double scale, uint64_t s
 std::vector<at::Tensor> all_of(const EngineRun& run) {
   auto all = run.weights();
   for (const auto& s : run.states) {
-    for (const auto& t : {s.momentum_buffer, s.intercept, s.basis, s.dual})
+    for (const auto& t : {s.momentum_buffer, s.intercept, s.dual})
       if (t.defined()) all.push_back(t);
     all.insert(all.end(), s.slots.begin(), s.slots.end());
   }

@@ -33,7 +33,7 @@ TEST(Face, a_group_keeps_its_own_options) {
   optimizer.add_param_group(group_of("c", c, {.momentum = 0.1, .weight_decay = 0.25}));
   EXPECT_EQ(options(optimizer, 1).lr, 0.5);
   EXPECT_EQ(options(optimizer, 2).weight_decay, 0.25);
-  EXPECT_EQ(optimizer.plan().norms[1]->name(), "inf");
+  EXPECT_EQ(optimizer.plan().rules[1].norm->name(), "inf");
   EXPECT_EQ(optimizer.plan().groups[2].choices.momentum, 0.1);
   EXPECT_EQ(optimizer.plan().groups[0].choices.momentum, 0.95);
   for (const auto& p : {a, b, c}) p.mutable_grad() = at::ones_like(p);

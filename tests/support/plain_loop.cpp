@@ -73,8 +73,15 @@ void PlainLoop::add_matrix(PlainParam& p, double eta) {
   std::vector<double> duals;
   const auto us = p.parts(u), targets = p.parts(p.w), places = p.parts(whole);
   const auto as = p.parts(p.norm.starts_with("ada") ? metric(p) : u);
+  const auto gs = p.parts(p.gradients.back());
+  p.soaps.resize(us.size()), p.normuons.resize(us.size());
   for (size_t i = 0; i < us.size(); ++i) {
-    const auto [s, dual] = plain_steepest(p.norm, us[i], as[i]);
+    auto [s, dual] =
+        p.norm == "soap"
+            ? Answer{p.soaps[i].direction(gs[i], us[i], p.beta2, p.eps, p.momentum.start)}
+            : plain_steepest(p.norm, us[i], as[i]);
+    if (p.normuon) s = p.normuons[i].direction(s, 0.95, 1e-10);
+    if (p.normuon || p.norm == "soap") dual = sum_of_products(us[i], s);
     places[i].copy_(s);
     duals.push_back(dual);
     const double used = known ? p.old_duals[i] : dual;

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/plain_curvature.h"
+
 namespace steepest::test {
 
 struct PlainMomentum {
@@ -34,12 +36,15 @@ struct PlainParam {
   PlainMomentum momentum;
   double beta2 = 0.95, eps = 1e-8;
   bool coupled = false;
+  bool normuon = false;  // the directions' rows are rescaled
   // The matrices of a tensor of the parameter's shape, as views; unset: itself.
   std::function<std::vector<at::Tensor>(const at::Tensor&)> parts;
 
   std::vector<at::Tensor> gradients, directions;  // all so far
   std::vector<double> products;                   // <g, w> at their time
   std::vector<double> old_duals;                  // raw, of the last step that measured
+  std::vector<PlainSoap> soaps;                   // of each part
+  std::vector<PlainNorMuon> normuons;
 };
 
 struct PlainRule {

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// NorMuon: Muon, whose directions have their rows (output neurons) brought to one mean square.
+// Numbers of the authors' code: lr .02, momentum .95, beta2 .95, no decay; the norm of the
+// direction is kept, so that Muon's learning rates carry over.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe normuon() {
+  return {.name = "normuon",
+          .paper = "Li, Liu, Liang, Zhao and Zhang 2025, arXiv 2510.05491",
+          .equation =
+              "O = NS5(lerp(g, B, mu));  v_i = mean_j O_ij^2 so far;  "
+              "W -= lr sqrt(max(1, out/in)) O / sqrt(v), with the norm of O",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = {.norm = "spectral",
+                     .lr = 0.02,
+                     .nesterov = true,
+                     .start = Start::zero,
+                     .rescale = "normuon",
+                     .radius = "original",
+                     .solvers = {.polar = {"jordan", 5, at::kBFloat16}}},
+          .backup = adam_backup()};
+}
+
+}  // namespace steepest::optimizers

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// SOAP with the numbers of the authors' code: lr 3e-3, betas (.95, .95), eps 1e-8, decay .01, a new
+// basis every 10 steps. Its direction is the constrained step in |.|_soap; Adam on the rest.
+#include "steepest/optimizers/optimizers.h"
+
+namespace steepest::optimizers {
+
+Recipe soap() {
+  const Choices all{.norm = "ada_inf",
+                    .lr = 3e-3,
+                    .momentum = 0.95,
+                    .start = Start::corrected,
+                    .beta2 = 0.95,
+                    .weight_decay = 0.01};
+  auto matrix = all;
+  matrix.norm = "soap";
+  return {.name = "soap",
+          .paper =
+              "Vyas, Morwani, Zhao, Kwun, Shapira, Brandfonbrener, Janson and Kakade 2024, "
+              "arXiv 2409.11321",
+          .equation = "W -= lr Q_L [m' / (sqrt(v') + eps)] Q_R^T, m' = Q_L^T m Q_R",
+          .outer = Outer::max,
+          .update = Update::constrained,
+          .matrix = matrix,
+          .backup = all};
+}
+
+}  // namespace steepest::optimizers
