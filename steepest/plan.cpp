@@ -7,6 +7,8 @@
 #include <iomanip>
 #include <sstream>
 
+#include "steepest/base/text.h"
+
 namespace steepest {
 namespace {
 
@@ -178,13 +180,13 @@ Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
 
 std::string print_plan(const Plan& plan) {
   std::ostringstream out;
-  out << std::left << std::setw(44) << "parameter" << std::setw(8) << "role" << std::setw(16)
+  out << std::left << std::setw(44) << "parameter" << std::setw(12) << "role" << std::setw(16)
       << "norm" << std::setw(20) << "matrices"
       << "radius\n";
   for (const auto& b : plan.blocks) {
     const auto shape =
         std::to_string(b.batch) + " x " + std::to_string(b.rows) + " x " + std::to_string(b.cols);
-    out << std::setw(44) << plan.params[b.param].name << std::setw(8) << name_of(b.role)
+    out << std::setw(44) << plan.params[b.param].name << std::setw(12) << text_of(b.role)
         << std::setw(16) << plan.norms[b.group]->name() << std::setw(20) << shape
         << print_number(b.radius) << "\n";
   }

@@ -16,14 +16,16 @@ from ._layouts import Layout, check_layout, layout_of
 from ._model import Found, read
 from ._roles import Verdict, judge, skip_reason
 
+# How the table shows a role: the backup trains what is no matrix.
+_ROLES = {"matrix": "matrix", "backup": "non-matrix", "skipped": "skipped"}
 _GUESSES = (
     ("matrix", "matrix", "matrices", "shape"),
-    ("backup", "backup", "backups", "shape or position"),
+    ("backup", "non-matrix", "non-matrix", "shape or position"),
 )
 
 
-class Row(NamedTuple):
-    """One line of the table; `role` is "matrix", "backup" or "skipped"."""
+class RoutedParam(NamedTuple):
+    """One parameter of the table; `role` is "matrix", "backup" (shown: non-matrix) or "skipped"."""
 
     name: str
     shape: tuple[int, ...]
@@ -43,7 +45,7 @@ class Routes(list[dict[str, Any]]):
     def __init__(
         self,
         groups: Iterable[dict[str, Any]] = (),
-        rows: Iterable[Row] = (),
+        rows: Iterable[RoutedParam] = (),
         module: nn.Module | None = None,
     ) -> None:
         super().__init__(groups)
@@ -69,7 +71,9 @@ class Routes(list[dict[str, Any]]):
 
     def __str__(self) -> str:
         head = ("parameter", "shape", "role", "layout", "reason")
-        lines = [head] + [(r.name, _text(r.shape), r.role, r.layout, r.reason) for r in self.rows]
+        lines = [head] + [
+            (r.name, _text(r.shape), _ROLES[r.role], r.layout, r.reason) for r in self.rows
+        ]
         widths = [max(len(line[i]) for line in lines) for i in range(4)] + [0]
         table = [
             "  ".join(w.ljust(n) for w, n in zip(line, widths, strict=True)).rstrip()
@@ -83,7 +87,7 @@ class Routes(list[dict[str, Any]]):
             sizes = [math.prod(r.shape) for r in self.rows if r.role == role]
             share = "" if role == "skipped" else f" ({100 * sum(sizes) / total:.1f} %)"
             if sizes or role != "skipped":
-                yield f"{role}: {len(sizes)} tensors, {sum(sizes)} parameters{share}"
+                yield f"{_ROLES[role]}: {len(sizes)} tensors, {sum(sizes)} parameters{share}"
         guesses = []
         for role, one, many, how in _GUESSES:
             count = sum(r.role == role and _is_guess(r.reason) for r in self.rows)
@@ -140,7 +144,7 @@ def route(
     for found in model.found:
         skipped = skip_reason(found)
         if skipped and not (frozen and skipped == "frozen"):
-            rows.append(Row(found.name, found.shape, "skipped", "-", skipped))
+            rows.append(RoutedParam(found.name, found.shape, "skipped", "-", skipped))
             continue
         role, layout, reason = _decide(found, verdicts[found.name], asked)
         layout = next(
@@ -151,7 +155,7 @@ def route(
         if (role, layout) not in groups:
             groups[role, layout] = {"params": [], "role": role, **layout.keys()}
         groups[role, layout]["params"].append((found.name, found.tensor))
-        rows.append(Row(found.name, found.shape, role, str(layout), reason))
+        rows.append(RoutedParam(found.name, found.shape, role, str(layout), reason))
     ordered = sorted(groups.values(), key=lambda group: group["role"] != "matrix")
     return Routes(ordered, rows, model.modules.get(""))
 
