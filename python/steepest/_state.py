@@ -86,7 +86,7 @@ def _measured_dual(entry: State, plan: Plan, index: int, param: Tensor, names: l
 
 
 @dataclass
-class Bound:
+class BoundState:
     """An optimizer's tensors in the order of the plan."""
 
     params: list[Tensor]
@@ -95,8 +95,8 @@ class Bound:
     tensors: list[Tensor]
 
 
-def bind(plan: Plan, state: MutableMapping[Tensor, State], params: list[Tensor]) -> Bound:
-    bound = Bound(params, [], [], [])
+def bind(plan: Plan, state: MutableMapping[Tensor, State], params: list[Tensor]) -> BoundState:
+    bound = BoundState(params, [], [], [])
     for index, param in enumerate(params):
         entry = state.get(param)
         if not entry or "step" not in entry:
@@ -119,7 +119,7 @@ def _root_mean_square(values: list[float]) -> float:
 
 
 def stats(
-    plan: Plan, bound: Bound, last: Tensor | None, lr: list[float]
+    plan: Plan, bound: BoundState, last: Tensor | None, lr: list[float]
 ) -> dict[str, dict[str, Any]]:
     """See SteepestDescent.stats."""
     grads = [p.grad for p in bound.params]
@@ -153,7 +153,7 @@ def stats(
     }
 
 
-def _count_nonfinite(bound: Bound, grads: Iterable[Tensor | None]) -> int:
+def _count_nonfinite(bound: BoundState, grads: Iterable[Tensor | None]) -> int:
     seen = [grad for grad in grads if grad is not None] or bound.tensors
     return sum(not bool(torch.isfinite(tensor).all()) for tensor in seen)
 

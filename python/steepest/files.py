@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from steepest import _choices, _kinds, _names, _places, _stored
-from steepest._engine import Engine
+from steepest._face import Face
 from steepest._library import ops
 from steepest._options import Group
 from steepest._plan import Plan, make_plan
@@ -23,7 +23,7 @@ _RATES = ("lr", "lr_ratio", "backup_ratio", "weight_decay", "backup_weight_decay
 _OBSERVED = ("global.observed", "global.observed_weight")  # C++ programs': no step has used it yet
 
 
-def _rates(optimizer: Engine) -> list[dict[str, float]]:
+def _rates(optimizer: Face) -> list[dict[str, float]]:
     groups = []
     for group in optimizer.param_groups:
         decay = float(group["weight_decay"])
@@ -40,7 +40,7 @@ def _rates(optimizer: Engine) -> list[dict[str, float]]:
     return groups
 
 
-def save(optimizer: Engine, path: str | PathLike[str]) -> None:
+def save(optimizer: Face, path: str | PathLike[str]) -> None:
     """Writes state and rates, atomically, with checksums; readable without this package.
 
     Keys are ``state.<parameter>.<name>`` and ``global.<name>``. A C++ ``steepest::load`` into an
@@ -83,7 +83,7 @@ def save(optimizer: Engine, path: str | PathLike[str]) -> None:
     ops.save_file(fsdecode(path), list(named.values()), list(named), json.dumps(metadata))
 
 
-def load(optimizer: Engine, path: str | PathLike[str]) -> None:
+def load(optimizer: Face, path: str | PathLike[str]) -> None:
     """Loads what :func:`save`, a C++ program or the trainer has written.
 
     State goes by name; ``module.``, ``_orig_mod.`` and other wrappers of a module do not count.
@@ -141,7 +141,7 @@ def _read_numbers(rates: Any, count: int) -> list[dict[str, float]]:
 
 
 def _read(
-    optimizer: Engine, found: dict[str, Tensor], metadata: dict[str, str]
+    optimizer: Face, found: dict[str, Tensor], metadata: dict[str, str]
 ) -> tuple[dict[int, dict[str, Any]], list[dict[str, float] | None], dict[str, Any]]:
     """States of the parameters by number, rates, and what belongs to the whole network."""
     plan = optimizer._plan()
@@ -218,7 +218,7 @@ def _read_state(
     return state
 
 
-def _read_globals(optimizer: Engine, found: dict[str, Tensor], used: set[str]) -> dict[str, Any]:
+def _read_globals(optimizer: Face, found: dict[str, Tensor], used: set[str]) -> dict[str, Any]:
     if "global.step" not in found:
         raise ValueError("received no global.step")
     whole: dict[str, Any] = {}
@@ -245,7 +245,7 @@ def _read_globals(optimizer: Engine, found: dict[str, Tensor], used: set[str]) -
 
 
 def _apply(
-    optimizer: Engine,
+    optimizer: Face,
     states: dict[int, dict[str, Any]],
     rates: list[dict[str, float] | None],
     whole: dict[str, Any],
