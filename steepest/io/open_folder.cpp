@@ -100,4 +100,6 @@ void OpenFolder::sync() const {
   });
 }
 
+void sync_folder(const std::string& path) { OpenFolder(path).sync(); }
+
 }  // namespace steepest

@@ -41,4 +41,7 @@ class OpenFolder {
   File file_;
 };
 
+// Makes what was created or renamed in the folder durable.
+void sync_folder(const std::string& path);
+
 }  // namespace steepest

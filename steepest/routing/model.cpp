@@ -33,7 +33,7 @@ bool is_norm(const Fact& f) {
 }
 
 Model::Model(std::vector<Fact> places) : places_(std::move(places)) {
-  understand(places_);
+  resolve_names(places_);
   for (size_t i = 0; i < places_.size(); ++i) {
     const Fact& f = places_[i];
     by_name_.emplace(f.name, i);

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "steepest/io/atomic_file.h"
+#include "steepest/io/open_folder.h"
 #include "trainer/run/checkpoint_folder.h"
 
 namespace steepest::trainer {

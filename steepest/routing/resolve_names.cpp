@@ -125,7 +125,7 @@ void unstack(std::vector<Fact>& facts) {
 
 }  // namespace
 
-void understand(std::vector<Fact>& facts) {
+void resolve_names(std::vector<Fact>& facts) {
   Shapes shapes;
   for (const auto& f : facts) shapes.emplace(f.name, &f.shape);
   for (auto& f : facts) {
