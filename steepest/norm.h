@@ -10,9 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "steepest/base/tensor.h"
+#include "steepest/base/api.h"
+#include "steepest/base/batch.h"
 
-namespace steepest {
+namespace STEEPEST_API steepest {
 
 struct Measured {
   at::Tensor

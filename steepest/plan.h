@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "steepest/base/api.h"
 #include "steepest/outer.h"
 #include "steepest/recipe.h"
 
-namespace steepest {
+namespace STEEPEST_API steepest {
 
 struct PlannedParam {
   std::string name;

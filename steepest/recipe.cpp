@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "steepest/base/text.h"
 #include "steepest/svd/check.h"
 
 namespace steepest {

@@ -4,16 +4,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "steepest/base/batch.h"
 #include "steepest/base/dtype.h"
 
 namespace steepest {
-
-// Matrices [B, r, c] with the right to their memory: what is given an owned batch may use it as
-// workspace, or return its result in it.
-struct Batch {
-  at::Tensor matrices;
-  bool owned = false;
-};
 
 // Whether the entries lie in this process' memory, behind a pointer: no accelerator, no subclass of
 // torch.Tensor made of other tensors.

@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include "steepest/base/tensor.h"
 #include "steepest/engine/gather.h"
 
 namespace steepest {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/engine/momentum.h"
 
+#include "steepest/base/tensor.h"
 #include "steepest/engine/finite.h"
 #include "steepest/engine/fused.h"
 

@@ -8,9 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "steepest/base/api.h"
 #include "steepest/plan.h"
 
-namespace steepest {
+namespace STEEPEST_API steepest {
 
 // Saved under torch's names; undefined until the parameter's first gradient.
 struct ParamState {
