@@ -102,18 +102,21 @@ class Groups(Optimizer):
             _params.name_from_module(group, module, number)
         if role is None and group.get("roles") is None:
             _params.route_by_name(group)
+        self._complete_rates(group)
+        _options.check_momo({**self.defaults, **group})
+        if "backup_lr" in group:
+            raise ValueError("group: backup_lr: received a value, allowed lr, of the group's role")
+        return group
+
+    def _complete_rates(self, group: Group) -> None:
         if "weight_decay" in group:
             group.setdefault("backup_weight_decay", None)  # the group's own, of all in it
-        if role == "backup":
+        if group["role"] == "backup":
             if "lr" not in group:
                 group.setdefault("lr_ratio", self.defaults["backup_lr_ratio"])
             own = self.defaults.get("backup_weight_decay")
             if own is not None:
                 group.setdefault("weight_decay", own)
-        _options.check_momo({**self.defaults, **group})
-        if "backup_lr" in group:
-            raise ValueError("group: backup_lr: received a value, allowed lr, of the group's role")
-        return group
 
     def _let_go(self, group: Group) -> list[tuple[Group, Group]]:
         """Takes what was frozen at first, and is still untrained, out of the older groups.

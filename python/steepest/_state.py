@@ -62,11 +62,18 @@ def complete(
     for name, tensor in zip(names, fresh):
         if entry.get(name) is None:
             entry[name] = tensor
-            if begun and name == "intercept":  # Momo's <g, w>-average, as if g had been constant
-                momentum = entry[names[0]].double()
-                entry[name].copy_((momentum * param.double()).sum())
-            if begun and name == "dual":
-                tensor.copy_(_measured_dual(entry, plan, index, param, names))
+            if begun:
+                _catch_up(entry, plan, index, param, name)
+
+
+def _catch_up(entry: State, plan: Plan, index: int, param: Tensor, name: str) -> None:
+    """What a new tensor would hold, had it been there while the momentum grew."""
+    names = plan.state[index]
+    if name == "intercept":  # Momo's <g, w>-average, as if g had been constant
+        momentum = entry[names[0]].double()
+        entry[name].copy_((momentum * param.double()).sum())
+    if name == "dual":
+        entry[name].copy_(_measured_dual(entry, plan, index, param, names))
 
 
 def _measured_dual(entry: State, plan: Plan, index: int, param: Tensor, names: list[str]) -> Tensor:
@@ -128,28 +135,34 @@ def stats(
     ).tolist()
     head = last[:4].tolist() if last is not None else [math.nan] * 4
     factors = last[4:].tolist() if last is not None else []
-    parameters: dict[str, Any] = {}
-    for index in bound.live:
-        rows = [table[leaf] for leaf in plan.leaves[index]]
-        if not rows:
-            continue
-        scales = [row[0] for row in rows]
-        if factors and all(math.isnan(scale) for scale in scales):
-            scales = [factors[leaf] for leaf in plan.leaves[index]]
-        _, role = plan.sides[plan.side_of[index]]
-        parameters[plan.names[index]] = {
-            "role": role,
-            "norm": plan.recipe[role]["norm"],
-            "update_rms": _number(_root_mean_square([f * r[2] for f, r in zip(scales, rows)])),
-            "dual_norm": _number(sum(row[1] for row in rows)),
-            "spectral_norm": _number(max(row[3] for row in rows)),
-            "polar_residual": _number(max(row[4] for row in rows)),
-        }
+    parameters = {
+        plan.names[index]: _parameter_stats(plan, index, table, factors)
+        for index in bound.live
+        if plan.leaves[index]
+    }
     nonfinite = _count_nonfinite(bound, grads)
     step = {"D": head[1], "q": head[2], "model_gap": head[3], "skipped": head[0]}
     return {
         "step": {key: _number(value) for key, value in step.items()} | {"nonfinite": nonfinite},
         "parameters": parameters,
+    }
+
+
+def _parameter_stats(
+    plan: Plan, index: int, table: list[list[float]], factors: list[float]
+) -> dict[str, Any]:
+    rows = [table[leaf] for leaf in plan.leaves[index]]
+    scales = [row[0] for row in rows]
+    if factors and all(math.isnan(scale) for scale in scales):
+        scales = [factors[leaf] for leaf in plan.leaves[index]]
+    _, role = plan.sides[plan.side_of[index]]
+    return {
+        "role": role,
+        "norm": plan.recipe[role]["norm"],
+        "update_rms": _number(_root_mean_square([f * r[2] for f, r in zip(scales, rows)])),
+        "dual_norm": _number(sum(row[1] for row in rows)),
+        "spectral_norm": _number(max(row[3] for row in rows)),
+        "polar_residual": _number(max(row[4] for row in rows)),
     }
 
 
