@@ -4,7 +4,8 @@
 # kernels/cpu/: loops over plain memory. base/: text and tensors. polar/ and svd/: linear algebra that
 # knows nothing of norms and optimizers. As a target of its own it is linked alone by their tests;
 # what it includes is checked by tests/house.
-steepest_sources(linalg_sources steepest/kernels/cpu steepest/base steepest/polar steepest/svd)
+steepest_sources(linalg_sources steepest/kernels steepest/kernels/cpu steepest/base steepest/polar
+  steepest/svd)
 file(GLOB loop_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/steepest/kernels/cpu/*.cpp")
 set_source_files_properties(${loop_sources} PROPERTIES  # the work is here
   COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>" SKIP_PRECOMPILE_HEADERS ON)
@@ -17,8 +18,8 @@ target_link_libraries(steepest_linalg PRIVATE steepest_flags nlohmann_json::nloh
   PUBLIC LibTorch::torch)
 steepest_precompile(steepest_linalg ALONE)
 
-steepest_sources(library_sources steepest steepest/io steepest/kernels steepest/norms steepest/engine
-  steepest/optimizers steepest/routing steepest/serialize)
+steepest_sources(library_sources steepest steepest/io steepest/norms steepest/transforms
+  steepest/geometries steepest/engine steepest/optimizers steepest/routing steepest/serialize)
 steepest_sources(operator_sources steepest/bindings)
 add_library(steepest_objects OBJECT ${library_sources})
 target_include_directories(steepest_objects PUBLIC "${PROJECT_SOURCE_DIR}")

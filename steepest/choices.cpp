@@ -51,6 +51,10 @@ const Names& names_of(Place) {
   static const Names names = {"before", "after"};
   return names;
 }
+const Names& names_of(Decay) {
+  static const Names names = {"plain", "cautious", "independent", "anchored"};
+  return names;
+}
 const Names& names_of(Nonfinite) {
   static const Names names = {"propagate", "skip"};
   return names;

@@ -20,7 +20,13 @@ enum class MomoModel { inner_products, recursive };  // of f~: from <m, w>, or f
 enum class Form { ema, heavy_ball };
 enum class Start { zero, corrected, first };  // zero, zero with bias correction, first gradient
 enum class Place { before, after };           // momentum before the norm, or after it
-enum class Nonfinite { propagate, skip };     // a step with a NaN or Inf gradient or loss
+enum class Decay {
+  plain,        // W <- (1 - lr wd) W
+  cautious,     // the same where it does not work against the step: entries with s w >= 0
+  independent,  // W <- (1 - wd) W, whatever the learning rate
+  anchored      // W <- W - lr wd (W - W_0) towards the weights W_0 of the first step
+};
+enum class Nonfinite { propagate, skip };  // a step with a NaN or Inf gradient or loss
 
 // The names in the order of the enumerators.
 const std::vector<std::string>& names_of(Outer);
@@ -33,6 +39,7 @@ const std::vector<std::string>& names_of(MomoModel);
 const std::vector<std::string>& names_of(Form);
 const std::vector<std::string>& names_of(Start);
 const std::vector<std::string>& names_of(Place);
+const std::vector<std::string>& names_of(Decay);
 const std::vector<std::string>& names_of(Nonfinite);
 const std::vector<std::string>& names_of(Role);
 

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/plan.h"
 
+#include <ATen/core/Tensor.h>
 #include <c10/util/Exception.h>
+#include <c10/util/accumulate.h>
 
 #include <algorithm>
 #include <iomanip>
 #include <sstream>
+#include <utility>
 
 #include "steepest/base/text.h"
+#include "steepest/geometries/geometry.h"
+#include "steepest/transforms/transform.h"
 
 namespace steepest {
 namespace {
@@ -31,7 +36,7 @@ void number_leaves(Plan& plan) {
   if (plan.recipe.backup_blocks == BackupBlocks::flattened) {
     std::stable_sort(plan.blocks.begin(), plan.blocks.end(), [&](const Block& a, const Block& b) {
       if (a.role == Role::matrix || b.role == Role::matrix) return a.role < b.role;
-      return plan.norms[a.group]->name() < plan.norms[b.group]->name();
+      return plan.rules_of(a).norm->name() < plan.rules_of(b).norm->name();
     });
   }
   constexpr int64_t kMostMatrices = int64_t{1} << 24;
@@ -49,9 +54,9 @@ std::vector<OuterNode> flattened_nodes(const Plan& plan, int64_t first) {
   std::string name;
   for (const auto& block : plan.blocks) {
     if (block.leaf < first) continue;
-    const auto& norm = *plan.norms[block.group];
+    const auto& norm = *plan.rules_of(block).norm;
     if (nodes.empty() || norm.name() != name) {
-      nodes.push_back({norm.traits().joins, block.leaf, block.leaf, {}});
+      nodes.push_back({plan.rules_of(block).traits.joins, block.leaf, block.leaf, {}});
       name = norm.name();
     }
     nodes.back().end = block.leaf + block.batch;
@@ -79,8 +84,9 @@ bool all_nodes(const OuterNode& node, Joins kind) {
                      [&](const auto& child) { return all_nodes(child, kind); });
 }
 
-// max: c / D = 1 in every node. l2: c_l = d_l, so that the step is sharp(m), dual unseen, unless
-// d_l is to be that of the last step.
+// Where every node is a max, c / D is 1 in each, and a constrained step needs no dual. Where every
+// node is an l2, c_l = d_l, and a regularized step is sharp(m), whose dual no other block waits
+// for; with stale duals d_l is that of the last step, and sharp(m) has this one's.
 Needs needs_of(const Plan& plan) {
   const auto& r = plan.recipe;
   if (r.step_size == StepSize::momo) return Needs::duals;
@@ -90,42 +96,66 @@ Needs needs_of(const Plan& plan) {
   return Needs::duals;
 }
 
-// torch names an adaptive norm's momentum exp_avg, every other momentum_buffer.
-std::vector<StateEntry> entries_of(const Plan& plan, size_t param, int64_t matrices,
-                                   int64_t basis) {
-  const auto& planned = plan.params[param];
-  const auto& group = plan.groups[planned.group];
-  const auto slots = plan.norms[planned.group]->slots();
-  const bool momo = plan.recipe.step_size == StepSize::momo;
-  std::vector<StateEntry> entries;
-  if (momo || group.choices.momentum > 0) {
-    const auto* key = slots.empty() ? "momentum_buffer" : "exp_avg";
-    entries.push_back({key, EntryKind::momentum, 0, planned.shape});
+// Appends the slots of one owner, of a block of parameter number `param`, to the state.
+std::vector<BlockSlot> add_slots(Plan& plan, const Block& block, const std::vector<Slot>& slots) {
+  auto& layout = plan.layouts[block.param];
+  std::vector<BlockSlot> own;
+  for (const auto& slot : slots) {
+    const auto found = std::find_if(
+        layout.state.begin(), layout.state.end(),
+        [&](const StateEntry& e) { return e.kind == EntryKind::slot && e.key == slot.name; });
+    size_t index = 0;
+    for (const auto& entry : layout.state) index += entry.kind == EntryKind::slot;
+    const auto& shape = plan.params[block.param].shape;
+    auto& entry = found != layout.state.end()
+                      ? *found
+                      : layout.state.emplace_back(
+                            StateEntry{slot.name, EntryKind::slot, index,
+                                       slot.like_param() ? shape : std::vector<int64_t>{0}, slot});
+    int64_t offset = 0;
+    if (!slot.like_param()) {
+      int64_t elements = block.batch;
+      for (const int64_t size : slot.sizes(block.rows, block.cols)) elements *= size;
+      offset = std::exchange(entry.shape[0], entry.shape[0] + elements);
+    }
+    own.push_back({slot, entry.index, offset});
   }
-  for (size_t i = 0; i < slots.size(); ++i) {
-    entries.push_back({slots[i], EntryKind::slot, i, planned.shape});
-  }
-  if (momo) entries.push_back({"intercept", EntryKind::intercept, 0, {}});
-  if (plan.recipe.duals == Duals::stale && group.role == Role::matrix) {
-    entries.push_back({"dual", EntryKind::dual, 0, {matrices}});
-  }
-  if (basis > 0) entries.push_back({"right_basis", EntryKind::basis, 0, {basis}});
-  return entries;
+  return own;
 }
 
+// The state's tensors in the order: momentum, slots, Momo's intercept, stale duals. torch names an
+// adaptive norm's momentum exp_avg, every other momentum_buffer.
 void lay_out(Plan& plan) {
+  const bool momo = plan.recipe.step_size == StepSize::momo;
   plan.layouts.resize(plan.params.size());
-  std::vector<int64_t> basis(plan.params.size());
+  for (size_t i = 0; i < plan.params.size(); ++i) {
+    const auto& planned = plan.params[i];
+    if (!momo && plan.groups[planned.group].choices.momentum == 0) continue;
+    const bool adaptive = plan.rules[planned.group].traits.adaptive;
+    plan.layouts[i].state.push_back(
+        {adaptive ? "exp_avg" : "momentum_buffer", EntryKind::momentum, 0, planned.shape});
+  }
   for (size_t i = 0; i < plan.blocks.size(); ++i) {
     const auto& block = plan.blocks[i];
+    const auto& rules = plan.rules_of(block);
     auto& layout = plan.layouts[block.param];
+    auto& own = plan.block_layouts.emplace_back();
     layout.blocks.push_back(i);
+    own.first_dual = layout.matrices;
     layout.matrices += block.batch;
-    basis[block.param] +=
-        block.batch * block.cols * plan.norms[block.group]->warm_columns(block.rows, block.cols);
+    own.norm = add_slots(plan, block, rules.norm->slots(block.rows, block.cols));
+    for (const auto& transform : rules.transforms)
+      own.transforms.push_back(add_slots(plan, block, transform->slots(block.rows, block.cols)));
+    if (plan.choices(block).decay == Decay::anchored)
+      own.decay =
+          add_slots(plan, block, {{"anchor", Slot::Shape::entries, 0, Slot::Start::weight}});
   }
   for (size_t i = 0; i < plan.params.size(); ++i) {
-    plan.layouts[i].state = entries_of(plan, i, plan.layouts[i].matrices, basis[i]);
+    auto& layout = plan.layouts[i];
+    if (momo) layout.state.push_back({"intercept", EntryKind::intercept});
+    const bool matrix = plan.groups[plan.params[i].group].role == Role::matrix;
+    if (plan.recipe.duals == Duals::stale && matrix)
+      layout.state.push_back({"dual", EntryKind::dual, 0, {layout.matrices}});
   }
 }
 
@@ -159,6 +189,13 @@ void validate_groups(const Plan& plan) {
 
 }  // namespace
 
+at::Tensor BlockSlot::of(const at::Tensor& state, const Block& block) const {
+  if (slot.like_param()) return block.matrices(state);
+  auto sizes = slot.sizes(block.rows, block.cols);
+  sizes.insert(sizes.begin(), block.batch);
+  return state.narrow(0, offset, c10::multiply_integers(sizes)).view(sizes);
+}
+
 Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
                std::vector<PlannedGroup> groups) {
   Plan plan{.recipe = recipe, .params = std::move(params), .groups = std::move(groups)};
@@ -167,7 +204,11 @@ Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
   validate_params(plan);
   for (auto& group : plan.groups) {
     set_default_steps(group.choices, needs_duals(recipe));
-    plan.norms.push_back(make_norm(group.choices.norm, group.choices.solvers));
+    GroupRules rules{.norm = make_norm(group.choices.norm, group.choices.solvers)};
+    rules.traits = rules.norm->traits();
+    rules.transforms = make_transforms(group.choices);
+    rules.geometry = make_geometry(group.choices.geometry);
+    plan.rules.push_back(std::move(rules));
   }
   add_blocks(plan, Role::matrix);
   add_blocks(plan, Role::backup);
@@ -187,7 +228,7 @@ std::string print_plan(const Plan& plan) {
     const auto shape =
         std::to_string(b.batch) + " x " + std::to_string(b.rows) + " x " + std::to_string(b.cols);
     out << std::setw(44) << plan.params[b.param].name << std::setw(12) << text_of(b.role)
-        << std::setw(16) << plan.norms[b.group]->name() << std::setw(20) << shape
+        << std::setw(16) << plan.rules_of(b).norm->name() << std::setw(20) << shape
         << print_number(b.radius) << "\n";
   }
   return out.str();

@@ -3,6 +3,7 @@
 // every reduction. A pure function of its input: the same in C++, Python and the trainer.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,19 +28,31 @@ struct PlannedGroup {
 // What the step must know of the duals before it may move a block.
 enum class Needs { direction, sharp, duals };
 
+class Transform;  // transforms/transform.h
+class Geometry;   // geometries/geometry.h
+
+// What a group's choices name, made once.
+struct GroupRules {
+  NormPtr norm;
+  NormTraits traits;                                         // the norm's
+  std::vector<std::shared_ptr<const Transform>> transforms;  // of its directions, one after another
+  std::shared_ptr<const Geometry> geometry;  // null: the weights live in Euclidean space
+};
+
 struct ParamState;  // engine/state.h
 
-enum class EntryKind { momentum, slot, intercept, dual, basis };
+enum class EntryKind { momentum, slot, intercept, dual };
 
 // A state tensor of a parameter.
 struct StateEntry {
-  std::string key;  // momentum_buffer or exp_avg; the norm's slots; intercept; dual; right_basis
+  std::string key;  // momentum_buffer or exp_avg; a slot's name; intercept; dual
   EntryKind kind = EntryKind::momentum;
-  size_t slot = 0;
-  std::vector<int64_t> shape;
+  size_t index = 0;            // of a slot: in ParamState::slots
+  std::vector<int64_t> shape;  // of the tensor
+  Slot slot = {};              // what it is for one matrix
 
-  // Of the parameter's shape (and strides), while the others are Momo's and the stale duals'.
-  bool like_param() const { return kind == EntryKind::momentum || kind == EntryKind::slot; }
+  // Of the parameter's shape (and strides): the momentum, and slots of entries.
+  bool like_param() const;
   at::Tensor& of(ParamState& state) const;
 };
 
@@ -50,18 +63,42 @@ struct ParamLayout {
   std::vector<StateEntry> state;  // in the order in which files and Python list them
 };
 
+// A slot of one block, and where its parameter's state holds it.
+struct BlockSlot {
+  Slot slot;
+  size_t index = 0;    // in ParamState::slots
+  int64_t offset = 0;  // of a flat one: the block's first element
+
+  // The block's matrices of the slot, [B, ..sizes], a view where strides allow; `state` is the
+  // parameter's tensor.
+  at::Tensor of(const at::Tensor& state, const Block& block) const;
+};
+
+// What a plan knows of one block, computed once.
+struct BlockLayout {
+  std::vector<BlockSlot> norm;                     // the norm's slots
+  std::vector<std::vector<BlockSlot>> transforms;  // those of each of the group's transforms
+  std::vector<BlockSlot> decay;                    // and of an anchored decay
+  int64_t first_dual = 0;                          // among its parameter's duals
+};
+
 struct Plan {
   Recipe recipe;
   std::vector<PlannedParam> params;
   std::vector<PlannedGroup> groups;
-  std::vector<NormPtr> norms;        // one a group
-  std::vector<Block> blocks;         // matrices first, then backups
-  std::vector<ParamLayout> layouts;  // one a parameter
+  std::vector<GroupRules> rules;           // one a group
+  std::vector<Block> blocks;               // matrices first, then backups
+  std::vector<BlockLayout> block_layouts;  // one a block
+  std::vector<ParamLayout> layouts;        // one a parameter
   OuterNode tree;
   int64_t leaves = 0;
   Needs needs = Needs::direction;
 
   const Choices& choices(const Block& block) const { return groups[block.group].choices; }
+  const GroupRules& rules_of(const Block& block) const { return rules[block.group]; }
+  const BlockLayout& layout_of(const Block& block) const {
+    return block_layouts[&block - blocks.data()];
+  }
 };
 
 // Throws c10::ValueError where a recipe, a group's choices or a view is wrong, naming the

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "steepest/base/spec.h"
 #include "steepest/base/text.h"
 #include "steepest/svd/check.h"
 
@@ -23,6 +24,13 @@ void check_number(const Recipe& recipe, const std::string& option, double value,
                                  : (open_above ? " to below " : " to ") + print_number(high));
 }
 
+// Whether the norm's direction is U V^T of a few triplets.
+bool is_low_rank(const std::string& norm) {
+  const auto terms = parse_mixture(norm);
+  return terms.size() == 1 && terms[0].weight == 1 &&
+         (terms[0].name == "nuclear" || terms[0].name == "ky_fan");
+}
+
 // M - (1 - b) P_k M needs a direction of k triplets, of M itself.
 void validate_feedback(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   if (!c.error_feedback) return;
@@ -30,7 +38,7 @@ void validate_feedback(const Recipe& recipe, const Choices& c, const std::string
     TORCH_CHECK_VALUE(allowed, recipe.name, ": ", prefix, "error_feedback: received true with ",
                       received, ", allowed with ", what);
   };
-  check(make_norm(c.norm, c.solvers)->traits().rank > 0, "norm " + c.norm, "nuclear and ky_fan");
+  check(is_low_rank(c.norm), "norm " + c.norm, "nuclear and ky_fan");
   check(!c.nesterov, "nesterov", "nesterov false");
   check(c.momentum > 0, "momentum 0", "momentum above 0");
   check(c.start != Start::corrected, "start corrected", "start zero or first");
@@ -78,7 +86,8 @@ void validate_momo(const Recipe& recipe) {
 
 bool same_momentum(const Choices& a, const Choices& b) {
   return a.momentum == b.momentum && a.form == b.form && a.dampening == b.dampening &&
-         a.nesterov == b.nesterov && a.start == b.start;
+         a.nesterov == b.nesterov && a.nesterov_momentum == b.nesterov_momentum &&
+         a.start == b.start;
 }
 
 void set_default_steps(Choices& choices, bool needs_duals) {

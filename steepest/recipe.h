@@ -28,8 +28,13 @@ struct Choices {
   double beta2 = 0.95;          // of the adaptive norms' second moment
   double eps = 1e-8;            // outside the root: sqrt(v) + eps
   double weight_decay = 0;
-  bool decoupled = true;        // W *= 1 - lr wd; false: g += wd W
-  std::string radius = "none";  // a rule of radius_of(), or a number
+  bool decoupled = true;       // the decay is the weights'; false: the gradient's, g += wd W
+  Decay decay = Decay::plain;  // of a decoupled one
+  std::optional<double> nesterov_momentum;  // the look-ahead's u = c m + (1 - c) g under Nesterov;
+                                            // unset: c = momentum. Lion: c = b1 / b2
+  std::string rescale = "none";             // what becomes of a direction after the norm
+  std::string geometry = "euclidean";       // where the weights live
+  std::string radius = "none";              // a rule of radius_of(), or a number
   Solvers solvers;
   std::optional<at::ScalarType> momentum_dtype;  // unset: the parameter's, float32 under Momo
   bool batched = true;  // matrices of one shape in one call; false: one by one

@@ -9,12 +9,39 @@
 
 namespace steepest {
 
-bool is_in_memory(const at::Tensor& t) {
-  return t.is_cpu() && !t.key_set().has(c10::DispatchKey::Python);
+namespace {
+
+at::Tensor largest_of(const at::Tensor& t) {
+  if (t.numel() == 0) return at::zeros({}, t.options().dtype(at::kDouble));
+  // In any order: dense memory is looked at from its first byte to its last.
+  const bool dense = is_in_memory(t) && t.is_non_overlapping_and_dense();
+  if (dense && t.scalar_type() == at::kFloat) {
+    const double largest = cpu::largest_magnitude(t.const_data_ptr<float>(), t.numel());
+    return at::scalar_tensor(largest, at::TensorOptions(at::kDouble));
+  }
+  return at::linalg_vector_norm(t, std::numeric_limits<double>::infinity()).to(at::kDouble);
 }
 
-bool is_plain(const at::Tensor& t) {
-  return is_in_memory(t) && t.scalar_type() == at::kFloat && t.is_contiguous();
+}  // namespace
+
+std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors) {
+  std::vector<double> all(tensors.size());
+  std::vector<at::Tensor> waiting;
+  std::vector<size_t> of;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (!tensors[i].defined()) continue;
+    const auto largest = largest_of(tensors[i]);
+    if (largest.is_cpu()) {
+      all[i] = largest.item<double>();
+      continue;
+    }
+    waiting.push_back(waiting.empty() ? largest : largest.to(waiting[0].device()));
+    of.push_back(i);
+  }
+  if (waiting.empty()) return all;
+  const auto found = at::stack(waiting).cpu();
+  for (size_t k = 0; k < of.size(); ++k) all[of[k]] = found[static_cast<int64_t>(k)].item<double>();
+  return all;
 }
 
 at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b) {

@@ -4,17 +4,17 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 #include "steepest/base/batch.h"
 #include "steepest/base/dtype.h"
+#include "steepest/kernels/kernels.h"
 
 namespace steepest {
 
-// Whether the entries lie in this process' memory, behind a pointer: no accelerator, no subclass of
-// torch.Tensor made of other tensors.
-bool is_in_memory(const at::Tensor& t);
-
-// In memory, float32 and contiguous: what loops over plain memory take.
-bool is_plain(const at::Tensor& t);
+// The largest magnitude of each tensor's entries, 0 of an undefined or empty one; NaN where an
+// entry is. One wait a device.
+std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors);
 
 // <a, b> of each matrix of a batch [B, r, c], multiplied and accumulated in float64, which holds
 // every product of two float32 numbers; of any dtype and strides. Returns [B].

@@ -69,12 +69,15 @@ int64_t read_step(const std::string& name, const at::Tensor& step) {
 }
 
 std::vector<Rates> read_rates(const Plan& plan, at::ArrayRef<double> lr,
-                              at::ArrayRef<double> weight_decay) {
+                              at::ArrayRef<double> weight_decay, at::ArrayRef<double> momentum) {
   if (plan.params.empty()) return {};  // nothing has a rate
   check_count("step_", "lr", lr.size(), plan.groups.size());
   check_count("step_", "weight_decay", weight_decay.size(), plan.groups.size());
   std::vector<Rates> rates;
-  for (size_t g = 0; g < lr.size(); ++g) rates.push_back({lr[g], weight_decay[g]});
+  for (size_t g = 0; g < lr.size(); ++g) {
+    rates.push_back({lr[g], weight_decay[g]});
+    if (!momentum.empty()) rates.back().momentum = momentum[g];
+  }
   return rates;
 }
 

@@ -33,7 +33,8 @@ int64_t read_step(const std::string& name, const at::Tensor& step);
 
 // One number a group, each finite and from 0 up.
 std::vector<Rates> read_rates(const Plan& plan, at::ArrayRef<double> lr,
-                              at::ArrayRef<double> weight_decay);
+                              at::ArrayRef<double> weight_decay,
+                              at::ArrayRef<double> momentum = {});
 void check_momentum(const Plan& plan, at::ArrayRef<double> momentum);
 
 // [4 + leaves] float64; [3] float64 and its count under Momo.

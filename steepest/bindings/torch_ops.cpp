@@ -56,11 +56,11 @@ std::tuple<at::Tensor, at::Tensor> steepest(const at::Tensor& x, const std::stri
   const at::NoGradGuard no_grad;
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   const auto made = make_norm(norm, solvers_of(options));
-  TORCH_CHECK_VALUE(made->slots().empty(), "steepest: norm: received ", norm,
+  TORCH_CHECK_VALUE(!made->traits().adaptive, "steepest: norm: received ", norm,
                     ", allowed a norm without state of its own");
   TORCH_CHECK_VALUE(is_computable(x.scalar_type()), "steepest: x: received ", x.scalar_type(),
                     ", allowed ", kComputable);
-  const auto [s, dual] = made->steepest(as_batch(x), {});
+  const auto [s, dual, factors] = made->steepest(as_batch(x), {});
   return {s.reshape(x.sizes()), dual.reshape(batch_shape(x, {}))};
 }
 

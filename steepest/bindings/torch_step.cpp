@@ -73,7 +73,7 @@ void add_zeros(std::vector<at::Tensor>& tensors, const Plan& plan, const at::Ten
   ParamState none;
   check_param(plan, index, {value, {}, &none});
   for (const auto& entry : state_entries(plan, index)) {
-    tensors.push_back(zeros_for(entry, plan, index, value));
+    tensors.push_back(initial_state(entry, plan, index, value));
   }
 }
 
@@ -148,24 +148,6 @@ class BoundState {
   std::vector<Param> params_;
 };
 
-// Momentum is read at every step, as schedulers cycle it.
-Plan with_momentum(Plan plan, c10::ArrayRef<double> momentum) {
-  for (size_t g = 0; g < momentum.size(); ++g) {
-    auto& group = plan.groups[g];
-    group.choices.momentum = momentum[g];
-    auto& side = group.role == Role::matrix ? plan.recipe.matrix : plan.recipe.backup;
-    side.momentum = momentum[g];
-  }
-  return plan;
-}
-
-bool same_momentum(const Plan& plan, c10::ArrayRef<double> momentum) {
-  for (size_t g = 0; g < momentum.size(); ++g) {
-    if (plan.groups[g].choices.momentum != momentum[g]) return false;
-  }
-  return true;
-}
-
 constexpr int64_t kMomo = 3;   // loss average, weight, f_star
 constexpr int64_t kStats = 4;  // skipped, D, q, f~ - f*; then the coefficient of every leaf
 
@@ -208,15 +190,13 @@ void step_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors 
   check_momentum(*kept, momentum);
   check_stats(*kept, stats);
   check_momo(*kept, momo_step, momo);
-  std::optional<Plan> changed;
-  if (!same_momentum(*kept, momentum)) changed = with_momentum(*kept, momentum);
-  const Plan& plan = changed ? *changed : *kept;
+  const Plan& plan = *kept;
   const StepLists lists{params, grads, steps, state, live};
   BoundState bound(plan, lists, "step_");
   check_live(plan, lists);
   auto global = bind_global(momo_step, momo);
-  const auto result = step(plan, bound.params(), global, read_rates(plan, lr, weight_decay),
-                           loss.value_or(at::Tensor()));
+  const auto rates = read_rates(plan, lr, weight_decay, momentum);
+  const auto result = step(plan, bound.params(), global, rates, loss.value_or(at::Tensor()));
   if (!result.skipped) {
     bound.write_back();
     write_back(global, momo_step, momo);

@@ -75,9 +75,9 @@ bool has_gradients(const std::vector<Param>& params) {
 
 void check_step(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates,
                 const at::Tensor& loss) {
-  for (const auto& [lr, weight_decay] : rates) {
-    check_rate("lr", lr);
-    check_rate("weight_decay", weight_decay);
+  for (const auto& group : rates) {
+    check_rate("lr", group.lr);
+    check_rate("weight_decay", group.weight_decay);
   }
   for (size_t i = 0; i < params.size(); ++i) {
     if (!params[i].grad.defined() && params[i].state->step == 0) continue;

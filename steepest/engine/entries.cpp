@@ -4,41 +4,58 @@
 #include <ATen/ATen.h>
 
 #include "steepest/base/tensor.h"
+#include "steepest/transforms/transform.h"
 
 namespace steepest {
 namespace {
 
-at::ScalarType wide(const at::Tensor& value) { return widened(value.new_empty({0})).scalar_type(); }
+at::ScalarType at_least_float32(at::ScalarType dtype) {
+  return dtype == at::kDouble ? at::kDouble : at::kFloat;
+}
 
 at::ScalarType dtype_of(const StateEntry& entry, const Recipe& recipe, const Choices& choices,
-                        const at::Tensor& value) {
+                        at::ScalarType param) {
   switch (entry.kind) {
     case EntryKind::momentum:
       if (choices.momentum_dtype) return *choices.momentum_dtype;
       // Momo's model is the difference of two numbers near the loss: half precision would drown it.
-      return recipe.step_size == StepSize::momo ? wide(value) : value.scalar_type();
-    case EntryKind::basis:
-      return wide(value);
+      return recipe.step_size == StepSize::momo ? at_least_float32(param) : param;
     case EntryKind::slot:  // g^2 leaves the range of float16, (1 - beta2) g^2 bfloat16's precision
-      return wide(value);
+      return at_least_float32(param);
     default:
       return at::kDouble;
   }
 }
 
+// Identity matrices in a flat slot, block after block.
+void fill_identities(const at::Tensor& flat, const Plan& plan, size_t param, size_t index) {
+  for (const size_t b : plan.layouts[param].blocks) {
+    const auto& block = plan.blocks[b];
+    const auto fill = [&](const std::vector<BlockSlot>& slots) {
+      for (const auto& own : slots)
+        if (own.index == index)
+          own.of(flat, block).copy_(at::eye(own.slot.sizes(block.rows, block.cols)[0]));
+    };
+    fill(plan.block_layouts[b].norm);
+    for (const auto& slots : plan.block_layouts[b].transforms) fill(slots);
+  }
+}
+
 }  // namespace
+
+bool StateEntry::like_param() const {
+  return kind == EntryKind::momentum || (kind == EntryKind::slot && slot.like_param());
+}
 
 at::Tensor& StateEntry::of(ParamState& state) const {
   switch (kind) {
     case EntryKind::momentum:
       return state.momentum_buffer;
     case EntryKind::slot:
-      if (state.slots.size() <= slot) state.slots.resize(slot + 1);
-      return state.slots[slot];
+      if (state.slots.size() <= index) state.slots.resize(index + 1);
+      return state.slots[index];
     case EntryKind::intercept:
       return state.intercept;
-    case EntryKind::basis:
-      return state.basis;
     case EntryKind::dual:
       break;
   }
@@ -49,12 +66,16 @@ const std::vector<StateEntry>& state_entries(const Plan& plan, size_t param) {
   return plan.layouts[param].state;
 }
 
-at::Tensor zeros_for(const StateEntry& entry, const Plan& plan, size_t param,
-                     const at::Tensor& value) {
+at::Tensor initial_state(const StateEntry& entry, const Plan& plan, size_t param,
+                         const at::Tensor& value) {
   const auto& choices = plan.groups[plan.params[param].group].choices;
-  const auto options =
-      value.options().requires_grad(false).dtype(dtype_of(entry, plan.recipe, choices, value));
-  return entry.like_param() ? at::zeros_like(value, options) : at::zeros(entry.shape, options);
+  const auto dtype = dtype_of(entry, plan.recipe, choices, value.scalar_type());
+  const auto options = value.options().requires_grad(false).dtype(dtype);
+  if (entry.slot.start == Slot::Start::weight) return value.detach().to(options, false, true);
+  const auto zeros =
+      entry.like_param() ? at::zeros_like(value, options) : at::zeros(entry.shape, options);
+  if (entry.slot.start == Slot::Start::identity) fill_identities(zeros, plan, param, entry.index);
+  return zeros;
 }
 
 }  // namespace steepest

@@ -9,9 +9,10 @@ namespace steepest {
 
 const std::vector<StateEntry>& state_entries(const Plan& plan, size_t param);
 
-// Zeros for the parameter `value`: the momentum in the choices' momentum_dtype, by default the
-// parameter's, float32 at least under Momo; second moments in float32 at least; the rest float64.
-at::Tensor zeros_for(const StateEntry& entry, const Plan& plan, size_t param,
-                     const at::Tensor& value);
+// An entry before the first step, of the parameter `value`: zeros, but for slots that start
+// otherwise. The momentum is in the choices' momentum_dtype, by default the parameter's, float32 at
+// least under Momo; slots in float32 at least; the rest in float64.
+at::Tensor initial_state(const StateEntry& entry, const Plan& plan, size_t param,
+                         const at::Tensor& value);
 
 }  // namespace steepest

@@ -7,8 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "steepest/engine/momentum.h"
-#include "steepest/kernels/cpu/reduce.h"
+#include "steepest/base/tensor.h"
 
 namespace steepest {
 namespace {
@@ -31,23 +30,10 @@ double harmless(at::ScalarType dtype) {
   }
 }
 
-at::Tensor largest_of(const at::Tensor& t) {
-  if (t.numel() == 0) return at::zeros({}, t.options().dtype(at::kDouble));
-  const bool plain = t.is_cpu() && t.is_non_overlapping_and_dense();
-  if (plain && t.scalar_type() == at::kFloat) {
-    const double largest = cpu::largest_magnitude(t.const_data_ptr<float>(), t.numel());
-    return at::scalar_tensor(largest, at::TensorOptions(at::kDouble));
-  }
-  return at::linalg_vector_norm(t, kUnknown).to(at::kDouble);
-}
-
 // What is known of the numbers of a step, group by group and parameter by parameter.
 class Bounds {
  public:
-  Bounds(const StepInput& in, const std::vector<double>& largest) : in_(in), gradient_(largest) {
-    for (const auto& norm : in.plan.norms) traits_.push_back(norm->traits());
-    for (const auto& norm : in.plan.norms) adaptive_.push_back(!norm->slots().empty());
-  }
+  Bounds(const StepInput& in, const std::vector<double>& largest) : in_(in), gradient_(largest) {}
 
   bool hold() {
     add_coupled_decay();
@@ -60,8 +46,9 @@ class Bounds {
       if (needs_sum && in_.param(block).grad.defined()) sum += dual_of(block);
     return std::all_of(in_.plan.blocks.begin(), in_.plan.blocks.end(), [&](const Block& block) {
       if (!in_.param(block).grad.defined()) return true;
-      const auto [lr, decay] = in_.rates[block.group];
-      const bool shrinks = !in_.choices(block).decoupled || lr * decay <= 2;
+      // |1 - decay| <= 1; and an anchored decay has a mean of W and W_0.
+      const bool anchored = in_.choices(block).decay == Decay::anchored;
+      const bool shrinks = in_.decay(block) <= (anchored ? 1 : 2);
       const auto dtype = in_.param(block).value.scalar_type();
       const double most = dtype == at::kHalf ? 65504 : std::numeric_limits<float>::max();
       return shrinks && entry_of(block) < most && update_of(block, sum) < harmless(dtype);
@@ -73,11 +60,13 @@ class Bounds {
   const Choices& choices(size_t i) const {
     return in_.plan.groups[in_.plan.params[i].group].choices;
   }
+  const GroupRules& rules(size_t i) const { return in_.plan.rules[in_.plan.params[i].group]; }
+  double weight_decay(size_t i) const { return in_.numbers_of_param(i).weight_decay; }
   // An update that grows with what the norm is given.
   bool proportional(size_t i) const {
     const auto& plan = in_.plan;
     const bool sharp = plan.needs == Needs::sharp || (plan.needs == Needs::duals && regularized());
-    return sharp || adaptive_[plan.params[i].group] || choices(i).place == Place::after;
+    return sharp || rules(i).traits.adaptive || !rules(i).transforms.empty();
   }
 
   // g + wd w
@@ -85,13 +74,11 @@ class Bounds {
     std::vector<at::Tensor> values;
     std::vector<size_t> of;
     for (size_t i = 0; i < in_.params.size(); ++i) {
-      const double decay = in_.rates[in_.plan.params[i].group].weight_decay;
-      if (!in_.params[i].grad.defined() || choices(i).decoupled || decay == 0) continue;
+      if (!in_.params[i].grad.defined() || choices(i).decoupled || weight_decay(i) == 0) continue;
       values.push_back(in_.params[i].value), of.push_back(i);
     }
     const auto found = largest_magnitudes(values);
-    for (size_t k = 0; k < of.size(); ++k)
-      gradient_[of[k]] += found[k] * in_.rates[in_.plan.params[of[k]].group].weight_decay;
+    for (size_t k = 0; k < of.size(); ++k) gradient_[of[k]] += found[k] * weight_decay(of[k]);
   }
 
   // Momentum is a weighted sum of itself, by 1 at most, and the gradient; v of itself and g^2.
@@ -102,9 +89,9 @@ class Bounds {
     const double g = gradient_[i];
     const auto dtype = c.momentum_dtype.value_or(param.value.scalar_type());
     const double most = harmless(m.defined() ? m.scalar_type() : dtype);
-    const bool adaptive = adaptive_[in_.plan.params[i].group];
+    const bool adaptive = rules(i).traits.adaptive;
     const bool wide = param.value.scalar_type() == at::kDouble;
-    const bool coupled = !c.decoupled && in_.rates[in_.plan.params[i].group].weight_decay != 0;
+    const bool coupled = !c.decoupled && weight_decay(i) != 0;
     return g < most && (!coupled || g < harmless(param.grad.scalar_type())) &&
            (!adaptive || g * g < harmless(wide ? at::kDouble : at::kFloat));
   }
@@ -127,26 +114,30 @@ class Bounds {
     }
   }
   double correction(const Block& block) const {
-    return momentum_correction(in_.choices(block), in_.param(block).state->step + 1);
+    return momentum_correction(in_.choices(block), in_.numbers_of(block).momentum,
+                               in_.param(block).state->step + 1);
   }
 
-  // Of an entry of the direction, with the bias correction's power.
+  // A bound on the direction's entries, with the bias correction's power: those of an adaptive norm
+  // are m / (sqrt(v) + eps), or a rotation of them, and one of degree 0 divides by their norm.
   double entry_of(const Block& block) const {
-    const auto& traits = traits_[block.group];
-    const auto& c = in_.choices(block);
-    const double u = momentum_[block.param];
+    const auto& rules = in_.plan.rules_of(block);
+    const auto& traits = rules.traits;
+    const double u = momentum_[block.param], eps = in_.choices(block).eps;
+    const double mixed = traits.elementwise ? 1 : static_cast<double>(block.rows * block.cols);
     double s = traits.largest_entry;
-    if (adaptive_[block.group]) s = traits.degree == 1 ? u / c.eps : 1 / std::sqrt(c.eps);
-    if (c.place == Place::after) s += u;
+    if (traits.adaptive) s = traits.degree == 1 ? mixed * u / eps : 1 / std::sqrt(eps);
+    for (const auto& transform : rules.transforms)
+      s = transform->largest_entry(s, u, block.rows, block.cols);
     return s / std::pow(correction(block), traits.degree);
   }
-  // <u, s> / rho^(degree + 1), of all numbers of the block.
+  // <u, s> / rho^(degree + 1), summed over all entries of the block.
   double raw_dual(const Block& block) const {
-    const auto numbers = static_cast<double>(block.batch * block.rows * block.cols);
-    return numbers * momentum_[block.param] * entry_of(block) / correction(block);
+    const auto entries = static_cast<double>(block.batch * block.rows * block.cols);
+    return entries * momentum_[block.param] * entry_of(block) / correction(block);
   }
   double radius(const Block& block) const {
-    const double lr = in_.rates[block.group].lr;
+    const double lr = in_.numbers_of(block).lr;
     return (regularized() ? std::sqrt(lr) : lr) * block.radius;
   }
   double dual_of(const Block& block) const {
@@ -157,12 +148,13 @@ class Bounds {
     return radius(block) * dual;
   }
 
-  // Of an entry of what is taken from the weights.
+  // A bound on the entries of what is taken from the weights.
   double update_of(const Block& block, double sum) const {
     const double r = radius(block), entry = entry_of(block);
     if (in_.plan.needs == Needs::sharp) {
       const double eps = in_.choices(block).eps, rho = correction(block);
-      if (adaptive_[block.group] && traits_[block.group].degree == 0)  // m / a, without a dual
+      const auto& traits = in_.plan.rules_of(block).traits;
+      if (traits.adaptive && traits.degree == 0)  // m / a, without a dual
         return r * r * momentum_[block.param] / eps / rho;
       return r * r * entry * raw_dual(block);
     }
@@ -172,39 +164,17 @@ class Bounds {
 
   const StepInput& in_;
   std::vector<double> gradient_, momentum_;  // of each parameter
-  std::vector<NormTraits> traits_;           // of each group
-  std::vector<bool> adaptive_;
 };
 
 std::vector<at::Tensor> tensors_of(const Param& param) {
   const auto& s = *param.state;
-  std::vector<at::Tensor> all = {param.value, s.momentum_buffer, s.intercept, s.basis, s.dual};
+  std::vector<at::Tensor> all = {param.value, s.momentum_buffer, s.intercept, s.dual};
   all.insert(all.end(), s.slots.begin(), s.slots.end());
   std::erase_if(all, [](const at::Tensor& t) { return !t.defined(); });
   return all;
 }
 
 }  // namespace
-
-std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors) {
-  std::vector<double> all(tensors.size());
-  std::vector<at::Tensor> waiting;
-  std::vector<size_t> of;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    if (!tensors[i].defined()) continue;
-    const auto largest = largest_of(tensors[i]);
-    if (largest.is_cpu()) {
-      all[i] = largest.item<double>();
-      continue;
-    }
-    waiting.push_back(waiting.empty() ? largest : largest.to(waiting[0].device()));
-    of.push_back(i);
-  }
-  if (waiting.empty()) return all;
-  const auto found = at::stack(waiting).cpu();
-  for (size_t k = 0; k < of.size(); ++k) all[of[k]] = found[static_cast<int64_t>(k)].item<double>();
-  return all;
-}
 
 bool surely_finite(const StepInput& in, const std::vector<double>& largest) {
   return Bounds(in, largest).hold();

@@ -5,12 +5,9 @@
 // the range. Where it is not plain the step is taken with a copy at hand, looked at, and undone.
 #pragma once
 
-#include "steepest/engine/state.h"
+#include "steepest/engine/step_input.h"
 
 namespace steepest {
-
-// The largest magnitude of each tensor; NaN where an entry is. One wait a device.
-std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors);
 
 // True where all that the step will write is finite, given that all that it reads is. largest: of
 // each parameter's gradient, in the order of `in.params`, 0 where there is none.

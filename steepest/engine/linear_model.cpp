@@ -4,7 +4,8 @@
 #include <ATen/ATen.h>
 
 #include "steepest/base/tensor.h"
-#include "steepest/engine/gather.h"
+#include "steepest/engine/advance.h"
+#include "steepest/engine/apply.h"
 
 namespace steepest {
 
@@ -15,27 +16,24 @@ LinearModel::LinearModel(const StepInput& in)
       products_(needs_products() ? in.plan.blocks.size() : 0),
       moved_(recursive_ ? in.plan.blocks.size() : 0) {}
 
-void LinearModel::note_products(const Block& block, const at::Tensor& u) {
+void LinearModel::record_products(const Block& block, const at::Tensor& u) {
   const auto w = block.matrices(in_.param(block).value);
   const auto g = block.matrices_of(gradient(in_, block)).to(u.scalar_type());
   products_[in_.index(block)] = {inner_product(g, w).sum(), inner_product(u, w).sum()};
 }
 
-void LinearModel::note_move(const Block& block, const at::Tensor& s, const at::Tensor& attained,
-                            const at::Tensor& c) {
-  const auto& param = in_.param(block);
-  const auto m = block.matrices(param.state->momentum_buffer);
-  const bool same = momentum_map(in_.choices(block), false).look == 0;  // u = m
+void LinearModel::record_step(const Block& block, const at::Tensor& s,
+                              const at::Tensor& inner_product, const at::Tensor& c) {
+  const auto m = block.matrices(in_.param(block).state->momentum_buffer);
+  const bool same = !in_.numbers_of(block).map.looks_ahead();  // u = m
   auto& moved = moved_[in_.index(block)];
-  moved = ((same ? attained : inner_product(m, s)) * c).sum();
-  const auto [lr, decay] = in_.rates[block.group];
-  if (decay != 0)
-    moved = moved + inner_product(m, block.matrices(param.value)).sum() * (lr * decay);
+  moved = ((same ? inner_product : steepest::inner_product(m, s)) * c).sum();
+  if (const double decay = in_.decay(block); decay != 0)
+    moved = moved + steepest::inner_product(m, decaying_part(in_, block, s)).sum() * decay;
 }
 
 at::Tensor LinearModel::linear() const {
   if (!momo_) return {};
-  const auto& recipe = in_.plan.recipe;
   std::vector<Products> sums(in_.params.size());
   const auto add = [](at::Tensor& sum, const at::Tensor& x) { sum = sum.defined() ? sum + x : x; };
   for (size_t i = 0; i < products_.size(); ++i) {
@@ -47,17 +45,17 @@ at::Tensor LinearModel::linear() const {
   for (size_t i = 0; i < in_.params.size(); ++i) {
     const auto& param = in_.params[i];
     if (!param.grad.defined()) {
-      if (param.state->step > 0) add(all, frozen_part(recipe, param));
+      if (param.state->step > 0) add(all, frozen_part(in_, param));
       continue;
     }
-    const auto& choices = in_.plan.groups[in_.plan.params[i].group].choices;
-    const auto map = momentum_map(choices, param.state->step == 1);
-    add(all, linear_part(recipe, map, param, sums[i]));
+    const auto& numbers = in_.numbers_of_param(i);
+    const auto& map = param.state->step == 1 ? numbers.first_map : numbers.map;
+    add(all, linear_part(in_, map, param, sums[i]));
   }
   return all;
 }
 
-void LinearModel::close() const {
+void LinearModel::finish() const {
   for (size_t i = 0; i < moved_.size(); ++i) {
     if (!moved_[i].defined()) continue;
     auto& intercept = in_.param(in_.plan.blocks[i]).state->intercept;

@@ -3,6 +3,7 @@
 // thread, and summed in the plan's order.
 #pragma once
 
+#include "steepest/engine/step_input.h"
 #include "steepest/engine/step_size.h"
 
 namespace steepest {
@@ -13,16 +14,16 @@ class LinearModel {
 
   // Whether blocks must be multiplied by their weights before anything moves ...
   bool needs_products() const { return momo_ && !recursive_; }
-  // ... and whether their moves are to be noted.
-  bool follows_moves() const { return recursive_; }
+  // ... and whether their steps are to be recorded.
+  bool tracks_steps() const { return recursive_; }
 
-  void note_products(const Block& block, const at::Tensor& u);
-  // Before the block moves by -c s and decays; attained: <u, s>.
-  void note_move(const Block& block, const at::Tensor& s, const at::Tensor& attained,
-                 const at::Tensor& c);
+  void record_products(const Block& block, const at::Tensor& u);
+  // Before the block moves by -c s and decays; inner_product: <u, s>.
+  void record_step(const Block& block, const at::Tensor& s, const at::Tensor& inner_product,
+                   const at::Tensor& c);
 
   at::Tensor linear() const;  // sum of the h_l, 0-dim float64; undefined without Momo
-  void close() const;         // the intercepts after all moves
+  void finish() const;        // the intercepts after all steps
 
  private:
   const StepInput& in_;

@@ -17,10 +17,9 @@ namespace STEEPEST_API steepest {
 struct ParamState {
   int64_t step = 0;
   at::Tensor momentum_buffer;
-  std::vector<at::Tensor> slots;  // of the norm, of the parameter's shape
+  std::vector<at::Tensor> slots;  // in the order of the plan's entries: see StateEntry::index
   at::Tensor intercept;           // 0-dim float64, Momo: see step_size.h
-  at::Tensor basis;  // the last step's right vectors, block after block: see Norm::warm_columns
-  at::Tensor dual;   // float64, one a matrix of the parameter: the last step's duals
+  at::Tensor dual;                // float64, one a matrix of the parameter: the last step's duals
 };
 
 struct GlobalState {
@@ -36,19 +35,10 @@ struct Param {
   ParamState* state = nullptr;
 };
 
+// What a scheduler may change from step to step, for each of a plan's groups.
 struct Rates {
-  double lr = 0, weight_decay = 0;  // of a plan's group, at this step
-};
-
-// One step's input, as its stages pass it on.
-struct StepInput {
-  const Plan& plan;
-  const std::vector<Param>& params;
-  const std::vector<Rates>& rates;
-
-  const Param& param(const Block& block) const { return params[block.param]; }
-  const Choices& choices(const Block& block) const { return plan.choices(block); }
-  size_t index(const Block& block) const { return &block - plan.blocks.data(); }
+  double lr = 0, weight_decay = 0;
+  std::optional<double> momentum = {};  // unset: the group's choice
 };
 
 struct StepStats {

@@ -32,14 +32,22 @@ void raise(at::Tensor& f_star, const at::Tensor& model, const at::Tensor& rho,
   f_star = ((model - decrease / 2) / rho).clamp_min(floor);
 }
 
+// One momentum for all blocks: that of the matrices, or of the others where there are none.
+double model_momentum(const StepInput& in) {
+  double momentum = in.numbers[0].momentum;
+  for (size_t g = 0; g < in.numbers.size(); ++g)
+    if (in.plan.groups[g].role == Role::matrix) momentum = in.numbers[g].momentum;
+  return momentum;
+}
+
 }  // namespace
 
-at::Tensor linear_part(const Recipe& recipe, const MomentumMap& map, const Param& param,
+at::Tensor linear_part(const StepInput& in, const MomentumMap& map, const Param& param,
                        const Products& products) {
   auto& state = *param.state;
   if (!state.intercept.defined()) state.intercept = zero_like(param.value);
-  const double rho = momentum_correction(recipe.matrix, state.step);
-  if (recipe.momo_model == MomoModel::recursive) {
+  const double rho = momentum_correction(in.plan.recipe.matrix, model_momentum(in), state.step);
+  if (in.plan.recipe.momo_model == MomoModel::recursive) {
     state.intercept = state.intercept * map.keep;  // + take * (<g, w> - <g, w>)
     return state.intercept * (map.carry / rho);
   }
@@ -48,42 +56,43 @@ at::Tensor linear_part(const Recipe& recipe, const MomentumMap& map, const Param
   return (products.look - (state.intercept * map.carry + product * map.look)) / rho;
 }
 
-at::Tensor frozen_part(const Recipe& recipe, const Param& param) {
+at::Tensor frozen_part(const StepInput& in, const Param& param) {
   const auto& state = *param.state;
-  auto mean = recipe.matrix;
+  auto mean = in.plan.recipe.matrix;
   mean.nesterov = false;  // m itself, without a gradient to look ahead with
-  const double rho = momentum_correction(mean, state.step);
-  if (recipe.momo_model == MomoModel::recursive) return state.intercept / rho;
+  const double rho = momentum_correction(mean, model_momentum(in), state.step);
+  if (in.plan.recipe.momo_model == MomoModel::recursive) return state.intercept / rho;
   return (flat_product(state.momentum_buffer, param.value) - state.intercept) / rho;
 }
 
-Size momo_size(const StepSizeInput& in, GlobalState& global) {
-  const auto loss = in.loss.detach().to(in.dual.options()).reshape({});
-  start(global, loss, in.recipe.f_star);
-  const auto map = momentum_map(in.recipe.matrix, global.step == 0);
+Size momo_size(const StepSizeInput& input, GlobalState& global) {
+  const auto& recipe = input.in.plan.recipe;
+  const auto loss = input.loss.detach().to(input.dual.options()).reshape({});
+  start(global, loss, recipe.f_star);
+  const auto map = momentum_map(recipe.matrix, model_momentum(input.in), global.step == 0);
   const auto mean = [&](at::Tensor& average, const at::Tensor& x) {
     average = average * map.keep + x * map.take;
     return average * map.carry + x * map.look;
   };
   auto model = mean(global.loss_average, loss);
   auto rho = mean(global.weight, at::ones_like(loss));
-  if (in.recipe.matrix.start == Start::corrected) {
+  if (recipe.matrix.start == Start::corrected) {
     model = model / rho;
     rho = at::ones_like(rho);
   }
-  model = model + in.linear;
-  const double floor = in.recipe.f_star;
-  if (in.recipe.f_star_auto) lower(global.f_star, model, rho, floor);
+  model = model + input.linear;
+  const double floor = recipe.f_star;
+  if (recipe.f_star_auto) lower(global.f_star, model, rho, floor);
 
   const auto gap = model - rho * global.f_star;
-  const bool regularized = in.recipe.update == Update::regularized;
+  const bool regularized = recipe.update == Update::regularized;
   // What a full step takes of the model; at D's own scale, as D^2 may be beyond float64.
-  const auto scale = regularized ? power_of_two(in.dual) : at::ones_like(in.dual);
-  const auto unit = in.dual / scale;
+  const auto scale = regularized ? power_of_two(input.dual) : at::ones_like(input.dual);
+  const auto unit = input.dual / scale;
   const auto decrease = regularized ? unit.square() : unit;
-  const auto q = at::where(in.dual == 0, at::ones_like(gap),
+  const auto q = at::where(input.dual == 0, at::ones_like(gap),
                            (gap.clamp_min(0) / scale / decrease / scale).clamp_max(1));
-  if (in.recipe.f_star_auto) raise(global.f_star, model, rho, q * decrease * scale * scale, floor);
+  if (recipe.f_star_auto) raise(global.f_star, model, rho, q * decrease * scale * scale, floor);
   return {q, gap};
 }
 

@@ -8,8 +8,7 @@
 // block without a gradient keeps its m and its intercept (<g, w>_l), so its h_l.
 #pragma once
 
-#include "steepest/engine/momentum.h"
-#include "steepest/engine/state.h"
+#include "steepest/engine/step_input.h"
 
 namespace steepest {
 
@@ -22,12 +21,12 @@ struct Products {
 //   inner_products  the momentum of <g, w>
 //   recursive       <m, w> - (momentum of <g, w>) itself, which moves by <m, dw> with every step
 //   taken
-at::Tensor linear_part(const Recipe& recipe, const MomentumMap& map, const Param& param,
+at::Tensor linear_part(const StepInput& in, const MomentumMap& map, const Param& param,
                        const Products& products);
-at::Tensor frozen_part(const Recipe& recipe, const Param& param);
+at::Tensor frozen_part(const StepInput& in, const Param& param);
 
 struct StepSizeInput {
-  const Recipe& recipe;
+  const StepInput& in;
   at::Tensor loss;    // 0-dim
   at::Tensor linear;  // sum of the h_l
   at::Tensor dual;    // D

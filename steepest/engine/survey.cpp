@@ -5,8 +5,7 @@
 
 #include <cmath>
 
-#include "steepest/engine/bucket.h"
-#include "steepest/engine/update.h"
+#include "steepest/engine/measure.h"
 #include "steepest/svd/svd.h"
 
 namespace steepest {
@@ -40,12 +39,14 @@ at::Tensor survey(const Plan& plan, const std::vector<Param>& params,
     const auto& momentum = params[i].state->momentum_buffer;
     u[i] = momentum.defined() ? momentum : params[i].grad;
   }
+  const StepInput in(plan, params, rates);
   for (const auto& block : plan.blocks) {
     if (!u[block.param].defined() || params[block.param].state->step == 0) continue;
     const auto rows = table.narrow(0, block.leaf, block.batch);
-    const Bucket bucket{.blocks = {&block}, .batch = block.batch};
-    const auto measured =
-        measure({plan, params, rates}, bucket, block.matrices(u[block.param]), Wanted::both);
+    const auto& value = params[block.param].value;
+    const Bucket bucket{.blocks = {&block}, .batch = block.batch, .kernels = &kernels_of(value)};
+    const auto measured = measure(in, bucket, {block.matrices(u[block.param])}, Wanted::both,
+                                  BucketState(in, bucket));
     const auto s = measured.scale == 1 ? measured.s : measured.s * measured.scale;
     if (plan.needs != Needs::duals) {
       const double lr = rates[block.group].lr, r = block.radius;
@@ -56,7 +57,7 @@ at::Tensor survey(const Plan& plan, const std::vector<Param>& params,
     rows.select(1, 1).copy_(measured.dual);
     rows.select(1, 2).copy_(root_mean_square(s));
     rows.select(1, 3).copy_(largest_singular_value(block.matrices(params[block.param].value)));
-    if (plan.norms[block.group]->name() == "spectral") rows.select(1, 4).copy_(polar_residual(s));
+    if (plan.rules_of(block).norm->name() == "spectral") rows.select(1, 4).copy_(polar_residual(s));
   }
   return table;
 }

@@ -22,15 +22,15 @@ class Ada2 : public Adaptive {
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     return {preconditioned(m, context).to(m.scalar_type())};
   }
-  NormTraits traits() const override { return {.elementwise = true}; }
+  NormTraits traits() const override { return {.adaptive = true, .elementwise = true}; }
   std::string name() const override { return "ada_2"; }
 };
 
 }  // namespace
 
-void Adaptive::observe(const at::Tensor& grad, std::vector<at::Tensor>& slots, double keep,
-                       double take) const {
-  slots[0].mul_(keep).addcmul_(grad, grad, take);
+void Adaptive::observe(const at::Tensor& g, const Average& average,
+                       const NormContext& context) const {
+  context.slots[0].mul_(average.keep).addcmul_(g, g, average.take);
 }
 
 at::Tensor Adaptive::preconditioned(const at::Tensor& m, const NormContext& context) {

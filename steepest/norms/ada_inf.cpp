@@ -14,14 +14,14 @@ namespace {
 class AdaInf : public Adaptive {
  public:
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
-    const auto s = direction(m, context);
+    const auto s = preconditioned(m, context).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
-  at::Tensor direction(const at::Tensor& m, const NormContext& context) const override {
-    return preconditioned(m, context).to(m.scalar_type());
+  Measured direction(const Batch& m, const NormContext& context) const override {
+    return {preconditioned(m.matrices, context).to(m.matrices.scalar_type())};
   }
   NormTraits traits() const override {
-    return {.degree = 1, .joins = Joins::max, .elementwise = true};
+    return {.degree = 1, .joins = Joins::max, .adaptive = true, .elementwise = true};
   }
   std::string name() const override { return "ada_inf"; }
 };

@@ -22,19 +22,19 @@ class FStar : public Norm {
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto [t, values] = shrunk(m, context);
     const auto s = combined(t, values).to(m.scalar_type());
-    return {s, inner_product(m, s)};
+    return {s, inner_product(m, s), start_of_next(t, context)};
   }
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     const auto [t, values] = shrunk(m, context);
-    return {combined(t, values).to(m.scalar_type()), (values * t.s).sum(1)};
+    return {combined(t, values).to(m.scalar_type()), (values * t.s).sum(1),
+            start_of_next(t, context)};
   }
   // The rank above tau is not known beforehand: the first of them lead to the others.
-  int64_t warm_columns(int64_t rows, int64_t cols) const override {
-    return warm_columns_of(options_, cpu::kSweepWide, rows, cols);
+  std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
+    return warm_start_slots(options_, cpu::kSweepWide, rows, cols);
   }
   NormTraits traits() const override {
-    return {
-        .exact = options_.method == "exact", .synchronises = true, .serial_below = svd::kMostWarm};
+    return {.exact = options_.method == "exact", .single_thread_max_elements = svd::kMostWarm};
   }
   std::string name() const override { return "f_star"; }
 
@@ -44,14 +44,17 @@ class FStar : public Norm {
     at::Tensor values;  // [B, k]: of s
   };
   Shrunk shrunk(const at::Tensor& m, const NormContext& context) const {
-    const auto [t, tau] = shrinkage_triplets(m, options_, context.basis);
-    keep_basis(t, context.basis);
+    const auto [t, tau] = shrinkage_triplets(m, options_, warm_start(context));
     // At tau's own scale: the squares of float64's ends are beyond it.
     const auto power = power_of_two(tau);
     const auto unit = tau / power;
     const auto d = (t.s - tau.unsqueeze(1)).clamp_min(0) / power.unsqueeze(1);
     const auto root = (unit.square() + d.square().sum(1)).mul(0.5).sqrt().unsqueeze(1);
     return {t, safe_divide(d, root)};
+  }
+  // The direction is no product of orthonormal factors: only the next start is handed on.
+  static Factors start_of_next(const Triplets& t, const NormContext& context) {
+    return {{}, {}, factors_of(t, warm_start(context)).warm_start};
   }
   // U diag(values) V^T
   static at::Tensor combined(const Triplets& t, const at::Tensor& values) {

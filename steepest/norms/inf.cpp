@@ -12,7 +12,9 @@ class Inf : public Norm {
   Measured steepest(const at::Tensor& m, const NormContext&) const override {
     return {m.sign(), m.abs().sum({1, 2}, false, at::kDouble)};
   }
-  at::Tensor direction(const at::Tensor& m, const NormContext&) const override { return m.sign(); }
+  Measured direction(const Batch& m, const NormContext&) const override {
+    return {m.matrices.sign()};
+  }
   // Flattened vectors share one maximum, so their duals add up.
   NormTraits traits() const override { return {.joins = Joins::max, .elementwise = true}; }
   std::string name() const override { return "inf"; }

@@ -24,28 +24,27 @@ class LowRank : public Norm {
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto t = triplets(m, context);
     const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
-    return {s, inner_product(m, s)};
+    return {s, inner_product(m, s), factors_of(t, warm_start(context))};
+  }
+  Measured direction(const Batch& m, const NormContext& context) const override {
+    return {{}, {}, factors_of(triplets(m.matrices, context), warm_start(context))};
   }
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     const auto t = triplets(m, context);
-    return {at::bmm(t.u, t.vh).to(m.scalar_type()), t.attained};
+    const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
+    return {s, t.attained, factors_of(t, warm_start(context))};
   }
-  int64_t warm_columns(int64_t rows, int64_t cols) const override {
-    return warm_columns_of(options_, k_, rows, cols);
+  std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
+    return warm_start_slots(options_, k_, rows, cols);
   }
   NormTraits traits() const override {
-    return {.exact = options_.method == "exact",
-            .synchronises = options_.fixed_passes == 0,
-            .rank = k_,
-            .serial_below = svd::kMostWarm};
+    return {.exact = options_.method == "exact", .single_thread_max_elements = svd::kMostWarm};
   }
   std::string name() const override { return name_; }
 
  private:
   Triplets triplets(const at::Tensor& m, const NormContext& context) const {
-    auto t = top_triplets(m, k_, options_, context.basis);
-    keep_basis(t, context.basis);
-    return t;
+    return top_triplets(m, k_, options_, warm_start(context));
   }
 
   std::string name_;
@@ -56,21 +55,28 @@ class LowRank : public Norm {
 }  // namespace
 
 // Small matrices are decomposed in full. Beside few vectors the next ones: all of a sweep's width.
-int64_t warm_columns_of(const SvdOptions& options, int64_t columns, int64_t rows, int64_t cols) {
+std::vector<Slot> warm_start_slots(const SvdOptions& options, int64_t count, int64_t rows,
+                                   int64_t cols) {
   constexpr int64_t kBlock = cpu::kSweepWide;
-  if (options.method == "exact" || svd_in_full(rows, cols, columns)) return 0;
-  return columns <= kBlock / 2 ? kBlock : columns;
+  if (options.method == "exact" || svd_in_full(rows, cols, count)) return {};
+  return {{"right_basis", Slot::Shape::basis, count <= kBlock / 2 ? kBlock : count}};
 }
 
-void keep_basis(const Triplets& t, const at::Tensor& basis) {
-  if (!basis.defined()) return;
-  basis.zero_();
+at::Tensor warm_start(const NormContext& context) {
+  return context.slots.empty() ? at::Tensor() : context.slots[0];
+}
+
+Factors factors_of(const Triplets& t, const at::Tensor& warm_start) {
+  Factors factors{t.u, t.vh.mT()};
+  if (!warm_start.defined()) return factors;
+  factors.warm_start = at::zeros_like(warm_start);
   const auto copy = [&](const at::Tensor& from) {
-    const int64_t columns = std::min(from.size(2), basis.size(2));
-    basis.narrow(2, 0, columns).copy_(from.narrow(2, 0, columns));
+    const int64_t columns = std::min(from.size(2), warm_start.size(2));
+    factors.warm_start.narrow(2, 0, columns).copy_(from.narrow(2, 0, columns));
   };
   if (t.basis.defined()) copy(t.basis);
-  copy(t.vh.mT());
+  copy(factors.right);
+  return factors;
 }
 
 NormPtr make_low_rank(const std::string& name, int64_t k, const SvdOptions& options) {

@@ -7,13 +7,17 @@
 
 namespace steepest::norms {
 
-// How many right vectors a decomposition with these options is given and gives back: `columns`, or
-// none where it has no use for them.
-int64_t warm_columns_of(const SvdOptions& options, int64_t columns, int64_t rows, int64_t cols);
+// The slot of the right vectors that the next step's decomposition begins with: `count` or more of
+// them, or no slot where a decomposition with these options has no use for them.
+std::vector<Slot> warm_start_slots(const SvdOptions& options, int64_t count, int64_t rows,
+                                   int64_t cols);
 
-// The right vectors into a basis [B, c, p], first of all; then what else there is to begin with, or
-// zeros.
-void keep_basis(const Triplets& t, const at::Tensor& basis);
+// The vectors in that slot [B, c, p], zeros before the first step; undefined where there is none.
+at::Tensor warm_start(const NormContext& context);
+
+// U [B, r, k], V [B, c, k], and the right vectors as the slot is to hold them: V first, then what
+// else there is to begin with, or zeros.
+Factors factors_of(const Triplets& t, const at::Tensor& warm_start);
 
 NormPtr make_low_rank(const std::string& name, int64_t k, const SvdOptions& options);
 

@@ -20,31 +20,35 @@ class Mixture : public Norm {
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     Measured sum;
     auto own = context;
+    std::vector<at::Tensor> next;  // the terms' warm starts, side by side
     int64_t column = 0;
     for (size_t i = 0; i < norms_.size(); ++i) {
-      const int64_t columns = norms_[i]->warm_columns(m.size(1), m.size(2));
-      own.basis = columns > 0 && context.basis.defined() ? context.basis.narrow(2, column, columns)
-                                                         : at::Tensor();
+      const int64_t columns = warm_columns(*norms_[i], m.size(1), m.size(2));
+      own.slots.clear();
+      if (columns > 0 && !context.slots.empty())
+        own.slots = {context.slots[0].narrow(2, column, columns)};
       const auto term = norms_[i]->steepest(m, own);
+      if (term.factors.warm_start.defined()) next.push_back(term.factors.warm_start);
       column += columns;
       const auto s = widened(term.direction);  // float16 would lose a small weight
       sum.direction = i == 0 ? s * weights_[i] : sum.direction.add_(s, weights_[i]);
       sum.dual = i == 0 ? term.dual * weights_[i] : sum.dual + term.dual * weights_[i];
     }
     sum.direction = sum.direction.to(m.scalar_type());
+    if (!next.empty()) sum.factors.warm_start = at::cat(next, 2);
     return sum;
   }
-  int64_t warm_columns(int64_t rows, int64_t cols) const override {
+  std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     int64_t columns = 0;
-    for (const auto& norm : norms_) columns += norm->warm_columns(rows, cols);
-    return columns;
+    for (const auto& norm : norms_) columns += warm_columns(*norm, rows, cols);
+    if (columns == 0) return {};
+    return {{"right_basis", Slot::Shape::basis, columns}};
   }
   NormTraits traits() const override {
     NormTraits all{.largest_entry = 0};
     for (size_t i = 0; i < norms_.size(); ++i) {
       const auto traits = norms_[i]->traits();
       all.exact &= traits.exact;
-      all.synchronises |= traits.synchronises;
       all.largest_entry += weights_[i] * traits.largest_entry;
     }
     all.transpose = spec(/*transposed=*/true);
@@ -53,6 +57,10 @@ class Mixture : public Norm {
   std::string name() const override { return spec(/*transposed=*/false); }
 
  private:
+  static int64_t warm_columns(const Norm& norm, int64_t rows, int64_t cols) {
+    const auto slots = norm.slots(rows, cols);
+    return slots.empty() ? 0 : slots[0].count;
+  }
   std::string spec(bool transposed) const {
     std::vector<std::string> terms;
     for (size_t i = 0; i < norms_.size(); ++i) {
@@ -77,7 +85,7 @@ NormPtr make_mixture(const std::vector<Spec>& terms, const Solvers& solvers) {
                       ": received ", print_number(term.weight),
                       ", allowed a number above 0, up to 1e9");
     norms.push_back(make_norm(print_spec(term), solvers));
-    TORCH_CHECK_VALUE(norms.back()->slots().empty(), "norm: a mixture of ", term.name,
+    TORCH_CHECK_VALUE(!norms.back()->traits().adaptive, "norm: a mixture of ", term.name,
                       ": allowed are norms without state");
     weights.push_back(term.weight);
   }

@@ -25,7 +25,7 @@ class Schatten : public Norm {
     const auto s = at::bmm(u, t.vh).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
-  NormTraits traits() const override { return {.synchronises = true}; }
+  NormTraits traits() const override { return {}; }
   std::string name() const override { return name_; }
 
  private:

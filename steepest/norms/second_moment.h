@@ -10,9 +10,9 @@ namespace steepest::norms {
 
 class Adaptive : public Norm {
  public:
-  std::vector<std::string> slots() const override { return {"exp_avg_sq"}; }
-  void observe(const at::Tensor& grad, std::vector<at::Tensor>& slots, double keep,
-               double take) const override;
+  std::vector<Slot> slots(int64_t, int64_t) const override { return {{"exp_avg_sq"}}; }
+  void observe(const at::Tensor& g, const Average& average,
+               const NormContext& context) const override;
 
  protected:
   // m / a in float32 at least, and 0 where m is 0 (also where a is). With torch's placement of the

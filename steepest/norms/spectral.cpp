@@ -19,11 +19,11 @@ class Spectral : public Norm {
     // <m, s> is what this s attains; the true nuclear norm only for an exact polar factor.
     return {s, inner_product(m, s)};
   }
-  at::Tensor direction(const at::Tensor& m, const NormContext& context) const override {
-    return polar_->polar(m, context.may_overwrite);
+  Measured direction(const Batch& m, const NormContext&) const override {
+    return {polar_->polar(m.matrices, m.owned)};
   }
   NormTraits traits() const override {
-    return {.exact = exact_, .largest_entry = largest_, .overwrites = true};
+    return {.exact = exact_, .largest_entry = largest_, .supports_inplace = true};
   }
   std::string name() const override { return "spectral"; }
 

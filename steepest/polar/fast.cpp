@@ -10,6 +10,7 @@
 
 #include <cmath>
 
+#include "steepest/base/dtype.h"
 #include "steepest/kernels/cpu/gemm.h"
 #include "steepest/polar/frame.h"
 #include "steepest/polar/iteration.h"

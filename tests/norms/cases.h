@@ -44,12 +44,19 @@ class Random {
   at::Tensor signs(at::IntArrayRef shape, at::ScalarType dtype) {
     return normal(shape, dtype).sign();
   }
-  // Second moments above 0 for a stateful norm, nothing for the others.
+  // What an adaptive norm keeps after a few gradients, nothing for the others.
   NormContext context(const Norm& norm, at::IntArrayRef shape, at::ScalarType dtype) {
     NormContext context;
-    for (size_t i = 0; i < norm.slots().size(); ++i) {
-      context.slots.push_back(normal(shape, dtype).square() + 0.1);
+    if (!norm.traits().adaptive) return context;
+    const auto wide = dtype == at::kDouble ? at::kDouble : at::kFloat;
+    for (const auto& slot : norm.slots(shape[1], shape[2])) {
+      auto sizes = slot.sizes(shape[1], shape[2]);
+      sizes.insert(sizes.begin(), shape[0]);
+      context.slots.push_back(at::zeros(sizes, wide));
+      if (slot.start == Slot::Start::identity) context.slots.back() += at::eye(sizes[1], wide);
     }
+    for (context.step = 1; context.step < 5; ++context.step)
+      norm.observe(normal(shape, wide), {.keep = 0.75, .take = 0.25}, context);
     return context;
   }
 

@@ -16,7 +16,7 @@ TEST(ClosedForms, of_every_norm_without_state) {
     const auto norm = make_norm(spec, exact_solvers());
     for (const auto& shape : shapes()) {
       const auto m = random.normal(shape);
-      const auto [s, dual] = norm->steepest(m, {});
+      const auto [s, dual, factors_s] = norm->steepest(m, {});
       for (int64_t i = 0; i < m.size(0); ++i) {
         const auto expected = plain_steepest(spec, m[i]);
         EXPECT_LT(difference(s[i], expected.direction), 1e-10) << spec;
@@ -33,7 +33,7 @@ TEST(ClosedForms, of_the_adaptive_norms) {
     const auto m = random.normal({1, 4, 5}), v = random.normal({1, 4, 5}).square();
     for (const double correction : {1.0, 0.19}) {  // v / correction is what the root is taken of
       const auto a = (v / correction).sqrt() + 1e-3;
-      const auto [s, dual] = norm->steepest(m, {{v}, correction, 1e-3});
+      const auto [s, dual, factors_s] = norm->steepest(m, {{v}, correction, 1e-3});
       const auto expected = plain_steepest(spec, m[0], a[0]);
       EXPECT_LT(difference(s[0], expected.direction), 1e-12) << spec;
       EXPECT_LT(std::abs(dual.item<double>() / expected.dual - 1), 1e-12) << spec;
@@ -114,7 +114,7 @@ TEST(BruteForce, neon_is_the_minimiser_with_the_corrected_constant) {
       return (g * d).sum() + lambda * nuclear.square();
     };
     const auto found = minimise(random, g, objective);
-    const auto [s, dual] = norm->steepest(g.unsqueeze(0), {});
+    const auto [s, dual, factors_s] = norm->steepest(g.unsqueeze(0), {});
     const double sigma = dual.item<double>();
     EXPECT_LT(difference(s[0] * (-sigma / (2 * lambda)), found), 1e-5);
     const auto value = [&](double length) {
@@ -141,7 +141,7 @@ TEST(Solvers, every_polar_method_keeps_its_bound) {
     const double low = (spectrum.min() / spectrum.norm()).item<double>();
     for (const auto& method : polar_methods()) {
       const PolarOptions options{.method = method};
-      const auto [s, dual] = make_norm("spectral", {.polar = options})->steepest(m, {});
+      const auto [s, dual, factors_s] = make_norm("spectral", {.polar = options})->steepest(m, {});
       const double bound = make_polar(options)->bound(low);
       EXPECT_LT(std::abs(dual.item<double>() / nuclear - 1), bound + 1e-6) << method;
       EXPECT_LT(difference(products(m, s), dual), 1e-12) << method;
@@ -155,7 +155,7 @@ TEST(Solvers, every_svd_method_attains_what_its_tolerance_says) {
   for (const auto& method : svd_methods()) {
     for (const char* spec : {"nuclear", "ky_fan(k=5)", "f_star"}) {
       const Solvers solvers{.svd = {.method = method, .tol = 1e-3}};
-      const auto [s, dual] = make_norm(spec, solvers)->steepest(m, {});
+      const auto [s, dual, factors_s] = make_norm(spec, solvers)->steepest(m, {});
       EXPECT_LT(difference(products(m, s), dual), 1e-6);
       for (int64_t i = 0; i < 2; ++i) {
         const double share = dual[i].item<double>() / plain_steepest(spec, m[i]).dual;

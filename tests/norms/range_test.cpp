@@ -70,7 +70,7 @@ TEST_P(Scales, direction_and_dual_are_those_of_scale_one) {
   for (const auto& [dtype, tol, smallest, largest] : ranges()) {
     for (const auto& shape : {std::vector<int64_t>{3, 5, 4}, {2, 4, 7}, {1, 1, 6}, {2, 6, 1}}) {
       const auto m = bounded(random.normal(shape)).to(dtype);
-      const auto [s, dual] = norm->steepest(m, {});
+      const auto [s, dual, factors_s] = norm->steepest(m, {});
       const int low = std::ilogb(smallest), high = std::ilogb(largest);
       for (const int power : {low + 1, low / 2, -78, 66, high}) {
         if (power < low || power > high) continue;
@@ -81,7 +81,7 @@ TEST_P(Scales, direction_and_dual_are_those_of_scale_one) {
         for (const auto& layout : layouts()) {
           SCOPED_TRACE(testing::Message() << at::toString(dtype) << " " << at::IntArrayRef(shape)
                                           << " 2^" << power << " " << layout.name);
-          const auto [x, xd] = norm->steepest(layout.of(scaled), {});
+          const auto [x, xd, factors_x] = norm->steepest(layout.of(scaled), {});
           EXPECT_LT(difference(x, plain.direction), tol);
           EXPECT_LT(difference(ldexp(xd, -power), plain.dual), tol);
           const auto sharp = norm->sharp(layout.of(scaled), {});
@@ -105,7 +105,7 @@ TEST_P(Scales, of_denormal_numbers_only) {
     const auto plain = norm->steepest(integers, {});
     for (const auto& layout : layouts()) {
       SCOPED_TRACE(testing::Message() << at::toString(dtype) << " " << layout.name);
-      const auto [s, dual] = norm->steepest(layout.of(m), {});
+      const auto [s, dual, factors_s] = norm->steepest(layout.of(m), {});
       // A norm of singular values sees those of float64 rounded to its last number.
       if (dtype == at::kDouble) {
         EXPECT_GT((products(integers, s) / plain.dual).min().item<double>(), .8);
@@ -158,7 +158,7 @@ TEST_P(Scales, what_is_not_finite_stays_in_its_matrix) {
         for (const auto& layout : layouts()) {
           SCOPED_TRACE(testing::Message() << at::toString(dtype) << " " << at::IntArrayRef(shape)
                                           << " " << bad << " " << layout.name);
-          const auto [s, dual] = norm->steepest(layout.of(dirty), context);
+          const auto [s, dual, factors_s] = norm->steepest(layout.of(dirty), context);
           EXPECT_FALSE(finite(dual[1]));
           for (const int64_t i : {0, 2}) {
             EXPECT_LT(difference(s[i], clean.direction[i]), tol);
@@ -179,7 +179,7 @@ TEST_P(Scales, degenerate_matrices_have_a_direction_in_every_layout) {
       for (const auto& layout : layouts()) {
         const auto x = layout.of(m.to(dtype));
         SCOPED_TRACE(testing::Message() << at::toString(dtype) << " " << m.sizes() << layout.name);
-        const auto [s, dual] = norm->steepest(x, context);
+        const auto [s, dual, factors_s] = norm->steepest(x, context);
         EXPECT_TRUE(finite(s) && finite(dual));
         EXPECT_LT(difference(products(x, s), dual), tol);
         EXPECT_EQ((dual > 0).all().item<bool>(), m.abs().max().item<double>() > 0);
@@ -203,7 +203,7 @@ TEST(Solvers, of_every_method_give_the_same_at_every_scale_and_layout) {
         for (const auto& layout : layouts()) {
           SCOPED_TRACE(testing::Message() << spec << " " << at::toString(dtype) << " 2^" << power
                                           << " " << layout.name);
-          const auto [s, dual] = norm->steepest(layout.of(scaled), {});
+          const auto [s, dual, factors_s] = norm->steepest(layout.of(scaled), {});
           EXPECT_LT(difference(ldexp(dual, -power), plain.dual), 2e-2);
           EXPECT_LT(difference(products(scaled, s), dual), 1e-5 + tol);
         }

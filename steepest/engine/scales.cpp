@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steepest/engine/coefficients.h"
+#include "steepest/engine/scales.h"
 
 #include <ATen/ATen.h>
 
@@ -10,14 +10,14 @@
 
 namespace steepest {
 
-// R_l, at two powers: of the constrained and of the regularized step.
-double Coefficients::radius(const Block& block) const {
-  const double lr = in_.rates[block.group].lr;
+// R_l = lr_l r_l of the constrained step, sqrt(lr_l) r_l of the regularized one, whose square meets
+// the direction.
+double StepScales::radius(const Block& block) const {
+  const double lr = in_.numbers_of(block).lr;
   return (regularized() ? std::sqrt(lr) : lr) * block.radius;
 }
 
-void Coefficients::combine_duals(std::vector<at::Tensor> duals, const at::Tensor& linear,
-                                 const at::Tensor& loss, GlobalState& global, StepStats& stats) {
+void StepScales::combine(std::vector<at::Tensor> duals) {
   const auto& plan = in_.plan;
   std::vector<double> radii;
   at::Device device = at::kCPU;
@@ -30,27 +30,32 @@ void Coefficients::combine_duals(std::vector<at::Tensor> duals, const at::Tensor
     auto& dual = duals[in_.index(block)];
     dual = dual.defined() ? dual.to(device) : at::zeros({block.batch}, options);
   }
-  const auto scale = at::tensor(radii, at::kDouble).to(device);
-  const auto d = duals.empty() ? at::zeros({0}, options) : at::cat(duals) * scale;
-  auto [c, dual] = combine(plan.tree, d);
-  stats.dual = dual;
+  radii_ = at::tensor(radii, at::kDouble).to(device);
+  const auto d = duals.empty() ? at::zeros({0}, options) : at::cat(duals) * radii_;
+  const auto [c, dual] = steepest::combine(plan.tree, d);
+  dual_ = dual;
   each_ = regularized() ? c : safe_divide(c, dual);
-  if (plan.recipe.step_size == StepSize::momo) {
-    const auto size = momo_size({plan.recipe, loss, linear, dual}, global);
+}
+
+void StepScales::size(const at::Tensor& linear, const at::Tensor& loss, GlobalState& global,
+                      StepStats& stats) {
+  stats.dual = dual_;
+  if (in_.plan.recipe.step_size == StepSize::momo) {
+    const auto size = momo_size({in_, loss, linear, dual_}, global);
     each_ = each_ * size.q;
     stats.q = size.q, stats.model = size.gap;
   }
-  each_ = each_ * scale;
+  each_ = each_ * radii_;
   stats.coefficients = each_;
 }
 
-Coefficient Coefficients::of(const Block& block, double scale, const at::Tensor& factor,
-                             const at::Device& device) const {
+Coefficient StepScales::of(const Block& block, double scale, const at::Tensor& factor,
+                           const at::Device& device) const {
   if (each_.defined()) {
     const auto c = each_.narrow(0, block.leaf, block.batch);
     return {0, (scale == 1 ? c : c * scale).to(device)};
   }
-  const double lr = in_.rates[block.group].lr;
+  const double lr = in_.numbers_of(block).lr;
   // direction: R_l = lr r;  sharp: R_l^2 = lr r^2.
   const double square = in_.plan.needs == Needs::sharp ? block.radius : 1;
   const double number = lr * block.radius * square * scale;

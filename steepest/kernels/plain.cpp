@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steepest/engine/fused.h"
+// The loops over plain float32 memory.
+#include "steepest/kernels/kernels.h"
 
 #include <ATen/Parallel.h>
 
@@ -46,27 +47,19 @@ STEEPEST_EVERY_CPU void wide_update_loop(float* w, const float* s, int64_t n, do
     w[i] = static_cast<float>(static_cast<double>(s[i]) * minus + static_cast<double>(w[i]) * keep);
 }
 
-}  // namespace
-
-bool is_single(double x) {
-  const double size = std::abs(x);
-  return size == 0 ||
-         (size >= std::numeric_limits<float>::min() && size <= std::numeric_limits<float>::max());
+// The sign of the step is the direction's, as its coefficient is never negative.
+STEEPEST_EVERY_CPU void cautious_loop(float* w, const float* s, int64_t n, double keep,
+                                      double minus) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) {
+    const double x = w[i], y = s[i];
+    w[i] = static_cast<float>(y * minus + x * (x * y >= 0 ? keep : 1));
+  }
 }
 
-bool is_scalar_of(double x, at::ScalarType dtype) {
-  if (dtype == at::kDouble) return true;
-  const double size = std::abs(x);
-  return is_single(x) && (dtype != at::kHalf || size == 0 || (size >= 0x1p-14 && size <= 65504));
-}
-
-bool fusible(const at::Tensor& t) {
-  return t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
-}
-
-bool fused_momentum(const at::Tensor& m, const at::Tensor& g, const at::Tensor& u, double take,
-                    double carry) {
-  if (!fusible(m) || !fusible(g) || !fusible(u)) return false;
+bool advance(const at::Tensor& m, const at::Tensor& g, const at::Tensor& u, double take,
+             double carry) {
+  if (!is_plain(m) || !is_plain(g) || !is_plain(u)) return false;
   const Lerp first(take), second(carry);
   auto* const m_data = m.mutable_data_ptr<float>();
   auto* const u_data = u.mutable_data_ptr<float>();
@@ -79,31 +72,61 @@ bool fused_momentum(const at::Tensor& m, const at::Tensor& g, const at::Tensor& 
   return true;
 }
 
-bool fused_look_products(const at::Tensor& m, const at::Tensor& g, double carry,
-                         const at::Tensor& s, const at::Tensor& products) {
-  if (!fusible(m) || !fusible(g) || !fusible(s)) return false;
-  const Lerp look(carry);
-  const cpu::Looked u{m.const_data_ptr<float>(), g.const_data_ptr<float>(), look.weight, look.near};
+bool nesterov_products(const at::Tensor& m, const at::Tensor& g, double carry, const at::Tensor& s,
+                       const at::Tensor& products) {
+  if (!is_plain(m) || !is_plain(g) || !is_plain(s)) return false;
+  const Lerp nesterov(carry);
+  const cpu::Looked u{m.const_data_ptr<float>(), g.const_data_ptr<float>(), nesterov.weight,
+                      nesterov.near};
   const int64_t batch = products.size(0);
   cpu::inner_products(u, s.const_data_ptr<float>(), batch, batch == 0 ? 0 : s.numel() / batch,
                       products.mutable_data_ptr<double>());
   return true;
 }
 
-bool fused_update(const at::Tensor& w, const at::Tensor& s, double keep, double coefficient) {
-  if (!fusible(w) || !fusible(s)) return false;
+bool apply(const at::Tensor& w, const at::Tensor& s, const DecayedMove& move) {
+  if (!is_plain(w) || !is_plain(s)) return false;
   auto* const w_data = w.mutable_data_ptr<float>();
   const auto* const s_data = s.const_data_ptr<float>();
-  const auto kept = static_cast<float>(keep), minus = static_cast<float>(-coefficient);
-  const bool single = is_single(coefficient);
+  const bool single = is_single(move.coefficient);
+  const auto kept = static_cast<float>(move.keep), minus = static_cast<float>(-move.coefficient);
   at::parallel_for(0, w.numel(), kGrain, [&](int64_t begin, int64_t end) {
-    if (single)
+    if (move.aligned_only)
+      cautious_loop(w_data + begin, s_data + begin, end - begin, move.keep, -move.coefficient);
+    else if (single)
       update_loop(w_data + begin, s_data + begin, end - begin, kept, minus);
     else
-      wide_update_loop(w_data + begin, s_data + begin, end - begin, keep, -coefficient);
+      wide_update_loop(w_data + begin, s_data + begin, end - begin, move.keep, -move.coefficient);
   });
   w.unsafeGetTensorImpl()->bump_version();
   return true;
+}
+
+}  // namespace
+
+const Kernels& kernels_of(const at::Tensor& t) {
+  static const Kernels processor{advance, nesterov_products, apply}, none;
+  return is_in_memory(t) ? processor : none;
+}
+
+bool is_in_memory(const at::Tensor& t) {
+  return t.is_cpu() && !t.key_set().has(c10::DispatchKey::Python);
+}
+
+bool is_plain(const at::Tensor& t) {
+  return is_in_memory(t) && t.scalar_type() == at::kFloat && t.is_contiguous();
+}
+
+bool is_single(double x) {
+  const double size = std::abs(x);
+  return size == 0 ||
+         (size >= std::numeric_limits<float>::min() && size <= std::numeric_limits<float>::max());
+}
+
+bool is_scalar_of(double x, at::ScalarType dtype) {
+  if (dtype == at::kDouble) return true;
+  const double size = std::abs(x);
+  return is_single(x) && (dtype != at::kHalf || size == 0 || (size >= 0x1p-14 && size <= 65504));
 }
 
 }  // namespace steepest

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/advance.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "steepest/base/tensor.h"
+#include "steepest/engine/entries.h"
+#include "steepest/kernels/cpu/scratch.h"
+
+namespace steepest {
+namespace {
+
+using Gradients = std::vector<at::Tensor>;  // of a bucket's blocks, of their pieces' shapes
+
+Gradients gradients_of(const StepInput& in, const Bucket& bucket) {
+  Gradients all;
+  for (const auto* block : bucket.blocks) all.push_back(gradient(in, *block));
+  return all;
+}
+
+void observe(const StepInput& in, const Bucket& bucket, const Gradients& gradients,
+             const BucketState& state) {
+  const auto& norm = *in.plan.rules_of(bucket.first()).norm;
+  const auto& c = in.choices(bucket.first());
+  const auto dtype = state.norm[0].tensor().scalar_type();
+  std::vector<at::Tensor> parts;
+  for (size_t i = 0; i < gradients.size(); ++i)
+    parts.push_back(bucket.blocks[i]->matrices_of(gradients[i]).to(dtype));
+  const int64_t step = in.param(bucket.first()).state->step;
+  const bool first = step == 1 && c.start == Start::first;
+  const Average average = first ? Average{} : Average{c.beta2, 1 - c.beta2};
+  norm.observe(parts.size() == 1 ? parts[0] : at::cat(parts), average,
+               {.slots = tensors_of(state.norm), .eps = c.eps, .step = step});
+  write_back(state.norm);
+}
+
+// Whether u is the momentum's; else it is the gradient.
+bool has_momentum(const StepInput& in, const Block& block) {
+  return in.choices(block).place == Place::before &&
+         in.param(block).state->momentum_buffer.defined();
+}
+
+enum class Momenta { advance, keep };
+
+// The block's u, of its piece's shape; written to `out` where that is defined.
+at::Tensor update_of(const StepInput& in, const Block& block, const at::Tensor& gradient,
+                     Momenta momenta, const Kernels& kernels, const at::Tensor& out) {
+  if (!has_momentum(in, block)) return out.defined() ? at::Tensor(out).copy_(gradient) : gradient;
+  const auto m = block.piece(in.param(block).state->momentum_buffer);
+  const auto& map = in.map(block);
+  const auto g = gradient.to(m.scalar_type());
+  return momenta == Momenta::advance ? advance_and_look_ahead(m, g, map, kernels, out)
+                                     : look_ahead(m, g, map, out);
+}
+
+at::ScalarType dtype_of_update(const StepInput& in, const Block& block) {
+  const auto& param = in.param(block);
+  return (has_momentum(in, block) ? param.state->momentum_buffer : param.grad).scalar_type();
+}
+
+// Whether u needs memory of the shape in which m lies: a look-ahead does.
+bool needs_memory(const StepInput& in, const Block& block) {
+  return block.plain() && has_momentum(in, block) && in.map(block).looks_ahead();
+}
+
+at::Tensor memory_for(at::IntArrayRef sizes, const at::TensorOptions& options, bool in_memory,
+                      Storage storage) {
+  constexpr int64_t kMaxKept = int64_t{1} << 24;  // elements: every thread may come to hold as many
+  const int64_t size = c10::multiply_integers(sizes);
+  const bool kept = storage == Storage::scratch && in_memory && options.dtype() == at::kFloat;
+  if (!kept || size > kMaxKept) return at::empty(sizes, options);
+  return at::from_blob(cpu::scratch<float>(cpu::Scratch::look, size), sizes, options);
+}
+
+at::Tensor joined_update(const StepInput& in, const Bucket& bucket, const Gradients& gradients,
+                         Momenta momenta, Storage storage) {
+  const auto& first = bucket.first();
+  const auto& value = in.param(first).value;
+  const auto options = in.param(first).grad.options().dtype(dtype_of_update(in, first));
+  const auto memory = [&](at::IntArrayRef sizes) {
+    return memory_for(sizes, options, is_in_memory(value), storage);
+  };
+  if (bucket.blocks.size() == 1) {
+    const auto out = needs_memory(in, first) ? memory(first.piece(value).sizes()) : at::Tensor();
+    return first.matrices_of(update_of(in, first, gradients[0], momenta, *bucket.kernels, out));
+  }
+  auto u = memory({bucket.batch, first.rows, first.cols});
+  size_t i = 0;
+  each_block(bucket, [&](const Block& block, int64_t at) {
+    const auto& g = gradients[i++];
+    auto part = u.narrow(0, at, block.batch);
+    if (block.plain())
+      update_of(in, block, g, momenta, *bucket.kernels, part.view(g.sizes()));
+    else
+      part.copy_(block.matrices_of(update_of(in, block, g, momenta, *bucket.kernels, {})));
+  });
+  return u;
+}
+
+// Whether nothing else shares u's memory.
+bool is_private(const StepInput& in, const Bucket& bucket, const at::Tensor& u) {
+  return std::none_of(bucket.blocks.begin(), bucket.blocks.end(), [&](const Block* block) {
+    const auto& param = in.param(*block);
+    const auto& m = param.state->momentum_buffer;
+    return u.is_alias_of(param.grad) || (m.defined() && u.is_alias_of(m));
+  });
+}
+
+// u = lerp(g, m, carry) of tensors as they lie in memory.
+bool is_lerp(const StepInput& in, const Block& block) {
+  const auto& param = in.param(block);
+  const auto& map = in.map(block);
+  const bool coupled = !in.choices(block).decoupled && in.numbers_of(block).weight_decay != 0;
+  return has_momentum(in, block) && block.plain() && !coupled &&
+         !in.plan.rules_of(block).geometry && map.look != 0 && map.look != 1 &&
+         is_plain(block.piece(param.state->momentum_buffer)) && is_plain(block.piece(param.grad));
+}
+
+}  // namespace
+
+at::Tensor gradient(const StepInput& in, const Block& block) {
+  const auto& param = in.param(block);
+  const auto& geometry = in.plan.rules_of(block).geometry;
+  auto g = block.piece(param.grad);
+  const auto w = block.piece(param.value);
+  const double decay = in.choices(block).decoupled ? 0 : in.numbers_of(block).weight_decay;
+  if (decay != 0) {
+    g = is_scalar_of(decay, g.scalar_type()) ? g.add(w, decay)
+                                             : g.to(at::kDouble).add(w, decay).to(g.scalar_type());
+  }
+  if (!geometry) return g;
+  return block.unmatrices(geometry->tangent(block.matrices_of(g), block.matrices_of(w)), g);
+}
+
+void begin_step(const StepInput& in) {
+  for (size_t i = 0; i < in.params.size(); ++i) {
+    const auto& param = in.params[i];
+    if (!param.grad.defined()) continue;
+    for (const auto& entry : state_entries(in.plan, i)) {
+      auto& tensor = entry.of(*param.state);
+      const bool begins = entry.kind == EntryKind::momentum || entry.kind == EntryKind::slot;
+      if (!tensor.defined() && begins) tensor = initial_state(entry, in.plan, i, param.value);
+    }
+    ++param.state->step;
+  }
+}
+
+Batch advance(const StepInput& in, const Bucket& bucket, const BucketState& state,
+              Storage storage) {
+  const auto gradients = gradients_of(in, bucket);
+  if (in.plan.rules_of(bucket.first()).traits.adaptive) observe(in, bucket, gradients, state);
+  const auto u = joined_update(in, bucket, gradients, Momenta::advance, storage);
+  return {u, is_private(in, bucket, u)};
+}
+
+Batch update_again(const StepInput& in, const Bucket& bucket, Storage storage) {
+  const auto u = joined_update(in, bucket, gradients_of(in, bucket), Momenta::keep, storage);
+  return {u, is_private(in, bucket, u)};
+}
+
+bool can_recompute_update(const StepInput& in, const Bucket& bucket) {
+  return bucket.kernels->nesterov_products &&
+         std::all_of(bucket.blocks.begin(), bucket.blocks.end(),
+                     [&](const Block* block) { return is_lerp(in, *block); });
+}
+
+at::Tensor inner_product_with_update(const StepInput& in, const Bucket& bucket,
+                                     const at::Tensor& s) {
+  const auto products = at::empty({bucket.batch}, s.options().dtype(at::kDouble));
+  each_block(bucket, [&](const Block& block, int64_t at) {
+    const auto& param = in.param(block);
+    const bool done = bucket.kernels->nesterov_products(
+        block.piece(param.state->momentum_buffer), block.piece(param.grad), in.map(block).carry,
+        s.narrow(0, at, block.batch), products.narrow(0, at, block.batch));
+    TORCH_INTERNAL_ASSERT(done);
+  });
+  return products;
+}
+
+}  // namespace steepest

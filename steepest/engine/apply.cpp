@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/apply.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "steepest/base/tensor.h"
+
+namespace steepest {
+namespace {
+
+// Matrix by matrix, each with its own coefficient; false: nothing was done.
+bool fused_moves(const Block& block, const at::Tensor& piece, const at::Tensor& s,
+                 const at::Tensor& coefficients, DecayedMove move, const Kernels& kernels) {
+  if (!coefficients.is_cpu() || !block.plain() || !piece.is_contiguous()) return false;
+  const auto factors = coefficients.contiguous();
+  const auto w = block.matrices_of(piece);
+  for (int64_t i = 0; i < block.batch; ++i) {
+    move.coefficient = factors.const_data_ptr<double>()[i];
+    if (!kernels.apply(w[i], s[i], move)) return false;
+  }
+  return true;
+}
+
+bool is_half(const at::Tensor& s) { return s.element_size() < 4; }
+
+bool all_single(const at::Tensor& coefficients) {
+  const auto c = coefficients.contiguous();
+  const auto* const data = c.const_data_ptr<double>();
+  return std::all_of(data, data + c.numel(), is_single);
+}
+
+// c s of each matrix, c [b] float64: in s's own precision, float32 at least, where it holds c. On a
+// device, whose numbers the host does not ask for, by two factors between which no number leaves
+// the range that s and c s are in.
+at::Tensor scaled(const at::Tensor& s, const at::Tensor& c) {
+  if (s.scalar_type() == at::kDouble) return s * per_matrix(c, s);
+  const auto wide = widened(s);
+  if (!c.is_cpu()) {
+    const auto power = power_of_two(c.abs().sqrt());
+    return wide * per_matrix(c / power, wide) * per_matrix(power, wide);
+  }
+  return all_single(c) ? wide * per_matrix(c, wide) : s.to(at::kDouble) * c.view({-1, 1, 1});
+}
+
+// piece <- piece - c s by ATen's operators.
+void subtract(const Block& block, at::Tensor piece, const at::Tensor& s,
+              const Coefficient& coefficient) {
+  const auto& c = coefficient.tensor;
+  const bool number = !c.defined();
+  const bool wide = s.scalar_type() == at::kDouble;
+  if (number && is_scalar_of(coefficient.number, s.scalar_type())) {
+    piece.add_(block.unmatrices(s, piece), -coefficient.number);
+  } else if (number) {
+    piece.sub_(block.unmatrices(s.to(at::kDouble) * coefficient.number, piece));
+  } else if (block.batch == 1 && (wide || (c.is_cpu() && all_single(c) && !is_half(s)))) {
+    // A 0-dim factor: as fast and as exact as a host scalar.
+    piece.addcmul_(block.unmatrices(s, piece), c.to(s.scalar_type()).reshape({}), -1);
+  } else {
+    piece.sub_(block.unmatrices(scaled(s, c), piece));
+  }
+}
+
+// In one pass over memory; false: nothing was done.
+bool fused(const Block& block, const at::Tensor& piece, const at::Tensor& s,
+           const Coefficient& coefficient, const DecayedMove& move, const Kernels& kernels) {
+  if (!kernels.apply) return false;
+  if (coefficient.tensor.defined())
+    return fused_moves(block, piece, s, coefficient.tensor, move, kernels);
+  return kernels.apply(piece, block.unmatrices(s, piece), move);
+}
+
+bool aligned_only(const StepInput& in, const Block& block) {
+  return in.choices(block).decay == Decay::cautious;
+}
+
+// Where a cautious decay acts: entries that the step does not make larger.
+at::Tensor aligned(const at::Tensor& s, const at::Tensor& w) { return (s.sign() * w.sign()).ge(0); }
+
+at::Tensor anchor_of(const StepInput& in, const Block& block) {
+  const auto& slots = in.plan.layout_of(block).decay;
+  return slots.empty() ? at::Tensor() : block.piece(in.param(block).state->slots[slots[0].index]);
+}
+
+// W becomes what is left of it before the step: (1 - decay) W + decay W_0.
+void decay_weights(const StepInput& in, const Block& block, at::Tensor piece, const at::Tensor& s) {
+  const double decay = in.decay(block), keep = 1 - decay;
+  if (keep == 1) return;
+  if (aligned_only(in, block)) {
+    const auto mask = aligned(block.unmatrices(s, piece), piece);
+    piece.copy_(at::where(mask, piece * keep, piece));
+  } else {
+    piece.mul_(keep);
+  }
+}
+
+}  // namespace
+
+at::Tensor decaying_part(const StepInput& in, const Block& block, const at::Tensor& s) {
+  const auto w = block.matrices(in.param(block).value);
+  if (aligned_only(in, block)) return at::where(aligned(s, w), w, 0);
+  const auto anchor = anchor_of(in, block);
+  return anchor.defined() ? w - block.matrices_of(anchor).to(w.scalar_type()) : w;
+}
+
+void apply_update(const StepInput& in, const Block& block, const at::Tensor& s,
+                  const Coefficient& coefficient, const Kernels& kernels) {
+  auto piece = block.piece(in.param(block).value);
+  const double decay = in.decay(block);
+  const auto& geometry = in.plan.rules_of(block).geometry;
+  const auto before = geometry ? block.matrices_of(piece).clone() : at::Tensor();
+  const DecayedMove move{coefficient.number, 1 - decay, aligned_only(in, block)};
+  if (!fused(block, piece, s, coefficient, move, kernels)) {
+    decay_weights(in, block, piece, s);
+    subtract(block, piece, s, coefficient);
+  }
+  if (const auto anchor = anchor_of(in, block); anchor.defined() && decay != 0)
+    piece.add_(anchor.to(piece.scalar_type()), decay);
+  if (!geometry) return;
+  const auto after = block.matrices_of(piece).clone();
+  geometry->retract(after, before);
+  piece.copy_(block.unmatrices(after, piece));
+}
+
+}  // namespace steepest

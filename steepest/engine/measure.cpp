@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/measure.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "steepest/base/tensor.h"
+#include "steepest/engine/advance.h"
+
+namespace steepest {
+namespace {
+
+NormContext norm_context(const StepInput& in, const Bucket& bucket, const BucketState& state) {
+  const auto& first = bucket.first();
+  const auto& c = in.choices(first);
+  NormContext context{.slots = tensors_of(state.norm), .eps = c.eps};
+  context.step = in.param(first).state->step;
+  if (c.start == Start::corrected)
+    context.correction = 1 - std::pow(c.beta2, static_cast<double>(context.step));
+  return context;
+}
+
+// What a transform is given of a bucket; its momentum, where it uses one, is written back by the
+// caller.
+TransformContext transform_context(const StepInput& in, const Bucket& bucket,
+                                   const BucketState& state, size_t transform,
+                                   const Factors& factors, const StateBatch& momentum) {
+  const auto& first = bucket.first();
+  return {.slots = tensors_of(state.transforms[transform]),
+          .momentum = momentum.tensor(),
+          .map = in.map(first),
+          .forget = 1 - in.numbers_of(first).momentum,
+          .right = factors.right};
+}
+
+StateBatch momentum_for(const StepInput& in, const Bucket& bucket, const Transform& transform) {
+  return transform.uses_momentum() ? momentum_batch(in, bucket) : StateBatch();
+}
+
+// The dual of the bias-corrected momentum m^ = m / rho: with s(m^) = rho^-degree s(m) it is
+// rho^-(degree + 1) <u, s>.
+void set_dual(Direction& direction, const at::Tensor& inner_product, double rho, int degree) {
+  direction.inner_product = inner_product;
+  direction.dual = rho == 1 ? inner_product : inner_product * std::pow(rho, -degree - 1);
+}
+
+// One bucket on its way through the norm and the transforms.
+class Measurement {
+ public:
+  Measurement(const StepInput& in, const Bucket& bucket, const BucketState& state)
+      : in_(in),
+        bucket_(bucket),
+        state_(state),
+        rules_(in.plan.rules_of(bucket.first())),
+        rho_(in.correction(bucket.first())) {}
+
+  // observes: the transforms take the direction into their state.
+  Direction run(const Batch& u, Wanted wanted, bool observes) const {
+    const bool changes =
+        std::any_of(rules_.transforms.begin(), rules_.transforms.end(),
+                    [](const auto& transform) { return !transform->keeps_direction(); });
+    if (!changes) return of_norm(u, wanted);
+    const bool alone = wanted == Wanted::direction;
+    const bool again = u.owned && can_recompute_update(in_, bucket_);
+    auto direction = of_norm({u.matrices, u.owned && (alone || again)}, Wanted::direction);
+    direction = transformed(std::move(direction), observes);
+    if (alone) return direction;
+    direction.inner_product =
+        again ? inner_product_with_update(in_, bucket_, direction.s.contiguous())
+              : inner_product(u.matrices, direction.s);
+    direction.dual = direction.inner_product * (direction.scale / rho_);
+    if (wanted == Wanted::sharp) direction.factor = direction.dual;
+    return direction;
+  }
+
+ private:
+  Direction of_norm(const Batch& u, Wanted wanted) const {
+    const auto& norm = *rules_.norm;
+    const int degree = rules_.traits.degree;
+    const auto context = norm_context(in_, bucket_, state_);
+    if (wanted == Wanted::sharp) {
+      const auto sharp = norm.sharp(u.matrices, context);
+      return {sharp.direction, {},           {}, std::pow(rho_, -2 * degree - 1),
+              sharp.factor,    sharp.factors};
+    }
+    // In u's own memory a step needs no second matrix; <u, s> then takes u from where it came.
+    const bool inplace = rules_.traits.supports_inplace && u.owned;
+    const bool again = inplace && can_recompute_update(in_, bucket_);
+    if (wanted == Wanted::direction || again) {
+      const auto measured = norm.direction({u.matrices, inplace}, context);
+      Direction direction{measured.matrices(u.matrices.scalar_type()),
+                          {},
+                          {},
+                          std::pow(rho_, -degree),
+                          {},
+                          measured.factors};
+      if (wanted == Wanted::both)
+        set_dual(direction, inner_product_with_update(in_, bucket_, direction.s), rho_, degree);
+      return direction;
+    }
+    const auto measured = norm.steepest(u.matrices, context);
+    Direction direction{measured.direction, {}, {}, std::pow(rho_, -degree), {}, measured.factors};
+    set_dual(direction, measured.dual, rho_, degree);
+    return direction;
+  }
+
+  Direction transformed(Direction direction, bool observes) const {
+    for (size_t t = 0; t < rules_.transforms.size(); ++t) {
+      const auto& transform = *rules_.transforms[t];
+      if (direction.scale != 1 && !transform.uses_momentum())  // its state is of whole directions
+        direction.s = direction.s * std::exchange(direction.scale, 1);
+      const auto momentum = momentum_for(in_, bucket_, transform);
+      const auto context = transform_context(in_, bucket_, state_, t, direction.factors, momentum);
+      if (observes) {
+        transform.observe(direction.s, context);
+        write_back(state_.transforms[t]);
+        momentum.write_back();
+      }
+      direction.s = transform.apply(direction.s, context);
+    }
+    return direction;
+  }
+
+  const StepInput& in_;
+  const Bucket& bucket_;
+  const BucketState& state_;
+  const GroupRules& rules_;
+  double rho_;
+};
+
+void keep_warm_start(const Direction& direction, const BucketState& state) {
+  const auto& next = direction.factors.warm_start;
+  if (!next.defined()) return;
+  state.norm[0].tensor().copy_(next);
+  state.norm[0].write_back();
+}
+
+}  // namespace
+
+Direction measure(const StepInput& in, const Bucket& bucket, const Batch& u, Wanted wanted,
+                  const BucketState& state) {
+  return Measurement(in, bucket, state).run(u, wanted, /*observes=*/false);
+}
+
+Direction measure_and_keep(const StepInput& in, const Bucket& bucket, const Batch& u, Wanted wanted,
+                           BucketState& state, Keep keep) {
+  auto direction = Measurement(in, bucket, state).run(u, wanted, keep == Keep::all);
+  keep_warm_start(direction, state);
+  return direction;
+}
+
+void finish(const StepInput& in, const Bucket& bucket, const Direction& direction) {
+  const auto& transforms = in.plan.rules_of(bucket.first()).transforms;
+  if (transforms.empty()) return;
+  const BucketState state(in, bucket);
+  for (size_t t = 0; t < transforms.size(); ++t) {
+    const auto momentum = momentum_for(in, bucket, *transforms[t]);
+    transforms[t]->finish(direction.s,
+                          transform_context(in, bucket, state, t, direction.factors, momentum));
+    momentum.write_back();
+  }
+}
+
+}  // namespace steepest

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stages 4 and 5 of a step, combine and size: what each block's direction is multiplied by, from
+// its radius alone, or from the duals of all blocks and the step size's factor.
+#pragma once
+
+#include "steepest/engine/apply.h"
+
+namespace steepest {
+
+class StepScales {
+ public:
+  explicit StepScales(const StepInput& in) : in_(in) {}
+
+  // (c, D) of the outer norm. duals[i], [batch] float64, of block i; undefined, and 0, for a block
+  // without a gradient.
+  void combine(std::vector<at::Tensor> duals);
+
+  // q, and with it what every direction is multiplied by. linear: Momo's sum of the h_l, else
+  // undefined.
+  void size(const at::Tensor& linear, const at::Tensor& loss, GlobalState& global,
+            StepStats& stats);
+
+  // The coefficient of a block's direction that is still to be multiplied by `scale` and, where it
+  // is defined, `factor` [batch].
+  Coefficient of(const Block& block, double scale, const at::Tensor& factor,
+                 const at::Device& device) const;
+
+ private:
+  bool regularized() const { return in_.plan.recipe.update == Update::regularized; }
+  double radius(const Block& block) const;
+
+  const StepInput& in_;
+  at::Tensor radii_;  // R_l of each leaf, [leaves] float64
+  at::Tensor dual_;   // D
+  at::Tensor each_;   // [leaves] float64; undefined where they do not depend on duals
+};
+
+}  // namespace steepest

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/state_batch.h"
+
+#include <ATen/ATen.h>
+
+namespace steepest {
+
+void StateBatch::add(const Block& block, const at::Tensor& state) {
+  const auto own = block.piece(state);
+  parts_.push_back({&block, own, block.matrices_of(own), true});
+}
+
+void StateBatch::add(const Block& block, const at::Tensor& state, const BlockSlot& slot) {
+  if (slot.slot.like_param()) return add(block, state);
+  const auto own = slot.of(state, block);
+  parts_.push_back({&block, own, own, false});
+}
+
+void StateBatch::join() {
+  if (parts_.size() == 1) {
+    tensor_ = parts_[0].batch;
+    return;
+  }
+  std::vector<at::Tensor> batches;
+  for (const auto& part : parts_) batches.push_back(part.batch);
+  tensor_ = at::cat(batches);
+}
+
+void StateBatch::write_back() const {
+  int64_t at = 0;
+  for (const auto& part : parts_) {
+    const int64_t size = part.batch.size(0);
+    const auto own = tensor_.narrow(0, at, size);
+    at += size;
+    if (own.is_alias_of(part.own)) continue;
+    part.own.copy_(part.like_param ? part.block->unmatrices(own, part.own) : own);
+  }
+}
+
+namespace {
+
+// One batch for each slot of an owner, whose slots slots_of(layout) gives.
+std::vector<StateBatch> batches_of(const StepInput& in, const Bucket& bucket,
+                                   const auto& slots_of) {
+  std::vector<StateBatch> batches(slots_of(in.plan.layout_of(bucket.first())).size());
+  for (const auto* block : bucket.blocks) {
+    const auto& slots = slots_of(in.plan.layout_of(*block));
+    const auto& state = in.param(*block).state->slots;
+    for (size_t i = 0; i < slots.size(); ++i)
+      batches[i].add(*block, state[slots[i].index], slots[i]);
+  }
+  for (auto& batch : batches) batch.join();
+  return batches;
+}
+
+}  // namespace
+
+BucketState::BucketState(const StepInput& in, const Bucket& bucket)
+    : norm(batches_of(
+          in, bucket, [](const BlockLayout& l) -> auto& { return l.norm; })) {
+  const auto& rules = in.plan.rules_of(bucket.first());
+  for (size_t t = 0; t < rules.transforms.size(); ++t)
+    transforms.push_back(batches_of(
+        in, bucket, [t](const BlockLayout& l) -> auto& { return l.transforms[t]; }));
+}
+
+StateBatch momentum_batch(const StepInput& in, const Bucket& bucket) {
+  StateBatch batch;
+  for (const auto* block : bucket.blocks)
+    batch.add(*block, in.param(*block).state->momentum_buffer);
+  batch.join();
+  return batch;
+}
+
+std::vector<at::Tensor> tensors_of(const std::vector<StateBatch>& batches) {
+  std::vector<at::Tensor> tensors;
+  for (const auto& batch : batches) tensors.push_back(batch.tensor());
+  return tensors;
+}
+
+void write_back(const std::vector<StateBatch>& batches) {
+  for (const auto& batch : batches) batch.write_back();
+}
+
+}  // namespace steepest

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// SOAP (arXiv 2409.11321, algorithm 3): ada_inf in the eigenbasis of Shampoo's factors,
+//   L <- b L + (1 - b) G G^T,   R <- b R + (1 - b) G^T G,   L ~ Q_L D_L Q_L^T,  R ~ Q_R D_R Q_R^T,
+//   V <- b V + (1 - b) (Q_L^T G Q_R)^2,   s = Q_L [Q_L^T M Q_R / (sqrt(V) + eps)] Q_R^T,
+// with Adam's bias corrections and b = beta2. The basis of step t is made of the gradients before
+// it; only the first step makes it of its own, where the authors' code makes the basis and takes no
+// step. Every `refresh` steps one power iteration and a QR turn it: with its columns sorted by
+// their Rayleigh quotients, and V with them. A side longer than max_dim keeps the identity, as
+// vectors do. M stays in the original basis, which is the same and lets Q turn under it.
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <optional>
+
+#include "steepest/base/tensor.h"
+#include "steepest/norms/catalog.h"
+
+namespace steepest::norms {
+namespace {
+
+// Eigenvectors [B, n, n] of symmetric matrices, the largest eigenvalue first. What is not finite
+// has none that LAPACK would return from: it is left to show in the direction.
+at::Tensor eigenvectors(const at::Tensor& factor) {
+  const auto finite = at::isfinite(factor).all(2).all(1).view({-1, 1, 1});
+  const auto solvable = at::where(finite, factor, 0).to(at::kDouble);
+  return std::get<1>(at::linalg_eigh(solvable)).flip(2).to(factor.scalar_type());
+}
+
+class Soap : public Norm {
+ public:
+  explicit Soap(const Spec& spec)
+      : name_(print_spec(spec)),
+        refresh_(integer_argument(spec, "refresh", 10, 1)),
+        max_dim_(integer_argument(spec, "max_dim", 10000, 0)) {}
+
+  std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
+    std::vector<Slot> all = {{"exp_avg_sq"}};
+    const auto add = [&](const std::string& side, Slot::Shape shape) {
+      all.push_back({side, shape});
+      all.push_back({side + "_basis", shape, 0, Slot::Start::identity});
+    };
+    if (turns(rows, cols)) add("left", Slot::Shape::left);
+    if (turns(cols, rows)) add("right", Slot::Shape::right);
+    return all;
+  }
+
+  void observe(const at::Tensor& g, const Average& average,
+               const NormContext& context) const override {
+    const auto sides = sides_of(g, context);
+    if (context.step > 1 && (context.step - 1) % refresh_ == 0) {
+      for (const auto& side : sides) turn(side, context.slots[0]);
+    }
+    if (context.step == 1) {
+      update_factors(sides, g, average);
+      for (const auto& side : sides) side.basis.copy_(eigenvectors(side.factor));
+    }
+    const auto rotated = to_basis(g, sides);
+    context.slots[0].mul_(average.keep).addcmul_(rotated, rotated, average.take);
+    if (context.step > 1) update_factors(sides, g, average);
+  }
+
+  Measured steepest(const at::Tensor& m, const NormContext& context) const override {
+    const auto sides = sides_of(m, context);
+    const auto wide = m.to(context.slots[0].scalar_type());
+    auto metric = context.slots[0].sqrt().add_(context.eps);
+    const auto rotated = to_basis(wide, sides);
+    auto s = at::where(rotated == 0, 0, rotated / metric);
+    if (context.correction != 1) s = s * std::sqrt(context.correction);
+    const auto direction = from_basis(s, sides).to(m.scalar_type());
+    return {direction, inner_product(m, direction)};
+  }
+
+  NormTraits traits() const override {
+    return {.degree = 1, .exact = false, .joins = Joins::max, .adaptive = true};
+  }
+  std::string name() const override { return name_; }
+
+ private:
+  struct Side {
+    bool left;
+    at::Tensor factor, basis;  // [B, n, n]
+  };
+
+  bool turns(int64_t size, int64_t other) const {
+    return size > 1 && other > 1 && size <= max_dim_;
+  }
+
+  std::vector<Side> sides_of(const at::Tensor& m, const NormContext& context) const {
+    std::vector<Side> sides;
+    size_t at = 1;
+    for (const bool left : {true, false}) {
+      const int64_t size = m.size(left ? 1 : 2), other = m.size(left ? 2 : 1);
+      if (!turns(size, other)) continue;
+      sides.push_back({left, context.slots[at], context.slots[at + 1]});
+      at += 2;
+    }
+    return sides;
+  }
+
+  static void update_factors(const std::vector<Side>& sides, const at::Tensor& g,
+                             const Average& average) {
+    for (const auto& side : sides)
+      side.factor.mul_(average.keep)
+          .add_(side.left ? at::bmm(g, g.mT()) : at::bmm(g.mT(), g), average.take);
+  }
+
+  // One power iteration and a QR of the basis sorted by q^T F q; v is sorted alike.
+  static void turn(const Side& side, const at::Tensor& v) {
+    const auto image = at::bmm(side.factor, side.basis);
+    const auto order = at::argsort((side.basis * image).sum(1), /*stable=*/true, -1, true);
+    const auto columns = order.unsqueeze(1).expand_as(image);
+    side.basis.copy_(std::get<0>(at::linalg_qr(image.gather(2, columns))));
+    v.copy_(side.left ? v.gather(1, order.unsqueeze(2).expand_as(v))
+                      : v.gather(2, order.unsqueeze(1).expand_as(v)));
+  }
+
+  static at::Tensor to_basis(at::Tensor m, const std::vector<Side>& sides) {
+    for (const auto& side : sides)
+      m = side.left ? at::bmm(side.basis.mT(), m) : at::bmm(m, side.basis);
+    return m;
+  }
+  static at::Tensor from_basis(at::Tensor m, const std::vector<Side>& sides) {
+    for (const auto& side : sides)
+      m = side.left ? at::bmm(side.basis, m) : at::bmm(m, side.basis.mT());
+    return m;
+  }
+
+  std::string name_;
+  int64_t refresh_, max_dim_;
+};
+
+}  // namespace
+
+NormEntry soap() {
+  return {
+      "soap",
+      "Adam in the eigenbasis of Shampoo's factors: s = Q_L [m' / (sqrt(v) + eps)] Q_R^T (SOAP)",
+      {"refresh", "max_dim"},
+      {"soap(refresh=2)", "soap(max_dim=5)"},
+      [](const Spec& spec, const Solvers&) -> NormPtr { return std::make_shared<Soap>(spec); }};
+}
+
+}  // namespace steepest::norms

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Momentum after the norm: m <- keep m + take s,  s' = carry m + look s.  Orthogonal-SGDM
+// (arXiv 2202.07052), whose norm is given the gradient itself.
+#include <ATen/ATen.h>
+
+#include "steepest/transforms/transform.h"
+
+namespace steepest::transforms {
+namespace {
+
+class MomentumOfDirection : public Transform {
+ public:
+  void observe(const at::Tensor& s, const TransformContext& context) const override {
+    const auto& m = context.momentum;
+    advance(m, s.to(m.scalar_type()), context.map, kernels_of(m));
+  }
+  at::Tensor apply(const at::Tensor& s, const TransformContext& context) const override {
+    const auto& m = context.momentum;
+    return look_ahead(m, s.to(m.scalar_type()), context.map);
+  }
+  bool uses_momentum() const override { return true; }
+  double largest_entry(double entry, double momentum, int64_t, int64_t) const override {
+    return entry + momentum;
+  }
+  std::string name() const override { return "momentum"; }
+};
+
+}  // namespace
+
+TransformPtr momentum_of_direction() { return std::make_shared<MomentumOfDirection>(); }
+
+}  // namespace steepest::transforms

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// NorMuon (arXiv 2510.05491): every row of a direction, an output neuron's, is divided by the root
+// of the mean square that its entries have had so far,
+//   v_i <- beta2 v_i + (1 - beta2) mean_j s_ij^2,     s^_ij = s_ij / (sqrt(v_i) + eps),
+//   s' = s^ |s|_F / |s^|_F        keeps the norm, so that a learning rate carries over from Muon;
+//   s' = s^ rms sqrt(r c) / |s^|_F   with rms = 0.2 is the paper's equation.
+// The bias of v cancels in the last line. Rows that have been zero so far stay zero.
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "steepest/transforms/transform.h"
+
+namespace steepest::transforms {
+namespace {
+
+at::Tensor frobenius(const at::Tensor& s) {  // [B] float64
+  return at::linalg_vector_norm(s, 2, {1, 2}, false, at::kDouble);
+}
+
+class NorMuon : public Transform {
+ public:
+  explicit NorMuon(const Spec& spec)
+      : name_(print_spec(spec)),
+        beta2_(argument(spec, "beta2", 0.95, 0, 1)),
+        eps_(argument(spec, "eps", 1e-10, 1e-300, 1)),
+        rms_(argument(spec, "rms", 0, 0, 1e6)) {}
+
+  std::vector<Slot> slots(int64_t, int64_t) const override {
+    return {{"row_variance", Slot::Shape::rows}};
+  }
+  void observe(const at::Tensor& s, const TransformContext& context) const override {
+    const auto& v = context.slots[0];
+    v.lerp_(s.to(v.scalar_type()).square().mean(2), 1 - beta2_);
+  }
+  at::Tensor apply(const at::Tensor& s, const TransformContext& context) const override {
+    const auto wide = widened(s);
+    const auto root = context.slots[0].to(at::kDouble).sqrt().add_(eps_).to(wide.scalar_type());
+    const auto scaled = wide / root.unsqueeze(2);
+    const double entries = static_cast<double>(s.size(1) * s.size(2));
+    const auto size = frobenius(scaled);
+    const auto wanted =
+        rms_ == 0 ? frobenius(wide) : at::full_like(size, rms_ * std::sqrt(entries));
+    return (scaled * per_matrix(safe_divide(wanted, size), scaled)).to(s.scalar_type());
+  }
+  double largest_entry(double entry, double, int64_t rows, int64_t cols) const override {
+    const double root = std::sqrt(static_cast<double>(rows * cols));
+    return (rms_ == 0 ? entry : rms_) * root;  // all of the norm in one entry
+  }
+  std::string name() const override { return name_; }
+
+ private:
+  std::string name_;
+  double beta2_, eps_, rms_;
+};
+
+}  // namespace
+
+RescaleEntry normuon() {
+  return {"normuon",
+          "rows by the root of their mean square so far (NorMuon)",
+          {"beta2", "eps", "rms"},
+          {"normuon", "normuon(beta2=0.9,rms=0.2)"},
+          [](const Spec& spec) -> TransformPtr { return std::make_shared<NorMuon>(spec); }};
+}
+
+}  // namespace steepest::transforms

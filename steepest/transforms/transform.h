@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// What becomes of a direction after the norm: s' = T(s), with state of its own. The dual of a block
+// is <u, s'> of what is really moved, so that Momo and the outer norm hold whatever the transform.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "steepest/base/spec.h"
+#include "steepest/momentum.h"
+#include "steepest/norm.h"
+
+namespace steepest {
+
+// What a transform is given beside a direction.
+struct TransformContext {
+  std::vector<at::Tensor> slots = {};  // in the order of slots(): [B, ..sizes of one matrix]
+  at::Tensor momentum =
+      {};                 // m [B, r, c] of the state, in its dtype; defined where uses_momentum()
+  MomentumMap map = {};   // of this step
+  double forget = 0;      // 1 - b, what error feedback takes away
+  at::Tensor right = {};  // V [B, c, k] of a direction U V^T; undefined: it is not of that form
+};
+
+class Transform {
+ public:
+  virtual ~Transform() = default;
+
+  // What the transform keeps for each [r, c] matrix, beside the momentum.
+  virtual std::vector<Slot> slots(int64_t rows, int64_t cols) const;
+
+  // Once a step, before apply(): takes the direction s [B, r, c] into the state, in place.
+  virtual void observe(const at::Tensor& s, const TransformContext& context) const;
+
+  // s' [B, r, c]; changes nothing, so that it can be done twice.
+  virtual at::Tensor apply(const at::Tensor& s, const TransformContext& context) const;
+
+  // Once a step, when the direction s' has had its last use: may change the state again.
+  virtual void finish(const at::Tensor& s, const TransformContext& context) const;
+
+  virtual bool keeps_direction() const { return false; }  // apply() is the identity
+  virtual bool uses_momentum() const { return false; }
+  // A bound on the entries of s' [r, c], where those of s are at most `entry` and those of u and of
+  // the momentum at most `momentum`.
+  virtual double largest_entry(double entry, double momentum, int64_t rows, int64_t cols) const = 0;
+
+  virtual std::string name() const = 0;
+};
+
+using TransformPtr = std::shared_ptr<const Transform>;
+
+// The rescales, in the grammar of norms. A new one is one .cpp in this folder and one line in
+// catalog.inc.
+struct RescaleEntry {
+  std::string name;
+  std::string summary;
+  std::vector<std::string> arguments;
+  std::vector<std::string> examples;  // specs that the property tests run
+  TransformPtr (*make)(const Spec& spec);
+};
+const std::vector<RescaleEntry>& rescale_catalog();
+
+// "normuon(beta2=0.95)"; null for "none". Throws c10::ValueError on an unknown name or argument.
+TransformPtr make_rescale(const std::string& spec);
+
+namespace transforms {
+TransformPtr momentum_of_direction();
+TransformPtr error_feedback();
+}  // namespace transforms
+
+// What a group's choices ask for, in this order: rescale, momentum after the norm, error feedback.
+std::vector<TransformPtr> make_transforms(const Choices& choices);
+
+}  // namespace steepest
