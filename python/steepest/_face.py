@@ -53,7 +53,7 @@ class Face(Groups, Observing, Stateful):
         plan = self._plan()
         grads = [_gradient(group, p) for group in self.param_groups for p in group["params"]]
         found = sum(grad is not None for grad in grads)
-        self._watch.look(found, self._params(), not self.state)
+        self._watch.note_step(found, self._params(), not self.state)
         if found == 0:
             self._drop_loss(given)
         elif self._is_empty_step(given, grads):
