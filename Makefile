@@ -12,8 +12,8 @@ CONFIGURE = cmake -S . -G Ninja -DPython3_EXECUTABLE=$(PYTHON_VENV)
 FROM_BUILD = STEEPEST_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsteepest.so PYTHONPATH=$(CURDIR)/python
 CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp'
 
-.PHONY: help train build test test-asan test-faults test-torch test-families setup examples bench docs \
-        wheel format lint install clean
+.PHONY: help train build test test-asan test-faults test-torch test-families setup examples bench measure \
+        docs wheel format lint install clean
 
 help:           ## This list
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
@@ -53,6 +53,9 @@ bench: build    ## Speed beside the peers: a table, a picture and JSON in build/
 	@$(PYTHON_VENV) -c 'import scipy' 2>/dev/null || $(PYTHON_VENV) -m pip install --quiet scipy
 	@$(FROM_BUILD) $(PYTHON_VENV) benchmarks/run.py --out $(BUILD)/bench
 
+measure:        ## The code in numbers: sizes, comments, complexity, headers, costs of adding (OLD=tree: beside it)
+	@python3 tests/house/measure.py $(OLD) $(CURDIR)
+
 docs: build     ## The documentation as HTML in build/docs (installs docs/requirements.txt)
 	@$(PYTHON_VENV) -m pip install --quiet -r docs/requirements.txt
 	@$(FROM_BUILD) $(PYTHON_VENV) -m sphinx -q -W -b html docs $(BUILD)/docs
@@ -73,7 +76,7 @@ format:         ## Rewrite the C++ files with clang-format
 
 lint:           ## Check formatting (clang-format 14), house rules, and Python with ruff if it is there
 	@$(CXX_FILES) | xargs clang-format --dry-run --Werror
-	@for rule in layering headers catalog length spdx paths; do python3 tests/house/house.py $$rule || exit 1; done
+	@for rule in layering headers catalog length complexity public spdx paths; do python3 tests/house/house.py $$rule || exit 1; done
 	@if command -v ruff >/dev/null; then ruff check . && ruff format --check .; \
 	  else echo "ruff is not installed: skipped"; fi
 	@if command -v mypy >/dev/null; then cd python && mypy steepest; \

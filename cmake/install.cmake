@@ -3,11 +3,20 @@
 # program that uses it brings its torch, and steepestConfig.cmake checks that it is the same series.
 include(CMakePackageConfigHelpers)
 
+# steepest/steepest.h and what it includes: tests/house compares.
+set(public_headers
+  steepest.h block.h choices.h group_options.h norm.h optimizer.h outer.h plan.h recipe.h route.h
+  slot.h base/api.h base/batch.h base/workspace.h engine/state.h engine/step.h io/file_error.h
+  norms/norms.h optimizers/optimizers.h polar/polar.h svd/svd.h)
+
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/steepest")
 
 install(TARGETS steepest EXPORT steepestTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/steepest" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-  FILES_MATCHING PATTERN "*.h")
+foreach(header IN LISTS public_headers)
+  cmake_path(GET header PARENT_PATH folder)
+  install(FILES "${PROJECT_SOURCE_DIR}/steepest/${header}"
+    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/steepest/${folder}")
+endforeach()
 if(TARGET steepest_cli)
   install(TARGETS steepest_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()

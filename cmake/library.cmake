@@ -21,34 +21,44 @@ steepest_precompile(steepest_linalg ALONE)
 steepest_sources(library_sources steepest steepest/io steepest/norms steepest/transforms
   steepest/geometries steepest/engine steepest/optimizers steepest/routing steepest/serialize)
 steepest_sources(operator_sources steepest/bindings)
-add_library(steepest SHARED ${library_sources} $<TARGET_OBJECTS:steepest_linalg>)
+add_library(steepest_objects OBJECT ${library_sources})
+target_include_directories(steepest_objects PUBLIC "${PROJECT_SOURCE_DIR}")
+target_link_libraries(steepest_objects PRIVATE steepest_flags nlohmann_json::nlohmann_json
+  PUBLIC LibTorch::torch)
+steepest_precompile(steepest_objects ALONE)
+
+# The objects twice: as a shared library that shows the public headers' symbols and no others
+# (steepest/base/api.h), and as an archive for what is built here and uses the rest too.
+set(library_objects $<TARGET_OBJECTS:steepest_objects> $<TARGET_OBJECTS:steepest_linalg>)
+add_library(steepest_inside STATIC EXCLUDE_FROM_ALL ${library_objects})
+target_include_directories(steepest_inside PUBLIC "${PROJECT_SOURCE_DIR}")
+target_link_libraries(steepest_inside PUBLIC LibTorch::torch)
+set_target_properties(steepest_inside PROPERTIES LINKER_LANGUAGE CXX)
+
+add_library(steepest SHARED ${library_objects})
 add_library(steepest::steepest ALIAS steepest)
 target_include_directories(steepest PUBLIC
   "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 target_compile_features(steepest PUBLIC cxx_std_20)
-# BUILD_INTERFACE: what only we compile and link against stays out of the exported targets.
-target_link_libraries(steepest PUBLIC LibTorch::torch PRIVATE $<BUILD_INTERFACE:steepest_flags>
-  $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
+# BUILD_INTERFACE: what only we link against stays out of the exported targets.
+target_link_libraries(steepest PUBLIC LibTorch::torch PRIVATE $<BUILD_INTERFACE:steepest_flags>)
 set_target_properties(steepest PROPERTIES
-  LINKER_LANGUAGE CXX DEFINE_SYMBOL ""
+  LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION}
+  SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
   LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib"
   # Finds the torch it was built with; a program that has loaded its own torch keeps that one.
   # (INSTALL_RPATH_USE_LINK_PATH would drop a torch inside the source tree, such as .venv's.)
   INSTALL_RPATH "${LibTorch_LIBRARY_DIR}")
-if(NOT STEEPEST_PYTHON_PACKAGE)  # a wheel holds no links
-  set_target_properties(steepest PROPERTIES
-    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-endif()
-steepest_precompile(steepest ALONE)
 
 # torch.ops.steepest: what Python loads. A module of its own, because loading it registers the
-# operators, and without Python.h: one file serves every Python.
+# operators, and without Python.h: one file serves every Python. It holds the library and shows
+# nothing of it, so that it stands beside any libsteepest.so of the same program.
 if(STEEPEST_OPERATORS)
   add_library(steepest_ops MODULE ${operator_sources})
   target_link_libraries(steepest_ops PRIVATE
-    steepest_flags steepest::steepest nlohmann_json::nlohmann_json)
-  set_target_properties(steepest_ops PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib"
-    INSTALL_RPATH "$ORIGIN")
+    steepest_flags steepest_inside nlohmann_json::nlohmann_json)
+  target_link_options(steepest_ops PRIVATE -Wl,--exclude-libs,ALL)
+  set_target_properties(steepest_ops PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
   steepest_precompile(steepest_ops ALONE)
 endif()
 

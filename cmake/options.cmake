@@ -28,6 +28,8 @@ target_compile_options(steepest_flags INTERFACE
   -Wno-missing-field-initializers
   # Without it at::parallel_for, a header template, silently runs on one thread.
   -fopenmp
+  # Only what STEEPEST_API marks is for other programs: see steepest/base/api.h.
+  -fvisibility=hidden -fvisibility-inlines-hidden
   # Everywhere, executables too: one precompiled header serves only compilations of one kind.
   -fPIC)
 target_link_options(steepest_flags INTERFACE -fopenmp)

@@ -17,7 +17,7 @@ endif()
 add_library(steepest_trainer STATIC ${trainer_sources})
 target_include_directories(steepest_trainer SYSTEM PUBLIC "${TOMLPLUSPLUS_INCLUDE_DIR}")
 target_link_libraries(steepest_trainer PRIVATE steepest_flags
-  PUBLIC steepest::steepest CLI11::CLI11 nlohmann_json::nlohmann_json ZLIB::ZLIB)
+  PUBLIC steepest_inside CLI11::CLI11 nlohmann_json::nlohmann_json ZLIB::ZLIB)
 steepest_precompile(steepest_trainer)
 
 if(EXISTS "${trainer_main}")
@@ -25,7 +25,7 @@ if(EXISTS "${trainer_main}")
   target_link_libraries(steepest_cli PRIVATE steepest_flags steepest_trainer)
   set_target_properties(steepest_cli PROPERTIES
     OUTPUT_NAME steepest RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin"
-    INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${LibTorch_LIBRARY_DIR}")
+    INSTALL_RPATH "${LibTorch_LIBRARY_DIR}")
   if(TARGET LibTorch::torch_cuda)
     target_link_libraries(steepest_cli PRIVATE LibTorch::torch_cuda)  # 0.1 s of start-up
   endif()

@@ -71,7 +71,7 @@ class Rows(SphinxDirective):
     """The table of named optimizers, as the engine has them."""
 
     def run(self):
-        head = ["name", "update", "outer", "norm", "backup", "momentum", "radius", "paper"]
+        head = ["name", "update", "outer", "norm", "non-matrix", "momentum", "radius", "paper"]
         lines = [head, ["---"] * len(head), *map(cells, CLASSES)]
         text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         return self.parse_text_to_nodes(text)

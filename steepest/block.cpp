@@ -7,6 +7,9 @@
 #include <limits>
 
 namespace steepest {
+
+const char* text_of(Role role) { return role == Role::matrix ? "matrix" : "non-matrix"; }
+
 namespace {
 
 // The stored matrices of a piece as [B, r, c], before parts and transposition.

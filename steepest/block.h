@@ -8,9 +8,16 @@
 #include <string>
 #include <vector>
 
-namespace steepest {
+#include "steepest/base/api.h"
 
+namespace STEEPEST_API steepest {
+
+// A parameter is steepened as matrices, or left to the backup: the norm of what is no matrix
+// (biases, gains, embeddings, output heads).
 enum class Role { matrix, backup };
+
+// The role as tables show it: "matrix", "non-matrix".
+const char* text_of(Role role);
 
 // How a parameter is to be seen. The default: 2-D as it is, convolutions (out, in, k..) as
 // (out, in k..), vectors as 1 x n.

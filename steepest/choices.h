@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "steepest/base/api.h"
 #include "steepest/block.h"
 
-namespace steepest {
+namespace STEEPEST_API steepest {
 
 enum class Outer { max, l2, hybrid };
 enum class Update { constrained, regularized };
@@ -44,9 +45,10 @@ const std::vector<std::string>& names_of(Role);
 
 const std::string& name_of(auto choice) { return names_of(choice)[static_cast<size_t>(choice)]; }
 
-// Sets `choice` from its name; throws c10::ValueError with option, received and allowed.
+// The place of `text` in `names`; throws c10::ValueError with option, received and allowed.
 size_t index_of_name(const std::string& option, const std::string& text,
                      const std::vector<std::string>& names);
+// Sets `choice` from its name; throws the same.
 void read_choice(auto& choice, const std::string& option, const std::string& text) {
   using Choice = std::remove_reference_t<decltype(choice)>;
   choice = static_cast<Choice>(index_of_name(option, text, names_of(choice)));

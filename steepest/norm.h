@@ -8,10 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "steepest/base/tensor.h"
+#include "steepest/base/api.h"
+#include "steepest/base/batch.h"
 #include "steepest/slot.h"
 
-namespace steepest {
+namespace STEEPEST_API steepest {
 
 // What a truncated decomposition leaves beside a direction.
 struct Factors {
@@ -21,10 +22,9 @@ struct Factors {
 };
 
 struct Measured {
-  at::Tensor
-      direction;    // s [B, r, c], m's dtype; the ascent direction: the update applies the sign.
-                    // Undefined where the factors say it.
-  at::Tensor dual;  // [B] float64: <m, s> along the very direction returned
+  at::Tensor direction;  // s [B, r, c], m's dtype; the ascent direction: the update applies the
+                         // sign. Undefined where the factors say it.
+  at::Tensor dual;       // [B] float64: <m, s> along the very direction returned
   Factors factors = {};
 
   at::Tensor matrices(at::ScalarType dtype) const;  // the direction, multiplied out
@@ -43,8 +43,8 @@ enum class Joins { max, l2 };
 
 struct NormTraits {
   // The mathematics.
-  int degree = 0;  // steepest(a m) = a^degree s for a > 0: 0 for every norm that does not itself
-                   // depend on m; 1 for ada_inf (the dual has degree + 1)
+  int degree = 0;     // steepest(a m) = a^degree s for a > 0: 0 for every norm that does not itself
+                      // depend on m; 1 for ada_inf (the dual has degree + 1)
   bool exact = true;  // the direction is the argmax to rounding, not to a solver's tolerance
   Joins joins = Joins::l2;
   double largest_entry = 2;  // no entry of a direction is larger, rounding included; of an adaptive

@@ -4,30 +4,16 @@
 
 #include <torch/optim/optimizer.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "steepest/engine/param_registry.h"
+#include "steepest/base/api.h"
 #include "steepest/engine/state.h"
-#include "steepest/route.h"
+#include "steepest/group_options.h"
+#include "steepest/io/file_error.h"
 
-namespace steepest {
-
-// A group's options, as torch's schedulers and programs see them. Read at every step: lr, lr_ratio,
-// weight_decay.
-struct GroupOptions : public torch::optim::OptimizerCloneableOptions<GroupOptions> {
-  GroupOptions(double lr = 1e-3) : lr(lr) {}
-  double lr;                // the base rate; schedulers write it
-  double lr_ratio = 1;      // effective rate = lr * lr_ratio, for the decay too
-  double backup_ratio = 1;  // of the backup blocks in a group without a role
-  double weight_decay = 0, backup_weight_decay = 0;
-  Group group;  // names, role, view, overrides (its tensors are the param group's)
-
-  double get_lr() const override { return lr; }
-  void set_lr(double value) override { lr = value; }
-  void serialize(torch::serialize::InputArchive&) override {}
-  void serialize(torch::serialize::OutputArchive&) const override {}
-};
+namespace STEEPEST_API steepest {
 
 struct BlockState : public torch::optim::OptimizerCloneableParamState<BlockState> {
   ParamState value;
@@ -44,6 +30,8 @@ class Optimizer : public torch::optim::Optimizer {
   Optimizer(const Groups& groups, Recipe recipe);
   // Bare tensors, torch's way: 2-D are matrices, the rest goes to the backup norm.
   Optimizer(const std::vector<at::Tensor>& params, Recipe recipe);
+  Optimizer(Optimizer&&);
+  ~Optimizer() override;
 
   // Hides torch's, which drops the options of classes that it does not know; a group added through
   // a torch::optim::Optimizer& is taken as bare tensors with the recipe's choices.
@@ -70,24 +58,18 @@ class Optimizer : public torch::optim::Optimizer {
 
  private:
   friend struct Snapshot;
-  bool is_planned() const;
   void refresh();  // the plan, when groups have come or parameters been replaced
-  void register_params();
   void drop_orphans();
   void warn_once(const std::vector<Param>& params, const at::Tensor& loss);
   std::vector<Param> collect_params();
   std::vector<Rates> current_rates() const;
-  at::Tensor take_loss(const at::Tensor& closure_loss);
   ParamState& state_of(const at::Tensor& param);
 
+  struct Planned;  // the plan, and the tensors that it was made of
+
   Recipe recipe_;
-  Plan plan_;
-  bool has_plan_ = false;
-  std::vector<size_t> owners_;                    // of each plan group: the param group
-  std::vector<std::vector<at::Tensor>> planned_;  // the param groups' tensors in the plan
-  ParamRegistry registry_;
-  size_t registered_ = 0;  // param groups in it
-  ParamState none_;        // of every parameter that has had no gradient yet
+  std::unique_ptr<Planned> planned_;
+  ParamState none_;  // of every parameter that has had no gradient yet
   GlobalState global_;
   at::Tensor observed_;
   double observed_weight_ = 0;

@@ -11,9 +11,10 @@
 
 #include <vector>
 
+#include "steepest/base/api.h"
 #include "steepest/norm.h"
 
-namespace steepest {
+namespace STEEPEST_API steepest {
 
 struct OuterNode {
   Joins kind = Joins::max;

@@ -10,6 +10,10 @@
 #include <sstream>
 #include <utility>
 
+#include "steepest/base/text.h"
+#include "steepest/geometries/geometry.h"
+#include "steepest/transforms/transform.h"
+
 namespace steepest {
 namespace {
 
@@ -217,13 +221,13 @@ Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
 
 std::string print_plan(const Plan& plan) {
   std::ostringstream out;
-  out << std::left << std::setw(44) << "parameter" << std::setw(8) << "role" << std::setw(16)
+  out << std::left << std::setw(44) << "parameter" << std::setw(12) << "role" << std::setw(16)
       << "norm" << std::setw(20) << "matrices"
       << "radius\n";
   for (const auto& b : plan.blocks) {
     const auto shape =
         std::to_string(b.batch) + " x " + std::to_string(b.rows) + " x " + std::to_string(b.cols);
-    out << std::setw(44) << plan.params[b.param].name << std::setw(8) << name_of(b.role)
+    out << std::setw(44) << plan.params[b.param].name << std::setw(12) << text_of(b.role)
         << std::setw(16) << plan.rules_of(b).norm->name() << std::setw(20) << shape
         << print_number(b.radius) << "\n";
   }

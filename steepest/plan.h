@@ -3,15 +3,15 @@
 // every reduction. A pure function of its input: the same in C++, Python and the trainer.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "steepest/geometries/geometry.h"
+#include "steepest/base/api.h"
 #include "steepest/outer.h"
 #include "steepest/recipe.h"
-#include "steepest/transforms/transform.h"
 
-namespace steepest {
+namespace STEEPEST_API steepest {
 
 struct PlannedParam {
   std::string name;
@@ -28,12 +28,15 @@ struct PlannedGroup {
 // What the step must know of the duals before it may move a block.
 enum class Needs { direction, sharp, duals };
 
+class Transform;  // transforms/transform.h
+class Geometry;   // geometries/geometry.h
+
 // What a group's choices name, made once.
 struct GroupRules {
   NormPtr norm;
-  NormTraits traits;                     // the norm's
-  std::vector<TransformPtr> transforms;  // of its directions, one after the other
-  GeometryPtr geometry;                  // null: the weights live in Euclidean space
+  NormTraits traits;                                         // the norm's
+  std::vector<std::shared_ptr<const Transform>> transforms;  // of its directions, one after another
+  std::shared_ptr<const Geometry> geometry;  // null: the weights live in Euclidean space
 };
 
 struct ParamState;  // engine/state.h

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string_view>
 
+#include "steepest/base/spec.h"
+#include "steepest/base/text.h"
 #include "steepest/svd/check.h"
 
 namespace steepest {

@@ -2,15 +2,17 @@
 // A recipe is a row of choices: every named optimizer of the family is one value of this type.
 #pragma once
 
+#include <c10/core/ScalarType.h>
+
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "steepest/base/dtype.h"
+#include "steepest/base/api.h"
 #include "steepest/choices.h"
 #include "steepest/norms/norms.h"
 
-namespace steepest {
+namespace STEEPEST_API steepest {
 
 // What belongs to a group of parameters (design: norm, momentum, decay, radius of a block).
 struct Choices {
@@ -32,7 +34,7 @@ struct Choices {
                                             // unset: c = momentum. Lion: c = b1 / b2
   std::string rescale = "none";             // what becomes of a direction: see make_rescale
   std::string geometry = "euclidean";       // where the weights live
-  std::string radius = "none";              // see radius_of
+  std::string radius = "none";              // a rule of radius_of(), or a number
   Solvers solvers;
   std::optional<at::ScalarType> momentum_dtype;  // unset: the parameter's, float32 under Momo
   bool batched = true;  // matrices of one shape in one call; false: one by one

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "steepest/base/dtype.h"
+#include "steepest/base/text.h"
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/recipe.h"
 

@@ -141,7 +141,7 @@ std::ostream& operator<<(std::ostream& out, const Groups& groups) {
       const auto& [name, param] = g.params[i];
       const Role role = g.role.value_or(param.dim() == 2 ? Role::matrix : Role::backup);
       reasons.emplace_back(role, g.reasons.empty() ? "" : g.reasons[i]);
-      lines.push_back({name, text_of(param.sizes()), name_of(role),
+      lines.push_back({name, text_of(param.sizes()), text_of(role),
                        role == Role::matrix ? text_of(g.view) : "-", reasons.back().second});
       ++tensors[role == Role::backup], numbers[role == Role::backup] += param.numel();
     }
@@ -151,8 +151,8 @@ std::ostream& operator<<(std::ostream& out, const Groups& groups) {
   for (const int i : {0, 1}) {
     std::ostringstream share;
     share << std::fixed << std::setprecision(1) << 100 * static_cast<double>(numbers[i]) / total;
-    out << (i == 0 ? "matrix: " : "backup: ") << tensors[i] << " tensors, " << numbers[i]
-        << " parameters (" << share.str() << " %)\n";
+    out << text_of(i == 0 ? Role::matrix : Role::backup) << ": " << tensors[i] << " tensors, "
+        << numbers[i] << " parameters (" << share.str() << " %)\n";
   }
   const auto guessed = routing::guesses(reasons);
   return guessed.empty() ? out : out << guessed << "\n";

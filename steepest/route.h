@@ -11,9 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "steepest/base/api.h"
 #include "steepest/recipe.h"
 
-namespace steepest {
+namespace STEEPEST_API steepest {
 
 // A parameter group, as an optimizer takes it.
 struct Group {

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
-namespace steepest {
+#include "steepest/base/api.h"
+
+namespace STEEPEST_API steepest {
 
 struct Slot {
   // Of one matrix: [r, c], [r], [c], [r, r], [c, c], [c, count], [].

@@ -2,9 +2,8 @@
 // The library's table of contents.
 #pragma once
 
+#include "steepest/base/workspace.h"         // the memory that threads keep
 #include "steepest/engine/step.h"            // one step of any recipe
-#include "steepest/io/safetensors.h"         // files
-#include "steepest/kernels/cpu/scratch.h"    // workspace_bytes(): what threads keep for a next step
 #include "steepest/norm.h"                   // the one question
 #include "steepest/norms/norms.h"            // its answers: the catalog of norms
 #include "steepest/optimizer.h"              // torch::optim::Optimizer over all of it

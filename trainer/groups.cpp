@@ -2,6 +2,7 @@
 // From a model's routing and the run file's [[group]] tables to parameter groups.
 #include <torch/nn/module.h>
 
+#include "steepest/base/text.h"
 #include "trainer/session.h"
 
 namespace steepest::trainer {

@@ -8,14 +8,15 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "steepest/kernels/cpu/scratch.h"
+#include "steepest/base/text.h"
+#include "steepest/base/workspace.h"
 #include "trainer/config/config.h"
 #include "trainer/exit_code.h"
+#include "trainer/resume.h"
 #include "trainer/run/counters.h"
 #include "trainer/run/metrics.h"
 #include "trainer/run/output.h"
 #include "trainer/run/progress.h"
-#include "trainer/run/resume.h"
 #include "trainer/run/run_folder.h"
 #include "trainer/run/signals.h"
 #include "trainer/session.h"
@@ -75,13 +76,13 @@ class Loop {
 
   int train() {
     while (session_.step() < spec_.steps) {
-      if (!streak()) before_row_ = counters_, row_loses_ = false;
+      if (!streak()) before_streak_ = counters_, streak_loses_ = false;
       const auto result = session_.train_step();
-      row_loses_ |= !std::isfinite(result.loss) || !result.refused;
+      streak_loses_ |= !std::isfinite(result.loss) || !result.refused;
       record(result);
       if (due(spec_.eval_every)) evaluate();
       if (session_.skipped_in_a_row() >= spec_.max_skipped) {
-        save_before_row();
+        save_before_streak();
         throw Diverged(too_many(result));
       }
       if (const int signal = StopSignals::received()) return stop(signal);
@@ -187,10 +188,10 @@ class Loop {
 
   // Refused steps have changed nothing: what they follow can still be saved under its own step, if
   // its loss was a number.
-  void save_before_row() {
-    if (!streak() || row_loses_ || session_.step_before_row() == 0) return;
-    if (std::isfinite(before_row_.val_loss) && session_.nonfinite_state().empty())
-      write(session_.checkpoint_before_row(config_hash(spec_)), before_row_);
+  void save_before_streak() {
+    if (!streak() || streak_loses_ || session_.step_before_streak() == 0) return;
+    if (std::isfinite(before_streak_.val_loss) && session_.nonfinite_state().empty())
+      write(session_.checkpoint_before_streak(config_hash(spec_)), before_streak_);
   }
 
   void write(Checkpoint checkpoint, const Counters& counters) {
@@ -207,7 +208,7 @@ class Loop {
       save();
       progress_.note("stopped after step " + step + "; go on with --resume " + folder_.path());
     } else {
-      save_before_row();
+      save_before_streak();
       progress_.note("stopped after step " + step + ", not saved for NaN or Inf; " + last_good());
     }
     return kSignal + signal;
@@ -235,7 +236,7 @@ class Loop {
       throw Diverged("after the last step, " + std::to_string(session_.step()) +
                      ": the validation loss is NaN or Inf");
     if (streak()) {  // the steps that were asked for are not done
-      save_before_row();
+      save_before_streak();
       return give_up("after the last step, " + std::to_string(session_.step()) + ": " +
                      std::to_string(session_.skipped_in_a_row()) + " in a row had NaN or Inf");
     }
@@ -252,7 +253,7 @@ class Loop {
         {"val_loss", counters_.val_loss},
         {"seconds", counters_.seconds},
         {"optimizer_share", counters_.optimizer_seconds / std::max(counters_.seconds, 1e-9)},
-        {"workspace_mb", static_cast<double>(cpu::workspace_bytes()) / 1e6},
+        {"workspace_mb", static_cast<double>(workspace_bytes()) / 1e6},
         {"skipped", session_.optimizer().skipped_steps()}};
     try {
       print_out(result.dump() + "\n");
@@ -270,10 +271,10 @@ class Loop {
   Progress progress_;
   bool quiet_;
   std::unique_ptr<Metrics> metrics_;
-  Counters counters_, before_row_;
-  bool row_loses_ = false;  // a step of the row had no loss, or was not refused
-  bool save_due_ = false;   // a step that is no good one puts a save off
-  std::string last_good_;   // the newest checkpoint
+  Counters counters_, before_streak_;
+  bool streak_loses_ = false;  // a step of the streak had no loss, or was not refused
+  bool save_due_ = false;      // a step that is no good one puts a save off
+  std::string last_good_;      // the newest checkpoint
 };
 
 }  // namespace

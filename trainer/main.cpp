@@ -47,6 +47,25 @@ int fail_usage(const CLI::App& app, const CLI::ParseError& error) {
   return kDone;
 }
 
+// Of errors that name no place in a run: the one that is being handled.
+int fail_as_unnamed() {
+  try {
+    throw;
+  } catch (const c10::ValueError& error) {
+    return fail(error.what_without_backtrace(), kUsage);
+  } catch (const c10::Error& error) {
+    return fail_joined(error.what_without_backtrace(), kFailed);
+  } catch (const std::invalid_argument& error) {
+    return fail(error.what(), kUsage);
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory", kFailed);
+  } catch (const std::length_error&) {
+    return fail("out of memory", kFailed);
+  } catch (const std::exception& error) {
+    return fail_joined(error.what(), kFailed);
+  }
+}
+
 // CLI11 runs the chosen subcommand's callback while it parses.
 int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
   try {
@@ -64,18 +83,8 @@ int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
     return fail(error.what(), kCheckpoint);
   } catch (const steepest::FileError& error) {
     return fail(error.what(), kCheckpoint);
-  } catch (const c10::ValueError& error) {
-    return fail(error.what_without_backtrace(), kUsage);
-  } catch (const c10::Error& error) {
-    return fail_joined(error.what_without_backtrace(), kFailed);
-  } catch (const std::invalid_argument& error) {
-    return fail(error.what(), kUsage);
-  } catch (const std::bad_alloc&) {
-    return fail("out of memory", kFailed);
-  } catch (const std::length_error&) {
-    return fail("out of memory", kFailed);
-  } catch (const std::exception& error) {
-    return fail_joined(error.what(), kFailed);
+  } catch (const std::exception&) {
+    return fail_as_unnamed();
   }
 }
 

@@ -14,6 +14,7 @@
 #include "steepest/serialize/snapshot.h"
 #include "trainer/config/config.h"
 #include "trainer/data/files.h"
+#include "trainer/data/make_dataset.h"
 
 namespace steepest::trainer {
 namespace {
@@ -179,7 +180,7 @@ std::vector<std::string> Session::nonfinite_state() {
 
 StepResult Session::train_step() {
   const double begin = seconds_now();
-  if (skipped_in_a_row_ == 0) before_row_ = now();
+  if (skipped_in_a_row_ == 0) before_streak_ = now();
   StepResult result{.step = step_, .grad_norm = kNaN, .spike_z = kNaN};
   model_->train(true);
   set_rates();

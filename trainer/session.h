@@ -63,10 +63,10 @@ class Session {
   }
   // Of the step before the row of refused steps that this one belongs to: since then only counters
   // have changed.
-  Checkpoint checkpoint_before_row(const std::string& config_hash) {
-    return checkpoint_at(config_hash, before_row_);
+  Checkpoint checkpoint_before_streak(const std::string& config_hash) {
+    return checkpoint_at(config_hash, before_streak_);
   }
-  int64_t step_before_row() const { return before_row_.step; }
+  int64_t step_before_streak() const { return before_streak_.step; }
   void restore(const Checkpoint& checkpoint, const std::string& source);
 
  private:
@@ -93,7 +93,7 @@ class Session {
   std::vector<double> base_lrs_;
   int64_t step_ = 0, skipped_in_a_row_ = 0;
   LossWindow losses_;
-  Counters before_row_;
+  Counters before_streak_;
 };
 
 // The routed groups with the spec's own [[group]] tables applied; throws where one matches nothing.

@@ -9,6 +9,13 @@ namespace {
 
 bool continues(char c) { return (static_cast<uint8_t>(c) & 0xc0) == 0x80; }
 
+// Beginnings of overlong forms, of surrogates and of what lies beyond U+10FFFF.
+bool is_excluded(uint8_t first, uint8_t second) {
+  const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+  const bool outside = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
+  return overlong || outside;
+}
+
 // The length of the well-formed sequence at `at`; 0 where there is none. Overlong forms, surrogates
 // and what lies beyond U+10FFFF are not well formed.
 size_t sequence_length(std::string_view text, size_t at) {
@@ -19,10 +26,7 @@ size_t sequence_length(std::string_view text, size_t at) {
   for (size_t i = 1; i < length; ++i) {
     if (!continues(text[at + i])) return 0;
   }
-  const auto second = static_cast<uint8_t>(text[at + 1]);
-  const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-  const bool outside = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
-  return overlong || outside ? 0 : length;
+  return is_excluded(first, static_cast<uint8_t>(text[at + 1])) ? 0 : length;
 }
 
 std::string hexadecimal(char c) {

@@ -28,19 +28,24 @@ def make_states(
             if grad is not None:
                 lacking.append(index)
             continue
-        shape, device, complete = param.shape, param.device, "step" in entry
-        if complete and not isinstance(entry["step"], Tensor):
-            _state.tensor_step(entry)
-        for key in names:
-            value = entry.get(key)
-            if value is None:
-                complete = False
-            elif (key in _state.SHAPED and value.shape != shape) or value.device != device:
-                _fit(entry, key, param, plan.names[index])
-        if not complete:
+        if not _fits_all(entry, names, param, plan.names[index]):
             lacking.append(index)
     for index, fresh in zip(lacking, make(plan, params, lacking)):
         _state.complete(states[params[index]], plan, index, params[index], fresh)
+
+
+def _fits_all(entry: _state.State, names: Sequence[str], param: Tensor, name: str) -> bool:
+    """Whether nothing is missing; ValueError where something does not fit."""
+    shape, device, complete = param.shape, param.device, "step" in entry
+    if complete and not isinstance(entry["step"], Tensor):
+        _state.tensor_step(entry)
+    for key in names:
+        value = entry.get(key)
+        if value is None:
+            complete = False
+        elif (key in _state.SHAPED and value.shape != shape) or value.device != device:
+            _fit(entry, key, param, name)
+    return complete
 
 
 def make(plan: Plan, params: Sequence[Tensor], indices: list[int]) -> list[list[Tensor]]:

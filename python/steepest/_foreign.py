@@ -28,7 +28,7 @@ _ELSEWHERE = {
 }
 
 
-def alien_role(group: Group) -> str | None:
+def foreign_role(group: Group) -> str | None:
     """The role that another library's group key asks for."""
     if "use_muon" in group:  # Jordan, DeepSpeed, timm
         return "matrix" if group["use_muon"] else "backup"
@@ -44,7 +44,7 @@ def alien_role(group: Group) -> str | None:
     return _ALGORITHMS.get(kind) if isinstance(kind, str) else None
 
 
-def understand(group: Group, defaults: Group, own: tuple[str, ...], name: str) -> None:
+def translate_foreign_keys(group: Group, defaults: Group, own: tuple[str, ...], name: str) -> None:
     """AdamW's betas and eps in a group mean the backup's; warns of what was meant as an option.
 
     A key that nothing here reads may be data of the program or of a library (``rho``,

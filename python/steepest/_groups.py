@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from steepest import _options, _params, _state
 from steepest._entries import forget_old_shapes
-from steepest._foreign import alien_role, understand
+from steepest._foreign import foreign_role, translate_foreign_keys
 from steepest._loss import Observations
 from steepest._numbers import clean, clean_group
 from steepest._options import Group
@@ -21,9 +21,9 @@ from steepest._watch import Watch
 
 
 class Groups(Optimizer):
-    """Construction, add_param_group and the plan; see Engine for the step."""
+    """Construction, add_param_group and the plan; see Face for the step."""
 
-    _row: ClassVar[str] = ""  # of the catalog
+    _recipe: ClassVar[str] = ""  # of the catalog
     _own: ClassVar[tuple[str, ...]] = ()  # group keys under torch's names, see _canonical
 
     _building = False
@@ -49,12 +49,12 @@ class Groups(Optimizer):
         self._plan()
         warn_of_shapes(p for group in self.param_groups for p in _bare(group))
 
-    def _build_row(
+    def _build_recipe(
         self, params: Any, lr: float | Tensor, options: Group, arguments: str = ""
     ) -> None:
         """The catalog row of the class, with what the caller has chosen otherwise."""
         process_group = options.pop("process_group", None)
-        group = _options.with_row(self._row + arguments, self._own, lr, options)
+        group = _options.with_row(self._recipe + arguments, self._own, lr, options)
         self._build(params, group, process_group)
 
     def _reset(self) -> None:
@@ -93,27 +93,30 @@ class Groups(Optimizer):
         for key in ("recipe", "momo", "momo_step"):  # of an optimizer whose groups are given
             group.pop(key, None)
         _params.take_params(group)
-        role = group.get("role") or alien_role(group)
+        role = group.get("role") or foreign_role(group)
         group["role"] = role
-        understand(group, self.defaults, self._own, type(self).__name__)
+        translate_foreign_keys(group, self.defaults, self._own, type(self).__name__)
         group = clean_group(group, number, self.defaults)
         module = self._watch.module()
         if module is not None and any("param_names" in old for old in self.param_groups):
             _params.name_from_module(group, module, number)
         if role is None and group.get("roles") is None:
             _params.route_by_name(group)
+        self._complete_rates(group)
+        _options.check_momo({**self.defaults, **group})
+        if "backup_lr" in group:
+            raise ValueError("group: backup_lr: received a value, allowed lr, of the group's role")
+        return group
+
+    def _complete_rates(self, group: Group) -> None:
         if "weight_decay" in group:
             group.setdefault("backup_weight_decay", None)  # the group's own, of all in it
-        if role == "backup":
+        if group["role"] == "backup":
             if "lr" not in group:
                 group.setdefault("lr_ratio", self.defaults["backup_lr_ratio"])
             own = self.defaults.get("backup_weight_decay")
             if own is not None:
                 group.setdefault("weight_decay", own)
-        _options.check_momo({**self.defaults, **group})
-        if "backup_lr" in group:
-            raise ValueError("group: backup_lr: received a value, allowed lr, of the group's role")
-        return group
 
     def _let_go(self, group: Group) -> list[tuple[Group, Group]]:
         """Takes what was frozen at first, and is still untrained, out of the older groups.

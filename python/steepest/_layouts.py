@@ -51,10 +51,14 @@ def check_layout(name: str, shape: tuple[int, ...], layout: Layout) -> None:
         raise ValueError(
             f"{name}: role matrix: received shape {shape}, allowed 2 dimensions or more"
         )
-    if sizes is None and heads is None:
-        return
     if sizes is not None and heads is not None:
         raise ValueError(f"{name}: received split_sizes and num_heads, allowed one of them")
+    if sizes is not None or heads is not None:
+        _check_split(name, shape, layout)
+
+
+def _check_split(name: str, shape: tuple[int, ...], layout: Layout) -> None:
+    sizes, heads = layout.split_sizes, layout.num_heads
     if layout.split_dim not in (0, 1):
         raise ValueError(f"{name}: split_dim: received {layout.split_dim}, allowed 0 or 1")
     batch = layout.view == "batch" or len(shape) == 2

@@ -142,17 +142,23 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
     _choices.compare_groups(plan, canonical[0], canonical[1])
     if optimizer._momo():
         _share(groups, read_model(source.groups, optimizer._device()))
-    new = optimizer._planned(groups)
     foreign = not _choices.known(source.groups[0]) if source.groups else False
-    state: defaultdict[Any, Any] = defaultdict(dict)
-    wishes = _stored.wanted(new, list(optimizer._params()))
-    for index, (wish, found) in enumerate(zip(wishes, matched)):
-        if entry := _read(new, index, wish, found, foreign):
-            state[wish.param] = entry
+    state = _read_states(optimizer, optimizer._planned(groups), matched, foreign)
     if optimizer._momo():
         _check_model(groups[0], state)
     state.update(source.others)
     return {"state": state, "param_groups": groups}
+
+
+def _read_states(
+    optimizer: Stateful, plan: Plan, matched: list[Saved | None], foreign: bool
+) -> defaultdict[Any, Any]:
+    state: defaultdict[Any, Any] = defaultdict(dict)
+    wishes = _stored.wanted(plan, list(optimizer._params()))
+    for index, (wish, found) in enumerate(zip(wishes, matched)):
+        if entry := _read(plan, index, wish, found, foreign):
+            state[wish.param] = entry
+    return state
 
 
 def _read(
@@ -234,12 +240,17 @@ def _merged(sources: list[Source], plan: Plan, own: list[Group]) -> dict[int, tu
 
     Without the frozen ones that the files have not.
     """
-    ours, everything = own_names(own), range(len(plan.names))
+    ours = own_names(own)
     every = [(source, saved) for source in sources for saved in source.params]
     theirs = [saved.name for _, saved in every]
     if ours and theirs and all(name is not None for name in theirs):
         places = _names.pair([str(name) for name in theirs], ours, untrained(own))
         return {index: every[place] for index, place in enumerate(places) if place is not None}
+    return _merged_in_order(sources, plan)
+
+
+def _merged_in_order(sources: list[Source], plan: Plan) -> dict[int, tuple[Source, Saved]]:
+    everything = range(len(plan.names))
     parts = [list(everything)]
     if len(sources) == 2:
         roles = [plan.sides[side][1] for side in plan.side_of]

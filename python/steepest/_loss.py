@@ -63,15 +63,15 @@ class LossCheck:
         self._said: set[str] = set()
         self._coming: tuple[Tensor, torch.cuda.Event] | None = None
 
-    def look(self, loss: Tensor, group: Group) -> None:
+    def check(self, loss: Tensor, group: Group) -> None:
         if len(self._said) == 2:
             return
         if not loss.is_cuda:
             self._judge(float(loss), group)
         elif not torch.cuda.is_current_stream_capturing():
-            self._look_later(loss, group)
+            self._check_later(loss, group)
 
-    def _look_later(self, loss: Tensor, group: Group) -> None:
+    def _check_later(self, loss: Tensor, group: Group) -> None:
         if self._coming is not None:
             value, event = self._coming
             if not event.query():
@@ -126,7 +126,7 @@ class Observations:
 
     def __init__(self) -> None:
         self._seen: list[tuple[Token, Tensor, float]] = []
-        self._check = LossCheck()
+        self._loss_check = LossCheck()
         self.count = 0  # of all that were ever made
 
     def __bool__(self) -> bool:
@@ -181,5 +181,5 @@ class Observations:
                 "by a closure"
             )
         value = _one_number("loss", value)
-        self._check.look(value, group)
+        self._loss_check.check(value, group)
         return value

@@ -29,17 +29,27 @@ def pair(
     may be missing, for None. Raises ValueError with the first name that one side lacks, and the
     prefix where it is only that.
     """
-    for view in (list, lambda names: [bare(name) for name in names]):
-        theirs, ours = view(received), view(allowed)
-        if theirs == ours:
-            return list(range(len(ours)))
-        place: dict[str, int] = {name: index for index, name in enumerate(theirs)}
-        there = [n for i, n in enumerate(ours) if i not in untrained or n in place]
-        if sorted(theirs) == sorted(there) and _twice(ours) is None:
-            return [place.get(name) for name in ours]
-    short = {bare(name) for name in received}
-    needed = [n for i, n in enumerate(allowed) if i not in untrained or bare(n) in short]
-    raise ValueError(difference(received, needed))
+    short = [bare(name) for name in received]
+    found = _places(received, allowed, untrained)
+    if found is None:
+        found = _places(short, [bare(name) for name in allowed], untrained)
+    if found is None:
+        needed = [n for i, n in enumerate(allowed) if i not in untrained or bare(n) in set(short)]
+        raise ValueError(difference(received, needed))
+    return found
+
+
+def _places(
+    theirs: list[str], ours: list[str], untrained: Collection[int]
+) -> list[int | None] | None:
+    """The place of each of ours among theirs; None where they are not the same names."""
+    if theirs == ours:
+        return list(range(len(ours)))
+    place: dict[str, int] = {name: index for index, name in enumerate(theirs)}
+    there = [n for i, n in enumerate(ours) if i not in untrained or n in place]
+    if sorted(theirs) != sorted(there) or _twice(ours) is not None:
+        return None
+    return [place.get(name) for name in ours]
 
 
 def difference(received: list[str], allowed: list[str]) -> str:

@@ -110,9 +110,12 @@ def _place(group: Group, routes: Iterable[Group]) -> None:
     routed = {id(tensor): found for found in routes for _, tensor in found["params"]}
     known = [(p, routed.get(id(p))) for _, p in group["params"]]
     group["roles"] = [found["role"] if found else _by_shape(p) for p, found in known]
-    if any(key in group for key in LAYOUT):
-        return  # the caller's own
-    layouts = [{key: found[key] for key in LAYOUT} if found else {} for _, found in known]
+    if not any(key in group for key in LAYOUT):  # else they are the caller's own
+        _set_layouts(group, [found for _, found in known])
+
+
+def _set_layouts(group: Group, known: list[Group | None]) -> None:
+    layouts = [{key: found[key] for key in LAYOUT} if found else {} for found in known]
     plain = {key: PLAIN[key] for key in LAYOUT}
     if any(layout not in ({}, plain) for layout in layouts):
         group["layouts"] = layouts

@@ -19,7 +19,7 @@ from steepest._snapshot import Loans
 
 
 class Stateful(Optimizer):
-    """state_dict and the ways to load one; Engine has the rest."""
+    """state_dict and the ways to load one; Face has the rest."""
 
     _loans: Loans | None = None
 

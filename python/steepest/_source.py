@@ -46,17 +46,7 @@ class Source:
 
 def read_source(state_dict: Any) -> Source:
     """TypeError or ValueError unless it is built as torch builds state_dicts."""
-    if not isinstance(state_dict, Mapping):
-        raise TypeError(f"received {show(state_dict)}, allowed an optimizer's state_dict")
-    parts: tuple[tuple[str, Any, str], ...] = (
-        ("param_groups", (list, tuple), "a list"),
-        ("state", Mapping, "a dict"),
-    )
-    for key, kind, words in parts:
-        if key not in state_dict:
-            raise ValueError(f"received no {key}, allowed an optimizer's state_dict")
-        if not isinstance(state_dict[key], kind):
-            raise ValueError(f"{key}: received {show(state_dict[key])}, allowed {words}")
+    _check_parts(state_dict)
     seen: set[Any] = set()
     source, state = Source([], []), state_dict["state"]
     for number, group in enumerate(state_dict["param_groups"]):
@@ -70,14 +60,35 @@ def read_source(state_dict: Any) -> Source:
             name = names[index] if names else None
             place = f"state[{key}]" if name is None else f"{name}: state[{key}]"
             source.params.append(Saved(number, index, name, place, state.get(key, {})))
+    source.others = _of_no_parameter(state, seen)
+    return source
+
+
+def _of_no_parameter(state: Mapping[Any, Any], seen: set[Any]) -> dict[str, Any]:
+    """What hooks and programs keep in the state under names of their own."""
+    others: dict[str, Any] = {}
     for key, entry in state.items():
         if key in seen:
             continue
         lost = isinstance(entry, Mapping) and entry.keys() & _stored.KNOWN
         if lost or not isinstance(key, str):
             raise ValueError(f"state: received {show(key)}, which is in no group's params")
-        source.others[key] = entry
-    return source
+        others[key] = entry
+    return others
+
+
+def _check_parts(state_dict: Any) -> None:
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"received {show(state_dict)}, allowed an optimizer's state_dict")
+    parts: tuple[tuple[str, Any, str], ...] = (
+        ("param_groups", (list, tuple), "a list"),
+        ("state", Mapping, "a dict"),
+    )
+    for key, kind, words in parts:
+        if key not in state_dict:
+            raise ValueError(f"received no {key}, allowed an optimizer's state_dict")
+        if not isinstance(state_dict[key], kind):
+            raise ValueError(f"{key}: received {show(state_dict[key])}, allowed {words}")
 
 
 def _is_key(value: Any) -> bool:

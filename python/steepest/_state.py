@@ -62,11 +62,18 @@ def complete(
     for name, tensor in zip(names, fresh):
         if entry.get(name) is None:
             entry[name] = tensor
-            if begun and name == "intercept":  # Momo's <g, w>-average, as if g had been constant
-                momentum = entry[names[0]].double()
-                entry[name].copy_((momentum * param.double()).sum())
-            if begun and name == "dual":
-                tensor.copy_(_measured_dual(entry, plan, index, param, names))
+            if begun:
+                _catch_up(entry, plan, index, param, name)
+
+
+def _catch_up(entry: State, plan: Plan, index: int, param: Tensor, name: str) -> None:
+    """What a new tensor would hold, had it been there while the momentum grew."""
+    names = plan.state[index]
+    if name == "intercept":  # Momo's <g, w>-average, as if g had been constant
+        momentum = entry[names[0]].double()
+        entry[name].copy_((momentum * param.double()).sum())
+    if name == "dual":
+        entry[name].copy_(_measured_dual(entry, plan, index, param, names))
 
 
 def _measured_dual(entry: State, plan: Plan, index: int, param: Tensor, names: list[str]) -> Tensor:
@@ -86,7 +93,7 @@ def _measured_dual(entry: State, plan: Plan, index: int, param: Tensor, names: l
 
 
 @dataclass
-class Bound:
+class BoundState:
     """An optimizer's tensors in the order of the plan."""
 
     params: list[Tensor]
@@ -95,8 +102,8 @@ class Bound:
     tensors: list[Tensor]
 
 
-def bind(plan: Plan, state: MutableMapping[Tensor, State], params: list[Tensor]) -> Bound:
-    bound = Bound(params, [], [], [])
+def bind(plan: Plan, state: MutableMapping[Tensor, State], params: list[Tensor]) -> BoundState:
+    bound = BoundState(params, [], [], [])
     for index, param in enumerate(params):
         entry = state.get(param)
         if not entry or "step" not in entry:
@@ -119,7 +126,7 @@ def _root_mean_square(values: list[float]) -> float:
 
 
 def stats(
-    plan: Plan, bound: Bound, last: Tensor | None, lr: list[float]
+    plan: Plan, bound: BoundState, last: Tensor | None, lr: list[float]
 ) -> dict[str, dict[str, Any]]:
     """See SteepestDescent.stats."""
     grads = [p.grad for p in bound.params]
@@ -128,23 +135,11 @@ def stats(
     ).tolist()
     head = last[:4].tolist() if last is not None else [math.nan] * 4
     factors = last[4:].tolist() if last is not None else []
-    parameters: dict[str, Any] = {}
-    for index in bound.live:
-        rows = [table[leaf] for leaf in plan.leaves[index]]
-        if not rows:
-            continue
-        scales = [row[0] for row in rows]
-        if factors and all(math.isnan(scale) for scale in scales):
-            scales = [factors[leaf] for leaf in plan.leaves[index]]
-        _, role = plan.sides[plan.side_of[index]]
-        parameters[plan.names[index]] = {
-            "role": role,
-            "norm": plan.recipe[role]["norm"],
-            "update_rms": _number(_root_mean_square([f * r[2] for f, r in zip(scales, rows)])),
-            "dual_norm": _number(sum(row[1] for row in rows)),
-            "spectral_norm": _number(max(row[3] for row in rows)),
-            "polar_residual": _number(max(row[4] for row in rows)),
-        }
+    parameters = {
+        plan.names[index]: _parameter_stats(plan, index, table, factors)
+        for index in bound.live
+        if plan.leaves[index]
+    }
     nonfinite = _count_nonfinite(bound, grads)
     step = {"D": head[1], "q": head[2], "model_gap": head[3], "skipped": head[0]}
     return {
@@ -153,7 +148,25 @@ def stats(
     }
 
 
-def _count_nonfinite(bound: Bound, grads: Iterable[Tensor | None]) -> int:
+def _parameter_stats(
+    plan: Plan, index: int, table: list[list[float]], factors: list[float]
+) -> dict[str, Any]:
+    rows = [table[leaf] for leaf in plan.leaves[index]]
+    scales = [row[0] for row in rows]
+    if factors and all(math.isnan(scale) for scale in scales):
+        scales = [factors[leaf] for leaf in plan.leaves[index]]
+    _, role = plan.sides[plan.side_of[index]]
+    return {
+        "role": role,
+        "norm": plan.recipe[role]["norm"],
+        "update_rms": _number(_root_mean_square([f * r[2] for f, r in zip(scales, rows)])),
+        "dual_norm": _number(sum(row[1] for row in rows)),
+        "spectral_norm": _number(max(row[3] for row in rows)),
+        "polar_residual": _number(max(row[4] for row in rows)),
+    }
+
+
+def _count_nonfinite(bound: BoundState, grads: Iterable[Tensor | None]) -> int:
     seen = [grad for grad in grads if grad is not None] or bound.tensors
     return sum(not bool(torch.isfinite(tensor).all()) for tensor in seen)
 

@@ -97,6 +97,13 @@ def read_tensor(where: str, name: str, value: Any, wish: Wanted, spell: Any = tu
     return value.detach().to(device=wish.param.device, dtype=dtype, copy=True)
 
 
+def _check_complete(where: str, given: State, wish: Wanted, foreign: bool) -> None:
+    begun = foreign and "momentum_buffer" in given  # torch's SGD and Muon count no steps
+    for name in wish.names:
+        if name not in given and name not in _MADE and not (name == "step" and begun):
+            raise ValueError(f"{where}: received no {name}")
+
+
 def read_entry(where: str, entry: Any, wish: Wanted, foreign: bool) -> State:
     """A parameter's state as the engine keeps it; {} where it has none yet.
 
@@ -112,12 +119,8 @@ def read_entry(where: str, entry: Any, wish: Wanted, foreign: bool) -> State:
         if key not in allowed and (foreign or key in KNOWN):
             names = ", ".join(wish.names)
             raise ValueError(f"{where}.{key}: received a value, allowed {names} of this optimizer")
-    if not given.keys() & KNOWN:
-        return {key: copied_on(value, wish.param.device) for key, value in given.items()}
-    begun = foreign and "momentum_buffer" in given  # torch's SGD and Muon count no steps
-    for name in wish.names:
-        if name not in given and name not in _MADE and not (name == "step" and begun):
-            raise ValueError(f"{where}: received no {name}")
+    if given.keys() & KNOWN:
+        _check_complete(where, given, wish, foreign)
     read: State = {}
     for key, value in given.items():
         place = f"{where}.{key}"

@@ -65,8 +65,7 @@ def check_memory(named: Named) -> None:
     """
     ranges = []
     for name, tensor in named:
-        idle = isinstance(tensor, torch.nn.Parameter) and not tensor.requires_grad
-        if idle or tensor.numel() == 0 or tensor.is_meta:
+        if _has_no_memory(tensor):
             continue
         steps = sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride()))
         if not tensor.is_contiguous() and _meets_itself(tensor, steps + 1):
@@ -87,6 +86,12 @@ def check_memory(named: Named) -> None:
         cluster.append(entry)
         end = max(end, entry[2])
     _check_cluster(cluster)
+
+
+def _has_no_memory(tensor: Tensor) -> bool:
+    """That a step could write to."""
+    idle = isinstance(tensor, torch.nn.Parameter) and not tensor.requires_grad
+    return idle or tensor.numel() == 0 or tensor.is_meta
 
 
 def _meets_itself(tensor: Tensor, span: int) -> bool:

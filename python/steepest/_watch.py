@@ -24,7 +24,7 @@ class Watch:
     networks may take turns. It is named where nobody else holds the parameters, or the third time.
     """
 
-    _MOST = 100  # looks because of a changed number
+    _MAX_CHANGES = 100  # checks because of a changed number
     _IDLE = 3  # steps without a gradient
 
     def __init__(self, name: str, params: object = None) -> None:
@@ -33,21 +33,16 @@ class Watch:
         self._module = weakref.ref(module) if module is not None else None
         known = module.parameters() if module is not None else ()
         self.frozen = {id(p) for p in known if not p.requires_grad}  # those alive in the groups
-        self._steps = self._last = self._looks = self._idle = 0
+        self._steps = self._last = self._changes = self._idle = 0
         self._said = False
         self.no_matrix_said = False
 
     def module(self) -> torch.nn.Module | None:
         return self._module() if self._module is not None else None
 
-    def look(self, gradients: int, params: Iterable[Tensor], fresh: bool) -> None:
+    def note_step(self, gradients: int, params: Iterable[Tensor], fresh: bool) -> None:
         """At each step: the number of gradients, the parameters, and whether none has state."""
-        self._steps += 1
-        changed = gradients != self._last and self._looks < self._MOST
-        self._looks += changed
-        self._last = gradients
-        self._idle = 0 if gradients else self._idle + 1
-        if self._said or not (changed or gradients == 0 or self._steps & (self._steps - 1) == 0):
+        if not self._is_due(gradients) or self._said:
             return
         own = list(params)
         if missing := self._missing(own):
@@ -65,6 +60,15 @@ class Watch:
                 "so nothing is trained: make the optimizer after what replaces a model's "
                 "parameters (to_empty, fully_shard, load_state_dict(assign=True) ..)"
             )
+
+    def _is_due(self, gradients: int) -> bool:
+        """Counts the step."""
+        self._steps += 1
+        changed = gradients != self._last and self._changes < self._MAX_CHANGES
+        self._changes += changed
+        self._last = gradients
+        self._idle = 0 if gradients else self._idle + 1
+        return changed or gradients == 0 or self._steps & (self._steps - 1) == 0
 
     def _missing(self, params: list[Tensor]) -> list[str]:
         module = self.module()

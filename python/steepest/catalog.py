@@ -10,40 +10,40 @@ from torch import Tensor
 from typing_extensions import Unpack
 
 from steepest import _options
-from steepest._engine import Engine
+from steepest._bases import PlainConstructor
+from steepest._face import Face
 from steepest._options import Group
-from steepest._row import Row
 from steepest._typing import Options
 from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
 from steepest.torch_like import SGD, Adam, AdamW, Muon
 
 
-class NormalizedSGD(Row):
+class NormalizedSGD(PlainConstructor):
     r"""SGD of unit length: :math:`W \leftarrow W - \eta\,m / |m|_2`, over the whole network.
 
     "Momentum Improves Normalized SGD" (arXiv 2002.03305). The row (constrained, l2, frobenius).
     When not: where some blocks' gradients are far larger than others': they take the whole step.
     """
 
-    _row = "normalized-sgd"
+    _recipe = "normalized-sgd"
 
     def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
-class SignSGD(Row):
+class SignSGD(PlainConstructor):
     r"""signSGD: :math:`W \leftarrow W - \eta\,\mathrm{sign}(m)` (arXiv 1802.04434).
 
     The row (constrained, max, inf). When not: in small batches, whose noise has large signs too.
     """
 
-    _row = "signsgd"
+    _recipe = "signsgd"
 
     def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
-class MuonJordan(Row):
+class MuonJordan(PlainConstructor):
     r"""Jordan's Muon: :math:`B = \mu B + g,\ W \leftarrow W - \eta\,r\,\mathrm{NS}_5(g + \mu B)`.
 
     The heavy ball of the original post (kellerjordan.github.io/posts/muon), with Adam(.9, .95) on
@@ -52,13 +52,13 @@ class MuonJordan(Row):
     nothing with :class:`Muon`.
     """
 
-    _row = "muon-jordan"
+    _recipe = "muon-jordan"
 
     def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
-class MuonAdam(Row):
+class MuonAdam(PlainConstructor):
     r"""Muon on matrices and Adam on the rest, as one steepest descent (arXiv 2510.09827).
 
     .. math:: W \leftarrow W - \eta\,\mathrm{polar}(M), \quad
@@ -68,26 +68,26 @@ class MuonAdam(Row):
     run of torch's or Jordan's Muon, which have Nesterov, radii and other betas.
     """
 
-    _row = "muon-adam"
+    _recipe = "muon-adam"
 
     def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
-class Scion(Row):
+class Scion(PlainConstructor):
     r"""Scion as in arXiv 2510.09827: :math:`\mathrm{polar}(M)` and :math:`\mathrm{sign}(m)`.
 
     The row (constrained, max, spectral, inf). :class:`ScionLions` is the original, with radii. When
     not: where embeddings and biases want second moments: :class:`MuonAdam`.
     """
 
-    _row = "scion"
+    _recipe = "scion"
 
     def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
-class ScionLions(Row):
+class ScionLions(PlainConstructor):
     r"""Scion of LIONS (arXiv 2502.07529): a Frank-Wolfe step in balls of given radii.
 
     .. math:: d \leftarrow .9\,d + .1\,g, \quad
@@ -98,7 +98,7 @@ class ScionLions(Row):
     (constrained, max, spectral, inf). When not: from weights that are not inside the ball.
     """
 
-    _row = "scion-lions"
+    _recipe = "scion-lions"
 
     def __init__(
         self, params: Any, lr: float | Tensor = 2.44140625e-4, **options: Unpack[Options]
@@ -106,20 +106,20 @@ class ScionLions(Row):
         super().__init__(params, lr, **options)
 
 
-class PolarGrad(Row):
+class PolarGrad(PlainConstructor):
     r"""PolarGrad: :math:`W \leftarrow W - \eta\,|M|_{\mathrm{nuc}}\,\mathrm{polar}(M)`.
 
     The row (regularized, l2, spectral, ada_2) of arXiv 2510.09827; the method is arXiv 2505.21799.
     When not: with rates tuned for Muon: the step grows with the gradient's nuclear norm.
     """
 
-    _row = "polargrad"
+    _recipe = "polargrad"
 
     def __init__(self, params: Any, lr: float | Tensor = 1e-1, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
-class MuonMax(Row):
+class MuonMax(PlainConstructor):
     r"""MuonMax: every matrix moves by the sum of all matrices' nuclear norms.
 
     .. math:: W \leftarrow W - \eta\,\Big(\sum_j |M_j|_{\mathrm{nuc}}\Big)\,\mathrm{polar}(M), \quad
@@ -130,39 +130,39 @@ class MuonMax(Row):
     learning rate. When not: where no loss reaches the optimizer, and rates cannot be tuned.
     """
 
-    _row = "muonmax"
+    _recipe = "muonmax"
 
     def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
-class OrthogonalSGDM(Row):
+class OrthogonalSGDM(PlainConstructor):
     r"""Orthogonal-SGDM: :math:`B = \mu B + U V^T\ \text{of}\ g,\ W \leftarrow W - \eta B`.
 
     Momentum after the norm (arXiv 2202.07052). The row (constrained, max, spectral, ada_inf). When
     not: with Momo, whose model needs the momentum of the gradients: it has no such form.
     """
 
-    _row = "orthogonal-sgdm"
+    _recipe = "orthogonal-sgdm"
 
     def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
-class Named(Engine):
+class Named(Face):
     """A row of the C++ catalog that has no class of its own here; see :func:`make`."""
 
     def __init__(
         self, name: str, params: Any, lr: float | Tensor | None = None, **options: Unpack[Options]
     ) -> None:
-        self._row = name  # type: ignore[misc]
+        self._recipe = name  # type: ignore[misc]
         given: Group = dict(options)
         rate = _options.row(name)["matrix"]["lr"] if lr is None else lr
-        self._build_row(params, rate, given)
+        self._build_recipe(params, rate, given)
 
 
-CLASSES: dict[str, type[Engine]] = {
-    cls._row: cls
+CLASSES: dict[str, type[Face]] = {
+    cls._recipe: cls
     for cls in (
         SGD,
         NormalizedSGD,
@@ -187,7 +187,7 @@ CLASSES: dict[str, type[Engine]] = {
 }
 
 
-def make(name: str, params: Any, **options: Any) -> Engine:
+def make(name: str, params: Any, **options: Any) -> Face:
     """Any optimizer of the catalog by its name: ``"muonmax-momo"``, ``"neon(k=4)"``.
 
     Args:

@@ -8,18 +8,18 @@ from typing import Any
 from torch import Tensor
 from typing_extensions import Unpack
 
-from steepest._row import Ranked, Row
+from steepest._bases import PlainConstructor, RankConstructor
 from steepest._typing import Options
 
 
-class Neon(Ranked):
+class Neon(RankConstructor):
     r"""Neon: :math:`W \leftarrow W - \eta\,\sigma_1 u_1 v_1^T`, steepest in the nuclear norm.
 
     "Neon: Nuclear Norm to Beat Muon". ``rank=k`` takes the Ky Fan k-norm's direction instead. The
     row (regularized, l2, nuclear, ada_2). When not: where all singular directions count alike.
     """
 
-    _row = "neon"
+    _recipe = "neon"
 
     def __init__(
         self,
@@ -32,14 +32,14 @@ class Neon(Ranked):
         self._build_ranked(params, lr, rank, options)
 
 
-class Fanion(Ranked):
+class Fanion(RankConstructor):
     r"""Fanion-k: :math:`W \leftarrow W - \eta\sum_{i \le k} u_i v_i^T` (arXiv 2512.09678).
 
     The row (constrained, max, ky_fan(k), ada_inf), ``rank`` 5 by default. When not: where k is near
     the full rank: :class:`Muon` is cheaper.
     """
 
-    _row = "fanion"
+    _recipe = "fanion"
 
     def __init__(
         self,
@@ -52,51 +52,51 @@ class Fanion(Ranked):
         self._build_ranked(params, lr, rank, options)
 
 
-class FStar(Row):
+class FStar(PlainConstructor):
     r"""F*: :math:`W \leftarrow W - 2\eta\,U[\Sigma - \tau]_+V^T,\ \sum[\sigma - \tau]_+ = \tau`.
 
     "Neon: Nuclear Norm to Beat Muon", with the corrected threshold. The row (regularized, l2,
     f_star, ada_2). When not: with very flat spectra, which need many triplets a step.
     """
 
-    _row = "f-star"
+    _recipe = "f-star"
 
     def __init__(self, params: Any, lr: float | Tensor = 1e-1, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
-class FMuon(Row):
+class FMuon(PlainConstructor):
     r"""F-Muon: :math:`W \leftarrow W - \eta\,(U V^T + M / |M|_F) / 2` (arXiv 2512.09678).
 
     The row (constrained, max, 0.5*spectral+0.5*frobenius, ada_inf). When not: see :class:`Muon`.
     """
 
-    _row = "f-muon"
+    _recipe = "f-muon"
 
     def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
-class SMuon(Row):
+class SMuon(PlainConstructor):
     r"""S-Muon: :math:`W \leftarrow W - \eta\,(U V^T + .003\,\mathrm{sign}(M)) / 2`.
 
     "Ky Fan Norms and Beyond" (arXiv 2512.09678). The row (constrained, max,
     0.5*spectral+0.0015*inf, ada_inf). When not: on matrices with entries that should stay zero.
     """
 
-    _row = "s-muon"
+    _recipe = "s-muon"
 
     def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
-class FNeon(Row):
+class FNeon(PlainConstructor):
     r"""F-Neon: :math:`W \leftarrow W - \eta\,(u_1 v_1^T + M / |M|_F) / 2` (arXiv 2512.09678).
 
     The row (constrained, max, 0.5*nuclear+0.5*frobenius, ada_inf). When not: see :class:`Neon`.
     """
 
-    _row = "f-neon"
+    _recipe = "f-neon"
 
     def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)

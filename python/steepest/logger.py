@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from steepest._engine import Engine
+    from steepest._face import Face
 
 _PARAMETER_NUMBERS = ("update_rms", "dual_norm", "spectral_norm", "polar_residual")
 
@@ -56,7 +56,7 @@ class Logger:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        optimizer: Engine | Any = None,
+        optimizer: Face | Any = None,
         *,
         every: int = 1,
         tensorboard: Any = None,

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest._engine import Engine
+from steepest._face import Face
 
 
-class SteepestDescent(Engine):
+class SteepestDescent(Face):
     r"""Steepest descent in a norm of the whole network.
 
     Each matrix has a norm, every other parameter a backup norm, and an outer norm joins the blocks:

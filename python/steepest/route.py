@@ -16,14 +16,16 @@ from ._layouts import Layout, check_layout, layout_of
 from ._model import Found, read
 from ._roles import Verdict, judge, skip_reason
 
+# How the table shows a role: the backup trains what is no matrix.
+_ROLES = {"matrix": "matrix", "backup": "non-matrix", "skipped": "skipped"}
 _GUESSES = (
     ("matrix", "matrix", "matrices", "shape"),
-    ("backup", "backup", "backups", "shape or position"),
+    ("backup", "non-matrix", "non-matrix", "shape or position"),
 )
 
 
-class Row(NamedTuple):
-    """One line of the table; `role` is "matrix", "backup" or "skipped"."""
+class RoutedParam(NamedTuple):
+    """One parameter of the table; `role` is "matrix", "backup" (shown: non-matrix) or "skipped"."""
 
     name: str
     shape: tuple[int, ...]
@@ -43,7 +45,7 @@ class Routes(list[dict[str, Any]]):
     def __init__(
         self,
         groups: Iterable[dict[str, Any]] = (),
-        rows: Iterable[Row] = (),
+        rows: Iterable[RoutedParam] = (),
         module: nn.Module | None = None,
     ) -> None:
         super().__init__(groups)
@@ -69,7 +71,9 @@ class Routes(list[dict[str, Any]]):
 
     def __str__(self) -> str:
         head = ("parameter", "shape", "role", "layout", "reason")
-        lines = [head] + [(r.name, _text(r.shape), r.role, r.layout, r.reason) for r in self.rows]
+        lines = [head] + [
+            (r.name, _text(r.shape), _ROLES[r.role], r.layout, r.reason) for r in self.rows
+        ]
         widths = [max(len(line[i]) for line in lines) for i in range(4)] + [0]
         table = [
             "  ".join(w.ljust(n) for w, n in zip(line, widths, strict=True)).rstrip()
@@ -78,19 +82,24 @@ class Routes(list[dict[str, Any]]):
         return "\n".join([*table, *self._coverage()])
 
     def _coverage(self) -> Iterable[str]:
-        total = max(1, sum(math.prod(r.shape) for r in self.rows if r.role != "skipped"))
-        for role in ("matrix", "backup", "skipped"):
-            sizes = [math.prod(r.shape) for r in self.rows if r.role == role]
+        sizes_of = {
+            role: [math.prod(r.shape) for r in self.rows if r.role == role] for role in _ROLES
+        }
+        total = max(1, sum(sizes_of["matrix"]) + sum(sizes_of["backup"]))
+        for role, sizes in sizes_of.items():
             share = "" if role == "skipped" else f" ({100 * sum(sizes) / total:.1f} %)"
             if sizes or role != "skipped":
-                yield f"{role}: {len(sizes)} tensors, {sum(sizes)} parameters{share}"
+                yield f"{_ROLES[role]}: {len(sizes)} tensors, {sum(sizes)} parameters{share}"
+        if guesses := self._guesses():
+            yield ", ".join(guesses)
+
+    def _guesses(self) -> list[str]:
         guesses = []
         for role, one, many, how in _GUESSES:
             count = sum(r.role == role and _is_guess(r.reason) for r in self.rows)
             if count:
                 guesses.append(f"{count} {one if count == 1 else many} by {how} only")
-        if guesses:
-            yield ", ".join(guesses)
+        return guesses
 
 
 def route(
@@ -131,29 +140,30 @@ def route(
     model = read(model_or_named_params)
     wishes = {glob: layout_of(dict(keys)) for glob, keys in (views or {}).items()}
     asked = {"backup": _globs(backup), "matrix": _globs(matrix)}
-    for glob in (*asked["backup"], *asked["matrix"], *wishes):
-        if not any(fnmatchcase(found.name, glob) for found in model.found):
-            raise ValueError(f'route: received glob "{glob}", which matches no parameter')
+    _check_globs((*asked["backup"], *asked["matrix"], *wishes), model.found)
     verdicts = judge(model)
     groups: dict[tuple[str, Layout], dict[str, Any]] = {}
     rows = []
     for found in model.found:
         skipped = skip_reason(found)
         if skipped and not (frozen and skipped == "frozen"):
-            rows.append(Row(found.name, found.shape, "skipped", "-", skipped))
+            rows.append(RoutedParam(found.name, found.shape, "skipped", "-", skipped))
             continue
         role, layout, reason = _decide(found, verdicts[found.name], asked)
-        layout = next(
-            (w for g, w in reversed(wishes.items()) if fnmatchcase(found.name, g)), layout
-        )
+        layout = _wished(found.name, wishes) or layout
         if role == "matrix":
             check_layout(found.name, found.shape, layout)
         if (role, layout) not in groups:
             groups[role, layout] = {"params": [], "role": role, **layout.keys()}
         groups[role, layout]["params"].append((found.name, found.tensor))
-        rows.append(Row(found.name, found.shape, role, str(layout), reason))
+        rows.append(RoutedParam(found.name, found.shape, role, str(layout), reason))
     ordered = sorted(groups.values(), key=lambda group: group["role"] != "matrix")
     return Routes(ordered, rows, model.modules.get(""))
+
+
+def _wished(name: str, wishes: dict[str, Layout]) -> Layout | None:
+    """The layout that the last matching glob asks for."""
+    return next((w for g, w in reversed(wishes.items()) if fnmatchcase(name, g)), None)
 
 
 def _decide(found: Found, verdict: Verdict, asked: dict[str, tuple[str, ...]]) -> Verdict:
@@ -167,6 +177,13 @@ def _decide(found: Found, verdict: Verdict, asked: dict[str, tuple[str, ...]]) -
 
 def _is_guess(reason: str) -> bool:
     return "by shape" in reason or "by position" in reason
+
+
+def _check_globs(globs: Iterable[str], params: Iterable[Found]) -> None:
+    names = [found.name for found in params]
+    for glob in globs:
+        if not any(fnmatchcase(name, glob) for name in names):
+            raise ValueError(f'route: received glob "{glob}", which matches no parameter')
 
 
 def _globs(globs: Iterable[str]) -> tuple[str, ...]:

@@ -9,13 +9,13 @@ from torch import Tensor
 from typing_extensions import Unpack
 
 from steepest import _options
-from steepest._engine import Engine
+from steepest._face import Face
 from steepest._numbers import flag
 from steepest._options import Group
 from steepest._typing import Common
 
 
-class Muon(Engine):
+class Muon(Face):
     r"""Muon, with the signature and the numbers of ``torch.optim.Muon``.
 
     .. math::
@@ -33,7 +33,7 @@ class Muon(Engine):
     When not: where every step must cost what AdamW's does, or fewer than two dimensions matter.
     """
 
-    _row = "muon"
+    _recipe = "muon"
     _own = ("ns_coefficients", "eps", "ns_steps", "adjust_lr_fn")
 
     def __init__(
@@ -73,7 +73,7 @@ class Muon(Engine):
             "polar": polar,
             "radius": radius,
         }
-        self._build_row(params, lr, given)
+        self._build_recipe(params, lr, given)
 
     def _canonical(self, group: Group) -> Group:
         own = dict(group)
@@ -90,7 +90,7 @@ class Muon(Engine):
         return own
 
 
-class _Adam(Engine):
+class _Adam(Face):
     _own = ("betas", "eps", "amsgrad")
 
     def _build_adam(
@@ -112,7 +112,7 @@ class _Adam(Engine):
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
         }
-        self._build_row(params, lr, given)
+        self._build_recipe(params, lr, given)
 
     def _canonical(self, group: Group) -> Group:
         betas = tuple(group["betas"])
@@ -132,7 +132,7 @@ class AdamW(_Adam):
     When not: for its own sake torch's fused AdamW is faster; here it is one row among others.
     """
 
-    _row = "adamw"
+    _recipe = "adamw"
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class Adam(_Adam):
     :class:`AdamW` is meant.
     """
 
-    _row = "adam"
+    _recipe = "adam"
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class Adam(_Adam):
         self._build_adam(params, lr, betas, eps, weight_decay, amsgrad, dict(options))
 
 
-class SGD(Engine):
+class SGD(Face):
     r"""SGD, with the signature, the state and the numbers of ``torch.optim.SGD``.
 
     .. math:: B \leftarrow \mu B + (1 - \tau)(g + \lambda W), \quad W \leftarrow W - \eta B
@@ -182,7 +182,7 @@ class SGD(Engine):
     its own sake torch's is faster; here it is one row among others.
     """
 
-    _row = "sgd"
+    _recipe = "sgd"
 
     def __init__(
         self,
@@ -206,4 +206,4 @@ class SGD(Engine):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
         }
-        self._build_row(params, lr, given)
+        self._build_recipe(params, lr, given)

@@ -84,8 +84,8 @@ std::vector<Spec> parse_mixture(const std::string& text) {
   Reader in{text};
   std::vector<Spec> terms;
   do {
-    TORCH_CHECK_VALUE(terms.size() < kMostTerms, "spec ", shown(text), ": received more than ",
-                      kMostTerms, " terms, allowed ", kMostTerms);
+    TORCH_CHECK_VALUE(terms.size() < kMaxTerms, "spec ", shown(text), ": received more than ",
+                      kMaxTerms, " terms, allowed ", kMaxTerms);
     double weight = 1;
     if (in.at_number()) {
       weight = in.number();

@@ -19,8 +19,8 @@ struct Spec {
 
 // Throws c10::ValueError with the text and the position that could not be read.
 Spec parse_spec(const std::string& text);
-std::vector<Spec> parse_mixture(const std::string& text);  // at most kMostTerms
-constexpr size_t kMostTerms = 16;
+std::vector<Spec> parse_mixture(const std::string& text);  // at most kMaxTerms
+constexpr size_t kMaxTerms = 16;
 
 // "ky_fan(k=8)"; numbers print without trailing zeros.
 std::string print_spec(const Spec& spec);

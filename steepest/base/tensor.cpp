@@ -77,12 +77,12 @@ at::Tensor widened(const at::Tensor& x) {
 }
 
 at::Tensor divided(const at::Tensor& x, const at::Tensor& v) {
-  constexpr double kLeast = 1e-30, kMost = 1e37;
+  constexpr double kMin = 1e-30, kMax = 1e37;
   auto wide = widened(x);
   if (x.scalar_type() != at::kDouble) {
     const auto size = at::where(v == 0, 1.0, v.abs());
-    const bool held = v.is_cpu() && v.numel() > 0 && size.min().item<double>() > kLeast &&
-                      size.max().item<double>() < kMost;
+    const bool held = v.is_cpu() && v.numel() > 0 && size.min().item<double>() > kMin &&
+                      size.max().item<double>() < kMax;
     if (!held) wide = x.to(at::kDouble);
   }
   return safe_divide(wide, per_matrix(v, wide)).to(x.scalar_type());

@@ -6,17 +6,11 @@
 
 #include <vector>
 
+#include "steepest/base/batch.h"
 #include "steepest/base/dtype.h"
 #include "steepest/kernels/kernels.h"
 
 namespace steepest {
-
-// Matrices [B, r, c] with the right to their memory: what is given an owned batch may use it as
-// workspace, or return its result in it.
-struct Batch {
-  at::Tensor matrices;
-  bool owned = false;
-};
 
 // The largest magnitude of each tensor's entries, 0 of an undefined or empty one; NaN where an
 // entry is. One wait a device.

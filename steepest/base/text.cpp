@@ -28,10 +28,10 @@ size_t edit_distance(const std::string& a, const std::string& b) {
 }  // namespace
 
 std::string in_quotes(std::string_view text) {
-  constexpr size_t kMost = 256;  // a control character becomes six: at most 1,538 with the quotes
-  size_t end = std::min(text.size(), kMost);
+  constexpr size_t kMax = 256;  // a control character becomes six: at most 1,538 with the quotes
+  size_t end = std::min(text.size(), kMax);
   if (end < text.size()) {  // no character is cut into two
-    while (end > kMost - 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    while (end > kMax - 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   }
   using Json = nlohmann::json;
   std::string quoted =
@@ -44,9 +44,9 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::string cut(std::string text) {
-  constexpr size_t kMost = 60;
-  if (text.size() <= kMost) return text;
-  size_t end = kMost;
+  constexpr size_t kMax = 60;
+  if (text.size() <= kMax) return text;
+  size_t end = kMax;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // whole letters
   return text.substr(0, end) + "...";
 }

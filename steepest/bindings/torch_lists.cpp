@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "steepest/base/dtype.h"
+#include "steepest/base/text.h"
 #include "steepest/engine/check.h"
 
 namespace steepest {
@@ -54,12 +56,12 @@ void check_lists(const Plan& plan, const StepLists& lists, const char* op) {
 }
 
 int64_t read_step(const std::string& name, const at::Tensor& step) {
-  constexpr double kMost = 9007199254740992;  // 2^53: exact in float64
+  constexpr double kMax = 9007199254740992;  // 2^53: exact in float64
   const auto dtype = step.scalar_type();
   const bool real = is_computable(dtype) || at::isIntegralType(dtype, /*includeBool=*/false);
   const bool number = real && step.numel() == 1 && step.layout() == at::kStrided && !step.is_meta();
   const double value = number ? step.item<double>() : -1;
-  const bool allowed = value >= 0 && value <= kMost && value == std::floor(value);
+  const bool allowed = value >= 0 && value <= kMax && value == std::floor(value);
   TORCH_CHECK_VALUE(allowed, name, ".step: received ",
                     number ? print_number(value) : cut(c10::str(step.toString(), step.sizes())),
                     ", allowed a whole number from 0 up");

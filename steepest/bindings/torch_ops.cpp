@@ -8,9 +8,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "steepest/base/dtype.h"
+#include "steepest/base/text.h"
+#include "steepest/base/workspace.h"
 #include "steepest/io/json_check.h"
 #include "steepest/io/safetensors.h"
-#include "steepest/kernels/cpu/scratch.h"
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/polar/polar.h"
 #include "steepest/routing/judge.h"
@@ -146,7 +148,7 @@ TORCH_LIBRARY(steepest, m) {
   m.def("load_file(str path) -> (Tensor[], str[], str)", &steepest::load_file);
   m.def("save_file(str path, Tensor[] tensors, str[] names, str metadata) -> ()");
   m.def("torch_version() -> str", &steepest::torch_version);
-  m.def("workspace_bytes() -> int", &steepest::cpu::workspace_bytes);
+  m.def("workspace_bytes() -> int", &steepest::workspace_bytes);
 }
 
 TORCH_LIBRARY_IMPL(steepest, CompositeExplicitAutograd, m) {

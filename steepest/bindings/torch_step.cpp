@@ -27,7 +27,7 @@ using OptionalTensors = c10::List<std::optional<at::Tensor>>;
 std::shared_ptr<const Plan> plan_of(const std::string& text) {
   static std::mutex mutex;
   static std::list<std::pair<std::string, std::shared_ptr<const Plan>>> kept;
-  constexpr size_t kMost = 16;
+  constexpr size_t kMax = 16;
   const std::lock_guard lock(mutex);
   for (auto it = kept.begin(); it != kept.end(); ++it) {
     if (it->first != text) continue;
@@ -35,12 +35,12 @@ std::shared_ptr<const Plan> plan_of(const std::string& text) {
     return it->second;
   }
   kept.emplace_front(text, std::make_shared<const Plan>(plan_from_json(text)));
-  if (kept.size() > kMost) kept.pop_back();
+  if (kept.size() > kMax) kept.pop_back();
   return kept.front().second;
 }
 
-// plan -> {"state": [[names of parameter 0], ..], "leaves": [first leaf and number of parameter 0,
-// ..], "momo": bool, "choices": {"matrix", "backup"}}
+// plan -> {"state": [[names of parameter 0's tensors], ..], "leaves": [[parameter 0's leaves], ..],
+// "leaf_count": of all, "table": text for a person, "recipe": all of its choices}
 std::string layout(const std::string& text) {
   const auto kept = plan_of(text);
   const auto& plan = *kept;
@@ -96,10 +96,11 @@ std::vector<at::Tensor> make_states(Tensors values, const std::string& text,
 }
 
 // Views of the caller's tensors as the engine wants them, and the way back.
-class Bound {
+class BoundState {
  public:
   // Throws c10::ValueError where a list or a tensor is not what the plan needs; `op` says whose.
-  Bound(const Plan& plan, const StepLists& lists, const char* op) : plan_(plan), lists_(lists) {
+  BoundState(const Plan& plan, const StepLists& lists, const char* op)
+      : plan_(plan), lists_(lists) {
     check_lists(plan, lists, op);
     states_.resize(lists.params.size());
     for (size_t i = 0; i < lists.params.size(); ++i) {
@@ -191,7 +192,7 @@ void step_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors 
   check_momo(*kept, momo_step, momo);
   const Plan& plan = *kept;
   const StepLists lists{params, grads, steps, state, live};
-  Bound bound(plan, lists, "step_");
+  BoundState bound(plan, lists, "step_");
   check_live(plan, lists);
   auto global = bind_global(momo_step, momo);
   const auto rates = read_rates(plan, lr, weight_decay, momentum);
@@ -209,7 +210,7 @@ at::Tensor survey_(Tensors params, const OptionalTensors& grads, Tensors steps, 
   const at::NoGradGuard no_grad;
   const auto kept = plan_of(text);
   const StepLists lists{params, grads, steps, state, live};
-  Bound bound(*kept, lists, "survey");
+  BoundState bound(*kept, lists, "survey");
   return survey(*kept, bound.params(), read_rates(*kept, lr, lr));
 }
 

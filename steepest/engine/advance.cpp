@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "steepest/base/tensor.h"
 #include "steepest/engine/entries.h"
 #include "steepest/kernels/cpu/scratch.h"
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "steepest/engine/state_batch.h"
+#include "steepest/engine/step_input.h"
 
 namespace steepest {
 

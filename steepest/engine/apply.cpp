@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "steepest/base/tensor.h"
+
 namespace steepest {
 namespace {
 

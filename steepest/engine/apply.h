@@ -4,6 +4,7 @@
 #pragma once
 
 #include "steepest/engine/bucket.h"
+#include "steepest/engine/step_input.h"
 
 namespace steepest {
 

@@ -7,6 +7,8 @@
 #include <map>
 #include <tuple>
 
+#include "steepest/base/tensor.h"
+
 namespace steepest {
 namespace {
 

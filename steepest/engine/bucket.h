@@ -2,7 +2,7 @@
 // Blocks of one shape, dtype, device and norm are stacked, so that a norm sees one batch.
 #pragma once
 
-#include "steepest/engine/state.h"
+#include "steepest/engine/step_input.h"
 
 namespace steepest {
 

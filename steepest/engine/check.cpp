@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "steepest/base/dtype.h"
+#include "steepest/base/text.h"
 #include "steepest/engine/entries.h"
 #include "steepest/engine/finite.h"
 

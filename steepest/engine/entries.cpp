@@ -3,6 +3,9 @@
 
 #include <ATen/ATen.h>
 
+#include "steepest/base/tensor.h"
+#include "steepest/transforms/transform.h"
+
 namespace steepest {
 namespace {
 

@@ -5,7 +5,7 @@
 // the range. Where it is not plain the step is taken with a copy at hand, looked at, and undone.
 #pragma once
 
-#include "steepest/engine/state.h"
+#include "steepest/engine/step_input.h"
 
 namespace steepest {
 

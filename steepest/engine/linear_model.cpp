@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include "steepest/base/tensor.h"
 #include "steepest/engine/advance.h"
 #include "steepest/engine/apply.h"
 

@@ -3,6 +3,7 @@
 // thread, and summed in the plan's order.
 #pragma once
 
+#include "steepest/engine/step_input.h"
 #include "steepest/engine/step_size.h"
 
 namespace steepest {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "steepest/base/tensor.h"
 #include "steepest/engine/advance.h"
 
 namespace steepest {

@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include "steepest/base/dtype.h"
 #include "steepest/engine/check.h"
 
 namespace steepest {

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "steepest/base/tensor.h"
 #include "steepest/engine/step_size.h"
 
 namespace steepest {

@@ -7,9 +7,10 @@
 //   regularized   W_l <- decay_l W_l - q  c_l      R_l s_l
 #pragma once
 
+#include "steepest/base/api.h"
 #include "steepest/engine/state.h"
 
-namespace steepest {
+namespace STEEPEST_API steepest {
 
 // Owns nothing: reads and writes only what it is given, one Rates a plan's group. Gradients are not
 // modified. loss: 0-dim, needed by Momo. Everything that can be refused is refused before anything

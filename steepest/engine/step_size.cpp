@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include "steepest/base/tensor.h"
+
 namespace steepest {
 namespace {
 

@@ -8,7 +8,7 @@
 // block without a gradient keeps its m and its intercept (<g, w>_l), so its h_l.
 #pragma once
 
-#include "steepest/engine/state.h"
+#include "steepest/engine/step_input.h"
 
 namespace steepest {
 

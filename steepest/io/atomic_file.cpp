@@ -13,6 +13,8 @@
 #include <optional>
 #include <vector>
 
+#include "steepest/io/open_folder.h"
+
 namespace steepest {
 namespace {
 

@@ -14,8 +14,6 @@
 #include <system_error>
 #include <vector>
 
-#include "steepest/io/open_folder.h"
-
 namespace steepest {
 namespace {
 
@@ -46,11 +44,6 @@ int open_once(const std::string& path, int flags, const std::string& name, mode_
 }
 
 }  // namespace
-
-bool FileError::unreadable() const {
-  return code != 0 && code != ENOENT && code != ENOTDIR && code != EISDIR && code != ELOOP &&
-         code != ENAMETOOLONG;
-}
 
 void throw_system_error(const char* operation, const std::string& path, int error) {
   throw FileError(path + ": cannot " + operation + ": " + std::system_category().message(error),
@@ -158,8 +151,6 @@ void remove_folder(const std::string& path) {
 void rename_file(const std::string& from, const std::string& to) {
   system_call("rename to", to, [&] { return ::rename(from.c_str(), to.c_str()); });
 }
-
-void sync_folder(const std::string& path) { OpenFolder(path).sync(); }
 
 uint32_t crc32_of(const void* data, size_t size, uint32_t start) {
   // It reads words of four bytes where they lie: what comes before the first goes byte by byte.

@@ -6,22 +6,12 @@
 
 #include <cstdint>
 #include <functional>
-#include <stdexcept>
 #include <string>
+
+#include "steepest/io/file_error.h"
 
 namespace steepest {
 
-// what() is one line: the file, what could not be done, and why.
-struct FileError : std::runtime_error {
-  explicit FileError(const std::string& what, int code = 0)
-      : std::runtime_error(what), code(code) {}
-
-  // The bytes could not be had this time, which says nothing about them; unlike a file that is
-  // missing, of the wrong kind, or holds the wrong thing.
-  bool unreadable() const;
-
-  int code;  // the system's errno; 0 where what is there is wrong
-};
 [[noreturn]] void throw_system_error(const char* operation, const std::string& path, int error);
 
 // Called before every operation of this header and of AtomicFile, so that tests can stop the
@@ -63,15 +53,14 @@ class File {
 };
 
 // Throws where the file is longer than `limit`: what a person writes is not, a sparse file may be.
-constexpr uint64_t kMostText = uint64_t{64} << 20;
-std::string read_file(const std::string& path, uint64_t limit = kMostText);
+constexpr uint64_t kMaxText = uint64_t{64} << 20;
+std::string read_file(const std::string& path, uint64_t limit = kMaxText);
 bool is_folder(const std::string& path);
 std::string folder_of(const std::string& path);
 void make_folder(const std::string& path);  // one level; throws when it exists
 void remove_file(const std::string& path);
 void remove_folder(const std::string& path);  // an empty one
 void rename_file(const std::string& from, const std::string& to);
-void sync_folder(const std::string& path);  // makes what was created or renamed in it durable
 
 // CRC-32 (zlib's), continued from `start`; detects every change confined to 32 consecutive bits.
 uint32_t crc32_of(const void* data, size_t size, uint32_t start = 0);

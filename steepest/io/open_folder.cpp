@@ -13,15 +13,15 @@
 namespace steepest {
 namespace {
 
-Entry::Kind kind_of(mode_t mode) {
-  if (S_ISREG(mode)) return Entry::Kind::file;
-  if (S_ISDIR(mode)) return Entry::Kind::folder;
-  return S_ISLNK(mode) ? Entry::Kind::link : Entry::Kind::other;
+FolderEntry::Kind kind_of(mode_t mode) {
+  if (S_ISREG(mode)) return FolderEntry::Kind::file;
+  if (S_ISDIR(mode)) return FolderEntry::Kind::folder;
+  return S_ISLNK(mode) ? FolderEntry::Kind::link : FolderEntry::Kind::other;
 }
 
 }  // namespace
 
-std::string Entry::text() const {
+std::string FolderEntry::text() const {
   const char* const kinds[] = {"a regular file", "a folder", "a symbolic link",
                                "a pipe, socket or device"};
   const std::string kind_text = kinds[static_cast<int>(kind)];
@@ -60,7 +60,7 @@ std::vector<std::string> OpenFolder::names() const {
   return names;
 }
 
-std::optional<Entry> OpenFolder::find(const std::string& name) const {
+std::optional<FolderEntry> OpenFolder::find(const std::string& name) const {
   struct stat own {
   }, info{};
   bool there = true;
@@ -74,7 +74,7 @@ std::optional<Entry> OpenFolder::find(const std::string& name) const {
   const bool owner = info.st_uid == ::geteuid() || info.st_uid == own.st_uid;
   // Another disk may be mounted on a folder; files have numbers of their own on layered ones.
   const bool disk = !S_ISDIR(info.st_mode) || info.st_dev == own.st_dev;
-  return Entry{kind_of(info.st_mode), owner && disk};
+  return FolderEntry{kind_of(info.st_mode), owner && disk};
 }
 
 void OpenFolder::make_folder(const std::string& name) const {
@@ -99,5 +99,7 @@ void OpenFolder::sync() const {
     return result < 0 && (errno == EINVAL || errno == ENOTSUP) ? 0 : result;
   });
 }
+
+void sync_folder(const std::string& path) { OpenFolder(path).sync(); }
 
 }  // namespace steepest

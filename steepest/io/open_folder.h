@@ -12,7 +12,7 @@
 namespace steepest {
 
 // What a name stands for.
-struct Entry {
+struct FolderEntry {
   enum class Kind { file, folder, link, other };  // a link is one, wherever it points
   Kind kind = Kind::other;
   bool ours =
@@ -30,8 +30,9 @@ class OpenFolder {
   const std::string& path() const { return file_.name(); }
   std::string operator/(const std::string& name) const { return path() + "/" + name; }
 
-  std::vector<std::string> names() const;                    // sorted
-  std::optional<Entry> find(const std::string& name) const;  // nothing where there is no such name
+  std::vector<std::string> names() const;  // sorted
+  std::optional<FolderEntry> find(
+      const std::string& name) const;  // nothing where there is no such name
   void make_folder(const std::string& name) const;
   void remove_file(const std::string& name) const;
   void remove_folder(const std::string& name) const;  // an empty one
@@ -40,5 +41,8 @@ class OpenFolder {
  private:
   File file_;
 };
+
+// Makes what was created or renamed in the folder durable.
+void sync_folder(const std::string& path);
 
 }  // namespace steepest

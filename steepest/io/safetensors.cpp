@@ -141,11 +141,4 @@ SafeTensors read_safetensors(const std::string& path) {
   return result;
 }
 
-const at::Tensor* find_tensor(const NamedTensors& tensors, const std::string& name) {
-  for (const auto& [key, tensor] : tensors) {
-    if (key == name) return &tensor;
-  }
-  return nullptr;
-}
-
 }  // namespace steepest

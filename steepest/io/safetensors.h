@@ -3,24 +3,12 @@
 // here also carry CRC-32s of the header and of the data, so that any damaged byte is found.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
-#include <map>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "steepest/io/file_io.h"
+#include "steepest/io/file_error.h"
+#include "steepest/io/named_tensors.h"
 
 namespace steepest {
-
-using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;  // in their own order
-using Metadata = std::map<std::string, std::string>;
-
-struct SafeTensors {
-  NamedTensors tensors;
-  Metadata metadata;  // without the keys of the checksums
-};
 
 // Atomic and durable (steepest/io/atomic_file.h). float64/32/16, bfloat16, int64/32/16/8, uint8 and
 // bool tensors of any strides and device. Throws FileError; the file that was there is then
@@ -31,8 +19,5 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors,
 // Tensors on the CPU, in the order of the file's header. Throws FileError, with the tensor or the
 // offset, when the file is not exactly as it must be. Files without checksums are accepted.
 SafeTensors read_safetensors(const std::string& path);
-
-// The tensor of this name, or nullptr.
-const at::Tensor* find_tensor(const NamedTensors& tensors, const std::string& name);
 
 }  // namespace steepest

@@ -4,6 +4,8 @@
 #include <bit>
 #include <nlohmann/json.hpp>
 
+#include "steepest/io/file_io.h"
+
 namespace steepest {
 namespace {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "steepest/io/safetensors.h"
+#include "steepest/io/named_tensors.h"
 
 namespace steepest {
 

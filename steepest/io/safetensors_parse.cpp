@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "steepest/base/text.h"
+#include "steepest/io/file_error.h"
 #include "steepest/io/json_check.h"
 #include "steepest/io/safetensors_header.h"
 

@@ -5,7 +5,8 @@
 // contradicts the norm).
 #include <ATen/ATen.h>
 
-#include "steepest/norms/norms.h"
+#include "steepest/base/tensor.h"
+#include "steepest/norms/catalog.h"
 #include "steepest/norms/second_moment.h"
 
 namespace steepest::norms {

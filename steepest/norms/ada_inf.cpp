@@ -4,7 +4,8 @@
 // |.|_ada-inf). The norm depends on m: s has degree 1 in m, the dual degree 2.
 #include <ATen/ATen.h>
 
-#include "steepest/norms/norms.h"
+#include "steepest/base/tensor.h"
+#include "steepest/norms/catalog.h"
 #include "steepest/norms/second_moment.h"
 
 namespace steepest::norms {

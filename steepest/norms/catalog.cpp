@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <c10/util/Exception.h>
 
-#include "steepest/norms/norms.h"
+#include "steepest/norms/catalog.h"
 
 namespace steepest {
 namespace norms {

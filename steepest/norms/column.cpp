@@ -3,6 +3,9 @@
 // LIONS' Scion (arXiv 2502.07529), up to its radius sqrt(out).
 #include <ATen/ATen.h>
 
+#include "steepest/base/spec.h"
+#include "steepest/base/tensor.h"
+#include "steepest/norms/catalog.h"
 #include "steepest/norms/lines.h"
 
 namespace steepest::norms {

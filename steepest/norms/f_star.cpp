@@ -6,9 +6,10 @@
 //   / 2),   dual = sqrt(2 e).
 #include <ATen/ATen.h>
 
+#include "steepest/base/tensor.h"
 #include "steepest/kernels/cpu/sweep.h"
+#include "steepest/norms/catalog.h"
 #include "steepest/norms/low_rank.h"
-#include "steepest/norms/norms.h"
 #include "steepest/svd/warm_sweep.h"
 
 namespace steepest::norms {

@@ -4,7 +4,8 @@
 
 #include <optional>
 
-#include "steepest/norms/norms.h"
+#include "steepest/base/tensor.h"
+#include "steepest/norms/catalog.h"
 
 namespace steepest::norms {
 namespace {

@@ -2,7 +2,7 @@
 // max |X_ij| <= 1:  s = sign(m), dual = sum |m_ij|.   signSGD, and Scion's backup.
 #include <ATen/ATen.h>
 
-#include "steepest/norms/norms.h"
+#include "steepest/norms/catalog.h"
 
 namespace steepest::norms {
 namespace {

@@ -5,7 +5,10 @@
 
 #include <algorithm>
 
+#include "steepest/base/spec.h"
+#include "steepest/base/tensor.h"
 #include "steepest/kernels/cpu/sweep.h"
+#include "steepest/norms/catalog.h"
 #include "steepest/norms/low_rank.h"
 #include "steepest/svd/svd.h"
 #include "steepest/svd/warm_sweep.h"

@@ -6,7 +6,8 @@
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
 
-#include "steepest/norms/norms.h"
+#include "steepest/base/tensor.h"
+#include "steepest/norms/catalog.h"
 
 namespace steepest {
 namespace {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sum sigma_i <= 1:  s = u_1 v_1^T, dual = sigma_1.   Neon.
+#include "steepest/base/spec.h"
+#include "steepest/norms/catalog.h"
 #include "steepest/norms/low_rank.h"
 
 namespace steepest::norms {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // max_i |X_i,:|_2 <= 1:  s_i = m_i / |m_i|_2 row by row, dual = sum_i |m_i|_2.   RowNorm of LIONS'
 // Scion (arXiv 2502.07529), up to its radius 1 / sqrt(in).
+#include "steepest/base/spec.h"
+#include "steepest/norms/catalog.h"
 #include "steepest/norms/lines.h"
 
 namespace steepest::norms {

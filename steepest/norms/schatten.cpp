@@ -4,7 +4,8 @@
 // p = 1 is nuclear, p = 2 Frobenius, p -> infinity spectral.
 #include <ATen/ATen.h>
 
-#include "steepest/norms/norms.h"
+#include "steepest/base/tensor.h"
+#include "steepest/norms/catalog.h"
 
 namespace steepest::norms {
 namespace {

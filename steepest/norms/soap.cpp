@@ -12,7 +12,8 @@
 #include <cmath>
 #include <optional>
 
-#include "steepest/norms/norms.h"
+#include "steepest/base/tensor.h"
+#include "steepest/norms/catalog.h"
 
 namespace steepest::norms {
 namespace {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // |X|_2 <= 1:  s = U V^T (the polar factor), dual = sum sigma_i = |m|_nuc.   Muon.
-#include "steepest/norms/norms.h"
+#include "steepest/base/tensor.h"
+#include "steepest/norms/catalog.h"
 
 namespace steepest::norms {
 namespace {

@@ -4,6 +4,8 @@
 
 #include <cctype>
 
+#include "steepest/base/spec.h"
+#include "steepest/base/text.h"
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest {

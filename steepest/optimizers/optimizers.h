@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "steepest/base/api.h"
 #include "steepest/recipe.h"
 
-namespace steepest {
+namespace STEEPEST_API steepest {
 
 // Every row as it stands, before overrides.
 const std::vector<Recipe>& optimizer_catalog();

@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
-namespace steepest {
+#include "steepest/base/api.h"
+
+namespace STEEPEST_API steepest {
 
 struct PolarOptions {
   std::string method = "polar_express";  // see polar_methods()

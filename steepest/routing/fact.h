@@ -27,7 +27,7 @@ struct Fact {
   std::string asked;  // the method by which a module calls this its output head
   std::string says;   // of the module around that was asked: "head", "none", or "" if none was
 
-  // Found by understand():
+  // Found by resolve_names():
   std::vector<std::string> path;  // of the owner, without wrappers and parametrizations
   std::string leaf;               // the parameter's own name, "weight" for weight_v as well
   bool gain = false;              // the magnitude of a weight norm
@@ -55,6 +55,6 @@ std::string joined(const std::vector<std::string>& path, size_t steps);
 
 // Fills in path, leaf, gain and stacked: wrappers (module., _orig_mod., a lone child) are left out,
 // weight_v, weight_orig and parametrizations.weight.original1 become the owner's "weight".
-void understand(std::vector<Fact>& facts);
+void resolve_names(std::vector<Fact>& facts);
 
 }  // namespace steepest::routing

@@ -20,6 +20,10 @@ bool is_recurrent(const Fact& f) {
          kind_has(f, "GRU") || kind(f) == "RNN" || kind(f) == "RNNCell";
 }
 
+int64_t gates_by_shape(int64_t rows, int64_t width) {
+  return rows == 4 * width ? 4 : rows == 3 * width ? 3 : 0;
+}
+
 // LSTM and GRU by their type, layers and cells alike; where it is unknown, by the shape of the
 // square ones among the gates, (4 H, H) or (3 H, H).
 std::optional<Layout> recurrent(const Fact& f, const Model& model) {
@@ -30,8 +34,7 @@ std::optional<Layout> recurrent(const Fact& f, const Model& model) {
   if (gates == 0 && !is_recurrent(f)) {
     const auto* square = hidden ? &f.shape : model.beside(f, "weight_hh" + f.leaf.substr(9));
     if (!square || square->size() < 2) return std::nullopt;
-    const int64_t rows = (*square)[square->size() - 2], width = square->back();
-    gates = rows == 4 * width ? 4 : rows == 3 * width ? 3 : 0;
+    gates = gates_by_shape((*square)[square->size() - 2], square->back());
     words += " by shape";
   }
   if (gates == 0 || f.shape[0] % gates != 0) return Layout{};
@@ -55,19 +58,28 @@ std::pair<bool, std::string> lora_in_out(const Fact& f) {
   return {transposed, transposed ? "LoRA pair, stored (in, out)" : "LoRA pair"};
 }
 
+bool is_named_as_in_gpt2(const Fact& f) {
+  const auto name = key(f);
+  return name == "c_attn" || name == "c_fc" || name == "c_proj" || name == "q_attn";
+}
+
 // Whether a matrix is stored (in, out), and why.
 std::pair<bool, std::string> in_out(const Fact& f, const Model& model) {
   if (kind(f) == "Conv1D") return {true, "Conv1D, stored (in, out)"};
   if (is_lora(f)) return lora_in_out(f);
-  const auto name = key(f);
-  const bool gpt2 = name == "c_attn" || name == "c_fc" || name == "c_proj" || name == "q_attn";
-  if (!f.known && gpt2 && has_fused_c_attn(model)) {
+  if (!f.known && is_named_as_in_gpt2(f) && has_fused_c_attn(model)) {
     return {true, "Conv1D by c_attn's shape, stored (in, out)"};
   }
   const bool in_router = std::find(f.path.begin(), f.path.end(), "router") != f.path.end();
   if (kRouterType.match(kind(f)) || in_router) return {false, "router"};
   if (!f.known || is_linear(f) || is_a(f, "MultiheadAttention") || is_recurrent(f)) return {};
   return {false, "matrix of " + kind(f) + " by shape, taken as (out, in)"};
+}
+
+// By the numbers and the size of the heads.
+Sizes sizes_of_heads(int64_t heads, int64_t groups, int64_t dim, int64_t out) {
+  if ((heads + 2 * groups) * dim != out) return {};
+  return {heads * dim, groups * dim, groups * dim};
 }
 
 // (q, k, v), from the attention's or its configuration's attributes, or equal where out = 3 in.
@@ -77,8 +89,8 @@ Sizes qkv_sizes(const Numbers& n, int64_t out, int64_t in) {
       number(n, {"num_key_value_heads", "num_kv_heads", "kv_heads", "n_kv_heads", "n_local_heads"});
   if (!groups) groups = heads;
   const auto dim = number(n, {"head_dim", "head_size", "attention_head_size"});
-  if (heads && groups && dim && (*heads + 2 * *groups) * *dim == out) {
-    return {*heads * *dim, *groups * *dim, *groups * *dim};
+  if (heads && dim) {
+    if (auto sizes = sizes_of_heads(*heads, *groups, *dim, out); !sizes.empty()) return sizes;
   }
   const auto key = number(n, {"key_dim"}), value = number(n, {"value_dim"});
   if (key && value && 2 * *key + *value == out) return {*key, *key, *value};
@@ -93,26 +105,38 @@ bool is_interleaved(const Fact& f, const std::string& type, const Numbers& atten
   return kInterleaved.match(type) || flag(attention, "multi_query") == false;
 }
 
+bool is_gate_and_up(const Fact& f) {
+  return kGateUp.match(key(f)) || (key(f) == "fc1" && f.parent.ends_with("glumlp"));
+}
+
+bool is_key_and_value(const Fact& f, const Numbers& attention, int64_t out, int64_t in) {
+  const bool cross = key(f) == "c_attn" && flag(attention, "is_cross_attention").value_or(false);
+  return cross || (kKv.match(key(f)) && out == 2 * in);
+}
+
+Parts parts_of_qkv(const Fact& f, const std::string& type, const Numbers& attention, int64_t out,
+                   int64_t in) {
+  if (is_interleaved(f, type, attention)) {
+    return {{}, "fused q, k, v, interleaved by head: taken whole"};
+  }
+  const auto sizes = qkv_sizes(attention, out, in);
+  return {sizes, sizes.empty() ? "fused q, k, v of unknown sizes: taken whole" : "fused q, k, v"};
+}
+
 Parts parts_of(const Fact& f, int64_t out, int64_t in) {
   const bool own = f.leaf == "in_proj_weight";  // of the attention itself, not of a layer in it
   const Numbers& around = own ? f.numbers : f.parent_numbers;
-  const auto name = key(f);
   const Sizes halves = {out / 2, out / 2};
-  if (kGateUp.match(name) || (name == "fc1" && f.parent.ends_with("glumlp"))) {
+  if (is_gate_and_up(f)) {
     const bool certain = flag(around, "is_concatenated").value_or(true) && out % 2 == 0;
     if (!certain) return {{}, "fused gate and up, interleaved: taken whole"};
     return {halves, "fused gate and up"};
   }
-  const bool cross = name == "c_attn" && flag(around, "is_cross_attention").value_or(false);
-  if (cross || (kKv.match(name) && out == 2 * in)) {
+  if (is_key_and_value(f, around, out, in)) {
     return out % 2 == 0 ? Parts{halves, "fused k, v"} : Parts{};
   }
-  if (!kQkv.match(name) || (own && out != 3 * in)) return {};
-  const auto type = own ? kind(f) : f.parent;
-  if (is_interleaved(f, type, around))
-    return {{}, "fused q, k, v, interleaved by head: taken whole"};
-  const auto sizes = qkv_sizes(around, out, in);
-  return {sizes, sizes.empty() ? "fused q, k, v of unknown sizes: taken whole" : "fused q, k, v"};
+  if (!kQkv.match(key(f)) || (own && out != 3 * in)) return {};
+  return parts_of_qkv(f, own ? kind(f) : f.parent, around, out, in);
 }
 
 }  // namespace

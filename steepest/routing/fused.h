@@ -2,7 +2,8 @@
 // Layouts of parameters with 2 dimensions: stored (in, out), and several matrices in one.
 #pragma once
 
-#include "steepest/routing/layouts.h"
+#include "steepest/routing/layout.h"
+#include "steepest/routing/model.h"
 
 namespace steepest::routing {
 

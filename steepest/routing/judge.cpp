@@ -92,7 +92,7 @@ std::string guesses(const std::vector<std::pair<Role, std::string>>& reasons) {
     text = std::to_string(matrices) + (matrices == 1 ? " matrix" : " matrices") + " by shape only";
   if (backups > 0) {
     text += (text.empty() ? "" : ", ") + std::to_string(backups) +
-            (backups == 1 ? " backup" : " backups") + " by shape or position only";
+            " non-matrix by shape or position only";
   }
   return text;
 }

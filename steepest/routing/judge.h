@@ -26,7 +26,7 @@ std::string judge_json(const std::string& facts);
 
 bool is_guess(const std::string& reason);
 
-// "2 matrices by shape only, 1 backup by shape or position only", "" where nothing is a guess.
+// "2 matrices by shape only, 1 non-matrix by shape or position only", "" where nothing is a guess.
 std::string guesses(const std::vector<std::pair<Role, std::string>>& reasons);
 
 }  // namespace steepest::routing

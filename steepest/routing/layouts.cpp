@@ -96,6 +96,21 @@ bool is_out_in_k(const Fact& f) {
          f.shape[1] == number(f.numbers, {"in_features"});
 }
 
+// The halves of a stack's out, where it is certain which dimension that is.
+void split_gate_and_up(const Fact& f, bool certain, Layout& layout) {
+  const bool transposed = layout.view.transposed;
+  const int64_t out = transposed ? f.shape.back() : f.shape[f.shape.size() - 2];
+  const bool interleaved = !flag(f.numbers, "is_concatenated").value_or(true);
+  if (!certain || out % 2 != 0 || interleaved) {
+    layout.words +=
+        interleaved ? "; gate and up, interleaved: taken whole" : "; gate and up: taken whole";
+    return;
+  }
+  layout.view.split_sizes = {out / 2, out / 2};
+  layout.view.split_dim = transposed;
+  layout.words += "; fused gate and up";
+}
+
 // (E, out, in) or (E, in, out), the leading dimensions a batch.
 Layout stack(const Fact& f, const Model& model) {
   if (const auto found = heads_of_one_matrix(f)) return *found;
@@ -107,17 +122,7 @@ Layout stack(const Fact& f, const Model& model) {
   const bool guess = !in_out && f.shape.back() != f.shape[f.shape.size() - 2];
   words += guess ? " by shape, taken as (out, in)" : transposed ? " (in, out)" : " (out, in)";
   Layout layout{{.batch = true, .transposed = transposed}, words};
-  if (!kGateUp.match(key(f))) return layout;
-  const int64_t out = transposed ? f.shape.back() : f.shape[f.shape.size() - 2];
-  const bool interleaved = !flag(f.numbers, "is_concatenated").value_or(true);
-  if (!in_out || out % 2 != 0 || interleaved) {
-    layout.words +=
-        interleaved ? "; gate and up, interleaved: taken whole" : "; gate and up: taken whole";
-    return layout;
-  }
-  layout.view.split_sizes = {out / 2, out / 2};
-  layout.view.split_dim = transposed;
-  layout.words += "; fused gate and up";
+  if (kGateUp.match(key(f))) split_gate_and_up(f, /*certain=*/in_out.has_value(), layout);
   return layout;
 }
 

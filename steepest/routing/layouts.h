@@ -4,15 +4,10 @@
 
 #include <string>
 
-#include "steepest/block.h"
+#include "steepest/routing/layout.h"
 #include "steepest/routing/model.h"
 
 namespace steepest::routing {
-
-struct Layout {
-  View view;
-  std::string words;  // what explains it, "" for an ordinary matrix
-};
 
 // Of a parameter with 2 dimensions or more.
 Layout find_layout(const Fact& f, const Model& model);

@@ -2,7 +2,6 @@
 #include "steepest/routing/model.h"
 
 #include <algorithm>
-#include <set>
 
 #include "steepest/routing/names.h"
 
@@ -33,7 +32,7 @@ bool is_norm(const Fact& f) {
 }
 
 Model::Model(std::vector<Fact> places) : places_(std::move(places)) {
-  understand(places_);
+  resolve_names(places_);
   for (size_t i = 0; i < places_.size(); ++i) {
     const Fact& f = places_[i];
     by_name_.emplace(f.name, i);
@@ -77,17 +76,7 @@ bool Model::in_block(const Fact& f, size_t from) const {
 
 // A block has several layers, and stands in a list, or beside another like it, or all alone.
 bool Model::is_block(const Fact& f, size_t step) const {
-  const std::string around = joined(f.path, step), stem_here = stem(f.path[step]);
-  std::map<std::string, std::set<std::string>> parts;  // what each numbered child holds
-  size_t layers = 0;
-  for (const size_t i : below_.at(around)) {
-    const Fact& other = places_[i];
-    if (other.path.size() <= step) continue;
-    const auto& child = other.path[step];
-    if (is_number(child) != is_number(f.path[step]) || stem(child) != stem_here) continue;
-    parts[child].insert(name_below(other, step + 1));
-    layers += child == f.path[step] && is_output(other) && wide_dims(other) > 1;
-  }
+  const auto [parts, layers] = numbered_children(f, step);
   if (layers < 2) return false;
   const auto type = step + 1 < f.around.size() ? f.around[step] : "";
   if (is_number(f.path[step]) && type == "ModuleList") return true;
@@ -99,6 +88,20 @@ bool Model::is_block(const Fact& f, size_t step) const {
   return std::any_of(parts.begin(), parts.end(), [&](const auto& part) {
     return part.first != f.path[step] && part.second == here;
   });
+}
+
+Model::Children Model::numbered_children(const Fact& f, size_t step) const {
+  const auto stem_here = stem(f.path[step]);
+  Children found;
+  for (const size_t i : below_.at(joined(f.path, step))) {
+    const Fact& other = places_[i];
+    if (other.path.size() <= step) continue;
+    const auto& child = other.path[step];
+    if (is_number(child) != is_number(f.path[step]) || stem(child) != stem_here) continue;
+    found.parts[child].insert(name_below(other, step + 1));
+    found.layers += child == f.path[step] && is_output(other) && wide_dims(other) > 1;
+  }
+  return found;
 }
 
 bool Model::is_followed_by_norm(const Fact& f) const {

@@ -2,6 +2,8 @@
 // The parameters of one model, and what a rule has to know of all of them.
 #pragma once
 
+#include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -34,6 +36,12 @@ class Model {
   bool is_followed_by_norm(const Fact& f) const;  // in the same sequence
 
  private:
+  // The numbered children of a module, and how many layers the one has in which `f` lies.
+  struct Children {
+    std::map<std::string, std::set<std::string>> parts;  // what each of them holds
+    size_t layers = 0;
+  };
+  Children numbered_children(const Fact& f, size_t step) const;
   bool is_block(const Fact& f, size_t step) const;
 
   std::vector<Fact> places_;

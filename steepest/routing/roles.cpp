@@ -48,22 +48,49 @@ std::unordered_set<const Fact*> first_patches(const Model& model) {
   return found;
 }
 
+// In no list and in no side branch.
+bool is_main_linear(const Fact& f) {
+  return is_linear(f) && !is_lora(f) && std::none_of(f.path.begin(), f.path.end(), [](auto& step) {
+           return is_number(step) || kBranch.match(step);
+         });
+}
+
 // The first one, unless it lies in a block of what reads words, or in a list behind a linear layer.
 const Fact* find_first_convolution(const Model& model) {
   const auto& all = model.places();
   const bool words = std::any_of(all.begin(), all.end(), is_embedding);
   bool fed = false;
   for (const auto& f : all) {
-    const auto numbered = std::find_if(f.path.begin(), f.path.end(), is_number);
     if (is_convolution(f) && !is_lora(f) && !f.gain) {
+      const auto numbered = std::find_if(f.path.begin(), f.path.end(), is_number);
       const bool inside = f.path.end() - numbered > 1;
       return (words && model.in_block(f)) || (fed && inside) ? nullptr : &f;
     }
-    const bool branch = std::any_of(f.path.begin(), f.path.end(),
-                                    [](const auto& step) { return kBranch.match(step); });
-    fed = fed || (is_linear(f) && !is_lora(f) && !branch && numbered == f.path.end());
+    fed = fed || is_main_linear(f);
   }
   return nullptr;
+}
+
+// One model's convolutions, stacked.
+bool is_lone_stack(const Fact& f) {
+  return is_convolution(f) && f.shape.size() > 4 && f.shape[0] == 1;
+}
+
+// A weight that is beside a bias of its own shape.
+bool is_norm_by_bias(const Fact& f, const Model& model) {
+  const auto* bias = f.leaf == "weight" ? model.beside(f, "bias") : nullptr;
+  return bias && is_linear(f) != f.known && bias->size() == f.shape.size() + f.stacked &&
+         std::equal(f.shape.rbegin(), f.shape.rend(), bias->rbegin());
+}
+
+// [E, out] or [E, in] beside [E, out, in].
+bool is_bias_of_stack(const Fact& f, const Model& model) {
+  if (f.shape.size() != 2 || !is_bare(f) || !kStackBias.match(f.leaf)) return false;
+  const auto beside = model.siblings(f);
+  return std::any_of(beside.begin(), beside.end(), [&](const Fact* other) {
+    return other->shape.size() == 3 && other->shape[0] == f.shape[0] &&
+           (other->shape[1] == f.shape[1] || other->shape[2] == f.shape[1]);
+  });
 }
 
 }  // namespace
@@ -88,19 +115,9 @@ std::string Roles::vector_like(const Fact& f) const {
   if (is_norm(f)) return "norm by name";
   if (f.name.find("lora_magnitude") != std::string::npos) return "magnitude of DoRA";
   if (f.shape.size() < 2) return "";
-  const auto* bias = f.leaf == "weight" ? model_.beside(f, "bias") : nullptr;
-  if (bias && is_linear(f) != f.known && bias->size() == f.shape.size() + f.stacked &&
-      std::equal(f.shape.rbegin(), f.shape.rend(), bias->rbegin())) {
-    return "norm by shape: a bias of the same";
-  }
+  if (is_norm_by_bias(f, model_)) return "norm by shape: a bias of the same";
   if (is_bare(f) && kGain.match(word(f))) return "gain or scale";
-  if (f.shape.size() != 2 || !is_bare(f) || !kStackBias.match(f.leaf)) return "";
-  const auto beside = model_.siblings(f);
-  const bool stack = std::any_of(beside.begin(), beside.end(), [&](const Fact* other) {
-    return other->shape.size() == 3 && other->shape[0] == f.shape[0] &&
-           (other->shape[1] == f.shape[1] || other->shape[2] == f.shape[1]);
-  });
-  return stack ? "bias of a stack" : "";
+  return is_bias_of_stack(f, model_) ? "bias of a stack" : "";
 }
 
 std::string Roles::table(const Fact& f) const {
@@ -108,7 +125,10 @@ std::string Roles::table(const Fact& f) const {
   if (model_.is_of_embedding(f)) return model_.is_tied(f) ? "embedding, tied" : "embedding";
   if (is_lora(f)) return "";
   if (const auto head = heads_.find(f.tensor); head != heads_.end()) return head->second;
-  if (!is_bare(f)) return "";
+  return is_bare(f) ? bare_table(f) : "";
+}
+
+std::string Roles::bare_table(const Fact& f) {
   if (kTable.match(word(f))) return "position table or token";
   if (kStateSpace.match(word(f))) return "state space";
   if (kind_has(f, "Codebook") || kind_has(f, "VectorQuant")) return "codebook: " + kind(f);
@@ -128,9 +148,7 @@ std::string Roles::narrow(const Fact& f) const {
 std::string Roles::layer(const Fact& f) const {
   if (f.stacked && f.shape.size() > 2) return "stacked convolutions: no matrices as stored";
   if (is_lora(f)) return "";
-  if (is_convolution(f) && f.shape.size() > 4 && f.shape[0] == 1) {
-    return "stacked convolutions: no matrices as stored";
-  }
+  if (is_lone_stack(f)) return "stacked convolutions: no matrices as stored";
   if (is_convolution(f) && is_depthwise(f)) return "depthwise convolution";
   if (patches_.count(&f) != 0) return "patch embedding";
   if (&f == first_convolution_) return "first convolution";

@@ -20,6 +20,7 @@ class Roles {
  private:
   std::string vector_like(const Fact& f) const;  // biases, norms, gains, of any shape
   std::string table(const Fact& f) const;        // embeddings, heads, positions and tokens
+  static std::string bare_table(const Fact& f);  // of a parameter that belongs to no layer
   std::string narrow(const Fact& f) const;       // fewer than 2 dimensions that are not 1
   std::string layer(const Fact& f) const;        // depthwise, and what reads an input
 

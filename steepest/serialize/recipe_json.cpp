@@ -7,6 +7,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "steepest/base/dtype.h"
+#include "steepest/base/text.h"
 #include "steepest/io/json_check.h"
 
 namespace steepest {

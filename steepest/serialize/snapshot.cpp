@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "steepest/base/text.h"
 #include "steepest/engine/entries.h"
 #include "steepest/io/json_check.h"
 #include "steepest/serialize/recipe_json.h"

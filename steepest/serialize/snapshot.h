@@ -11,7 +11,7 @@ constexpr const char* kSnapshotFormat = "steepest-optimizer-1";
 
 struct Snapshot {
   NamedTensors tensors;  // "state.<parameter>.<key>", "global.<key>"
-  Metadata metadata;     // "format", "recipe", "groups" (JSON: rates of every param group)
+  Metadata metadata;     // "format", "recipe" and, as JSON, "choices" and "groups" (their rates)
 
   // The tensors are the optimizer's own: its next step changes them.
   static Snapshot of(const Optimizer& optimizer);

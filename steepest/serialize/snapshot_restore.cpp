@@ -8,7 +8,9 @@
 #include <set>
 #include <unordered_set>
 
+#include "steepest/base/dtype.h"
 #include "steepest/base/names.h"
+#include "steepest/base/text.h"
 #include "steepest/engine/check.h"
 #include "steepest/engine/entries.h"
 #include "steepest/io/json_check.h"
@@ -129,11 +131,10 @@ class Reader {
   }
 
   int64_t count(const std::string& key, bool required) {
-    constexpr double kMost = 9007199254740992;  // 2^53: exact in float64
+    constexpr double kMax = 9007199254740992;  // 2^53: exact in float64
     const double value = number(key, required);
-    TORCH_CHECK_VALUE(value >= 0 && value <= kMost && value == std::floor(value), source_, ": ",
-                      key, ": received ", print_number(value),
-                      ", allowed a whole number from 0 up");
+    TORCH_CHECK_VALUE(value >= 0 && value <= kMax && value == std::floor(value), source_, ": ", key,
+                      ": received ", print_number(value), ", allowed a whole number from 0 up");
     return static_cast<int64_t>(value);
   }
 

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
-namespace steepest {
+#include "steepest/base/api.h"
+
+namespace STEEPEST_API steepest {
 
 struct SvdOptions {
   std::string method = "auto";  // see svd_methods()

@@ -70,7 +70,7 @@ def commands() -> tuple[list[str], list[str]]:
 
 
 def sources() -> list[Path]:
-    globs = (HERE / "fuzz" / "sources.txt").read_text().splitlines()
+    globs = (HERE / "fuzz" / "sources.txt").read_text().splitlines()  # CMake checks each of them
     found = {path for glob in globs if glob[:1] not in ("", "#") for path in ROOT.glob(glob)}
     own = [HERE / "fuzz" / f"{name}.cpp" for name in ("fuzzer", "parsers", "formats", "data")]
     return sorted(found) + own

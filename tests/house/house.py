@@ -6,10 +6,14 @@ import re
 import sys
 from pathlib import Path
 
+import source
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ["steepest", "trainer", "tests", "examples", "experiments", "cmake", "scripts", "python"]
 SOURCES = {".h", ".cpp", ".inc", ".py", ".sh", ".cmake"}
 MAX_LINES = 300
+MAX_MEMBERS = 12
+MAX_COMPLEXITY = 12
 
 
 def files(*folders, suffixes=SOURCES):
@@ -90,6 +94,51 @@ def length():
             yield f"{name}: {len(lines)} lines, at most {MAX_LINES}"
 
 
+def complexity():
+    """What a function decides, and what a class remembers, fits into one head."""
+    listed = (ROOT / "tests/house/complexity.txt").read_text(encoding="utf-8").splitlines()
+    allowed = {line for line in listed if line[:1] not in ("", "#")}
+    found = {}
+    for name, lines in files("steepest", "trainer", "python", suffixes={".h", ".cpp", ".py"}):
+        read = source.read_python if name.endswith(".py") else source.read_cpp
+        functions, classes = read("\n".join(lines))
+        short = name.rsplit("/", 1)[1]
+        for f in functions:
+            if f.complexity > MAX_COMPLEXITY:
+                what = f"cyclomatic complexity {f.complexity}, at most {MAX_COMPLEXITY}"
+                found[f"{short}: {f.name}"] = f"{name}:{f.line}: {f.name}: {what}"
+        for c in classes:
+            if c.hides and c.members > MAX_MEMBERS:
+                what = f"{c.members} members, at most {MAX_MEMBERS}"
+                found[f"{short}: {c.name}"] = f"{name}:{c.line}: {c.name}: {what}"
+    yield from (found[key] for key in sorted(found.keys() - allowed))
+    for key in sorted(allowed - found.keys()):
+        yield f"tests/house/complexity.txt: {key} has become simple: take it off the list"
+
+
+def public():
+    """Installed: the umbrella and what it includes; these and no others show their symbols."""
+    rules = (ROOT / "cmake/install.cmake").read_text(encoding="utf-8")
+    listed = re.search(r"set\(public_headers([^)]*)\)", rules)[1].split()
+    includes_of = {}
+    for where, header in includes("steepest"):
+        includes_of.setdefault(where.split(":")[0], []).append(header)
+    reached, todo = set(), ["steepest/steepest.h"]
+    while todo:
+        here = todo.pop()
+        if here not in reached:
+            reached.add(here)
+            todo += [h for h in includes_of.get(here, []) if h.startswith("steepest/")]
+    for name in sorted(reached ^ {f"steepest/{header}" for header in listed}):
+        which = "not listed, though" if name in reached else "listed, though not"
+        yield f"cmake/install.cmake: {name} is {which} reached by steepest/steepest.h"
+    for name, lines in files("steepest", suffixes={".h"}):
+        opened = [line for line in lines if line.startswith("namespace")]
+        shown = ["STEEPEST_API" in line for line in opened]
+        if opened and (not all(shown) if name in reached else any(shown)):
+            yield f"{name}: STEEPEST_API opens the namespace of installed headers, of no others"
+
+
 def spdx():
     for name, lines in files(*FOLDERS):
         first = lines[1:2] if lines and lines[0].startswith("#!") else lines[:1]
@@ -108,7 +157,8 @@ def paths():
 
 
 if __name__ == "__main__":
-    RULES = {rule.__name__: rule for rule in (layering, headers, catalog, length, spdx, paths)}
+    rules = (layering, headers, catalog, length, complexity, public, spdx, paths)
+    RULES = {rule.__name__: rule for rule in rules}
     if len(sys.argv) != 2 or sys.argv[1] not in RULES:
         sys.exit(f"usage: house.py {'|'.join(RULES)}")
     offenders = list(RULES[sys.argv[1]]())

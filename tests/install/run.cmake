@@ -43,6 +43,33 @@ if(CASE STREQUAL "install")
   file(REMOVE_RECURSE "${prefix}")
   run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --config "${CONFIG}")
 
+elseif(CASE STREQUAL "headers")  # all that are installed, in one file: what one of them lacks, or
+  # says differently from another, is seen. Each alone: see tests/CMakeLists.txt.
+  file(GLOB_RECURSE headers RELATIVE "${prefix}/include" "${prefix}/include/steepest/*.h")
+  list(LENGTH headers count)
+  if(count LESS 10)
+    message(FATAL_ERROR "only these headers are installed: ${headers}")
+  endif()
+  list(TRANSFORM headers REPLACE "(.+)" "#include <\\1>\n")
+  string(CONCAT text ${headers})
+  file(WRITE "${here}/all.cpp" "${text}")
+  run(${CXX} -std=c++20 -Wall -Wextra -Werror -fsyntax-only "-I${prefix}/include"
+    -isystem "${TORCH}/include" -isystem "${TORCH}/include/torch/csrc/api/include" "${here}/all.cpp")
+  # What the library shows: of our own names only those that these headers declare.
+  file(GLOB library "${prefix}/lib*/libsteepest.so")
+  execute_process(COMMAND nm -DC --defined-only ${library} OUTPUT_VARIABLE symbols
+    COMMAND_ERROR_IS_FATAL ANY)
+  foreach(inside "steepest::cpu::" "steepest::norms::" "crc32_of")
+    if(symbols MATCHES "${inside}")
+      message(FATAL_ERROR "libsteepest.so shows ${inside}")
+    endif()
+  endforeach()
+  foreach(api "steepest::make_norm" "steepest::Optimizer::step" "steepest::workspace_bytes")
+    if(NOT symbols MATCHES "${api}")
+      message(FATAL_ERROR "libsteepest.so does not show ${api}")
+    endif()
+  endforeach()
+
 elseif(CASE STREQUAL "find_package")  # the documented way: the prefix, and a Python with torch
   configure(${consumer} "LibTorch ${series}" -DCMAKE_PREFIX_PATH=${prefix} ${with_python})
   run(${CMAKE_COMMAND} --build ${here})
@@ -90,7 +117,7 @@ elseif(CASE STREQUAL "subdirectory")  # as FetchContent does. Building the libra
     message(FATAL_ERROR "unexpected targets: ${targets}")
   endif()
   run(${CMAKE_COMMAND} --build ${here} --target CMakeFiles/consumer.dir/main.cpp.o)
-  foreach(object steepest.dir/steepest/recipe steepest.dir/steepest/optimizers/catalog
+  foreach(object steepest_objects.dir/steepest/recipe steepest_objects.dir/steepest/optimizers/catalog
       steepest_linalg.dir/steepest/svd/svd steepest_linalg.dir/steepest/polar/newton_schulz)
     run(${CMAKE_COMMAND} --build ${here} --target steepest/CMakeFiles/${object}.cpp.o)
   endforeach()

@@ -6,7 +6,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
-#include "steepest/norms/norms.h"
+#include "steepest/norms/catalog.h"
 
 namespace steepest::test {
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "steepest/base/tensor.h"
 #include "tests/norms/cases.h"
 
 namespace steepest::test {

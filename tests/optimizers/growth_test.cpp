@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "steepest/engine/entries.h"
+#include "steepest/engine/param_registry.h"
 #include "steepest/serialize/recipe_json.h"
 #include "steepest/serialize/snapshot.h"
 #include "tests/support/face.h"

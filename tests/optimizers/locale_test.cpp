@@ -6,6 +6,7 @@
 #include <locale>
 #include <sstream>
 
+#include "steepest/base/text.h"
 #include "steepest/serialize/snapshot.h"
 #include "tests/support/face.h"
 #include "tests/support/folder.h"

@@ -4,6 +4,7 @@
 #include <c10/util/Logging.h>
 #include <gtest/gtest.h>
 
+#include "steepest/engine/param_registry.h"
 #include "tests/support/face.h"
 
 namespace steepest::test {

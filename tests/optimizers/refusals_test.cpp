@@ -3,6 +3,7 @@
 // changed.
 #include <gtest/gtest.h>
 
+#include "steepest/base/text.h"
 #include "tests/support/face.h"
 
 namespace steepest::test {

@@ -123,7 +123,7 @@ TEST(Route, prints_a_table_that_covers_every_parameter) {
     EXPECT_NE(text.find(routed.reason), std::string::npos) << text;
   }
   // conv 4*8*9 + mix 36 + qkv 108 = 432; the rest 66 + 42 + 216 + 36 + 6 + 6 + 30 = 402.
-  EXPECT_NE(table.find("matrix: 3 tensors, 432 parameters (51.8 %)\nbackup: 7 tensors, 402"),
+  EXPECT_NE(table.find("matrix: 3 tensors, 432 parameters (51.8 %)\nnon-matrix: 7 tensors, 402"),
             std::string::npos)
       << table;
   EXPECT_EQ(table.find("by shape"), std::string::npos) << table;

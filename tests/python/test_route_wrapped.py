@@ -110,7 +110,7 @@ def test_a_model_in_a_part_of_another_is_asked_too():
 
 def test_guesses_are_named_and_counted():
     table = str(route(mlp(8, 16, 16, 4)))
-    assert table.endswith("\n1 backup by shape or position only")
+    assert table.endswith("\n1 non-matrix by shape or position only")
     bare = of("Mine", first=(8, 16), second=(8, 8), net=linear(8, 8), out=linear(8, 4))
     assert str(route(bare)).endswith("\n2 matrices by shape only")
     assert route(bare).reasons["first"] == "matrix of Mine by shape, taken as (out, in)"
@@ -121,7 +121,7 @@ def test_guesses_are_named_and_counted():
 def test_names_alone_are_a_guess_and_a_chosen_part_has_no_last_layer():
     pairs = list(mlp(8, 16, 16, 4).named_parameters())
     assert str(route(pairs)).endswith(
-        "\n2 matrices by shape only, 1 backup by shape or position only"
+        "\n2 matrices by shape only, 1 non-matrix by shape or position only"
     )
     chosen = [(name, p) for name, p in pairs if p.dim() == 2]
     assert {r.role for r in route(chosen).rows} == {"matrix"}

@@ -108,7 +108,7 @@ TEST(OpenFolder, LooksAtNamesAndNotThroughThem) {
   std::filesystem::create_symlink("inside", folder / "way");
   const OpenFolder inside(folder / "way");  // the path itself may be one
   EXPECT_EQ(inside.names(), std::vector<std::string>{"link"});
-  EXPECT_EQ(inside.find("link")->kind, Entry::Kind::link);
+  EXPECT_EQ(inside.find("link")->kind, FolderEntry::Kind::link);
   EXPECT_FALSE(inside.find("none"));
   EXPECT_THROW(OpenFolder(inside, "link"), FileError);
   EXPECT_THROW(inside.remove_folder("link"), FileError);

@@ -9,7 +9,7 @@
 
 #include "tests/support/faults.h"
 #include "tests/support/folder.h"
-#include "trainer/data/dataset.h"
+#include "trainer/data/make_dataset.h"
 
 namespace steepest::trainer::test {
 

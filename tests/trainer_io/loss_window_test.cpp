@@ -30,7 +30,7 @@ TEST(LossWindow, ASpikeHasItsScore) {
 }
 
 TEST(LossWindow, NothingElseIsOne) {
-  auto window = after(static_cast<int>(LossWindow::kLeast) - 1);
+  auto window = after(static_cast<int>(LossWindow::kMin) - 1);
   EXPECT_TRUE(std::isnan(window.add(1000)));  // too few before it
   window = after(100);
   EXPECT_TRUE(std::isnan(window.add(0)));  // downwards

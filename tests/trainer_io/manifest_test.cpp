@@ -108,7 +108,7 @@ TEST(Manifest, AllThreeFilesAndNoOther) {
   EXPECT_EQ(refusal(manifest_text(none)),
             "m: damaged: files: received none, expected \"model.safetensors\"");
   Manifest far = whole;
-  far.step = kMostSteps + 1;
+  far.step = kMaxSteps + 1;
   EXPECT_EQ(refusal(manifest_text(far)),
             "m: damaged: step: received 9007199254740993, allowed 0 to 9007199254740992");
 }

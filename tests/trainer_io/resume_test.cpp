@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs that the first versions began: their hashes are known, and their routing stays.
-#include "trainer/run/resume.h"
+#include "trainer/resume.h"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 #include <ATen/ops/gelu.h>
 
 #include "tests/trainer_models/models.h"
-#include "trainer/data/dataset.h"
+#include "trainer/data/make_dataset.h"
 
 namespace steepest::trainer {
 namespace {

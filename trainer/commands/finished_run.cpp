@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "trainer/config/config.h"
-#include "trainer/run/resume.h"
+#include "trainer/resume.h"
 #include "trainer/text.h"
 
 namespace steepest::trainer {

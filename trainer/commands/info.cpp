@@ -12,6 +12,7 @@
 #include "trainer/commands/commands.h"
 #include "trainer/config/config.h"
 #include "trainer/data/baselines.h"
+#include "trainer/data/make_dataset.h"
 #include "trainer/run/output.h"
 #include "trainer/version.h"
 

@@ -4,6 +4,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "steepest/base/text.h"
+#include "steepest/norms/catalog.h"
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/serialize/recipe_json.h"
 #include "trainer/commands/commands.h"
@@ -43,7 +45,7 @@ std::string table_of(const std::vector<std::vector<std::string>>& rows) {
 
 void list_optimizers() {
   std::vector<std::vector<std::string>> rows = {
-      {"name", "update", "outer", "norm", "backup", "momentum", "radius", "paper"}};
+      {"name", "update", "outer", "norm", "non-matrix", "momentum", "radius", "paper"}};
   for (const auto& r : optimizer_catalog()) {
     rows.push_back({r.name, name_of(r.update), name_of(r.outer), r.matrix.norm, r.backup.norm,
                     momentum_of(r.matrix), r.matrix.radius, r.paper});

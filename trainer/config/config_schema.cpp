@@ -2,6 +2,7 @@
 #include "trainer/config/config_schema.h"
 
 #include <algorithm>
+#include "trainer/data/make_dataset.h"
 
 namespace steepest::trainer {
 namespace {

@@ -11,7 +11,7 @@
 namespace steepest::trainer {
 namespace {
 
-constexpr size_t kMostDots = 2000;
+constexpr size_t kMaxDots = 2000;
 
 size_t line_at(std::string_view text, size_t at) {
   return 1 +
@@ -108,8 +108,8 @@ TextFault outside_quotes(std::string_view text) {
               "received " + in_quotes(character_at(text, at)) +
                   " outside of quotes, allowed letters without accents, digits, _ and -"};
     dots += c == '.';
-    if (dots > kMostDots)
-      return {line_at(text, at), "received more than " + std::to_string(kMostDots) +
+    if (dots > kMaxDots)
+      return {line_at(text, at), "received more than " + std::to_string(kMaxDots) +
                                      " dots outside of quotes: no run file nests so deeply"};
     ++at;
   }

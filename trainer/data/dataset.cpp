@@ -5,27 +5,8 @@
 #include <algorithm>
 
 #include "trainer/data/counter.h"
-#include "trainer/data/files.h"
-#include "trainer/data/images.h"
-#include "trainer/data/text.h"
-#include "trainer/data/tokens.h"
 
 namespace steepest::trainer {
-namespace {
-
-void check_range(const char* key, int64_t value, int64_t low, int64_t high) {
-  if (value < low || value > high)
-    throw DataError(std::string(key) + ": received " + std::to_string(value) + ", allowed " +
-                    std::to_string(low) + ".." + std::to_string(high));
-}
-
-void check_choice(const char* key, const std::string& value, const std::vector<std::string>& all) {
-  if (std::find(all.begin(), all.end(), value) == all.end())
-    throw DataError("data." + std::string(key) + ": received '" + value + "', allowed " +
-                    join(all, ", "));
-}
-
-}  // namespace
 
 Dataset::Dataset(DataSpec spec) : spec_(std::move(spec)) {}
 
@@ -78,20 +59,6 @@ std::string Dataset::describe() const {
   for (const auto& [what, count] : counts()) text += " " + what + " " + std::to_string(count) + ",";
   text.pop_back();
   return text;
-}
-
-std::vector<std::string> data_kinds() { return {"text", "tokens", "cifar10", "procedural"}; }
-
-std::unique_ptr<Dataset> make_dataset(const DataSpec& spec) {
-  check_choice("kind", spec.kind, data_kinds());
-  check_choice("order", spec.order, {"shuffled", "random", "sequential"});
-  check_range("batch.rows", spec.batch, 1, int64_t{1} << 31);
-  check_range("model.context", spec.context, 1, int64_t{1} << 31);
-  check_range("data.translate", spec.translate, 0, 31);
-  if (spec.kind == "text") return make_text(spec);
-  if (spec.kind == "tokens") return make_tokens(spec);
-  if (spec.kind == "cifar10") return make_cifar10(spec);
-  return make_procedural(spec);
 }
 
 }  // namespace steepest::trainer

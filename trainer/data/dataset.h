@@ -3,7 +3,6 @@
 // a run resumes exactly, and micro-batches of any size make up the same step.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -21,7 +20,7 @@ struct DataError : std::invalid_argument {
 };
 
 struct DataSpec {
-  std::string kind = "text";  // see data_kinds()
+  std::string kind = "text";  // see make_dataset.h
   std::string path;           // text: file, folder or glob; tokens: shard or glob; cifar10: folder
   std::string validation_path;  // tokens: shard or glob; text: optional, in place of a fraction
   std::vector<std::string> extensions;  // text: of a folder's files, {".py"}; empty: every file
@@ -93,10 +92,5 @@ class Dataset {
   DataSpec spec_;
   std::vector<DataFile> files_;
 };
-
-// Reads and checks everything the spec names; throws DataError.
-std::unique_ptr<Dataset> make_dataset(const DataSpec& spec);
-
-std::vector<std::string> data_kinds();  // "text", "tokens", "cifar10", "procedural"
 
 }  // namespace steepest::trainer

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "steepest/io/atomic_file.h"
+#include "steepest/io/open_folder.h"
 #include "trainer/run/checkpoint_folder.h"
 
 namespace steepest::trainer {
@@ -159,7 +160,7 @@ std::optional<Manifest> look_at(const OpenFolder& run, int64_t step) {
   const std::string folder = checkpoint_folder(run.path(), step);
   if (has_manifest(folder)) return verify_step(folder, step);
   const auto entry = run.find(checkpoint_name(step));
-  if (entry && entry->kind == Entry::Kind::link) {
+  if (entry && entry->kind == FolderEntry::Kind::link) {
     throw CheckpointError(folder + ": a symbolic link to no checkpoint");
   }
   return std::nullopt;
@@ -213,7 +214,7 @@ class Search {
   bool vanished(int64_t step) const {
     try {
       const auto entry = run_.find(checkpoint_name(step));
-      return !entry || (entry->kind == Entry::Kind::folder &&
+      return !entry || (entry->kind == FolderEntry::Kind::folder &&
                         !has_manifest(checkpoint_folder(run_.path(), step)));
     } catch (const FileError&) {
       return false;

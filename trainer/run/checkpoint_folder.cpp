@@ -32,8 +32,8 @@ bool is_own_name(const std::string& name) {
 }
 
 // Throws unless the name is a folder of the trainer's in the run itself.
-void require_folder(const OpenFolder& run, const std::string& name, const Entry& entry) {
-  if (entry.is(Entry::Kind::folder)) return;
+void require_folder(const OpenFolder& run, const std::string& name, const FolderEntry& entry) {
+  if (entry.is(FolderEntry::Kind::folder)) return;
   throw FileError(run / name + ": left as it is: " + entry.text() +
                   ", not a checkpoint that the trainer wrote");
 }
@@ -75,14 +75,14 @@ void remove_checkpoint(const OpenFolder& run, int64_t step) {
   require_folder(run, name, *entry);
   const OpenFolder folder(run, name);
   if (const auto manifest = folder.find(kManifest)) {
-    if (!manifest->is(Entry::Kind::file)) refuse_foreign(folder, kManifest);
+    if (!manifest->is(FolderEntry::Kind::file)) refuse_foreign(folder, kManifest);
     folder.remove_file(kManifest);
     folder.sync();
   }
   std::string foreign;
   for (const auto& file : folder.names()) {
     const auto found = folder.find(file);
-    if (found && is_own_name(file) && found->is(Entry::Kind::file)) {
+    if (found && is_own_name(file) && found->is(FolderEntry::Kind::file)) {
       folder.remove_file(file);
     } else if (found && foreign.empty()) {
       foreign = file;

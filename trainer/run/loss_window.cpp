@@ -11,7 +11,7 @@ namespace steepest::trainer {
 double LossWindow::add(double loss) {
   double spike = std::numeric_limits<double>::quiet_NaN();
   if (!std::isfinite(loss)) return spike;
-  if (losses_.size() >= kLeast) {
+  if (losses_.size() >= kMin) {
     const auto n = static_cast<double>(losses_.size());
     double sum = 0, squares = 0;
     for (const double past : losses_) sum += past;

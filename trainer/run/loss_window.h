@@ -14,7 +14,7 @@ namespace steepest::trainer {
 class LossWindow {
  public:
   static constexpr size_t kLength = 128;  // finite losses
-  static constexpr size_t kLeast = 16;    // before there are so many, nothing is a spike
+  static constexpr size_t kMin = 16;      // before there are so many, nothing is a spike
   static constexpr double kSpike = 6;
 
   // The loss's z where it is above kSpike, else NaN; then the loss is one of the window's. Losses

@@ -25,7 +25,7 @@ std::string sealed(std::string text) {
   return text;
 }
 
-constexpr uint64_t kMostManifest = 64 << 10;
+constexpr uint64_t kMaxManifest = 64 << 10;
 
 Manifest from_json(const Json& json) {
   Manifest manifest{json.at("format"), json.at("step"), json.at("config_hash"), {}, {}};
@@ -42,9 +42,9 @@ void require_content(const std::string& path, const Manifest& manifest) {
   const auto require = [&](bool good, const std::string& what) {
     if (!good) throw CheckpointError(path + ": damaged: " + what);
   };
-  require(manifest.step >= 0 && manifest.step <= kMostSteps,
+  require(manifest.step >= 0 && manifest.step <= kMaxSteps,
           "step: received " + std::to_string(manifest.step) + ", allowed 0 to " +
-              std::to_string(kMostSteps));
+              std::to_string(kMaxSteps));
   size_t i = 0;
   for (const char* part : kParts) {
     const std::string found =
@@ -123,7 +123,7 @@ Manifest parse_manifest(const std::string& path, const std::string& text) {
 Manifest verify_folder(const std::string& folder) {
   const std::string path = folder + "/" + kManifest;
   try {
-    Manifest manifest = parse_manifest(path, read_file(path, kMostManifest));
+    Manifest manifest = parse_manifest(path, read_file(path, kMaxManifest));
     for (const auto& file : manifest.files) verify_file(folder, file);
     return manifest;
   } catch (const FileError& error) {

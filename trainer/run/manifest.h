@@ -25,7 +25,7 @@ constexpr char kManifest[] = "manifest.json";
 // What a checkpoint consists of besides, in the manifest's order.
 constexpr const char* kParts[] = {"model.safetensors", "optimizer.safetensors",
                                   "state.safetensors"};
-constexpr int64_t kMostSteps = int64_t{1} << 53;
+constexpr int64_t kMaxSteps = int64_t{1} << 53;
 
 struct ManifestFile {
   std::string name;
@@ -45,7 +45,7 @@ struct Manifest {
 std::string manifest_text(const Manifest& manifest);
 
 // Throws CheckpointError unless the text is, byte for byte, what manifest_text makes of kParts and
-// a step from 0 to kMostSteps; ForeignCheckpoint when its format is not ours.
+// a step from 0 to kMaxSteps; ForeignCheckpoint when its format is not ours.
 Manifest parse_manifest(const std::string& path, const std::string& text);
 
 // Reads every byte of the folder's files; throws CheckpointError naming the first that is not as

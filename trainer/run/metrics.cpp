@@ -16,10 +16,10 @@ namespace steepest::trainer {
 namespace {
 
 // A line may name every parameter of a large model; none of ours is longer than this.
-constexpr size_t kMostLine = size_t{16} << 20, kChunk = size_t{1} << 16;
+constexpr size_t kMaxLine = size_t{16} << 20, kChunk = size_t{1} << 16;
 
 // Nor does a power failure leave more zeros than this: a sparse file may be endless to read.
-constexpr uint64_t kMostZeros = uint64_t{1} << 30;
+constexpr uint64_t kMaxZeros = uint64_t{1} << 30;
 
 // The step of a line; nothing when the line is broken.
 std::optional<int64_t> step_of(std::string_view line) {
@@ -35,7 +35,7 @@ std::optional<int64_t> step_of(std::string_view line) {
 bool is_cut_line(std::string_view text) {
   const std::string_view start = R"({"step":)";
   const size_t length = std::min(text.size(), start.size());
-  const bool ours = text.size() <= kMostLine && text.substr(0, length) == start.substr(0, length);
+  const bool ours = text.size() <= kMaxLine && text.substr(0, length) == start.substr(0, length);
   return ours || text.front() == '\0';
 }
 
@@ -45,20 +45,20 @@ class Lines {
   explicit Lines(const std::string& path) : file_(path, O_RDONLY | O_NOFOLLOW) {}
 
   // The next line, without its end. A last one without an end, and one longer than any of ours, is
-  // given as it is, or its beginning, and is not whole. Beyond kMostZeros nothing is read.
+  // given as it is, or its beginning, and is not whole. Beyond kMaxZeros nothing is read.
   bool next() {
     begin_ = end_, line_.clear(), whole_ = false;
     for (;;) {
       const size_t stop = buffer_.find('\n', at_);
       const size_t length = std::min(stop, buffer_.size()) - at_;
-      line_.append(buffer_, at_, std::min(length, kMostLine + 1 - line_.size()));
+      line_.append(buffer_, at_, std::min(length, kMaxLine + 1 - line_.size()));
       at_ += length, end_ += length;
       if (stop != std::string::npos) {
         ++at_, ++end_, ++number_;
-        whole_ = line_.size() <= kMostLine;
+        whole_ = line_.size() <= kMaxLine;
         return ended_ = true;
       }
-      endless_ = end_ - begin_ > kMostZeros;
+      endless_ = end_ - begin_ > kMaxZeros;
       if (endless_) return !(ended_ = false);
       buffer_.resize(kChunk), at_ = 0;
       buffer_.resize(file_.read_some(buffer_.data(), kChunk));

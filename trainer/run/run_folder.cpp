@@ -37,7 +37,7 @@ std::string trace_of_run(const OpenFolder& folder) {
 // A run never writes through a link, nor to what another may read from at the same time (a pipe).
 void require_regular(const OpenFolder& folder, const std::string& name) {
   const auto entry = folder.find(name);
-  if (!entry || entry->kind == Entry::Kind::file) return;
+  if (!entry || entry->kind == FolderEntry::Kind::file) return;
   throw RunError(folder / name + ": " + entry->text() +
                  ", allowed a regular file in the run's own folder");
 }

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "tests/faults/fuzz/parsers.h"
-#include "trainer/data/dataset.h"
+#include "trainer/data/make_dataset.h"
 
 namespace steepest::faults {
 namespace {

@@ -50,11 +50,15 @@ void unfold_parametrization(Fact& f, const Shapes& shapes) {
   if (f.around.size() > steps + 1) f.around.resize(steps + 1);
 }
 
+bool are_gain_and_direction(const std::vector<int64_t>& gain,
+                            const std::vector<int64_t>& direction) {
+  return is_vector(gain) && (gain.empty() || gain.size() == direction.size());
+}
+
 // weight_g and weight_v of torch.nn.utils.weight_norm, weight_orig of spectral_norm and pruning.
 void unfold_hook(Fact& f, const Shapes& shapes) {
-  const auto ends = [&](const char* tail) {
-    return f.leaf.starts_with("weight") && f.leaf.ends_with(tail);
-  };
+  if (!f.leaf.starts_with("weight")) return;
+  const auto ends = [&](const char* tail) { return f.leaf.ends_with(tail); };
   const auto other = [&](size_t length, const char* tail) {
     const auto found = shapes.find(f.name.substr(0, f.name.size() - length) + tail);
     return found == shapes.end() ? nullptr : found->second;
@@ -65,67 +69,73 @@ void unfold_hook(Fact& f, const Shapes& shapes) {
   if (!v && !ends("_g")) return;
   const auto* beside = other(2, v ? "_g" : "_v");
   if (!beside) return;
-  const auto& gain = v ? *beside : f.shape;
-  const auto& direction = v ? f.shape : *beside;
-  if (!is_vector(gain) || (!gain.empty() && gain.size() != direction.size())) return;
+  if (!are_gain_and_direction(v ? *beside : f.shape, v ? f.shape : *beside)) return;
   f.gain = !v;
   strip(2);
 }
 
-// Wrappers by name; then a lone child, as in Sequential(model) or a holder with self.model.
+// Whether all parameters lie below one child, which is the model itself: as in Sequential(model) or
+// a holder with self.model. A number is one only of the outermost: else the only block of a list.
+bool is_lone_child(const std::vector<Fact>& facts, bool outermost) {
+  if (facts.empty() || facts[0].path.empty()) return false;
+  const std::string& step = facts[0].path[0];
+  const auto same = [&](const Fact& f) { return !f.path.empty() && f.path[0] == step; };
+  const auto deeper = [](const Fact& f) { return f.path.size() > 1; };
+  if (!std::all_of(facts.begin(), facts.end(), same)) return false;
+  if (!std::any_of(facts.begin(), facts.end(), deeper) || kHead.match(step)) return false;
+  if (is_number(step) && !outermost) return false;
+  const auto& around = facts[0].around;
+  return around.empty() ? step == "model" || step == "net" || step == "0"
+                        : around[0] != "ModuleList";
+}
+
+// Wrappers by name; then lone children.
 void unwrap(std::vector<Fact>& facts) {
   for (auto& f : facts) {
     for (size_t i = f.path.size(); i-- > 0;) {
       if (kWrapper.match(f.path[i])) drop(f, i);
     }
   }
-  for (bool first = true; !facts.empty() && !facts[0].path.empty(); first = false) {
-    const std::string step = facts[0].path[0];
-    const auto same = [&](const Fact& f) { return !f.path.empty() && f.path[0] == step; };
-    const auto deeper = [](const Fact& f) { return f.path.size() > 1; };
-    if (!std::all_of(facts.begin(), facts.end(), same) ||
-        !std::any_of(facts.begin(), facts.end(), deeper) || kHead.match(step)) {
-      return;
-    }
-    if (is_number(step) && !first) return;  // the only block of a list
-    if (!facts[0].around.empty() && facts[0].around[0] == "ModuleList") return;
-    if (facts[0].around.empty() && step != "model" && step != "net" && step != "0") return;
+  for (bool outermost = true; is_lone_child(facts, outermost); outermost = false) {
     for (auto& f : facts) drop(f, 0);
   }
 }
 
+bool is_loose(const Fact& f) {  // in no layer
+  return !f.known || is_a(f, "ParameterDict") || is_a(f, "ParameterList");
+}
+
+// What the parameters of one module, or all loose ones, have in common.
+struct Stack {
+  void add(const Fact& f) {
+    const int64_t size = f.shape.size() < 2 ? 0 : f.shape[0];
+    if (models < 0) models = size;
+    is_one = is_one && size > 1 && size == models;
+    has_bias = has_bias || kBias.match(f.leaf);
+  }
+  int64_t models = -1;
+  bool is_one = true, has_bias = false;
+};
+
 // torch.func.stack_module_state: every tensor has a first dimension more, biases and norms too.
 void unstack(std::vector<Fact>& facts) {
-  struct Group {
-    int64_t models = -1;
-    bool stack = true, has_bias = false;
-  };
-  std::unordered_map<std::string, Group> groups;
-  const auto loose = [](const Fact& f) {
-    return !f.known || is_a(f, "ParameterDict") || is_a(f, "ParameterList");
-  };
-  const auto group_of = [&](const Fact& f) -> Group& {
-    return groups[f.known ? joined(f.path, f.path.size()) + "!" : ""];
+  std::unordered_map<std::string, Stack> stacks;
+  const auto stack_of = [&](const Fact& f) -> Stack& {
+    return stacks[f.known ? joined(f.path, f.path.size()) + "!" : ""];
   };
   for (const auto& f : facts) {
-    if (!loose(f)) continue;
-    auto& group = group_of(f);
-    const int64_t models = f.shape.size() < 2 ? 0 : f.shape[0];
-    if (group.models < 0) group.models = models;
-    group.stack = group.stack && models > 1 && models == group.models;
-    group.has_bias = group.has_bias || kBias.match(f.leaf);
+    if (is_loose(f)) stack_of(f).add(f);
   }
   for (auto& f : facts) {
-    if (!loose(f)) continue;
-    const auto& group = group_of(f);
-    f.stacked = group.stack && group.has_bias;
+    if (!is_loose(f)) continue;
+    f.stacked = stack_of(f).is_one && stack_of(f).has_bias;
     if (f.stacked) f.shape.erase(f.shape.begin());
   }
 }
 
 }  // namespace
 
-void understand(std::vector<Fact>& facts) {
+void resolve_names(std::vector<Fact>& facts) {
   Shapes shapes;
   for (const auto& f : facts) shapes.emplace(f.name, &f.shape);
   for (auto& f : facts) {

@@ -8,24 +8,24 @@ from typing import Any
 from torch import Tensor
 from typing_extensions import Unpack
 
-from steepest._engine import Engine
+from steepest._face import Face
 from steepest._numbers import count
 from steepest._options import Group
 from steepest._typing import Options
 
 
-class Row(Engine):
+class PlainConstructor(Face):
     """A class whose constructor takes lr and options alone."""
 
     def __init__(self, params: Any, lr: float | Tensor, **options: Unpack[Options]) -> None:
         given: Group = dict(options)
-        self._build_row(params, lr, given)
+        self._build_recipe(params, lr, given)
 
 
-class Ranked(Engine):
+class RankConstructor(Face):
     def _build_ranked(
         self, params: Any, lr: float | Tensor, rank: int | None, options: Options
     ) -> None:
         given: Group = dict(options)
         arguments = "" if rank is None else f"(k={count('rank', rank)})"
-        self._build_row(params, lr, given, arguments)
+        self._build_recipe(params, lr, given, arguments)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steepest/engine/state.h"
+#include "steepest/engine/step_input.h"
 
 namespace steepest {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "trainer/run/resume.h"
+#include "trainer/resume.h"
 
 #include "trainer/config/config.h"
 

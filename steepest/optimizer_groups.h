@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// From torch's param groups to a plan's groups.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "steepest/engine/param_registry.h"
+#include "steepest/group_options.h"
+#include "steepest/plan.h"
+
+namespace steepest {
+
+// A new param group's options: what the group says, else what the recipe says.
+std::unique_ptr<GroupOptions> options_of(const Recipe& recipe, const Group& group);
+
+// Throws where another optimizer's class made them.
+GroupOptions& options_in(torch::optim::OptimizerParamGroup& group);
+
+// The names under which a param group's tensors are planned: torch's own groups have none.
+NamedParams named(torch::optim::OptimizerParamGroup& group, size_t number);
+
+// One plan group for each role in each param group: a group without a role may hold both.
+struct GroupLayout {
+  explicit GroupLayout(const Recipe& recipe) : recipe(recipe) {}
+  void add(const Group& group, const NamedParams& tensors, size_t owner);
+
+  const Recipe& recipe;
+  std::vector<PlannedParam> params;
+  std::vector<PlannedGroup> groups;
+  std::vector<size_t> owners;  // of each plan group: the param group
+};
+
+// Throws where the group does not fit the recipe.
+void check_group(const Recipe& recipe, const Group& group);
+
+}  // namespace steepest

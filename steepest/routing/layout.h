@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "steepest/block.h"
+
+namespace steepest::routing {
+
+struct Layout {
+  View view;
+  std::string words;  // what explains it, "" for an ordinary matrix
+};
+
+}  // namespace steepest::routing

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kinds of data by their names.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "trainer/data/dataset.h"
+
+namespace steepest::trainer {
+
+// Reads and checks everything the spec names; throws DataError.
+std::unique_ptr<Dataset> make_dataset(const DataSpec& spec);
+
+std::vector<std::string> data_kinds();  // "text", "tokens", "cifar10", "procedural"
+
+}  // namespace steepest::trainer
