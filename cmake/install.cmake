@@ -7,7 +7,8 @@ include(CMakePackageConfigHelpers)
 set(public_headers
   steepest.h block.h choices.h group_options.h norm.h optimizer.h outer.h plan.h recipe.h route.h
   slot.h base/api.h base/batch.h base/workspace.h engine/state.h engine/step.h io/file_error.h
-  norms/norms.h optimizers/optimizers.h polar/polar.h svd/svd.h)
+  norms/norms.h optimizers/optimizers.h polar/polar.h polar/types.h
+  svd/svd.h svd/types.h)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/steepest")
 

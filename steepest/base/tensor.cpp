@@ -45,10 +45,10 @@ std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors) {
 }
 
 at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b) {
-  const auto narrow = [](const at::Tensor& t) {
-    return t.is_cpu() && t.scalar_type() != at::kDouble;
+  const auto is_narrow = [](const at::Tensor& t) {
+    return is_in_memory(t) && t.scalar_type() != at::kDouble;
   };
-  if (narrow(a) && narrow(b) && a.sizes() == b.sizes()) {
+  if (is_narrow(a) && is_narrow(b) && a.sizes() == b.sizes()) {
     const auto x = a.to(at::kFloat).contiguous();
     const auto y = b.is_same(a) ? x : b.to(at::kFloat).contiguous();
     auto sums = at::empty({a.size(0)}, x.options().dtype(at::kDouble));
@@ -71,10 +71,7 @@ at::Tensor per_matrix(const at::Tensor& v, const at::Tensor& m) {
   return v.to(m.scalar_type()).view({-1, 1, 1});
 }
 
-at::Tensor widened(const at::Tensor& x) {
-  const bool half = x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16;
-  return half ? x.to(at::kFloat) : x;
-}
+at::Tensor widened(const at::Tensor& x) { return x.to(at_least_float32(x.scalar_type())); }
 
 at::Tensor divided(const at::Tensor& x, const at::Tensor& v) {
   constexpr double kMin = 1e-30, kMax = 1e37;
@@ -91,6 +88,16 @@ at::Tensor divided(const at::Tensor& x, const at::Tensor& v) {
 at::Tensor power_of_two(const at::Tensor& x) {
   const auto power = x / (std::get<0>(at::frexp(x)) * 2);
   return at::where(at::isfinite(x).logical_and(x != 0), power, 1.0);
+}
+
+// With the exponent's bits E = e + bias, those of 2^-e are bias - e = 2 bias - E.
+at::Tensor reciprocal_power_of_two(const at::Tensor& x) {
+  const bool is_double = x.scalar_type() == at::kDouble;
+  const int64_t mantissa_bits = is_double ? 52 : 23, bias = is_double ? 1023 : 127;
+  const auto bits = x.contiguous().view(is_double ? at::kLong : at::kInt);
+  auto e = bits.bitwise_right_shift(mantissa_bits);
+  e = e.neg().add(2 * bias).clamp_min(1);  // never below the smallest normal number
+  return e.bitwise_left_shift(mantissa_bits).view(x.scalar_type());
 }
 
 at::Tensor safe_divide(const at::Tensor& a, const at::Tensor& b) {

@@ -33,6 +33,11 @@ at::Tensor divided(const at::Tensor& x, const at::Tensor& v);
 // is taken out of squares and put back without a rounding.
 at::Tensor power_of_two(const at::Tensor& x);
 
+// 2^-floor(log2 x) of float32 or float64 x >= 0, taken from the bits of its exponent: exact on
+// every device, whether or not that flushes denormals. A zero or denormal x gives the largest power
+// that its dtype holds, an infinity or a NaN the smallest.
+at::Tensor reciprocal_power_of_two(const at::Tensor& x);
+
 // a / b, and 0 where b is 0: the convention of every norm at m = 0.
 at::Tensor safe_divide(const at::Tensor& a, const at::Tensor& b);
 

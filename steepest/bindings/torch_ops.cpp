@@ -2,12 +2,12 @@
 // The functions that Python sees, under torch.ops.steepest; the step is in torch_step.cpp.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
-#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/library.h>
 #include <torch/version.h>
 
 #include <nlohmann/json.hpp>
 
+#include "steepest/base/autocast.h"
 #include "steepest/base/dtype.h"
 #include "steepest/base/text.h"
 #include "steepest/base/workspace.h"
@@ -47,14 +47,14 @@ Solvers solvers_of(const std::string& options) {
 
 at::Tensor polar(const at::Tensor& x, const std::string& options) {
   const at::NoGradGuard no_grad;
-  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  const NoAutocastGuard no_autocast;
   return make_polar(solvers_of(options).polar)->polar(as_batch(x)).reshape(x.sizes());
 }
 
 std::tuple<at::Tensor, at::Tensor> steepest(const at::Tensor& x, const std::string& norm,
                                             const std::string& options) {
   const at::NoGradGuard no_grad;
-  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  const NoAutocastGuard no_autocast;
   const auto made = make_norm(norm, solvers_of(options));
   TORCH_CHECK_VALUE(!made->traits().adaptive, "steepest: norm: received ", norm,
                     ", allowed a norm without state of its own");
@@ -69,7 +69,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> svd(
     const at::Tensor& x, int64_t k, const std::string& options, const std::string& stop,
     const std::optional<at::Tensor>& start) {
   const at::NoGradGuard no_grad;
-  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  const NoAutocastGuard no_autocast;
   auto chosen = solvers_of(options).svd;
   chosen.stop = stop;
   const auto t = top_triplets(as_batch(x), k, chosen, start ? as_batch(*start) : at::Tensor());

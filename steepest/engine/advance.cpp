@@ -71,7 +71,7 @@ at::Tensor memory_for(at::IntArrayRef sizes, const at::TensorOptions& options, b
   const int64_t size = c10::multiply_integers(sizes);
   const bool kept = storage == Storage::scratch && in_memory && options.dtype() == at::kFloat;
   if (!kept || size > kMaxKept) return at::empty(sizes, options);
-  return at::from_blob(cpu::scratch<float>(cpu::Scratch::look, size), sizes, options);
+  return at::from_blob(cpu::scratch<float>(cpu::Scratch::update, size), sizes, options);
 }
 
 at::Tensor joined_update(const StepInput& in, const Bucket& bucket, const Gradients& gradients,

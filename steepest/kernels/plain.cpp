@@ -76,8 +76,8 @@ bool nesterov_products(const at::Tensor& m, const at::Tensor& g, double carry, c
                        const at::Tensor& products) {
   if (!is_plain(m) || !is_plain(g) || !is_plain(s)) return false;
   const Lerp nesterov(carry);
-  const cpu::Looked u{m.const_data_ptr<float>(), g.const_data_ptr<float>(), nesterov.weight,
-                      nesterov.near};
+  const cpu::LerpView u{m.const_data_ptr<float>(), g.const_data_ptr<float>(), nesterov.weight,
+                        nesterov.near};
   const int64_t batch = products.size(0);
   cpu::inner_products(u, s.const_data_ptr<float>(), batch, batch == 0 ? 0 : s.numel() / batch,
                       products.mutable_data_ptr<double>());

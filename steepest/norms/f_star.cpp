@@ -7,10 +7,9 @@
 #include <ATen/ATen.h>
 
 #include "steepest/base/tensor.h"
-#include "steepest/kernels/cpu/sweep.h"
 #include "steepest/norms/catalog.h"
 #include "steepest/norms/low_rank.h"
-#include "steepest/svd/warm_sweep.h"
+#include "steepest/svd/warm_start.h"
 
 namespace steepest::norms {
 namespace {
@@ -31,10 +30,11 @@ class FStar : public Norm {
   }
   // The rank above tau is not known beforehand: the first of them lead to the others.
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
-    return warm_start_slots(options_, cpu::kSweepWide, rows, cols);
+    return warm_start_slots(options_, svd::kWarmStartColumns, rows, cols);
   }
   NormTraits traits() const override {
-    return {.exact = options_.method == "exact", .single_thread_max_elements = svd::kMostWarm};
+    return {.exact = options_.method == "exact",
+            .single_thread_max_elements = svd::kMaxOneThreadElements};
   }
   std::string name() const override { return "f_star"; }
 

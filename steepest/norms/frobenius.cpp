@@ -31,11 +31,11 @@ class Frobenius : public Norm {
  private:
   // float64 holds any square of a float32: no scaling, where the length too is a float32.
   static std::optional<Measured> in_one_pass(const at::Tensor& m) {
-    constexpr double kLeast = 1e-30, kMost = 1e37;
-    if (!m.is_cpu() || m.scalar_type() == at::kDouble) return {};
+    constexpr double kMin = 1e-30, kMax = 1e37;
+    if (!is_in_memory(m) || m.scalar_type() == at::kDouble) return {};
     const auto length = inner_product(m, m).sqrt();
     const auto one = at::where(length == 0, 1.0, length);
-    if (!(one.min().item<double>() > kLeast && one.max().item<double>() < kMost)) return {};
+    if (!(one.min().item<double>() > kMin && one.max().item<double>() < kMax)) return {};
     const auto wide = widened(m);
     return Measured{(wide / per_matrix(one, wide)).to(m.scalar_type()), length};
   }

@@ -7,11 +7,10 @@
 
 #include "steepest/base/spec.h"
 #include "steepest/base/tensor.h"
-#include "steepest/kernels/cpu/sweep.h"
 #include "steepest/norms/catalog.h"
 #include "steepest/norms/low_rank.h"
 #include "steepest/svd/svd.h"
-#include "steepest/svd/warm_sweep.h"
+#include "steepest/svd/warm_start.h"
 
 namespace steepest::norms {
 namespace {
@@ -38,7 +37,8 @@ class LowRank : public Norm {
     return warm_start_slots(options_, k_, rows, cols);
   }
   NormTraits traits() const override {
-    return {.exact = options_.method == "exact", .single_thread_max_elements = svd::kMostWarm};
+    return {.exact = options_.method == "exact",
+            .single_thread_max_elements = svd::kMaxOneThreadElements};
   }
   std::string name() const override { return name_; }
 
@@ -54,10 +54,11 @@ class LowRank : public Norm {
 
 }  // namespace
 
-// Small matrices are decomposed in full. Beside few vectors the next ones: all of a sweep's width.
+// None for small matrices, which are decomposed in full. Few vectors are kept with the next ones,
+// up to a whole block of the kernels.
 std::vector<Slot> warm_start_slots(const SvdOptions& options, int64_t count, int64_t rows,
                                    int64_t cols) {
-  constexpr int64_t kBlock = cpu::kSweepWide;
+  constexpr int64_t kBlock = svd::kWarmStartColumns;
   if (options.method == "exact" || svd_in_full(rows, cols, count)) return {};
   return {{"right_basis", Slot::Shape::basis, count <= kBlock / 2 ? kBlock : count}};
 }
@@ -74,7 +75,7 @@ Factors factors_of(const Triplets& t, const at::Tensor& warm_start) {
     const int64_t columns = std::min(from.size(2), warm_start.size(2));
     factors.warm_start.narrow(2, 0, columns).copy_(from.narrow(2, 0, columns));
   };
-  if (t.basis.defined()) copy(t.basis);
+  if (t.warm_start.defined()) copy(t.warm_start);
   copy(factors.right);
   return factors;
 }

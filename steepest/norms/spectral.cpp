@@ -20,7 +20,7 @@ class Spectral : public Norm {
     return {s, inner_product(m, s)};
   }
   Measured direction(const Batch& m, const NormContext&) const override {
-    return {polar_->polar(m.matrices, m.owned)};
+    return {polar_->polar(m)};
   }
   NormTraits traits() const override {
     return {.exact = exact_, .largest_entry = largest_, .supports_inplace = true};

@@ -8,23 +8,23 @@
 
 #include "steepest/polar/schedules.h"
 
-namespace steepest {
+namespace steepest::polar {
 namespace {
 
 constexpr double kLow = 1e-3;
 
-PolarErrorRow row(std::string name, const Schedule& s, int64_t steps, double low = kLow) {
-  PolarErrorRow r{.name = std::move(name), .low = low};
+ErrorRow row(std::string name, const Schedule& s, int64_t steps, double low = kLow) {
+  ErrorRow r{.name = std::move(name), .low = low};
   for (int64_t k = 1; k <= steps; ++k) r.errors.push_back(s.error(low, k));
   return r;
 }
 
-// The five entries of the modded-nanogpt speedrun.
+// The schedule of the modded-nanogpt speedrun, of five entries.
 Schedule speedrun() {
   return polar_express({.cushion = .02, .safety = 1.02, .entries = 5, .safety_inside = true});
 }
 
-// NVIDIA-NeMo, Emerging-Optimizers: cubics, two products a step, made for [7e-3, 1].
+// The cubics of NVIDIA-NeMo's Emerging-Optimizers, of two products a step, made for [7e-3, 1].
 Schedule cubic5() {
   return {.name = "cubic5",
           .source = "NVIDIA-NeMo, Emerging-Optimizers",
@@ -36,7 +36,7 @@ Schedule cubic5() {
           .low = 7e-3};
 }
 
-// n steps of "jordan", then "baseline".
+// The schedule of n steps of "jordan" and then "baseline".
 Schedule jordan_then_baseline(size_t n) {
   Schedule s{.name = "jordan, then baseline"};
   s.table.assign(n, named_schedule("jordan").at(0));
@@ -62,7 +62,7 @@ std::string digits(double value) {
 
 }  // namespace
 
-std::vector<PolarErrorRow> polar_error_rows() {
+std::vector<ErrorRow> error_rows() {
   return {
       row("jordan", named_schedule("jordan"), 8),
       row("baseline", named_schedule("baseline"), 12),
@@ -82,30 +82,30 @@ std::vector<PolarErrorRow> polar_error_rows() {
   };
 }
 
-std::vector<PolarRms> polar_rms() {
-  std::vector<PolarRms> all;
+std::vector<RmsError> rms_errors() {
+  std::vector<RmsError> all;
   for (const auto& [name, steps] : {std::pair{"jordan", 5}, std::pair{"you", 5},
                                     std::pair{"polar_express", 5}, std::pair{"polar_express", 6}})
     all.push_back({name, steps, root_mean_square(named_schedule(name), steps)});
   return all;
 }
 
-std::string polar_error_table() {
+std::string error_table() {
   constexpr int kColumns = 12;
   std::string text = "max |1 - sigma'| after k steps, sigma in [low, 1]\n| schedule | low |";
   for (int k = 1; k <= kColumns; ++k) text += " " + std::to_string(k) + " |";
   text += "\n|---|---|";
   for (int k = 1; k <= kColumns; ++k) text += "---|";
-  for (const PolarErrorRow& r : polar_error_rows()) {
+  for (const ErrorRow& r : error_rows()) {
     text += "\n| " + r.name + " | " + digits(r.low) + " |";
     for (size_t k = 0; k < kColumns; ++k)
       text += (k < r.errors.size() ? " " + digits(r.errors[k]) : "") + " |";
   }
   text += "\n\nRMS of |1 - sigma'|, sigma uniform in [1e-3, 1]:";
-  for (const PolarRms& r : polar_rms())
+  for (const RmsError& r : rms_errors())
     text += " " + r.name + " " + std::to_string(r.steps) + " steps " + digits(r.rms) + ",";
   text.back() = '\n';
   return text;
 }
 
-}  // namespace steepest
+}  // namespace steepest::polar

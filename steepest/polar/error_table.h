@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far from 1 the singular values are after k steps: the table by which schedules are chosen.
+// The distance of the singular values from 1 after k steps: the table by which schedules are
+// chosen.
 #pragma once
 
 #include <string>
 #include <vector>
 
-namespace steepest {
+namespace steepest::polar {
 
-struct PolarErrorRow {
+struct ErrorRow {
   std::string name;
   double low = 1e-3;           // the interval is [low, 1]
   std::vector<double> errors;  // max |1 - sigma'| after 1, 2, ... steps, exact arithmetic
 };
-std::vector<PolarErrorRow> polar_error_rows();
+std::vector<ErrorRow> error_rows();
 
-struct PolarRms {
+struct RmsError {
   std::string name;
   int steps;
-  double rms;  // of |1 - sigma'| for sigma uniform in [1e-3, 1]
+  double rms;  // the root mean square of 1 - sigma' for sigma uniform in [1e-3, 1]
 };
-std::vector<PolarRms> polar_rms();
+std::vector<RmsError> rms_errors();
 
-// Both as text: a Markdown table and a line below it.
-std::string polar_error_table();
+// Both of them as text: a Markdown table and a line below it.
+std::string error_table();
 
-}  // namespace steepest
+}  // namespace steepest::polar

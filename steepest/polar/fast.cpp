@@ -1,30 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form and the dtype of an iteration, chosen for each batch by what costs least. The iteration,
 // its steps and its bound stay the same; the rounding does not.
-//   form   Gram where a matrix is long and its iterates are in float32: the long side is touched
-//          2 + 2 restarts times instead of twice a step. Never in half precision, which it loses.
-//   dtype  half precision only where the device multiplies it faster: on CUDA; on a CPU with AMX
-//          or AVX-512 FP16 the factors of each product, of matrices of some size, while the
-//          iterates stay in float32. An explicit dtype is kept.
+//   form   The Gram form where a matrix is long and its iterates are in float32: it touches the
+//   long
+//          side 2 + 2 restarts times instead of twice a step. Half precision never takes it, as it
+//          would lose too much.
+//   dtype  Half precision only where the device multiplies it faster: on CUDA throughout; on a CPU
+//          with AMX or AVX-512 FP16 for the operands of each product, of matrices of some size,
+//          while the iterates stay in float32. An explicit dtype is kept.
 #include <ATen/ATen.h>
 
 #include <cmath>
 
 #include "steepest/base/dtype.h"
 #include "steepest/kernels/cpu/gemm.h"
-#include "steepest/polar/frame.h"
 #include "steepest/polar/iteration.h"
+#include "steepest/polar/normalize.h"
 #include "steepest/polar/solvers.h"
 
-namespace steepest {
+namespace steepest::polar {
 namespace {
 
-constexpr double kLong = 1.5;  // columns to rows, from which the Gram form pays
+constexpr double kLong = 1.5;  // columns to rows, from which on the Gram form pays
 
-// Rows, from which the packing of 16-bit factors pays: by AVX-512 FP16, and by AMX.
-constexpr int64_t kLeastHalfWidth = 32, kLeastAmxWidth = 128;
-int64_t least_width(at::ScalarType factors) {
-  return factors == at::kBFloat16 ? kLeastAmxWidth : kLeastHalfWidth;
+// The rows from which on the packing of 16-bit operands pays: by AVX-512 FP16, and by AMX.
+constexpr int64_t kMinHalfRows = 32, kMinAmxRows = 128;
+int64_t min_rows(at::ScalarType operand_dtype) {
+  return operand_dtype == at::kBFloat16 ? kMinAmxRows : kMinHalfRows;
 }
 
 bool is_long(const at::Tensor& x) {
@@ -32,23 +34,24 @@ bool is_long(const at::Tensor& x) {
   return static_cast<double>(most) >= kLong * static_cast<double>(least);
 }
 
-// The form by the shape; the dtype as the caller, or the input, has it.
+// The form follows from the shape; the dtype is the caller's, or the input's.
 class ByShape final : public PolarSolver {
  public:
   ByShape(const Schedule& schedule, const PolarOptions& options)
       : half_width_(schedule.half_width),
         dtype_(options.dtype),
         standard_(newton_schulz_solver(schedule, options)) {
-    PolarOptions wide = options;
-    wide.dtype = at::kFloat;
-    gram_ = gram_solver(schedule, wide);
+    PolarOptions in_float = options;
+    in_float.dtype = at::kFloat;
+    gram_ = gram_solver(schedule, in_float);
   }
 
-  at::Tensor polar(const at::Tensor& x, bool may_overwrite) const override {
-    check_batch(x);
-    const auto own = half_width_ ? x.scalar_type() : at_least_float32(x.scalar_type());
-    const bool gram = dtype_.value_or(own) == at::kFloat && is_long(x);
-    return (gram ? gram_ : standard_)->polar(x, may_overwrite);
+  at::Tensor polar(const Batch& x) const override {
+    check_batch(x.matrices);
+    const auto input = x.matrices.scalar_type();
+    const auto own = half_width_ ? input : at_least_float32(input);
+    const bool gram = dtype_.value_or(own) == at::kFloat && is_long(x.matrices);
+    return (gram ? gram_ : standard_)->polar(x);
   }
   double bound(double l) const override { return standard_->bound(l); }
   std::string describe() const override { return standard_->describe(); }
@@ -59,7 +62,7 @@ class ByShape final : public PolarSolver {
   std::unique_ptr<PolarSolver> standard_, gram_;
 };
 
-// The dtype by the device and the size, too.
+// The dtype, too, follows from the device and the size.
 class Fast final : public PolarSolver {
  public:
   Fast(const Schedule& schedule, const PolarOptions& options)
@@ -75,17 +78,19 @@ class Fast final : public PolarSolver {
     if (!half_width_) return;
     own.dtype = at::kBFloat16;
     half_ = std::make_unique<ByShape>(schedule, own);
-    cpu_ = half_iteration(schedule, steps_, factors_, false);
-    cpu_long_ = half_iteration(schedule, steps_, factors_, true);
+    in_memory_ = half_iteration(schedule, steps_, operand_dtype_, false);
+    in_memory_long_ = half_iteration(schedule, steps_, operand_dtype_, true);
   }
 
-  at::Tensor polar(const at::Tensor& x, bool may_overwrite) const override {
-    check_batch(x);
-    if (dtype_) return float_->polar(x, may_overwrite);
-    if (x.scalar_type() == at::kDouble) return double_->polar(x, may_overwrite);
-    if (half_width_ && x.is_cuda()) return half_->polar(x, may_overwrite);
-    if (half_pays(x)) return iterated_on_cpu(x, is_long(x) ? cpu_long_ : cpu_, may_overwrite);
-    return float_->polar(x, may_overwrite);
+  at::Tensor polar(const Batch& x) const override {
+    const at::Tensor& m = x.matrices;
+    check_batch(m);
+    if (dtype_) return float_->polar(x);
+    if (m.scalar_type() == at::kDouble) return double_->polar(x);
+    if (half_width_ && m.is_cuda()) return half_->polar(x);
+    if (half_operands_pay(m))
+      return iterated_in_memory(x, is_long(m) ? in_memory_long_ : in_memory_);
+    return float_->polar(x);
   }
   double bound(double l) const override { return float_->bound(l); }
   std::string describe() const override {
@@ -94,9 +99,9 @@ class Fast final : public PolarSolver {
   }
 
  private:
-  bool half_pays(const at::Tensor& x) const {
-    return half_width_ && x.is_cpu() && factors_ != at::kFloat &&
-           std::min(x.size(1), x.size(2)) >= least_width(factors_);
+  bool half_operands_pay(const at::Tensor& x) const {
+    return half_width_ && is_in_memory(x) && operand_dtype_ != at::kFloat &&
+           std::min(x.size(1), x.size(2)) >= min_rows(operand_dtype_);
   }
 
   std::string name_;
@@ -104,18 +109,19 @@ class Fast final : public PolarSolver {
   bool half_width_;
   std::optional<at::ScalarType> dtype_;
   std::unique_ptr<PolarSolver> float_, double_, half_;
-  at::ScalarType factors_ = cpu::fast_factors();
-  Iteration cpu_, cpu_long_;
+  at::ScalarType operand_dtype_ = cpu::fast_operand_dtype();
+  Iteration in_memory_, in_memory_long_;
 };
 
 }  // namespace
 
-// The Gram form only where its restarts leave something to gather.
-Iteration half_iteration(const Schedule& schedule, int64_t steps, at::ScalarType factors,
+// It has the Gram form only where its restarts leave some steps to gather.
+Iteration half_iteration(const Schedule& schedule, int64_t steps, at::ScalarType operand_dtype,
                          bool is_long) {
-  Iteration it{.steps = schedule.first(steps), .safety = schedule.safety, .factors = factors};
-  const double first = 1 / std::sqrt(kLeastHalfWidth);
-  it.restarts = gram_restarts(schedule, steps, kLargestHalfGrowth, first);
+  Iteration it{
+      .steps = schedule.first(steps), .safety = schedule.safety, .operand_dtype = operand_dtype};
+  const double first_norm = 1 / std::sqrt(kMinHalfRows);
+  it.restarts = gram_restarts(schedule, steps, kMaxHalfErrorGrowth, first_norm);
   it.gram = is_long && 2 * (std::ssize(it.restarts) + 1) <= steps + 1;
   return it;
 }
@@ -129,4 +135,4 @@ std::unique_ptr<PolarSolver> fast_solver(const Schedule& schedule, const PolarOp
   return std::make_unique<Fast>(schedule, options);
 }
 
-}  // namespace steepest
+}  // namespace steepest::polar

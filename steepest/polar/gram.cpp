@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Newton-Schulz in Gram form (Dao-AILab, gram-newton-schulz). With R = X X^T and X_k = Q X,
 //   Z = b R + c R^2,   Q <- a Q + Q Z,   R <- (a I + Z) R (a I + Z)
-// never touches the long side of X: 8 n^2 m + 28 n^3 flops for five steps with one restart against
-// 20 n^2 m + 10 n^3 (n <= m), so it pays from m = 1.5 n on.
+// never touches the long side of X [n, m], n <= m: five steps with one restart take 8 n^2 m + 28
+// n^3 flops against 20 n^2 m + 10 n^3, so that it pays from m = 1.5 n on.
 //
-// It loses what Newton-Schulz corrects by itself. R is rounded to eps |R|, so an eigenvalue of
+// It loses what Newton-Schulz corrects by itself. R is rounded to eps |R|, so that an eigenvalue of
 // about zero may be -eps |R|, and each step multiplies it by a^2: the error after slopes a_1, ...,
 // a_j is
-//   eps * |R| * (a_1 ... a_j)^2.
-// A restart, X <- Q X, R <- X X^T, begins anew; by default just before this would pass 3500 eps,
-// 2e-4 in float32: Polar Express after step 2, Jordan's after 3. In bfloat16, eps = 2^-8, no two
-// steps are possible: computed in float32 whatever the input. With 16-bit factors but R kept in
-// float32 (iteration_cpu.cpp) two of Jordan's are, with an error of .01 to .04 of the answer, and
-// of Polar Express's the first two and the last two. The first two, though steep, for errors of
-// R's entries that do not know of each other are eps |R|_F / n each and 2 eps |R|_F / sqrt(n) of an
-// eigenvalue: at first |R|_F <= 1, once X has grown sqrt(n).
+//   eps |R| (a_1 ... a_j)^2.
+// A restart, X <- Q X, R <- X X^T, begins anew. By default it is made just before this error would
+// pass 3500 eps, 2e-4 in float32: after step 2 of Polar Express, after step 3 of Jordan's. In
+// bfloat16, eps = 2^-8, no two steps would be possible, so that the Gram form computes in float32
+// whatever the input. With operands rounded to 16 bits but R kept in float32 (iteration.cpp) two of
+// Jordan's steps are possible, with an error of .01 to .04 of the answer, and of Polar Express's
+// steps the first two and the last two. The first two are, though they are steep, because
+// independent errors of R's elements are eps |R|_F / n each and make 2 eps |R|_F / sqrt(n) of an
+// eigenvalue; and |R|_F, which is sqrt(n) once X has grown, is at most 1 at first.
 
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
@@ -26,11 +27,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "steepest/polar/frame.h"
+#include "steepest/base/dtype.h"
 #include "steepest/polar/iteration.h"
+#include "steepest/polar/normalize.h"
 #include "steepest/polar/solvers.h"
 
-namespace steepest {
+namespace steepest::polar {
 namespace {
 
 // max phi_k(... phi_1(sigma)) over sigma in (0, 1].
@@ -49,20 +51,21 @@ class Gram final : public PolarSolver {
         iteration_{schedule_.first(steps_), schedule_.safety, /*gram=*/true,
                    options.restarts.value_or(gram_restarts(schedule_, steps_))} {}
 
-  at::Tensor polar(const at::Tensor& g, bool may_overwrite) const override {
+  at::Tensor polar(const Batch& batch) const override {
+    const at::Tensor& g = batch.matrices;
     check_batch(g);
     if (g.numel() == 0) return at::empty_like(g, at::MemoryFormat::Contiguous);
     const at::ScalarType dtype = dtype_.value_or(at_least_float32(g.scalar_type()));
     if (dtype == at::kFloat) {
-      if (const auto y = iterated_on_cpu(g, iteration_, may_overwrite); y.defined()) return y;
+      if (const auto y = iterated_in_memory(batch, iteration_); y.defined()) return y;
     }
     at::Tensor x = normalized_start(g, dtype, schedule_.safety);
     for (int64_t k = 0; k < steps_;) {
-      const int64_t end = next_stop(iteration_, k);
+      const int64_t end = next_restart(iteration_, k);
       x = at::bmm(factor(at::bmm(x, x.mT()), k, end), x);
       k = end;
     }
-    return restored(x, g);
+    return to_layout_of(g, x);
   }
 
   double bound(double l) const override { return schedule_.error(l, steps_); }
@@ -74,11 +77,11 @@ class Gram final : public PolarSolver {
   }
 
  private:
-  // Q after the steps [begin, end), from R = X X^T.
+  // The factor Q of the steps [begin, end), from R = X X^T.
   at::Tensor factor(at::Tensor r, int64_t begin, int64_t end) const {
     at::Tensor q;
     for (int64_t k = begin; k < end; ++k) {
-      const Coefficients& p = schedule_.at(k);
+      const PolynomialCoefficients& p = schedule_.at(k);
       at::Tensor z = p.c == 0 ? r.mul(p.b) : at::baddbmm(r, r, r, p.b, p.c);
       z.diagonal(0, 1, 2).add_(p.a);  // a I + Z: the products below need no copy of their a term
       q = k == begin ? z : at::bmm(q, z);
@@ -95,13 +98,13 @@ class Gram final : public PolarSolver {
 
 }  // namespace
 
-std::vector<int64_t> gram_restarts(const Schedule& schedule, int64_t steps, double largest_growth,
-                                   double first) {
+std::vector<int64_t> gram_restarts(const Schedule& schedule, int64_t steps, double max_error_growth,
+                                   double first_norm) {
   std::vector<int64_t> restarts;
-  double slope = 1, size = first;  // |R| at the last restart
+  double slope = 1, size = first_norm;  // a_1 ... a_j since the last restart, and |R| then
   for (int64_t k = 0; k < steps; ++k) {
     const double next = slope * schedule.at(k).a;
-    if (slope > 1 && size * next * next > largest_growth) {
+    if (slope > 1 && size * next * next > max_error_growth) {
       restarts.push_back(k);
       slope = 1;
       size = std::pow(largest_value(schedule, k), 2);
@@ -115,4 +118,4 @@ std::unique_ptr<PolarSolver> gram_solver(Schedule schedule, const PolarOptions& 
   return std::make_unique<Gram>(std::move(schedule), options);
 }
 
-}  // namespace steepest
+}  // namespace steepest::polar

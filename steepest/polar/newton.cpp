@@ -5,15 +5,15 @@
 // M -> I and Y -> (A + ridge I)^{-1/2} for eigenvalues of M_0 in (0, p + 1); z = (p + 1) / 2 starts
 // the largest of them in the middle.
 //
-// For comparison. It works on A, whose condition number is the square of X's: a singular value s is
-// s^2 here, and drowns below sqrt(eps): 5e-8 in float64, 1e-3 in float32, 1/16 in bfloat16. An
-// eigenvalue of about zero may come out as -eps, and T^p would drive it to -infinity: the ridge,
-// 16 eps, keeps it positive. In bfloat16 the ridge would be 1/8 of the largest eigenvalue: hence
-// float32 at least.
+// It is here for comparison. It works on A, whose condition number is the square of X's: a singular
+// value s is s^2 here, and is lost in rounding below sqrt(eps): 5e-8 in float64, 1e-3 in float32,
+// 1/16 in bfloat16. An eigenvalue of about zero may come out as -eps, and T^p would drive it to
+// -infinity; the ridge, 16 eps, keeps it positive. In bfloat16 the ridge would be 1/8 of the
+// largest eigenvalue: hence float32 at least.
 //
 // The ridge r makes 1 - r / (2 s^2) of a singular value that should be 1: .04 too little at
-// s = 5e-3 in float32. Two cubic steps on the answer, P <- 1.5 P - .5 P P^T P, each of which
-// squares what is missing, take it out.
+// s = 5e-3 in float32. Two cubic steps on the answer, P <- 1.5 P - .5 P P^T P, take that out, as
+// each of them squares the error.
 
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
@@ -24,14 +24,15 @@
 #include <cmath>
 #include <limits>
 
-#include "steepest/polar/frame.h"
+#include "steepest/base/dtype.h"
+#include "steepest/polar/normalize.h"
 #include "steepest/polar/solvers.h"
 
-namespace steepest {
+namespace steepest::polar {
 namespace {
 
 constexpr int64_t kSteps = 24;  // 1e-3 needs log(1e6) / log(2.25) = 17 to grow and 4 to converge
-constexpr double kZ = 1.5;
+constexpr double kZ = 1.5;      // z for p = 2
 constexpr int64_t kPolish = 2;  // cubic steps on the answer
 
 double ridge(at::ScalarType dtype) {
@@ -44,7 +45,8 @@ class Newton final : public PolarSolver {
   explicit Newton(const PolarOptions& options)
       : steps_(options.steps.value_or(kSteps)), dtype_(options.dtype) {}
 
-  at::Tensor polar(const at::Tensor& g, bool) const override {
+  at::Tensor polar(const Batch& batch) const override {
+    const at::Tensor& g = batch.matrices;
     check_batch(g);
     if (g.numel() == 0) return at::empty_like(g, at::MemoryFormat::Contiguous);
     const at::ScalarType dtype = dtype_.value_or(at_least_float32(g.scalar_type()));
@@ -52,10 +54,11 @@ class Newton final : public PolarSolver {
     at::Tensor p = at::bmm(inverse_root(at::bmm(x, x.mT()), ridge(dtype)), x);
     for (int64_t k = 0; k < kPolish; ++k)
       p = at::baddbmm(p, at::bmm(p, p.mT()), p, /*beta=*/1.5, /*alpha=*/-.5);
-    return restored(p, g);
+    return to_layout_of(g, p);
   }
 
-  // The same recursion on one eigenvalue. Unset dtype: float32's ridge, the wider one.
+  // Runs the same recursion on one eigenvalue. Where the dtype is unset, with float32's ridge,
+  // which is the wider one.
   double bound(double l) const override {
     const double r = ridge(dtype_.value_or(at::kFloat));
     auto polar_value = [&](double sigma) {
@@ -99,4 +102,4 @@ std::unique_ptr<PolarSolver> newton_solver(const PolarOptions& options) {
   return std::make_unique<Newton>(options);
 }
 
-}  // namespace steepest
+}  // namespace steepest::polar

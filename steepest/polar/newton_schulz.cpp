@@ -1,28 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // X <- a X + b (X X^T) X + c (X X^T)^2 X from X = G / (safety * |G|_F): each singular value s goes
 // to a s + b s^3 + c s^5, the singular vectors stay ("Muon", K. Jordan 2024; Bjorck & Bowie 1971).
-// Three products a step, two where c = 0. With "jordan" in bfloat16 on the CPU the result is, bit
-// for bit, that of torch.optim.Muon's _zeropower_via_newtonschulz for inputs of norm >= 1e-7, its
-// eps.
+// A step has three products, or two where c = 0. With "jordan" in bfloat16 on the CPU the result
+// is, bit for bit, that of torch.optim.Muon's _zeropower_via_newtonschulz for inputs of norm >=
+// 1e-7, its eps.
 
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/empty_like.h>
 #include <c10/util/Exception.h>
 
-#include "steepest/polar/frame.h"
+#include "steepest/base/dtype.h"
 #include "steepest/polar/iteration.h"
+#include "steepest/polar/normalize.h"
+#include "steepest/polar/products.h"
 #include "steepest/polar/solvers.h"
 
-namespace steepest {
+namespace steepest::polar {
 namespace {
 
-at::Tensor step(const at::Tensor& x, const Coefficients& p) {
+at::Tensor step(const at::Tensor& x, const PolynomialCoefficients& p) {
   const at::Tensor gram = product(x, x.mT());
   if (p.c == 0) return product_plus(x, gram, x, p.a, p.b);
   if (at_least_float32(x.scalar_type()) == x.scalar_type()) {
-    // a X + Z X as (a I + Z) X: baddbmm would copy X first. Half precision would round a I + Z, and
-    // torch's bits are of the other form.
+    // a X + Z X is computed as (a I + Z) X, as baddbmm would copy X first. Half precision would
+    // round a I + Z; and there torch has the other form, whose bits are wanted.
     const at::Tensor z = at::baddbmm(gram, gram, gram, p.b, p.c);
     z.diagonal(0, 1, 2).add_(p.a);
     return at::bmm(z, x);
@@ -39,18 +41,19 @@ class NewtonSchulz final : public PolarSolver {
         dtype_(options.dtype),
         iteration_{schedule_.first(steps_), schedule_.safety} {}
 
-  at::Tensor polar(const at::Tensor& g, bool may_overwrite) const override {
+  at::Tensor polar(const Batch& batch) const override {
+    const at::Tensor& g = batch.matrices;
     check_batch(g);
     if (g.numel() == 0) return at::empty_like(g, at::MemoryFormat::Contiguous);
     const at::ScalarType own =
         schedule_.half_width ? g.scalar_type() : at_least_float32(g.scalar_type());
     const at::ScalarType dtype = dtype_.value_or(own);
     if (dtype == at::kFloat) {
-      if (const auto y = iterated_on_cpu(g, iteration_, may_overwrite); y.defined()) return y;
+      if (const auto y = iterated_in_memory(batch, iteration_); y.defined()) return y;
     }
     at::Tensor x = normalized_start(g, dtype, schedule_.safety);
     for (int64_t k = 0; k < steps_; ++k) x = step(x, schedule_.at(k));
-    return restored(x, g);
+    return to_layout_of(g, x);
   }
 
   double bound(double l) const override { return schedule_.error(l, steps_); }
@@ -73,4 +76,4 @@ std::unique_ptr<PolarSolver> newton_schulz_solver(Schedule schedule, const Polar
   return std::make_unique<NewtonSchulz>(std::move(schedule), options);
 }
 
-}  // namespace steepest
+}  // namespace steepest::polar

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names of the methods, and what each of them accepts.
+// The names of the methods, and the options that each of them accepts.
 
 #include "steepest/polar/polar.h"
 
@@ -9,39 +9,17 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <numeric>
-#include <utility>
 
 #include "steepest/base/dtype.h"
-#include "steepest/polar/frame.h"
+#include "steepest/base/text.h"
 #include "steepest/polar/solvers.h"
 #include "steepest/polar/tolerance.h"
 
 namespace steepest {
+namespace polar {
 namespace {
 
-constexpr int64_t kMostSteps = 100;
-
-// Levenshtein's distance: the row of the table for each prefix of a, in place.
-size_t distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
-}
-
-std::string nearest(const std::string& name, const std::vector<std::string>& names) {
-  return *std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) {
-    return distance(name, a) < distance(name, b);
-  });
-}
+constexpr int64_t kMaxSteps = 100;
 
 Schedule custom_schedule(const PolarOptions& options) {
   Schedule schedule{.name = "custom", .source = "the caller"};
@@ -65,16 +43,16 @@ void check_method(const std::string& method) {
   const std::vector<std::string> names = polar_methods();
   TORCH_CHECK_VALUE(std::find(names.begin(), names.end(), method) != names.end(),
                     "steepest::make_polar: method: received \"", method, "\", allowed ",
-                    c10::Join(", ", names), "; nearest \"", nearest(method, names), "\"");
+                    join(names), nearest(method, names));
 }
 
 void check_steps(const PolarOptions& o) {
   if (!o.steps) return;
   TORCH_CHECK_VALUE(o.method != "svd", "steepest::make_polar: steps: received ", *o.steps,
                     ", allowed unset: \"svd\" takes no steps");
-  TORCH_CHECK_VALUE(*o.steps >= 1 && *o.steps <= kMostSteps,
+  TORCH_CHECK_VALUE(*o.steps >= 1 && *o.steps <= kMaxSteps,
                     "steepest::make_polar: steps: received ", *o.steps, ", allowed 1 to ",
-                    kMostSteps);
+                    kMaxSteps);
 }
 
 void check_no_tolerance(const PolarOptions& o) {
@@ -83,7 +61,8 @@ void check_no_tolerance(const PolarOptions& o) {
                     "\" takes none, \"auto\" does");
 }
 
-// Gram forms, "svd" and "newton" are no schedules: false.
+// Whether a method may compute in bfloat16 or float16: some schedules may; the Gram forms, "svd"
+// and "newton" may not.
 bool half_width_allowed(const std::string& method) {
   const std::vector<std::string> names = schedule_names();
   return std::find(names.begin(), names.end(), method) != names.end() &&
@@ -93,8 +72,7 @@ bool half_width_allowed(const std::string& method) {
 void check_dtype(const PolarOptions& o, bool half_width_allowed) {
   if (!o.dtype) return;
   const at::ScalarType t = *o.dtype;
-  const bool half_width = t == at::kBFloat16 || t == at::kHalf;
-  TORCH_CHECK_VALUE(t == at::kFloat || t == at::kDouble || (half_width && half_width_allowed),
+  TORCH_CHECK_VALUE(t == at::kFloat || t == at::kDouble || (is_half(t) && half_width_allowed),
                     "steepest::make_polar: dtype: received ", dtype_name(t), ", allowed for \"",
                     o.method, "\": float64, float32",
                     half_width_allowed ? ", bfloat16, float16" : "");
@@ -112,19 +90,7 @@ void check_restarts(const PolarOptions& o, bool gram) {
                     "], allowed ascending steps from 1 on");
 }
 
-}  // namespace
-
-std::vector<std::string> polar_methods() {
-  std::vector<std::string> names = schedule_names();
-  names.insert(names.begin(), "svd");
-  names.push_back("newton");
-  for (const char* form : {"gram_", "fast_"}) {
-    for (const std::string& s : schedule_names()) names.push_back(form + s);
-  }
-  return names;
-}
-
-std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options) {
+std::unique_ptr<PolarSolver> make(const PolarOptions& options) {
   check_coefficients(options);
   if (options.method == "custom") {
     check_steps(options);
@@ -144,6 +110,24 @@ std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options) {
   if (fast) return fast_solver(named_schedule(options.method.substr(5)), options);
   if (gram) return gram_solver(named_schedule(options.method.substr(5)), options);
   return by_shape_solver(named_schedule(options.method), options);
+}
+
+}  // namespace
+}  // namespace polar
+
+std::vector<std::string> polar_methods() {
+  const std::vector<std::string> schedules = polar::schedule_names();
+  std::vector<std::string> names = schedules;
+  names.insert(names.begin(), "svd");
+  names.push_back("newton");
+  for (const char* form : {"gram_", "fast_"}) {
+    for (const std::string& s : schedules) names.push_back(form + s);
+  }
+  return names;
+}
+
+std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options) {
+  return polar::make(options);
 }
 
 }  // namespace steepest

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Polar Express (Amsel, Persson, Musco, Gower; arXiv 2505.16932): each step is the odd quintic
-// nearest to 1 on the interval that the steps before it have left. Uncushioned it is CANS.
+// In Polar Express (Amsel, Persson, Musco, Gower; arXiv 2505.16932) each step is the odd quintic
+// nearest to 1 on the interval that the steps before it have left. Without the cushion it is CANS.
 //
-// The nearest one equi-oscillates: p(x_i) = 1 - (-1)^i E on l = x_0 < x_1 < x_2 < x_3 = u, where
-// x_1 and x_2 are the zeros of p'. Remez alternates between the linear system for (a, b, c, E) and
-// x_1, x_2; it is solved in long double, since E falls like the square of (u - l) and 53 bits give
-// the seventh entry to no more than eleven digits.
+// The nearest quintic equioscillates: p(x_i) = 1 - (-1)^i E at l = x_0 < x_1 < x_2 < x_3 = u, where
+// x_1 and x_2 are the zeros of p'. Remez's algorithm alternates between the linear system for
+// (a, b, c, E) and x_1, x_2. It runs in long double, since E falls like the square of (u - l), and
+// 53 bits would give the seventh entry to no more than eleven digits.
 //
-// Between x_1 and u the first polynomial comes down to 1 - E = p(l), about 8 l: without a cushion
-// .008 for l = 1e-3, while bfloat16 rounds its terms, of size 23, by .05. A singular value near x_2
-// then changes its sign, and the later steps take it to -1. With max(l, cushion) >= .01 it stays
-// positive.
+// Between x_1 and u the first polynomial comes down to 1 - E = p(l), about 8 l. Without a cushion
+// that is .008 for l = 1e-3, while bfloat16 rounds the polynomial's terms, of size 23, by .05. A
+// singular value near x_2 then changes its sign, and the later steps take it to -1. With
+// max(l, cushion) >= .01 it stays positive.
 
 #include <c10/util/Exception.h>
 
@@ -20,7 +20,7 @@
 
 #include "steepest/polar/schedules.h"
 
-namespace steepest {
+namespace steepest::polar {
 namespace {
 
 using Real = long double;
@@ -29,15 +29,16 @@ struct Quintic {
   Real a, b, c;
   Real operator()(Real x) const { return x * (a + x * x * (b + x * x * c)); }
   Quintic scaled(Real k) const { return {a * k, b * k, c * k}; }
-  // Moves [l, u] to [s l, s u]: p(x / s).
+  // p(x / s), which takes [s l, s u] to where p takes [l, u].
   Quintic deflated(Real s) const { return {a / s, b / (s * s * s), c / (s * s * s * s * s)}; }
 };
 
-// Below this width E is under 1e-17, and the quintic is its limit for l -> u -> 1.
+// Whether the interval is so narrow that E is below 1e-17, and the quintic its limit for l -> u
+// -> 1.
 bool narrow(Real l, Real u) { return l / u >= 1 - 5e-6L; }
 
-// p with p(x_i) = 1 - (-1)^i E. Written as p(x) = x q(x^2), q of degree 2: one elimination of E
-// leaves divided differences of (1 / x) and of (-1)^i / x at t = x^2.
+// The p with p(x_i) = 1 - (-1)^i E. With p(x) = x q(x^2), q is the interpolation at t = x^2 of
+// 1 / x - E (-1)^i / x by divided differences, and E is chosen so that the cubic one vanishes.
 Quintic interpolate(const std::array<Real, 4>& x) {
   std::array<Real, 4> t, one, sign;  // Newton's divided differences, in place
   for (int i = 0; i < 4; ++i) {
@@ -118,4 +119,4 @@ Schedule polar_express(const PolarExpressRule& rule) {
   return s;
 }
 
-}  // namespace steepest
+}  // namespace steepest::polar

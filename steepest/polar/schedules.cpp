@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The published tables, and the error of a composition phi_n(... phi_1(sigma / safety)).
 //
-// `high` of a schedule that repeats one entry is the largest sigma whose iterates neither diverge
+// For a schedule that repeats one entry, `high` is the largest sigma whose iterates neither diverge
 // nor change sign: the repelling fixed point phi(x) = x > 1, or the first zero of phi for the
-// cubic. Of the others it is 1, the largest value that the division by the Frobenius norm leaves.
+// cubic. For the others it is 1, the largest value that the division by the Frobenius norm leaves.
 
 #include "steepest/polar/schedules.h"
 
@@ -12,23 +12,24 @@
 #include <algorithm>
 #include <cmath>
 
-namespace steepest {
+namespace steepest::polar {
 namespace {
 
-constexpr Coefficients kJordan{3.4445, -4.7750, 2.0315};
+constexpr PolynomialCoefficients kJordan{3.4445, -4.7750, 2.0315};
 
-// The larger root of c t^2 + b t + (a - 1) = 0, t = x^2.
-double repelling_fixed_point(const Coefficients& p) {
+// The largest fixed point: t = x^2 is the larger root of c t^2 + b t + (a - 1) = 0.
+double repelling_fixed_point(const PolynomialCoefficients& p) {
   return std::sqrt((-p.b + std::sqrt(p.b * p.b - 4 * p.c * (p.a - 1))) / (2 * p.c));
 }
 
-Schedule repeated(const char* name, const char* source, Coefficients p, double high,
+Schedule repeated(const char* name, const char* source, PolynomialCoefficients p, double high,
                   int64_t steps) {
   return {.name = name, .source = source, .table = {p}, .high = high, .steps = steps};
 }
 
-// Published without a safety factor. It needs one as Polar Express does: above its interval a
-// polynomial falls steeply, and a sigma of 1 that is rounded up ends below 0 or diverges.
+// CANS was published without a safety factor. It needs one as Polar Express does: above its
+// interval a polynomial falls steeply, and a sigma of 1 that is rounded up would end below 0 or
+// diverge.
 Schedule cans() {
   Schedule s = polar_express({.cushion = 0});
   s.name = "cans";
@@ -61,7 +62,7 @@ const std::vector<Schedule>& schedules() {
   return all;
 }
 
-// The largest f in [low, high], which holds one local maximum.
+// The maximum of f on [low, high], where it has one local maximum.
 double golden_section(const std::function<double(double)>& f, double low, double high) {
   const double g = (std::sqrt(5.0) - 1) / 2;
   for (int i = 0; i < 40; ++i) {
@@ -73,12 +74,12 @@ double golden_section(const std::function<double(double)>& f, double low, double
 
 }  // namespace
 
-const Coefficients& Schedule::at(int64_t k) const {
+const PolynomialCoefficients& Schedule::at(int64_t k) const {
   return table.at(std::min<size_t>(k, table.size() - 1));
 }
 
-std::vector<Coefficients> Schedule::first(int64_t n) const {
-  std::vector<Coefficients> steps;
+std::vector<PolynomialCoefficients> Schedule::first(int64_t n) const {
+  std::vector<PolynomialCoefficients> steps;
   for (int64_t k = 0; k < n; ++k) steps.push_back(at(k));
   return steps;
 }
@@ -122,4 +123,4 @@ double max_error(const std::function<double(double)>& f, double low, double high
   return std::max(best, largest);
 }
 
-}  // namespace steepest
+}  // namespace steepest::polar

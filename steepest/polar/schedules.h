@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace steepest {
+namespace steepest::polar {
 
-struct Coefficients {
+struct PolynomialCoefficients {  // phi(x) = a x + b x^3 + c x^5
   double a = 0, b = 0, c = 0;
   double operator()(double x) const { return x * (a + x * x * (b + x * x * c)); }
 };
@@ -18,14 +18,14 @@ struct Coefficients {
 struct Schedule {
   std::string name;
   std::string source;
-  std::vector<Coefficients> table;  // one entry a step; past its end the last entry repeats
-  double safety = 1;                // starts at sigma / safety: room for rounding above 1
-  double low = 0, high = 1;         // made for sigma in (low, high]; see schedules.cpp
-  int64_t steps = 5;                // unless the caller says otherwise
-  bool half_width = true;           // false: no bfloat16 or float16, see polar_express.cpp
+  std::vector<PolynomialCoefficients> table;  // one for each step; beyond its end the last repeats
+  double safety = 1;         // starts at sigma / safety, which leaves room for rounding above 1
+  double low = 0, high = 1;  // made for sigma in (low, high], see schedules.cpp
+  int64_t steps = 5;         // unless the caller says otherwise
+  bool half_width = true;    // false: not for bfloat16 or float16, see polar_express.cpp
 
-  const Coefficients& at(int64_t k) const;
-  std::vector<Coefficients> first(int64_t steps) const;
+  const PolynomialCoefficients& at(int64_t k) const;
+  std::vector<PolynomialCoefficients> first(int64_t steps) const;  // at(0) .. at(steps - 1)
   // phi_steps(... phi_1(sigma / safety)).
   double apply(double sigma, int64_t steps) const;
   // max |1 - apply(sigma, steps)| over sigma in [l, 1], in exact arithmetic.
@@ -36,20 +36,20 @@ struct Schedule {
 std::vector<std::string> schedule_names();
 Schedule named_schedule(const std::string& name);
 
-// The rule that generates Polar Express. With l = low, u = 1 at the start, each step
-//   takes the odd quintic p that equi-oscillates around 1 on [max(l, cushion * u), u],
-//   scales it by 2 / (p(l) + p(u)), so that it is centred on [l, u] again,
+// The rule that generates Polar Express. It begins with l = low and u = 1, and each step
+//   takes the odd quintic p that equioscillates around 1 on [max(l, cushion u), u],
+//   scales it by 2 / (p(l) + p(u)), so that p(l) and p(u) lie symmetrically around 1,
 //   and goes on with l <- p(l), u <- 2 - l.
 struct PolarExpressRule {
   double low = 1e-3;                     // the smallest singular value it aims at
   double cushion = 0.02407327424182761;  // 0: the uncushioned rule, which is CANS (2506.10935)
-  double safety = 1.01;                  // (a/s, b/s^3, c/s^5) in all entries but the last
+  double safety = 1.01;                  // s in (a / s, b / s^3, c / s^5), all entries but the last
   int64_t entries = 0;                   // 0: up to the fixed entry (15/8, -10/8, 3/8)
-  bool safety_inside = false;            // divide within the recursion, so that l and u know of it
+  bool safety_inside = false;            // whether l and u follow the divided polynomials
 };
 Schedule polar_express(const PolarExpressRule& rule = {});
 
-// max |1 - f(x)| for x in [low, high]: a dense logarithmic grid, then golden sections.
+// max |1 - f(x)| for x in [low, high], by a dense logarithmic grid and golden sections.
 double max_error(const std::function<double(double)>& f, double low, double high);
 
-}  // namespace steepest
+}  // namespace steepest::polar

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parametrised by the fixed points 0 < p < q of phi (p where the iterates gather, q repelling):
+// phi is parametrised by its fixed points 0 < p < q, where p attracts the iterates and q repels
+// them:
 //   phi(x) - x = c x (x^2 - p^2)(x^2 - q^2),   a = 1 + c p^2 q^2,   b = -c (p^2 + q^2).
 // With x = q y only a and rho = (p / q)^2 are left, and q merely scales the limit band:
 //   psi(y) = y + (a - 1) y (1 - y^2)(1 - y^2 / rho),   phi(x) = q psi(x / q).
 // A band with ends m < M (in y) fits in [low, high] for some q if and only if M / m <= high / low.
 // psi grows with rho for every y in (0, 1), and so does its peak: peak <= 1 - headroom bounds rho
-// from above. Hence: for each a, the smallest M / m over the allowed rho; then the largest a for
-// which that is small enough.
+// from above. The search therefore takes for each a the smallest M / m over the allowed rho, and
+// then the largest a for which that is small enough.
 
 #include "steepest/polar/slope_search.h"
 
@@ -17,7 +18,7 @@
 #include <limits>
 #include <vector>
 
-namespace steepest {
+namespace steepest::polar {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -26,7 +27,7 @@ struct Interval {
   double low, high;
 };
 
-// The positive roots of u + v t + w t^2 in t = x^2, as x, ascending.
+// The x > 0, ascending, for which t = x^2 is a root of u + v t + w t^2.
 std::vector<double> roots(double u, double v, double w) {
   std::vector<double> t;
   if (w == 0) {
@@ -41,7 +42,8 @@ std::vector<double> roots(double u, double v, double w) {
   return x;
 }
 
-Interval image(const Coefficients& f, const std::vector<double>& critical, Interval i) {
+// phi([low, high]), of which `critical` holds the critical points.
+Interval image(const PolynomialCoefficients& f, const std::vector<double>& critical, Interval i) {
   const double l = f(i.low), h = f(i.high);
   Interval r{std::min(l, h), std::max(l, h)};
   for (double x : critical) {
@@ -51,7 +53,7 @@ Interval image(const Coefficients& f, const std::vector<double>& critical, Inter
   return r;
 }
 
-Coefficients conjugate(double a, double rho) {
+PolynomialCoefficients conjugate(double a, double rho) {
   return {a, -(a - 1) * (1 + 1 / rho), (a - 1) / rho};
 }
 
@@ -60,14 +62,15 @@ double largest_rho(double a, double top) {
   double low = 0, high = 1;
   for (int i = 0; i < 60; ++i) {
     const double rho = (low + high) / 2;
-    const Coefficients psi = conjugate(a, rho);
+    const PolynomialCoefficients psi = conjugate(a, rho);
     const std::vector<double> critical = roots(psi.a, 3 * psi.b, 5 * psi.c);
     (!critical.empty() && psi(critical[0]) <= top ? low : high) = rho;
   }
   return low;
 }
 
-// In y, whatever q > 1: x = 1 is some y < 1, and psi leads from (peak, 1) down into the band too.
+// The band in y. It is the same for every q > 1: x = 1 is some y < 1, and psi leads from (peak, 1)
+// down into the band too.
 LimitBand scaled_band(double a, double rho) {
   return limit_band(conjugate(a, rho), std::sqrt(rho));
 }
@@ -76,7 +79,8 @@ struct Best {
   double rho, ratio;
 };
 
-// The smallest M / m for a given slope: a grid of rho below the largest, refined around its best.
+// The smallest M / m for a given slope, by a grid of rho below the largest one, which is refined
+// around the best.
 Best narrowest(double a, double top) {
   const double end = largest_rho(a, top);
   Best best{end, kInfinity};
@@ -96,7 +100,7 @@ Best narrowest(double a, double top) {
 
 }  // namespace
 
-LimitBand limit_band(const Coefficients& phi, double start) {
+LimitBand limit_band(const PolynomialCoefficients& phi, double start) {
   const std::vector<double> critical = roots(phi.a, 3 * phi.b, 5 * phi.c);
   const std::vector<double> fixed = roots(phi.a - 1, phi.b, phi.c);
   if (critical.empty() || fixed.empty()) return {0, kInfinity, kInfinity};
@@ -137,12 +141,13 @@ SlopeSearch search_slope(double low, double high, double headroom) {
     (narrowest(middle, top).ratio <= allowed ? a : above) = middle;
   }
   const Best best = narrowest(a, top);
-  const Coefficients y = conjugate(a, best.rho);
+  const PolynomialCoefficients y = conjugate(a, best.rho);
   const LimitBand b = scaled_band(a, best.rho);
-  // q in [low / m, high / M] fits; its middle, but above 1, so that all of (0, 1] stays bounded.
+  // Every q in [low / m, high / M] fits. Take the middle, but above 1, so that (0, 1] stays
+  // bounded.
   const double q = std::min(high / b.high, std::max(std::sqrt(low * high / (b.low * b.high)), 1.0));
-  const Coefficients phi{y.a, y.b / (q * q), y.c / (q * q * q * q)};
+  const PolynomialCoefficients phi{y.a, y.b / (q * q), y.c / (q * q * q * q)};
   return {phi, limit_band(phi), q};
 }
 
-}  // namespace steepest
+}  // namespace steepest::polar

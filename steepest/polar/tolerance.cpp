@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The error in exact arithmetic is that of the schedule's polynomial on [low, 1], and the dtype
-// adds its own: a singular value is rounded by a few eps. So half precision is left to tolerances
-// above its rounding, float64 to those below float32's.
+// In exact arithmetic the error is that of the schedule's polynomial on [low, 1]; the dtype adds
+// its own, as a singular value is rounded by a few eps. Half precision is therefore used for
+// tolerances above its rounding error only, and float64 for those below float32's.
 
 #include "steepest/polar/tolerance.h"
 
@@ -13,14 +13,15 @@
 #include <optional>
 #include <vector>
 
-#include "steepest/polar/frame.h"
+#include "steepest/polar/normalize.h"
 #include "steepest/polar/solvers.h"
 
-namespace steepest {
+namespace steepest::polar {
 namespace {
 
-constexpr int64_t kMostSteps = 40;
-// What rounding alone leaves, measured over matrices of up to 4096 rows: .02 and 1e-5.
+constexpr int64_t kMaxSteps = 40;
+// Twice and more of the error that rounding alone leaves: .02 and 1e-5, measured for matrices of up
+// to 4096 rows.
 constexpr double kHalfRounding = .05, kFloatRounding = 2e-5;
 
 int64_t products_of(const Schedule& schedule, int64_t steps) {
@@ -29,14 +30,14 @@ int64_t products_of(const Schedule& schedule, int64_t steps) {
   return products;
 }
 
-// The fewest steps; none where the schedule never comes so close. Found on a coarse grid, which may
-// miss a peak, and then proved.
+// The fewest steps of a schedule that meet the tolerance; none where it never comes so close. They
+// are sought on a coarse grid, which may miss a peak, and then confirmed.
 std::optional<PolarChoice> choice_of(const Schedule& schedule, const Tolerance& t) {
   constexpr int kPoints = 400;
   std::vector<double> sigma(kPoints + 1);
   for (int i = 0; i <= kPoints; ++i)
     sigma[i] = std::pow(t.low, static_cast<double>(i) / kPoints) / schedule.safety;
-  for (int64_t steps = 1; steps <= kMostSteps; ++steps) {
+  for (int64_t steps = 1; steps <= kMaxSteps; ++steps) {
     double error = 0;
     for (auto& s : sigma) s = schedule.at(steps - 1)(s), error = std::max(error, std::abs(1 - s));
     if (error > t.tol) continue;
@@ -46,9 +47,9 @@ std::optional<PolarChoice> choice_of(const Schedule& schedule, const Tolerance& 
   return {};
 }
 
-// Rounding takes its part of a tolerance near it; the polynomial has the rest. In half precision
-// .03 to .07 at values near `low`, where the polynomial is steepest, if it takes few steps.
-double share_of_polynomial(double tol) {
+// The part of a tolerance that is left to the polynomial: rounding takes the rest. In half
+// precision that is .03 to .07 at values near `low`, where a polynomial of few steps is steepest.
+double polynomial_tolerance(double tol) {
   if (tol >= kHalfRounding) return .65 * tol;
   return tol > 10 * kFloatRounding ? .9 * tol : .5 * tol;
 }
@@ -57,23 +58,23 @@ class WithinTolerance final : public PolarSolver {
  public:
   WithinTolerance(const Tolerance& tolerance, PolarOptions options)
       : tolerance_(tolerance),
-        choice_(cheapest_iteration({share_of_polynomial(tolerance.tol), tolerance.low})) {
+        choice_(cheapest_iteration({polynomial_tolerance(tolerance.tol), tolerance.low})) {
     options.steps = choice_.steps;
-    wide_ = fast_solver(choice_.schedule, with(options, at::kDouble));
+    double_ = fast_solver(choice_.schedule, with(options, at::kDouble));
     if (tolerance.tol >= kFloatRounding)
-      narrow_ = fast_solver(choice_.schedule, with(options, at::kFloat));
-    if (tolerance.tol >= kHalfRounding) narrow_ = fast_solver(choice_.schedule, options);
+      cheapest_ = fast_solver(choice_.schedule, with(options, at::kFloat));
+    if (tolerance.tol >= kHalfRounding) cheapest_ = fast_solver(choice_.schedule, options);
   }
 
-  at::Tensor polar(const at::Tensor& x, bool may_overwrite) const override {
-    check_batch(x);
-    const auto& solver = x.scalar_type() == at::kDouble || !narrow_ ? wide_ : narrow_;
-    return solver->polar(x, may_overwrite);
+  at::Tensor polar(const Batch& x) const override {
+    check_batch(x.matrices);
+    const bool in_double = x.matrices.scalar_type() == at::kDouble || !cheapest_;
+    return (in_double ? double_ : cheapest_)->polar(x);
   }
-  double bound(double l) const override { return wide_->bound(l); }
+  double bound(double l) const override { return double_->bound(l); }
   std::string describe() const override {
     return c10::str("auto(tol=", tolerance_.tol, ", low=", tolerance_.low,
-                    "): ", (narrow_ ? narrow_ : wide_)->describe());
+                    "): ", (cheapest_ ? cheapest_ : double_)->describe());
   }
 
  private:
@@ -84,7 +85,8 @@ class WithinTolerance final : public PolarSolver {
 
   Tolerance tolerance_;
   PolarChoice choice_;
-  std::unique_ptr<PolarSolver> wide_, narrow_;  // in float64; in what the tolerance allows
+  std::unique_ptr<PolarSolver> double_;
+  std::unique_ptr<PolarSolver> cheapest_;  // in the dtype that the tolerance allows, if not float64
 };
 
 }  // namespace
@@ -99,7 +101,7 @@ PolarChoice cheapest_iteration(const Tolerance& t) {
     if (choice && (!best || choice->products < best->products)) best = choice;
   }
   TORCH_CHECK_VALUE(best.has_value(), "steepest::make_polar: tol: received ", t.tol, " from ",
-                    t.low, " |x| on, allowed what ", kMostSteps, " steps reach");
+                    t.low, " |x| on, allowed what ", kMaxSteps, " steps reach");
   return *best;
 }
 
@@ -115,4 +117,4 @@ std::unique_ptr<PolarSolver> tolerance_solver(const PolarOptions& options) {
   return std::make_unique<WithinTolerance>(t, options);
 }
 
-}  // namespace steepest
+}  // namespace steepest::polar

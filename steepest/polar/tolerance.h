@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// Given an error, the cheapest iteration: for method "auto".
+// The cheapest iteration for a given error: the method "auto".
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
-#include "steepest/polar/polar.h"
 #include "steepest/polar/schedules.h"
+#include "steepest/polar/types.h"
 
-namespace steepest {
+namespace steepest::polar {
 
 struct Tolerance {
-  double tol = 1e-2;  // max |1 - sigma'| of the answer's singular values ..
-  double low = 1e-3;  // .. for those of x from low |x|_F on
+  double tol = 1e-2;  // max |1 - sigma'| of the answer's singular values,
+  double low = 1e-3;  // for those of x from low |x|_F on
 };
 
 struct PolarChoice {
   Schedule schedule;
   int64_t steps = 0;
   double error = 0;      // max |1 - sigma'| over [low, 1] in exact arithmetic
-  int64_t products = 0;  // three a quintic step, two a cubic one
+  int64_t products = 0;  // three for a quintic step, two for a cubic one
 };
 
-// Of the named schedules, and Polar Express made for this `low`, the one with the fewest products.
+// The choice with the fewest products among the named schedules and Polar Express made for this
+// `low`.
 PolarChoice cheapest_iteration(const Tolerance& tolerance);
 
 std::unique_ptr<PolarSolver> tolerance_solver(const PolarOptions& options);
 
-}  // namespace steepest
+}  // namespace steepest::polar

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where sweeps.h does not apply: single vectors for a few triplets, blocks for more.
+// The choice where gram_krylov.h does not apply: single vectors for a few triplets, blocks for
+// more.
 #include "steepest/svd/solver.h"
 
 namespace steepest::svd {
 
-Solution automatic(Matrix& a, const Task& task) {
-  constexpr int64_t kBlocks = 8;
-  const bool few = task.target.k < kBlocks && !task.target.shrink;
-  return few ? lanczos(a, task) : block_krylov(a, task);
+Result automatic(Matrix& a, const Problem& problem) {
+  constexpr int64_t kMinBlockTriplets = 8;
+  const bool few = problem.target.k < kMinBlockTriplets && !problem.target.shrink;
+  return few ? lanczos(a, problem) : block_krylov(a, problem);
 }
 
 }  // namespace steepest::svd

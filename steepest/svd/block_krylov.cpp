@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Block Krylov (Musco & Musco 2015) with Rayleigh-Ritz, as block Golub-Kahan: the fewest passes
-// over A, which is what counts where A does not fit into a cache. Blocks of b = k + max(6, k/10)
-// columns, rounded up to a multiple of 8.
+// Block Krylov (Musco & Musco 2015) with Rayleigh-Ritz, as block Golub-Kahan. It needs the fewest
+// passes over A, which is what counts where A does not fit into a cache. A block has k + max(6, k /
+// 10) columns, rounded up to a multiple of 8.
 #include <algorithm>
 
 #include "steepest/svd/golub_kahan.h"
+#include "steepest/svd/pseudo_random.h"
 
 namespace steepest::svd {
 namespace {
@@ -13,13 +14,13 @@ int64_t block_width(int64_t k) { return (k + std::max<int64_t>(6, k / 10) + 7) /
 
 }  // namespace
 
-Solution block_krylov(Matrix& a, const Task& task) {
-  const int64_t width = block_width(task.target.k);
-  const auto block = starting_block(task.start, width, a.columns(), a.options());
-  GolubKahan gk(a, block, task.may_synchronise);
-  return iterate(gk, a, task, [](int64_t k, int64_t width) {
+Result block_krylov(Matrix& a, const Problem& problem) {
+  const int64_t width = block_width(problem.target.k);
+  const auto block = starting_block(problem.start, width, a.columns(), a.options());
+  GolubKahan gk(a, block, problem.may_synchronise);
+  return iterate(gk, a, problem, [](int64_t k, int64_t width) {
     const int64_t keep = k + std::max<int64_t>(k / 2, 5);
-    return Shape{keep, std::max(2 * k + 1, k + 32) + 4 * width};
+    return RestartSizes{keep, std::max(2 * k + 1, k + 32) + 4 * width};
   });
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// LAPACK's A = U S V^T: the judge of the others, and faster than they are where A is small.
+// LAPACK's A = U S V^T: the judge of the other methods, and faster than they are where A is small.
 #include <ATen/ops/linalg_svd.h>
 
 #include <algorithm>
@@ -8,10 +8,10 @@
 
 namespace steepest::svd {
 
-Solution exact(Matrix& a, const Task&) {
-  constexpr int64_t kLong = 1 << 16;  // from which LAPACK's float32 sums lose digits
+Result exact(Matrix& a, const Problem&) {
+  constexpr int64_t kLongSide = 1 << 16;  // beyond it LAPACK's float32 sums lose digits
   const auto own = c10::typeMetaToScalarType(a.options().dtype());
-  const bool is_long = std::max(a.rows(), a.columns()) > kLong;
+  const bool is_long = std::max(a.rows(), a.columns()) > kLongSide;
   const auto [u, s, vh] =
       at::linalg_svd(a.dense().to(is_long ? at::kDouble : own), /*full_matrices=*/false);
   return {u.to(own), s.to(at::kDouble), vh.mT().to(own), SvdStatus::converged};

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Thick-restart Golub-Kahan-Lanczos, one vector at a time: the fewest flops for a given accuracy.
-// k + max(k/2, 5) triplets survive a restart, made when max(2 k + 1, k + 32) columns are reached.
+// A restart is made when max(2 k + 1, k + 32) columns are reached; k + max(k / 2, 5) triplets
+// survive it.
 #include <ATen/TensorOperators.h>
 
 #include <algorithm>
 
 #include "steepest/svd/golub_kahan.h"
+#include "steepest/svd/pseudo_random.h"
 
 namespace steepest::svd {
 namespace {
 
-// Of a warm start this part is pseudo-random, so that no direction of A is out of its reach.
+// So much of a warm start is made pseudo-random, so that no direction of A is out of its reach.
 constexpr double kRandomPart = 0.05;
 
 at::Tensor first_vector(const Matrix& a, const at::Tensor& start) {
@@ -22,11 +24,11 @@ at::Tensor first_vector(const Matrix& a, const at::Tensor& start) {
 
 }  // namespace
 
-Solution lanczos(Matrix& a, const Task& task) {
-  GolubKahan gk(a, first_vector(a, task.start), task.may_synchronise);
-  return iterate(gk, a, task, [](int64_t k, int64_t width) {
+Result lanczos(Matrix& a, const Problem& problem) {
+  GolubKahan gk(a, first_vector(a, problem.start), problem.may_synchronise);
+  return iterate(gk, a, problem, [](int64_t k, int64_t width) {
     const int64_t keep = k + std::max<int64_t>(k / 2, 5);
-    return Shape{keep, std::max({2 * k + 1, k + 32, keep + 2 * width})};
+    return RestartSizes{keep, std::max({2 * k + 1, k + 32, keep + 2 * width})};
   });
 }
 

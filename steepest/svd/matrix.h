@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A matrix that counts the products made with it: all that the solvers see of A.
+// A matrix that counts the products made with it. The solvers see nothing else of A.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,16 +8,17 @@ namespace steepest::svd {
 
 class Matrix {
  public:
-  // a [r, c] in float32 or float64, the dtype of everything but the products. Entries of about 1.
+  // a [r, c] in float32 or float64, the dtype of everything but the products, with elements of
+  // about 1.
   Matrix(const at::Tensor& a, at::ScalarType product_dtype);
 
   int64_t rows() const { return a_.size(0); }
   int64_t columns() const { return a_.size(1); }
   int64_t passes() const { return passes_; }
   at::TensorOptions options() const { return options_; }
-  // [] float64: what rounding may leave of what is zero, 8 eps |A|_F.
+  // 8 eps |A|_F [] float64: what rounding may leave of a zero.
   const at::Tensor& noise() const { return noise_; }
-  double product_epsilon() const;  // of the products' dtype
+  double product_epsilon() const;  // the eps of the products' dtype
   const at::Tensor& dense() const { return a_; }
 
   at::Tensor times(const at::Tensor& x);             // A x

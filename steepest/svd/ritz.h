@@ -1,76 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
-// Singular triplets from a space: with Y = A V and V orthonormal, G = Y^T Y = Q diag(s^2) Q^T gives
-//   v = V q,   u = Y q / s,   <A, sum u v^T> = sum s.
+// Singular triplets from a subspace (Rayleigh-Ritz). With V [c, p] orthonormal and Y = A V,
+//   G = Y^T Y = Q diag(s^2) Q^T   gives   v = V q,   u = Y q / s,   <A, sum u v^T> = sum s.
 #pragma once
+
+#include <ATen/core/Tensor.h>
 
 #include <cmath>
 #include <optional>
 
-#include "steepest/svd/answer.h"
+#include "steepest/svd/solver.h"
 
 namespace steepest::svd {
 
-constexpr int64_t kRandom = 2;  // pseudo-random vectors in a warm block, for what is new in A
-constexpr double kLeastSize = 1e-9, kMostSize = 1e9;  // of A, whose square is in float32's range
+// Pseudo-random columns in a block of a warm start, for what is new in A.
+constexpr int64_t kRandomColumns = 2;
 
-// s_k / s_1, below which G is too inexact: by products in float32; and in float16, where G is off
-// by about 1e-4 s_1^2, so that of s_k it is a part of 5e-5 (s_1 / s_k)^2, which is not to be more
-// than ten times the tolerance.
-constexpr double kLeastRatio = 1e-4;
-inline double half_ratio(double tol) { return std::sqrt(5e-6 / tol); }
+// Sizes of A whose squares are in float32's range.
+constexpr double kMinSize = 1e-9, kMaxSize = 1e9;
+inline bool is_size_in_range(double size) { return size > kMinSize && size < kMaxSize; }
 
-// What rounding leaves of what is zero.
-inline double noise(double size) { return 8 * 0x1p-24 * size; }
+// The least s_k / s_1 of which a G from float32's products knows enough.
+constexpr double kMinRatio = 1e-4;
+// The same for float16's products. They change G by about 1e-4 s_1^2, and thereby s_k by the part
+// 5e-5 (s_1 / s_k)^2, which shall be at most ten times the tolerance.
+inline double min_ratio_of_half(double tol) { return std::sqrt(5e-6 / tol); }
 
-struct Eigen {
-  at::Tensor squares;  // [p] float64, descending
-  at::Tensor vectors;  // [p, p] by rows
+// What float32's rounding leaves of a zero in a matrix of this size.
+inline double rounding_noise(double size) { return 8 * 0x1p-24 * size; }
+
+// G = sum_i squares_i q_i q_i^T, squares descending and not negative.
+struct Eigenpairs {
+  at::Tensor squares;  // [p] float64
+  at::Tensor vectors;  // [p, p] float64: q_i is row i
 };
-Eigen eigen(const at::Tensor& g);  // in g's dtype
+Eigenpairs eigenpairs(const at::Tensor& g);  // computed in g's dtype
 
-// The wanted ones of G's eigenvectors, by rows, as they are and divided by s; zeros where s is
-// noise.
-struct Leading {
-  at::Tensor vectors, scaled, s, tau;
+// The eigenvectors of the wanted triplets.
+struct RitzVectors {
+  at::Tensor rows;    // [k, p] float64: q_i, or zeros where s_i is rounding
+  at::Tensor scaled;  // [k, p] float64: q_i / s_i
+  at::Tensor s;       // [k] float64
+  at::Tensor tau;     // [] float64
 };
+// None where a wanted s is below min_ratio s_1, but no rounding of zero: G knows too little of it.
+std::optional<RitzVectors> wanted_vectors(const Eigenpairs& pairs, const Target& target,
+                                          double min_ratio = kMinRatio);
 
-// None where a wanted s is known too badly. most: the columns of V that there may be.
-std::optional<Leading> leading(const Eigen& eigen, int64_t most, const Target& target,
-                               double least_ratio = kLeastRatio);
+// What s_1 + .. + s_k gains at most when V grows (Kato 1949, Temple 1928):
+//   sum_{i<=k} r_i^2 / (s_i^2 - lambda) / (2 s_i),   r_i = |A^T A v_i - s_i^2 v_i|,
+//   lambda = max_{j>k} s_j^2 + r_j, an estimate of the next eigenvalue of A^T A.
+// None where s_k^2 <= lambda: where the values are not apart, as on a flat spectrum, or where one
+// of the others may turn out to be larger. A pseudo-random vector in V shows with its r_j what V
+// has missed. `squares` and r have one entry for each vector, and more than k.
+std::optional<double> max_gain(const Values& squares, const Values& r, int64_t k);
 
-// What s_1 .. s_k still gain is at most sum r_i^2 / (s_i^2 - lambda_{k+1}) / (2 s_i), where
-// r_i = |A^T A v_i - s_i^2 v_i| and lambda_{k+1} ~ max_{j>k} s_j^2 + r_j (Kato 1949, Temple 1928).
-// None where the values are not apart, as on a flat spectrum, or where one of the others may yet
-// turn out to be larger: a pseudo-random vector among them sees what V has missed. squares and r
-// have one entry a vector, more than k.
-std::optional<double> gain_to_come(const Values& squares, const Values& r, int64_t k);
-
-// That is within the tolerance, for the at most `most` triplets that the target counts; and so is
-// what half a sweep more has found: `further` are the values of U^T A, U = A V q / s. Of a large
-// value that V has missed a random vector shows s^2 / sqrt(columns) in r, but nearly s in U^T A,
-// unless more of |A|_F is elsewhere.
-bool proved(const Values& squares, const Values& r, const Values& further, int64_t most,
-            const Task& task);
-
-// By rows: V^T, (A V)^T, (A^T A V)^T. Of a fixed number k the triplets of U^T A = S^-1 Q^T Z^T,
-// half a sweep further than those of G; to shrink, those of G, as what is below tau counts too.
-struct Space {
-  at::Tensor v, y, z;
-  double least_ratio = kLeastRatio;
-};
-std::optional<Answer> triplets(const Leading& found, const Space& space, int64_t most,
-                               const Task& task);
-
-// By rows, of x as of V, A V or A^T A V: what belongs to the first Ritz vectors.
-at::Tensor ritz_rows(const Eigen& eigen, int64_t count, const at::Tensor& x);
-
-// By rows: A^T A v - s^2 v of as many as there are of z = ritz_rows(A^T A V).
-at::Tensor residuals(const Eigen& eigen, const at::Tensor& v, const at::Tensor& z);
-
-// The `width` columns along which most of these residuals lies [c, <= width].
-at::Tensor leading_columns(const at::Tensor& residuals, int64_t width);
-
-// Columns [c, <= 16] to begin with when A has changed a little: A^T A v / s^2 of the largest ones.
-at::Tensor next_start(const Eigen& eigen, const at::Tensor& z);
+// Whether the wanted triplets, at most max_k of them, have provably converged to the tolerance:
+// max_gain is within it, and so is what the values of U^T A, U = A V q / s, gain on those of G,
+// which is half a step further. The second condition sees a large value that V has missed: in a
+// random vector's r it has the part s^2 / sqrt(c) only, but in U^T A nearly s, unless more of
+// |A|_F is elsewhere.
+bool has_provably_converged(const Values& squares, const Values& r, const Values& values_of_uta,
+                            int64_t max_k, const Problem& problem);
 
 }  // namespace steepest::svd

@@ -2,13 +2,13 @@
 #include "steepest/svd/scale.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/frexp.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/where.h>
 
 #include <limits>
-#include <tuple>
+
+#include "steepest/base/tensor.h"
 
 namespace steepest::svd {
 
@@ -19,9 +19,7 @@ Scale::Scale(const at::Tensor& a) {
   const auto one = at::ones_like(largest_);  // a scalar would be taken in the default dtype
   first_ = at::where(largest_ < 1 / far, one * far, at::where(largest_ > far, one / far, one));
   const auto near = largest_ * first_;
-  // near = mantissa 2^e, so mantissa / near is 2^-e exactly.
-  const auto power = std::get<0>(at::frexp(near)) / near;
-  second_ = at::where((near > 0).logical_and(near < infinity), power, 1.0);
+  second_ = at::where((near > 0).logical_and(near < infinity), .5 / power_of_two(near), 1.0);
 }
 
 at::Tensor Scale::scaled(const at::Tensor& a, int64_t b, at::ScalarType dtype) const {
@@ -29,7 +27,7 @@ at::Tensor Scale::scaled(const at::Tensor& a, int64_t b, at::ScalarType dtype) c
   return matrix * first_.select(0, b).to(dtype) * second_.select(0, b).to(dtype);
 }
 
-at::Tensor Scale::undone(const at::Tensor& s) const {
+at::Tensor Scale::restored(const at::Tensor& s) const {
   if (s.dim() == 1) return s / first_ / second_;
   return s / first_.unsqueeze(1) / second_.unsqueeze(1);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Powers of two that bring each matrix of a batch to 1/2 <= max|a| < 1, so that no square and no
-// sum leaves float32's range. Multiplying by them is exact: no digit of a result depends on a's
-// scale.
+// sum leaves float32's range. To multiply by them is exact: no digit of a result depends on the
+// scale of a.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,11 +14,11 @@ class Scale {
 
   const at::Tensor& largest() const { return largest_; }  // [B] float64: max|a|
   at::Tensor scaled(const at::Tensor& a, int64_t b, at::ScalarType dtype) const;  // matrix b
-  at::Tensor undone(const at::Tensor& s) const;  // [B] or [B, k] float64, at a's scale again
+  at::Tensor restored(const at::Tensor& s) const;  // s [B] or [B, k] float64, at a's scale again
 
  private:
   at::Tensor largest_;
-  at::Tensor first_, second_;  // two factors, as one alone may overflow: 2^149 for a denormal float
+  at::Tensor first_, second_;  // two factors, as one may overflow: 2^149 for a denormal float
 };
 
 }  // namespace steepest::svd

@@ -9,8 +9,9 @@
 namespace steepest::svd {
 namespace {
 
-constexpr int kMostSweeps = 30;
-constexpr double kNegligible = 1e-15;  // of an entry, to the root of its two diagonal ones
+constexpr int kMaxSweeps = 30;
+// An element g_ij up to this part of sqrt(g_ii g_jj) counts as zero.
+constexpr double kNegligible = 1e-15;
 
 // x, y <- c x - s y, s x + c y
 void rotate(double* x, double* y, int64_t n, int64_t stride, double c, double s) {
@@ -20,7 +21,7 @@ void rotate(double* x, double* y, int64_t n, int64_t stride, double c, double s)
   }
 }
 
-// With g_ij = 0 after it. False where it is zero but for rounding.
+// Rotates rows and columns i and j so that g_ij becomes 0. False where it is negligible already.
 bool rotate(double* g, int64_t n, int64_t i, int64_t j, double* vectors) {
   const double off = g[i * n + j], first = g[i * n + i], second = g[j * n + j];
   if (!(std::abs(off) > kNegligible * std::sqrt(std::abs(first)) * std::sqrt(std::abs(second))))
@@ -40,7 +41,7 @@ void small_eigen(double* g, int64_t n, double* values, double* vectors) {
   std::vector<double> q(n * n);
   for (int64_t i = 0; i < n; ++i) q[i * n + i] = 1;
   bool rotated = true;
-  for (int sweep = 0; rotated && sweep < kMostSweeps; ++sweep) {
+  for (int sweep = 0; rotated && sweep < kMaxSweeps; ++sweep) {
     rotated = false;
     for (int64_t i = 0; i < n; ++i)
       for (int64_t j = i + 1; j < n; ++j) rotated = rotate(g, n, i, j, q.data()) || rotated;

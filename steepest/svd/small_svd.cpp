@@ -21,7 +21,7 @@ at::Tensor columns(const at::Tensor& x, int64_t from, int64_t to) {
   return x.narrow(1, from, to - from);
 }
 
-// Rotates each pair of columns (l_i, r_i) so that their first `rows` entries become orthogonal:
+// Rotates each pair of columns (l_i, r_i) so that their first `rows` elements become orthogonal:
 // zeta = (|r|^2 - |l|^2) / (2 <l, r>), t = sign(zeta) / (|zeta| + sqrt(1 + zeta^2)) = tan(angle).
 void rotate(at::Tensor& l, at::Tensor& r, int64_t rows) {
   const auto a = l.narrow(0, 0, rows), b = r.narrow(0, 0, rows);
@@ -33,8 +33,8 @@ void rotate(at::Tensor& l, at::Tensor& r, int64_t rows) {
   std::tie(l, r) = std::pair(cosine * l - sine * r, sine * l + cosine * r);
 }
 
-// The circle method: l_0 stays, all others move on by one seat, so in 2 h - 1 rounds every column
-// meets every other one and is back where it began.
+// The circle method of a tournament: l_0 stays and all others move on by one seat, so that in
+// 2 h - 1 rounds every column meets every other one and is back where it began.
 void next_round(at::Tensor& l, at::Tensor& r) {
   const int64_t h = l.size(1);
   if (h == 1) return;
@@ -43,7 +43,7 @@ void next_round(at::Tensor& l, at::Tensor& r) {
   l = next_l;
 }
 
-// x / s, completed to orthonormal columns where s is zero or nearly.
+// x / s, completed to orthonormal columns where s is about zero.
 at::Tensor orthonormal(const at::Tensor& x, const at::Tensor& s) {
   const auto [q, r] = at::linalg_qr(at::where(s > 0, x / s, 0));
   return q * at::where(r.diagonal() < 0, -1, 1);
@@ -74,7 +74,8 @@ SmallSvd jacobi_svd(const at::Tensor& b) {
 }
 
 SmallSvd small_svd(const at::Tensor& b, bool may_synchronise) {
-  if (!b.is_cpu() && !may_synchronise) return jacobi_svd(b);
+  const bool needs_copy = !b.is_cpu();
+  if (needs_copy && !may_synchronise) return jacobi_svd(b);
   const auto [u, s, vh] = at::linalg_svd(b.cpu(), /*full_matrices=*/false);
   return {u.to(b.device()), s.to(b.device()), vh.mT().to(b.device())};
 }

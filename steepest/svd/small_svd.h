@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The SVD of the small projected matrices, in float64: b = u diag(s) v^T, s descending.
+// The SVD of small projected matrices in float64: b = u diag(s) v^T, s descending.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,11 +10,12 @@ struct SmallSvd {
   at::Tensor u, s, v;  // [m, p], [p], [n, p] with p = min(m, n)
 };
 
-// LAPACK on the host; where the host may not wait for the device, Jacobi on the device.
+// By LAPACK on the host; or by Jacobi on the device, where the host may not wait for that.
 SmallSvd small_svd(const at::Tensor& b, bool may_synchronise);
 
-// One-sided Jacobi (Hestenes 1958) after two QRs (Drmac & Veselic 2008), in tensor operations
-// only: no branch on a value, so no synchronisation. Ten sweeps: 200 columns need eight.
+// One-sided Jacobi (Hestenes 1958) after two QRs (Drmac & Veselic 2008). It has tensor operations
+// only and no branch on a value, so that nothing synchronises: ten sweeps are made, of which 200
+// columns need eight.
 SmallSvd jacobi_svd(const at::Tensor& b);
 
 }  // namespace steepest::svd

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The interface of a solver: one matrix in, leading triplets out. A new method is one .cpp and a
-// line in solvers().
+// The contract of a solver: one matrix in, its leading triplets out. A new method is one .cpp file
+// and a line in solvers().
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,36 +9,44 @@
 #include <vector>
 
 #include "steepest/svd/matrix.h"
-#include "steepest/svd/stop.h"
-#include "steepest/svd/svd.h"
+#include "steepest/svd/target.h"
+#include "steepest/svd/types.h"
 
 namespace steepest::svd {
 
-struct Task {
+struct Problem {
   Target target;
   SvdOptions options;
   at::Tensor start;      // [c, p] unit columns, or undefined
-  bool may_synchronise;  // with the host: to test, to call LAPACK
+  bool may_synchronise;  // whether the host may wait for the device: to test, to call LAPACK
 
-  bool fixed() const { return options.fixed_passes > 0; }
-  SvdStatus at_limit() const { return fixed() ? SvdStatus::fixed : SvdStatus::stopped_early; }
-  int64_t limit() const { return fixed() ? options.fixed_passes : options.max_passes; }
+  bool has_fixed_passes() const { return options.fixed_passes > 0; }
+  int64_t max_passes() const {
+    return has_fixed_passes() ? options.fixed_passes : options.max_passes;
+  }
+  SvdStatus status_at_max_passes() const {
+    return has_fixed_passes() ? SvdStatus::fixed : SvdStatus::stopped_early;
+  }
 };
 
-// Ritz triplets, <A, sum u v^T> = sum s; at least as many as the target asks, where there are so
-// many.
-struct Solution {
+// Ritz triplets of one matrix, for which <A, sum u v^T> = sum s.
+struct Result {
   at::Tensor u, s, v;  // [r, p], [p] float64, [c, p]
-  SvdStatus status;
+  SvdStatus status = SvdStatus::converged;
+  int64_t passes = 0;
+  at::Tensor tau = {};         // [] float64
+  at::Tensor warm_start = {};  // [c, q] or undefined; see Triplets
 };
 
-using Solve = Solution (*)(Matrix& a, const Task& task);
+// A solver returns at least as many triplets as the target wants, where there are so many. It may
+// leave passes, tau and warm_start to finish().
+using Solve = Result (*)(Matrix& a, const Problem& problem);
 
-Solution automatic(Matrix& a, const Task& task);
-Solution exact(Matrix& a, const Task& task);
-Solution power(Matrix& a, const Task& task);
-Solution lanczos(Matrix& a, const Task& task);
-Solution block_krylov(Matrix& a, const Task& task);
+Result automatic(Matrix& a, const Problem& problem);
+Result exact(Matrix& a, const Problem& problem);
+Result power(Matrix& a, const Problem& problem);
+Result lanczos(Matrix& a, const Problem& problem);
+Result block_krylov(Matrix& a, const Problem& problem);
 
 struct Solver {
   std::string name;

@@ -1,72 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is asked of a matrix, and when the answer is good enough.
+// When the Ritz values of an iteration are good enough.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
-#include "steepest/svd/svd.h"
+#include "steepest/svd/target.h"
+#include "steepest/svd/types.h"
 
 namespace steepest::svd {
 
-// s: Ritz values, descending.
-using Values = std::vector<double>;
-Values values(const at::Tensor& x);  // x on the host
-Values roots(Values squares);        // of what is rounding below zero: 0
-
-// So many of the first k of s, or more, are one value, in parts `tie` of it and s_1 `noise`; or
-// within ten times the tie and far from all others. As many as a block is wide: a Krylov space has
-// no more of a multiple value.
-bool may_be_tied(const Values& s, int64_t k, int64_t times, double tol, double noise);
-
-// The leading k triplets; or, to shrink, all with s > tau = max_k (s_1 + .. + s_k) / (k + 1).
-struct Target {
-  int64_t k;
-  bool shrink = false;
-  int64_t most = 0;  // min(r, c): there are no more
-
-  // Ritz values needed to answer: to shrink, one more, which is not above tau.
-  int64_t needed(const Values& s) const { return shrink ? std::min(count(s) + 1, most) : k; }
-
-  int64_t count(const Values& s) const;  // of triplets wanted
-  // The dual norm: sum_{i<=k} s_i, or to shrink sqrt(tau^2 + |[s - tau]+|^2).
-  double value(const Values& s) const;
-  // Estimated error of sum u v^T (|.|_F relative to its own), or to shrink of U [s - tau]+ V^T.
-  double error(const Values& s, const Values& residual) const;
-};
-
-double shrinkage(const Values& s);  // tau
-
 class StopRule {
  public:
+  // Ritz values up to `noise` count as zero.
   StopRule(const SvdOptions& options, const Target& target, double noise);
 
-  bool due(int64_t passes) const { return passes >= next_; }
-  // The start is near the answer: one good test is enough, if the first value was not far off.
-  void trust() { needed_ = 1; }
+  // Whether a test is worth its time after so many passes.
+  bool is_due(int64_t passes) const { return passes >= next_; }
   bool needs_residuals() const { return subspace_; }
-  // May iteration end, after so many passes? residual_i = |A^T u_i - s_i v_i|.
-  bool settled(int64_t passes, Values s, const Values& residual);
-  // Settled at one test, so the next one decides: not before `passes` more.
-  bool on_probation() const { return streak_ == 1; }
-  // The last test did not say that much is still to come. The first three know too little for that.
-  bool hopeful() const { return tests_ <= 3 || streak_ > 0; }
-  // Settled, but something may have been missed: not again before `passes` more.
-  void doubt(int64_t passes) { streak_ = 0, postpone(passes); }
-  void postpone(int64_t passes) { next_ = std::max(next_, last_passes_ + passes); }
+
+  // One test: whether the iteration may end after so many passes. It may when the values s have
+  // converged at this test and at the one before it. residual_i = |A^T u_i - s_i v_i|, or empty.
+  bool has_converged(int64_t passes, Values s, const Values& residual);
+
+  // Lets the first test decide alone, unless its value turns out to be far off. It is for starts
+  // that are near the answer.
+  void require_one_test() { required_ = 1; }
+  // The last test was passed, and the next one decides.
+  bool is_pending_confirmation() const { return streak_ == 1; }
+  // False where the last test has shown that much is still to come, so that a costly proof of
+  // convergence would be in vain. The first three tests know too little to show that.
+  bool is_worth_proving() const { return tests_ <= 3 || streak_ > 0; }
+
+  // Puts off the next test until so many more passes after the last one.
+  void defer(int64_t passes) { next_ = std::max(next_, last_passes_ + passes); }
+  // Forgets the tests that were passed, and defers the next one: something may have been missed.
+  void reset(int64_t passes) { streak_ = 0, defer(passes); }
 
  private:
-  // Of the value, what is still to come: gain (rho + rho^2 + ..) if the gains go on falling by the
-  // ratio rho by which the last one fell; but not faster than by halves.
   double remainder(double gain, double rate) const;
 
   bool subspace_;
   double tol_;
   Target target_;
   double noise_;
-  int64_t next_ = 0, last_passes_ = 0, tests_ = 0, streak_ = 0, needed_ = 2;
-  double first_value_ = 0, last_value_ = 0, last_rate_ = 0;  // gain for a pass
+  int64_t next_ = 0, last_passes_ = 0;                  // passes at the next test and the last one
+  int64_t tests_ = 0, streak_ = 0, required_ = 2;       // streak_: tests passed in a row
+  double first_value_ = 0, last_value_ = 0, rate_ = 0;  // rate_: the last gain, per pass
 };
+
+// Whether a singular value among the first k of s may have a multiplicity of `multiplicity` or
+// more. A Krylov space that has grown from w vectors holds at most w copies of a value, so that as
+// many equal Ritz values hint at more. Equal are values within 1e-3 of each other and s_1 `noise`,
+// or within min(tol, 1e-2) if the gap to all others is twice as wide.
+bool may_be_multiple(const Values& s, int64_t k, int64_t multiplicity, double tol, double noise);
 
 }  // namespace steepest::svd

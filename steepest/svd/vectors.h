@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Blocks of a few long vectors, and the memory that a Krylov space of them grows in.
+// A growing set of long float32 vectors, and blocks that are made orthogonal to it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,21 +10,18 @@
 
 namespace steepest::svd {
 
-// X^T X [p, p] in float64 of x [n, p] in float32; and X t, of t [p, q] in float64, in float32.
-at::Tensor gram(const at::Tensor& x);
-at::Tensor times(const at::Tensor& x, const at::Tensor& t);
-
-// Vectors to which more are added, in memory that this thread keeps.
+// Vectors by rows, in memory that this thread keeps for the next call.
 class Vectors {
  public:
   Vectors(cpu::Scratch memory, int64_t length) : memory_(memory), length_(length) {}
 
-  const at::Tensor& rows() const { return rows_; }  // [p, length]
+  int64_t size() const { return rows_.defined() ? rows_.size(0) : 0; }
+  const at::Tensor& rows() const { return rows_; }  // [size, length], undefined while empty
 
-  // For so many in all; at first for more.
-  void make_room(int64_t vectors, int64_t at_first);
-  void append(const at::Tensor& columns);  // [length, m], for which there is room
-  void replace(const at::Tensor& rows);
+  // Makes memory for so many vectors in all; for at least `first` ones where there is none yet.
+  void reserve(int64_t vectors, int64_t first);
+  void append(const at::Tensor& columns);  // [length, m], for which memory is reserved
+  void assign(const at::Tensor& rows);     // [m, length], for which memory is reserved
 
  private:
   cpu::Scratch memory_;
@@ -32,9 +29,11 @@ class Vectors {
   at::Tensor rows_, storage_;
 };
 
-// x [length, m] across V, orthonormal; fewer columns where the block has fewer dimensions. `last`:
-// vectors of V, the newest, along which most of what is along V lies. `left` receives the largest
-// part of a column's length that is across V.
-at::Tensor across(const Vectors& v, at::Tensor x, int64_t last, double* left = nullptr);
+// The part of the block x [length, m] that is orthogonal to v, with orthonormal columns; fewer of
+// them where that part has a lower rank. `recent` is the number of the newest vectors in v along
+// which most of x lies. `residual_fraction` receives the largest part of the length of a column of
+// x that is orthogonal to v.
+at::Tensor orthogonalized(const Vectors& v, at::Tensor x, int64_t recent,
+                          double* residual_fraction = nullptr);
 
 }  // namespace steepest::svd

@@ -50,6 +50,11 @@ def layering():
         for where, header in includes(*folders):
             if re.match(forbidden, header):
                 yield f"{where}: {folders[0]} may not include {header}"
+    for room in ("polar", "svd"):  # types.h stands below the methods, what chooses between them above
+        for where, header in includes(f"steepest/{room}"):
+            own = f"steepest/{room}/{room}"
+            if header == f"{own}.h" and not where.startswith(f"{own}.cpp:"):
+                yield f"{where}: only {own}.cpp may include {header}"
 
 
 def headers():

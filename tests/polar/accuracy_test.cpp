@@ -9,7 +9,7 @@
 #include "steepest/polar/solvers.h"
 #include "tests/polar/matrices.h"
 
-namespace steepest::test {
+namespace steepest::polar::test {
 namespace {
 
 // Rounding on top of the bound, which is one of exact arithmetic. Newton's rounds s^2: eps / (2
@@ -225,4 +225,4 @@ TEST(Newton, NeedsMoreThanHalfWidth) {
 }
 
 }  // namespace
-}  // namespace steepest::test
+}  // namespace steepest::polar::test

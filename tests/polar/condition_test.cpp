@@ -8,7 +8,7 @@
 
 #include "tests/polar/matrices.h"
 
-namespace steepest::test {
+namespace steepest::polar::test {
 namespace {
 
 class Condition : public testing::TestWithParam<std::string> {};
@@ -73,4 +73,4 @@ TEST(Denormals, HaveAPolarFactor) {
 }
 
 }  // namespace
-}  // namespace steepest::test
+}  // namespace steepest::polar::test

@@ -9,7 +9,7 @@
 #include "steepest/polar/schedules.h"
 #include "tests/polar/matrices.h"
 
-namespace steepest::test {
+namespace steepest::polar::test {
 namespace {
 
 class Contract : public testing::TestWithParam<std::string> {};
@@ -125,7 +125,7 @@ TEST(MakePolar, NamesWhatWasReceivedAndWhatIsAllowed) {
   EXPECT_NE(method.find("steepest::make_polar: method: received \"polar_expres\""),
             std::string::npos)
       << method;
-  EXPECT_NE(method.find("nearest \"polar_express\""), std::string::npos) << method;
+  EXPECT_NE(method.find("nearest: polar_express"), std::string::npos) << method;
   for (const std::string& name : polar_methods())
     EXPECT_NE(method.find(name), std::string::npos) << method;
   EXPECT_EQ(message({.method = "jordan", .steps = 0}),
@@ -162,4 +162,4 @@ TEST(MakePolar, Defaults) {
 }
 
 }  // namespace
-}  // namespace steepest::test
+}  // namespace steepest::polar::test

@@ -9,7 +9,7 @@
 
 #include "steepest/polar/schedules.h"
 
-namespace steepest {
+namespace steepest::polar {
 namespace {
 
 // A number as printed and the unit of its last digit: the value rounds to it.
@@ -35,9 +35,9 @@ void expect_row(const std::vector<double>& errors, const std::vector<Printed>& p
     EXPECT_NEAR(errors[k], printed[k].value, .51 * printed[k].unit) << what << ", step " << k + 1;
 }
 
-const PolarErrorRow& row(const std::string& name, double low = 1e-3) {
-  static const std::vector<PolarErrorRow> rows = polar_error_rows();
-  for (const PolarErrorRow& r : rows)
+const ErrorRow& row(const std::string& name, double low = 1e-3) {
+  static const std::vector<ErrorRow> rows = error_rows();
+  for (const ErrorRow& r : rows)
     if (r.name == name && r.low == low) return r;
   throw std::runtime_error("no row " + name);
 }
@@ -103,7 +103,7 @@ TEST(ErrorTable, CubicsAndMixtures) {
 }
 
 TEST(ErrorTable, RootMeanSquares) {  // printed: Jordan .196, You .021, Polar Express .088, 1.0e-3
-  const std::vector<PolarRms> rms = polar_rms();
+  const std::vector<RmsError> rms = rms_errors();
   ASSERT_EQ(rms.size(), 4u);
   EXPECT_NEAR(rms[0].rms, .196, 5e-4);
   EXPECT_NEAR(rms[1].rms, .021, 5e-4);
@@ -112,8 +112,8 @@ TEST(ErrorTable, RootMeanSquares) {  // printed: Jordan .196, You .021, Polar Ex
 }
 
 TEST(ErrorTable, TextHasEveryRow) {
-  const std::string text = polar_error_table();
-  for (const PolarErrorRow& r : polar_error_rows())
+  const std::string text = error_table();
+  for (const ErrorRow& r : error_rows())
     EXPECT_NE(text.find("| " + r.name + " |"), std::string::npos) << r.name;
   EXPECT_NE(text.find("| jordan | 1.0e-03 | 0.9966 | 0.9881 |"), std::string::npos) << text;
   EXPECT_NE(text.find("polar_express 6 steps 1.0e-03"), std::string::npos) << text;
@@ -121,4 +121,4 @@ TEST(ErrorTable, TextHasEveryRow) {
 }
 
 }  // namespace
-}  // namespace steepest
+}  // namespace steepest::polar

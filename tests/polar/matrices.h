@@ -10,7 +10,7 @@
 
 #include "steepest/polar/polar.h"
 
-namespace steepest::test {
+namespace steepest::polar::test {
 
 inline at::Tensor gaussian(at::IntArrayRef sizes, uint64_t seed) {
   return at::randn(sizes, at::detail::createCPUGenerator(seed), at::TensorOptions(at::kDouble));
@@ -76,4 +76,4 @@ inline double largest(const at::Tensor& x) {
 
 inline bool all_finite(const at::Tensor& x) { return x.isfinite().all().item<bool>(); }
 
-}  // namespace steepest::test
+}  // namespace steepest::polar::test

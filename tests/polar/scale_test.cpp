@@ -7,7 +7,7 @@
 
 #include "tests/polar/matrices.h"
 
-namespace steepest::test {
+namespace steepest::polar::test {
 namespace {
 
 class Scale : public testing::TestWithParam<std::string> {};
@@ -144,4 +144,4 @@ TEST_P(Scale, NotANumberStaysInItsMatrix) {
 }
 
 }  // namespace
-}  // namespace steepest::test
+}  // namespace steepest::polar::test

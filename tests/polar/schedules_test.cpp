@@ -9,10 +9,10 @@
 #include <cmath>
 #include <random>
 
-namespace steepest {
+namespace steepest::polar {
 namespace {
 
-using Table = std::vector<Coefficients>;
+using Table = std::vector<PolynomialCoefficients>;
 
 void expect_table(const Table& is, const Table& should, double tolerance) {
   ASSERT_EQ(is.size(), should.size());
@@ -84,7 +84,8 @@ TEST(PolarExpress, WithoutCushionItIsCans) {  // arXiv 2506.10935, four decimals
 // alternating sign at four points, so no other odd quintic does better (Chebyshev).
 TEST(PolarExpress, FirstStepEquiOscillatesOnAnyInterval) {
   for (double low : {1e-6, 1e-3, .02, .1, .5, .9, .99}) {
-    const Coefficients p = polar_express({.low = low, .cushion = 0, .safety = 1}).table[0];
+    const PolynomialCoefficients p =
+        polar_express({.low = low, .cushion = 0, .safety = 1}).table[0];
     const double root = std::sqrt(9 * p.b * p.b - 20 * p.a * p.c);
     const double x1 = std::sqrt((-3 * p.b - root) / (10 * p.c));
     const double x2 = std::sqrt((-3 * p.b + root) / (10 * p.c));
@@ -131,7 +132,7 @@ TEST(Schedules, TheLastEntryRepeats) {
   for (const std::string& name : schedule_names()) {
     const Schedule s = named_schedule(name);
     const int64_t n = static_cast<int64_t>(s.table.size());
-    const Coefficients& last = s.table.back();
+    const PolynomialCoefficients& last = s.table.back();
     for (double x : {.01, .3, .9}) EXPECT_EQ(s.apply(x, n + 2), last(last(s.apply(x, n)))) << name;
   }
 }
@@ -179,4 +180,4 @@ TEST(Schedules, ErrorIsTheMaximum) {
 }
 
 }  // namespace
-}  // namespace steepest
+}  // namespace steepest::polar

@@ -8,13 +8,13 @@
 
 #include <cmath>
 
-namespace steepest {
+namespace steepest::polar {
 namespace {
 
-const Coefficients kJordan{3.4445, -4.7750, 2.0315};
+const PolynomialCoefficients kJordan{3.4445, -4.7750, 2.0315};
 
 // Where 2000 starts in (0, 1] really are between iterations 300 and 400.
-LimitBand observed(const Coefficients& phi) {
+LimitBand observed(const PolynomialCoefficients& phi) {
   LimitBand band{1e9, 0, 0};
   for (int i = 1; i <= 2000; ++i) {
     double x = i / 2000.;
@@ -39,8 +39,9 @@ TEST(LimitBand, OfTheMuonCoefficients) {
 }
 
 TEST(LimitBand, EnclosesWhatIsObserved) {
-  for (const Coefficients& phi : {kJordan, Coefficients{3.6, -4.32, 1.556},
-                                  Coefficients{2, -1.5, .5}, Coefficients{1.5, -.5, 0}}) {
+  for (const PolynomialCoefficients& phi :
+       {kJordan, PolynomialCoefficients{3.6, -4.32, 1.556}, PolynomialCoefficients{2, -1.5, .5},
+        PolynomialCoefficients{1.5, -.5, 0}}) {
     const LimitBand band = limit_band(phi), seen = observed(phi);
     EXPECT_LE(band.low, seen.low + 1e-12) << phi.a;
     EXPECT_GE(band.high, seen.high - 1e-12) << phi.a;
@@ -50,7 +51,8 @@ TEST(LimitBand, EnclosesWhatIsObserved) {
 }
 
 TEST(LimitBand, OfConvergentAndDivergentOnes) {
-  for (const Coefficients& phi : {Coefficients{2, -1.5, .5}, Coefficients{1.875, -1.25, .375}}) {
+  for (const PolynomialCoefficients& phi :
+       {PolynomialCoefficients{2, -1.5, .5}, PolynomialCoefficients{1.875, -1.25, .375}}) {
     EXPECT_NEAR(limit_band(phi).low, 1, 1e-12);
     EXPECT_NEAR(limit_band(phi).high, 1, 1e-12);
   }
@@ -89,7 +91,7 @@ TEST(SlopeSearch, AgreesWithBruteForce) {
   double steepest = 0;
   for (double a = 3.3; a < 3.9; a += .01) {
     for (double rho = .4; rho < .62; rho += .0025) {
-      const Coefficients psi{a, -(a - 1) * (1 + 1 / rho), (a - 1) / rho};
+      const PolynomialCoefficients psi{a, -(a - 1) * (1 + 1 / rho), (a - 1) / rho};
       double low = 1e9, high = 0;
       for (double start = .02; start < .8 && high < 1; start += .06) {
         double y = start;
@@ -122,4 +124,4 @@ TEST(SlopeSearch, RefusesWhatIsNoBand) {
 }
 
 }  // namespace
-}  // namespace steepest
+}  // namespace steepest::polar

@@ -7,7 +7,7 @@
 
 #include "tests/polar/matrices.h"
 
-namespace steepest::test {
+namespace steepest::polar::test {
 namespace {
 
 at::Tensor semi_orthogonal(int64_t r, int64_t c, uint64_t seed) {
@@ -74,4 +74,4 @@ TEST(Ortho, IgnoresScaleAndFollowsRotations) {
 }
 
 }  // namespace
-}  // namespace steepest::test
+}  // namespace steepest::polar::test

@@ -7,7 +7,7 @@
 
 #include "tests/polar/matrices.h"
 
-namespace steepest::test {
+namespace steepest::polar::test {
 namespace {
 
 std::unique_ptr<PolarSolver> within(double tol, double low) {
@@ -91,4 +91,4 @@ TEST(Tolerance, RefusesWhatItCannotKeep) {
 }
 
 }  // namespace
-}  // namespace steepest::test
+}  // namespace steepest::polar::test

@@ -7,7 +7,7 @@
 
 #include "tests/polar/matrices.h"
 
-namespace steepest::test {
+namespace steepest::polar::test {
 namespace {
 
 // torch/optim/_muon.py, _zeropower_via_newtonschulz: the same ATen calls in the same order.
@@ -121,4 +121,4 @@ TEST(Fast, is_the_exact_iteration_and_torchs_bits_are_it_rounded) {
 }
 
 }  // namespace
-}  // namespace steepest::test
+}  // namespace steepest::polar::test

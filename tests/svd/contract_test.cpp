@@ -158,14 +158,15 @@ TEST(Errors, NameWhatWasReceivedAndWhatIsAllowed) {
   expect_error(with({.stop = "never"}), "svd stop: received 'never', allowed value, subspace");
   expect_error(with({.max_passes = 0}), "svd max_passes: received 0");
   expect_error(with({.fixed_passes = -1}), "svd fixed_passes: received -1");
-  expect_error(with({.dtype = at::kInt}), "svd dtype: received Int, allowed Double");
+  expect_error(with({.dtype = at::kInt}), "svd dtype: received Int, allowed float64");
   expect_error(error_of([&] { top_triplets(a, 0); }), "svd k: received 0, allowed k >= 1");
-  expect_error(error_of([&] { top_triplets(a[0], 1); }), "received Float [5, 4] on cpu");
+  expect_error(error_of([&] { top_triplets(a[0], 1); }), "received float32 [5, 4] on cpu");
   expect_error(error_of([&] { top_triplets(a.to(at::kLong), 1); }), "received Long [2, 5, 4]");
   expect_error(error_of([&] { top_triplets({}, 1); }), "received nothing");
-  expect_error(start(at::ones({2, 5, 1})), "received Float [2, 5, 1] on cpu, allowed");
-  expect_error(start(at::ones({1, 4, 1})), "allowed floating point [2, 4, p] on cpu");
-  expect_error(start(at::ones({2, 4})), "received Float [2, 4]");
+  expect_error(start(at::ones({2, 5, 1})), "received float32 [2, 5, 1] on cpu, allowed");
+  expect_error(start(at::ones({1, 4, 1})),
+               "allowed float64, float32, bfloat16, float16 [2, 4, p] on cpu");
+  expect_error(start(at::ones({2, 4})), "received float32 [2, 4]");
 }
 
 }  // namespace

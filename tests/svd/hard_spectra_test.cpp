@@ -113,7 +113,7 @@ TEST(HardSpectra, StartsFromStepToStep) {
         slow = .95 * slow + .05 * gaussian({1, r, c}, step).to(at::kFloat);
         expect_promised(slow, k, tol, "slow", slow_start);
         slow_start = top_triplets(slow, k, {.tol = tol}, slow_start).vh.mT();
-        if (tol > 5e-3) continue;  // then one sweep is enough: see svd.h
+        if (tol > 5e-3) continue;  // then one pair of products is enough: see svd.h
         const auto spike = at::mm(gaussian({r, 1}, step), gaussian({1, c}, step + 10));
         sudden = sudden + (1.1 * Exact(sudden).s[0] * spike / spike.norm()).to(at::kFloat);
         expect_promised(sudden, k, tol, "sudden", sudden_start);
@@ -168,14 +168,14 @@ TEST(HardSpectra, AtEveryScale) {
       expect_promised((a * std::pow(10, e)).to(at::kFloat), k, 1e-3, c10::str("1e", e));
 }
 
-// A sweep, a decomposition in full and none at all: one shape for all answers.
+// Krylov vectors, all triplets and none at all: one shape for all results.
 TEST(HardSpectra, ABatchOfAllKinds) {
   const auto a = matrix("inverse", 64, 80, 23).to(at::kFloat);
   const auto all =
       at::cat({a, at::zeros_like(a), a * 1e30, a * NAN, gaussian(a.sizes(), 25).to(at::kFloat)});
   for (const int64_t k : {1, 4}) {
     const auto cold = top_triplets(all, k, {.tol = 1e-2});
-    const auto start = top_triplets(a, k, {.tol = 1e-2}).basis.expand({5, -1, -1});
+    const auto start = top_triplets(a, k, {.tol = 1e-2}).warm_start.expand({5, -1, -1});
     for (const auto& t : {cold, top_triplets(all, k, {.tol = 1e-2}, start)}) {
       EXPECT_NEAR(number(t.attained[0]), Exact(a).sum(k), .02 * Exact(a).sum(k));
       EXPECT_NEAR(number(t.attained[2]), 1e30 * number(t.attained[0]), 1e-3 * 1e30);

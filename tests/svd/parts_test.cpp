@@ -5,8 +5,9 @@
 
 #include <cmath>
 
-#include "steepest/svd/basis.h"
 #include "steepest/svd/golub_kahan.h"
+#include "steepest/svd/orthonormal_basis.h"
+#include "steepest/svd/pseudo_random.h"
 #include "steepest/svd/small_eigen.h"
 #include "steepest/svd/small_svd.h"
 #include "steepest/svd/stop.h"
@@ -34,36 +35,38 @@ TEST(PseudoRandom, IsUniformAndTheSameInEveryDtype) {
   EXPECT_LE(largest(correlation), 5 / std::sqrt(4000.));
 }
 
-void expect_split(const at::Tensor& w, const at::Tensor& basis, double noise, int64_t live) {
-  svd::Basis b(w.size(0), w.options(), true);
+void expect_decomposition(const at::Tensor& w, const at::Tensor& basis, double noise,
+                          int64_t live) {
+  svd::OrthonormalBasis b(w.size(0), w.options(), true);
   b.append(basis);
-  const auto [q, c, r] = b.split(w, at::full({}, noise, at::kDouble));
+  const auto [q, c, r] = b.decompose(w, at::full({}, noise, at::kDouble));
   const auto all = at::cat({basis, q}, 1);
   EXPECT_LE(largest(at::mm(all.t(), all) - at::eye(all.size(1), at::kDouble)), 1e-13);
   EXPECT_LE(largest(at::mm(basis, c) + at::mm(q, r) - w), noise + 1e-13);
   EXPECT_EQ((r.abs().amax(1) > 0).sum().item<int64_t>(), live);
 }
 
-TEST(Basis, SplitsABlockAlongAndAcross) {
+TEST(OrthonormalBasis, DecomposesABlock) {
   const auto basis = std::get<0>(at::linalg_qr(gaussian({30, 6}, 1)));
   const auto w = gaussian({30, 4}, 2);
-  expect_split(w, basis, 0, 4);
-  expect_split(at::cat({w, w}, 1), basis, 1e-10, 4);                  // dependent columns
-  expect_split(at::mm(basis, gaussian({6, 3}, 3)), basis, 1e-10, 0);  // in the basis
-  expect_split(at::mm(basis, gaussian({6, 4}, 3)) + 1e-6 * w, basis, 1e-12, 4);  // nearly in it
-  expect_split(at::zeros({30, 2}, at::kDouble), basis, 0, 0);
-  expect_split(w.narrow(1, 0, 1), basis, 0, 1);
-  expect_split(at::zeros({30, 1}, at::kDouble), basis, 0, 0);
-  expect_split(w, basis.narrow(1, 0, 0), 0, 4);
+  expect_decomposition(w, basis, 0, 4);
+  expect_decomposition(at::cat({w, w}, 1), basis, 1e-10, 4);                  // dependent columns
+  expect_decomposition(at::mm(basis, gaussian({6, 3}, 3)), basis, 1e-10, 0);  // in the basis
+  expect_decomposition(at::mm(basis, gaussian({6, 4}, 3)) + 1e-6 * w, basis, 1e-12,
+                       4);  // nearly in it
+  expect_decomposition(at::zeros({30, 2}, at::kDouble), basis, 0, 0);
+  expect_decomposition(w.narrow(1, 0, 1), basis, 0, 1);
+  expect_decomposition(at::zeros({30, 1}, at::kDouble), basis, 0, 0);
+  expect_decomposition(w, basis.narrow(1, 0, 0), 0, 4);
 }
 
-TEST(Basis, SplitsNoWiderThanItsRoom) {
+TEST(OrthonormalBasis, GrowsNoLargerThanItsDimension) {
   const auto basis = std::get<0>(at::linalg_qr(gaussian({8, 6}, 1)));
-  svd::Basis b(8, kDouble, true);
+  svd::OrthonormalBasis b(8, kDouble, true);
   b.append(basis);
-  EXPECT_EQ(b.split(gaussian({8, 4}, 2), at::zeros({}, at::kDouble)).q.size(1), 2);
-  b.append(b.fresh(2));
-  EXPECT_EQ(b.split(gaussian({8, 4}, 2), at::zeros({}, at::kDouble)).q.size(1), 0);
+  EXPECT_EQ(b.decompose(gaussian({8, 4}, 2), at::zeros({}, at::kDouble)).q.size(1), 2);
+  b.append(b.random(2));
+  EXPECT_EQ(b.decompose(gaussian({8, 4}, 2), at::zeros({}, at::kDouble)).q.size(1), 0);
 }
 
 void expect_svd(const at::Tensor& b) {
@@ -120,13 +123,14 @@ TEST(GolubKahan, KeepsItsRelationsThroughRestarts) {
       gk.backward();
       if (step % 9 == 4 && gk.width() < 4) gk.widen();
       if (gk.size() > 20) gk.restart(8);
-      const auto [u, s, v, status] = gk.best(SvdStatus::fixed);
+      const auto found = gk.ritz_triplets(SvdStatus::fixed);
+      const auto &u = found.u, &s = found.s, &v = found.v;
       EXPECT_LE(largest(at::mm(at::mm(u.t(), a), v) - s.diag()), 1e-12);
       EXPECT_LE(orthonormality(u), 1e-12);
       EXPECT_GE(number(s[0]), before - 1e-12);
       before = number(s[0]);
     }
-    const auto [s, residual] = gk.ritz(true);
+    const auto [s, residual] = gk.ritz_values(true);
     EXPECT_NEAR(s[0], number(at::linalg_svdvals(a)[0]), 1e-6);
     EXPECT_LE(residual[0], 1e-3);
     EXPECT_EQ(matrix.passes(), 80);
@@ -134,10 +138,10 @@ TEST(GolubKahan, KeepsItsRelationsThroughRestarts) {
 }
 
 TEST(Target, CountsAndValues) {
-  const svd::Target two{.k = 2}, shrink{.k = 1, .shrink = true, .most = 4};
+  const svd::Target two{.k = 2}, shrink{.k = 1, .shrink = true, .max_rank = 4};
   const svd::Values s = {3, 2, 1, .1};
   EXPECT_EQ(two.value(s), 5);
-  EXPECT_DOUBLE_EQ(svd::shrinkage(s), 5 / 3.);  // 3/2 < 5/3 > 6/4
+  EXPECT_DOUBLE_EQ(svd::shrinkage_threshold(s), 5 / 3.);  // 3/2 < 5/3 > 6/4
   EXPECT_EQ(shrink.count(s), 2);
   EXPECT_EQ(shrink.needed(s), 3);
   EXPECT_EQ(shrink.needed({1, 1, 1, 1}), 4);
@@ -150,21 +154,23 @@ TEST(StopRule, AsksTwiceAndExtrapolates) {
   // The value is 1 - 2^-(passes / 2), so the remainder equals the last gain.
   svd::StopRule stop({.tol = 1e-3}, {1}, 0);
   int64_t passes = 2;
-  while (!stop.settled(passes, {1 - std::exp2(-passes / 2.)}, {})) passes += 2;
+  while (!stop.has_converged(passes, {1 - std::exp2(-passes / 2.)}, {})) passes += 2;
   EXPECT_EQ(passes, 22);  // 2^-10 < 1e-3 at 20, and once more
   svd::StopRule stalled({.tol = 1e-3}, {2}, 0);
-  for (const int64_t p : {2, 4, 6, 8}) EXPECT_FALSE(stalled.settled(p, {1}, {}));  // one of two
+  for (const int64_t p : {2, 4, 6, 8})
+    EXPECT_FALSE(stalled.has_converged(p, {1}, {}));  // one of two
 }
 
-TEST(StopRule, HopesUntilATestSaysThatMuchIsToCome) {
+TEST(StopRule, IsWorthProvingUntilATestSaysThatMuchIsToCome) {
   svd::StopRule stop({.tol = .05}, {1}, 0);
   const auto test = [&](int64_t passes) {
-    stop.settled(passes, {1 - std::exp2(-passes / 2.)}, {});
-    return stop.hopeful();
+    stop.has_converged(passes, {1 - std::exp2(-passes / 2.)}, {});
+    return stop.is_worth_proving();
   };
-  EXPECT_TRUE(stop.hopeful() && test(2) && test(4) && test(6));  // two gains, one ratio of them
-  EXPECT_FALSE(test(8));                                         // 1/16 is to come
-  EXPECT_TRUE(test(10));                                         // 1/32
+  EXPECT_TRUE(stop.is_worth_proving() && test(2) && test(4) &&
+              test(6));   // two gains, one ratio of them
+  EXPECT_FALSE(test(8));  // 1/16 is to come
+  EXPECT_TRUE(test(10));  // 1/32
 }
 
 }  // namespace

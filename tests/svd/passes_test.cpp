@@ -3,7 +3,7 @@
 
 #include <ATen/record_function.h>
 
-#include "steepest/kernels/cpu/sweep.h"
+#include "steepest/kernels/cpu/gram_apply.h"
 #include "tests/svd/matrices.h"
 
 namespace steepest::test {
@@ -67,9 +67,9 @@ TEST_P(Passes, AreTheProductsThatWereMade) {
           o.tol = 1e-2;
           const ProductCounter counter(r, c);
           const auto t = top_triplets(gaussian({1, r, c}, 1).to(at::kFloat), k, o, s);
-          // A sweep makes its two products without ATen.
-          const bool sweeps = GetParam() == "auto" && o.stop == "value" && cpu::has_sweep();
-          EXPECT_EQ(sweeps ? t.passes[0] % 2 : t.passes[0], ProductCounter::count())
+          // gram_apply() makes its two products without ATen.
+          const bool by_gram = GetParam() == "auto" && o.stop == "value" && cpu::has_gram_apply();
+          EXPECT_EQ(by_gram ? t.passes[0] % 2 : t.passes[0], ProductCounter::count())
               << r << " " << stop << " k = " << k;
           EXPECT_GT(t.passes[0], 3);
         }
@@ -99,7 +99,7 @@ TEST_P(Passes, TheLimitIsKeptAndSaid) {
     auto o = options();
     o.max_passes = most;
     const auto t = top_triplets(a, 2, o);
-    // A sweep is two products.
+    // A step is two products.
     EXPECT_LE(t.passes[0], most);
     EXPECT_GE(t.passes[0], most - (GetParam() == "auto" ? most % 2 : 0));
     EXPECT_EQ(t.status[0], SvdStatus::stopped_early);
@@ -120,7 +120,7 @@ TEST_P(Passes, SmallMatricesAreDecomposedInFullUnlessFixed) {
 
 // Two steps of a momentum of .95: A and .95 A + .05 G.
 // Most of the triplets there are: once V holds as many vectors, no more are waited for.
-// Nearly all triplets that there are: seven sweeps of 16 columns hold the rank of 100, and no more
+// Nearly all triplets that there are: seven blocks of 16 columns hold the rank of 100, and no more
 // vectors than that are waited for before the values are tested.
 TEST(AutomaticPasses, AreNotMoreThanTheRankNeeds) {
   const auto a = gaussian({1, 100, 300}, 31).to(at::kFloat);

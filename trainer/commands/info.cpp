@@ -63,7 +63,7 @@ void add_info(CLI::App& app, int& exit_code) {
                     "max |1 - sigma| after 1 to 8 steps of every coefficient schedule");
   command->callback([o, &exit_code] {
     if (o->polar_errors) {
-      print_out(polar_error_table());
+      print_out(polar::error_table());
     } else {
       const Json info = o->data ? data_info(*o) : machine_info();
       print_out(info.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");

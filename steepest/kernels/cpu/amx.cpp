@@ -15,14 +15,14 @@
 namespace steepest::cpu {
 namespace {
 
-// What oneDNN may use, as its own variable says.
+// Whether oneDNN may use AMX, as its own environment variable says.
 bool allowed() {
   const char* limit = std::getenv("ONEDNN_MAX_CPU_ISA");
   const std::string_view isa = limit == nullptr ? "ALL" : limit;
   return isa.find("AMX") != isa.npos || isa == "ALL" || isa == "DEFAULT";
 }
 
-// One tile of small whole numbers: every product and sum is exact.
+// Whether a tile of small integers comes out right: all its products and sums are exact.
 bool multiplies(const KernelChoice& kernel) {
   constexpr int64_t kSteps = 64;
   const int64_t m = kernel.rows, n = kernel.columns;
@@ -47,7 +47,7 @@ bool multiplies(const KernelChoice& kernel) {
 sigjmp_buf after_trap;
 void jump_back(int) { siglongjmp(after_trap, 1); }
 
-// false where an instruction of it is trapped.
+// Whether the kernel multiplies rightly, and none of its instructions is trapped.
 bool works(const KernelChoice& kernel) {
   struct sigaction trap = {}, before = {};
   trap.sa_handler = jump_back;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// AMX: eight tiles of 16 rows of 64 bytes. Two by two of them hold 32 x 32 sums, two a stretch of A
-// and two one of B, 32 steps long, so that four loads feed four products:
+// AMX has eight tiles of 16 rows of 64 bytes. Two by two of them hold 32 x 32 sums; two hold 32
+// steps of A, and two the same steps of B, so that four loads feed four products:
 //   tile of A   [16 rows of C] [16 pairs of steps]
 //   tile of B   [16 pairs of steps] [16 columns of C]
-// A pair is two bfloat16 in 32 bits, so a tile of B is the transpose, pair by pair, of a tile of A
-// with the same numbers, and either operand may lie by rows or by columns (Intel's Software
+// A pair is two bfloat16 in 32 bits, so that a tile of B is the transpose, pair by pair, of a tile
+// of A with the same elements, and either operand may lie by rows or by columns (Intel's Software
 // Developer's Manual, vol. 1, chapter 18).
 
 #include <bit>
@@ -20,7 +20,7 @@ namespace {
 
 constexpr int64_t kSide = 16;      // rows, and pairs in a row
 constexpr int64_t kUnit = 32;      // steps
-constexpr int64_t kRowBytes = 64;  // of a tile
+constexpr int64_t kRowBytes = 64;  // a row of a tile
 constexpr int64_t kTileBytes = kSide * kRowBytes;
 
 struct alignas(64) TileShapes {
@@ -44,7 +44,7 @@ template <bool kAdd>
 [[gnu::target("amx-tile,amx-bf16")]] void multiply(const std::byte* a, int64_t, const std::byte* b,
                                                    int64_t steps, float* c, int64_t stride) {
   const int64_t row = stride * static_cast<int64_t>(sizeof(float));
-  // The tiles' shapes at each call: oneDNN releases what it finds.
+  // The shapes of the tiles are configured at each call, as oneDNN releases what it finds.
   asm volatile("ldtilecfg %0" ::"m"(kShapes));
   float* const below = c + kSide * stride;
   if constexpr (kAdd) {
@@ -77,7 +77,7 @@ template <bool kAdd>
   asm volatile("tilerelease");
 }
 
-// To the nearest bfloat16, ties to even: the upper half of the result.
+// x rounded to the nearest bfloat16, ties to even: the upper half of the result.
 inline uint32_t rounded(float x) {
   const auto bits = std::bit_cast<uint32_t>(x);
   const uint32_t up = bits + 0x7fff + ((bits >> 16) & 1);
@@ -87,14 +87,14 @@ inline uint32_t pair(float first, float second) {
   return rounded(first) >> 16 | (rounded(second) & 0xffff0000);
 }
 
-// tile[r][d] = x[r][2 d], x[r][2 d + 1] of a whole tile whose rows are contiguous.
+// tile[r][d] = x[r][2 d], x[r][2 d + 1], for a whole tile whose rows are contiguous.
 STEEPEST_EVERY_CPU void pairs_along(const float* x, int64_t row_stride, uint32_t* tile) {
   for (int64_t r = 0; r < kSide; ++r) {
     const float* const row = x + r * row_stride;
     for (int64_t d = 0; d < kSide; ++d) tile[r * kSide + d] = pair(row[2 * d], row[2 * d + 1]);
   }
 }
-// tile[d][r] of one whose columns are.
+// tile[d][r] = x[r][2 d], x[r][2 d + 1], for a whole tile whose columns are contiguous.
 STEEPEST_EVERY_CPU void pairs_across(const float* x, int64_t column_stride, uint32_t* tile) {
   for (int64_t d = 0; d < kSide; ++d) {
     const float *const even = x + 2 * d * column_stride, *const odd = even + column_stride;
@@ -105,7 +105,8 @@ STEEPEST_EVERY_CPU void transpose(const uint32_t* from, uint32_t* to) {
   for (int64_t r = 0; r < kSide; ++r)
     for (int64_t d = 0; d < kSide; ++d) to[d * kSide + r] = from[r * kSide + d];
 }
-// tile[r][d] of one at the edge of x, of which `rows` rows and `steps` columns exist.
+// tile[r][d] = x[r][2 d], x[r][2 d + 1], for a tile at the edge of x, of which `rows` rows and
+// `steps` columns exist.
 void pairs_of_edge(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
                    int64_t steps, uint32_t* tile) {
   const auto at = [&](int64_t r, int64_t k) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// STEEPEST_EVERY_CPU before a loop's function: compiled for AVX-512, AVX2 and the plain processor,
-// chosen when the library is loaded. Entry by entry the bits are the same; the order of a sum is
-// not.
+// STEEPEST_EVERY_CPU before a function with a loop compiles it for AVX-512, AVX2 and the plain
+// processor; which of them runs is decided when the library is loaded. An elementwise loop gives
+// the same bits in each; a sum does not, as its order differs.
 #pragma once
 
 #if defined(__x86_64__) && __GNUC__ >= 12 && !defined(__clang__) && \

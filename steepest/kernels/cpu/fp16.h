@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// AVX-512 FP16's registers, for the loops that multiply in float16: inlined into functions marked
-// STEEPEST_FP16, which need has_fp16().
+// The registers of AVX-512 FP16, for loops that multiply in float16. These functions are inlined
+// into functions marked STEEPEST_FP16, which must only run where has_fp16().
 #pragma once
 
 #if defined(__x86_64__) && defined(__GNUC__) && defined(__FLT16_MANT_DIG__)
@@ -43,8 +43,8 @@ STEEPEST_FP16 inline EightWords upper(const Words& w) {
   return __builtin_shufflevector(w, w, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 
-// Sixteen numbers to and from float16. With a mask of all: what the forms without one leave out,
-// GCC 12 takes for uninitialized.
+// Sixteen elements to and from float16. The intrinsics are those with a mask, of all elements: in
+// the forms without one, GCC 12 sees an uninitialised operand.
 STEEPEST_FP16 inline Sixteen widened(const EightWords& halves) {
   return same_bits<Sixteen>(_mm512_maskz_cvtph_ps(0xffff, same_bits<__m256i>(halves)));
 }
@@ -52,7 +52,7 @@ STEEPEST_FP16 inline EightWords rounded(const float* x, float scale) {
   const auto scaled = same_bits<__m512>(load<Sixteen>(x) * scale);
   return same_bits<EightWords>(_mm512_maskz_cvtps_ph(0xffff, scaled, _MM_FROUND_TO_NEAREST_INT));
 }
-// Of 32 numbers in a row.
+// The same for 32 elements that lie side by side.
 STEEPEST_FP16 inline Words rounded_row(const float* x, float scale) {
   return __builtin_shufflevector(rounded(x, scale), rounded(x + 16, scale), 0, 1, 2, 3, 4, 5, 6, 7,
                                  8, 9, 10, 11, 12, 13, 14, 15);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// AVX-512 FP16: 32 multiplications in float16 where float32 has 16, with sums in float16 that are
-// added up in float32 every `depth` steps. The steps go in pairs, both in one 32-bit lane:
+// AVX-512 FP16 makes 32 multiplications in float16 where float32 has 16. The sums are in float16
+// and added up in float32 every `depth` steps. The steps go in pairs, both in one 32-bit lane:
 //   panel   [pairs of steps] [rows 0, 2, .., 30, 1, 3, .., 31] [the pair]
-// so that a row of A comes by a broadcast of 32 bits, which no shuffle port is needed for, and a
-// sum is two half as long. Even rows before odd ones, for then the halves of two registers give
-// their 32 sums in order.
+// so that a row of A comes by a broadcast of 32 bits, which needs no shuffle port, and a sum
+// becomes two of half the length. Even rows stand before odd ones, so that the halves of two
+// registers give their 32 sums in order.
 //
-// By these sums a product loses .0009 (64 steps) to .0012 (128 and more) of its norm; by rounding
-// its factors to bfloat16 it would lose .002. Twice the depth would be 5 % faster, and lose .0017;
-// but where all terms are equal they are rounded alike, up to 2^-11 of the sum each, and three
-// percent of a square were enough to turn Polar Express around.
+// By these sums a product loses .0009 (64 steps) to .0012 (128 and more) of its norm; with operands
+// rounded to bfloat16 it would lose .002. Twice the depth would be 5 % faster and lose .0017. But
+// where all terms are equal they are rounded alike, each by up to 2^-11 of the sum, and an error of
+// three percent in a square was enough to turn Polar Express around.
 
 #include <algorithm>
 
@@ -22,7 +22,7 @@ namespace steepest::cpu {
 #if STEEPEST_HAS_FP16
 namespace {
 
-constexpr int64_t kRows = 8, kWidth = 32;  // of the tile; kWidth: of either panel
+constexpr int64_t kRows = 8, kWidth = 32;  // the size of the tile; a panel has kWidth rows
 constexpr int64_t kDepth = 128;
 
 template <bool kAdd>
@@ -59,7 +59,7 @@ STEEPEST_FP16 void multiply(const std::byte* a, int64_t, const std::byte* b, int
   }
 }
 
-// Two steps of 32 rows that lie side by side.
+// Packs two steps of 32 rows which lie side by side.
 STEEPEST_FP16 inline void pack_pair(const float* first, const float* second, float scale,
                                     std::byte* to) {
   const Words a = rounded_row(first, scale), b = rounded_row(second, scale);
@@ -68,7 +68,7 @@ STEEPEST_FP16 inline void pack_pair(const float* first, const float* second, flo
   __builtin_memcpy(to + sizeof even, &odd, sizeof odd);
 }
 
-// 32 steps of 32 rows of which each is contiguous.
+// Packs 32 steps of 32 rows, each of which is contiguous.
 STEEPEST_FP16 void pack_along(const float* x, int64_t row_stride, float scale, std::byte* to) {
   for (const int first : {0, 1}) {
     Sixteen row[16];
@@ -112,7 +112,7 @@ const KernelChoice* fp16_kernel() {
                                    .depth = kDepth,
                                    .unit = 2,
                                    .bytes = 2,
-                                   .largest = 200,
+                                   .scaled_norm = 200,
                                    .store = multiply<false>,
                                    .add = multiply<true>,
                                    .pack_a = pack,

@@ -17,12 +17,12 @@
 namespace steepest::cpu {
 namespace {
 
-constexpr int64_t kBlockRows = 96;          // of A, packed for the second cache
-constexpr double kLeastParallel = 1 << 22;  // multiplications, below which one thread is quicker
+constexpr int64_t kBlockRows = 96;        // rows of A that are packed for the second cache
+constexpr double kMinParallel = 1 << 22;  // multiplications; for fewer one thread is quicker
 
 int64_t rounded(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
-// The panels of x[first : first + count, from : from + steps].
+// Packs the panels of x[first : first + count, from : from + steps].
 void pack(const View& x, int64_t first, int64_t count, int64_t width, int64_t from, int64_t steps,
           Pack pack_one, float scale, std::byte* to, int64_t panel_bytes) {
   for (int64_t i = 0; i < count; i += width, to += panel_bytes) {
@@ -31,14 +31,15 @@ void pack(const View& x, int64_t first, int64_t count, int64_t width, int64_t fr
   }
 }
 
-// Rows of C and of what is added to them.
+// Rows of C, and of the D and E that are added to them.
 struct Rows {
   float* c;
-  const float *d, *e;  // e may be missing, or both
+  const float *d, *e;  // e may be nullptr, or both
   int64_t c_stride, stride;
-  int64_t first, count;  // of the matrix
+  int64_t first, count;  // the rows [first, first + count) of the matrix
   int64_t width;
-  // As far as to the diagonal, and on to a whole vector, which the tiles have filled.
+  // Only the lower triangle: a row ends behind its diagonal element, at a whole vector, up to which
+  // the tiles have filled it.
   bool triangle;
   float alpha, beta, epsilon;
 
@@ -48,13 +49,29 @@ struct Rows {
   static constexpr int64_t kVector = 16;
 };
 
-// Lowered to what the processor has; left to itself, GCC 12 takes half of AVX-512's.
+// GCC lowers this vector to the registers that the processor has; for a plain loop GCC 12 takes
+// half of AVX-512's.
 typedef float Vector __attribute__((vector_size(Rows::kVector * sizeof(float))));
+
+// The elements [j, n) of a row, behind its last whole vector. Returns `squares` and their squares.
+template <bool kD, bool kE>
+[[gnu::always_inline]] inline float combine_rest(const Rows& r, float* c, const float* d,
+                                                 const float* e, int64_t j, int64_t n,
+                                                 float squares) {
+  for (; j < n; ++j) {
+    float x = c[j] * r.alpha;
+    if constexpr (kD) x += r.beta * d[j];
+    if constexpr (kE) x += r.epsilon * e[j];
+    c[j] = x;
+    squares += x * x;
+  }
+  return squares;
+}
 
 template <bool kD, bool kE>
 [[gnu::always_inline]] inline double combine(const Rows& r) {
   Vector squares = {};
-  float rest = 0;  // of squares
+  float rest = 0;  // squares behind the last whole vector
   double diagonal = 0;
   for (int64_t i = r.first; i < r.first + r.count; ++i) {
     float* const c = r.c + i * r.c_stride;
@@ -62,7 +79,7 @@ template <bool kD, bool kE>
     const int64_t n = r.width_of(i);
     int64_t j = 0;
     for (; j + Rows::kVector <= n; j += Rows::kVector) {
-      Vector x, y;  // y: of D, of E
+      Vector x, y;  // y: elements of D, then of E
       __builtin_memcpy(&x, c + j, sizeof x);
       x *= r.alpha;
       if constexpr (kD) {
@@ -76,13 +93,7 @@ template <bool kD, bool kE>
       __builtin_memcpy(c + j, &x, sizeof x);
       squares += x * x;
     }
-    for (; j < n; ++j) {
-      float x = c[j] * r.alpha;
-      if constexpr (kD) x += r.beta * d[j];
-      if constexpr (kE) x += r.epsilon * e[j];
-      c[j] = x;
-      rest += x * x;
-    }
+    rest = combine_rest<kD, kE>(r, c, d, e, j, n, rest);
     if (r.triangle) diagonal += static_cast<double>(c[i] * c[i]);
   }
   double total = static_cast<double>(rest);
@@ -90,15 +101,15 @@ template <bool kD, bool kE>
   return r.triangle ? 2 * total - diagonal : total;
 }
 
-// C = alpha C + beta D + epsilon E. The sum of the squares of C, of the whole matrix if these are
-// rows of a triangle: up to twice as much, for what the vectors have beyond it, but the diagonal's
-// part exactly.
+// C = alpha C + beta D + epsilon E for these rows. Returns the sum of their squares; for rows of a
+// triangle that of the whole symmetric matrix, up to twice as much, as the elements beyond the
+// diagonal in its last vector count too, but with the exact part of the diagonal.
 STEEPEST_EVERY_CPU double combine(const Rows& r) {
   if (r.d == nullptr) return combine<false, false>(r);
   return r.e == nullptr ? combine<true, false>(r) : combine<true, true>(r);
 }
 
-// One product: the numbers that its loops share.
+// One product, as its loops share it.
 class Product {
  public:
   Product(const Gemm& g, const KernelChoice& kernel)
@@ -113,9 +124,9 @@ class Product {
         shared_(kernel.shares && transposes(g.a, g.b)),
         alpha_(g.alpha),
         squares_(g.c_norm == nullptr ? 0 : blocks_) {
-    if (kernel.largest == 0) return;
-    a_scale_ = power_of_two(kernel.largest / g.a_norm);
-    b_scale_ = power_of_two(kernel.largest / g.b_norm);
+    if (kernel.scaled_norm == 0) return;
+    a_scale_ = power_of_two(kernel.scaled_norm / g.a_norm);
+    b_scale_ = power_of_two(kernel.scaled_norm / g.b_norm);
     alpha_ = g.alpha / a_scale_ / b_scale_;
   }
 
@@ -123,7 +134,7 @@ class Product {
     const double work = static_cast<double>(m_) * static_cast<double>(n_) *
                         static_cast<double>(depth_) * (g_.symmetric ? .5 : 1);
     const bool alone =
-        work < kLeastParallel || at::in_parallel_region() || at::get_num_threads() == 1;
+        work < kMinParallel || at::in_parallel_region() || at::get_num_threads() == 1;
     auto* const b = scratch<std::byte>(
         Scratch::b_panels, rounded(n_, kernel_.columns) * kernel_.depth * kernel_.bytes);
     for (int64_t k = 0; k < depth_ || k == 0; k += kernel_.depth) {
@@ -141,7 +152,7 @@ class Product {
   }
 
  private:
-  // a = b^T, number for number in memory.
+  // Whether a = b^T, as the same memory.
   static bool transposes(const View& a, const View& b) {
     return a.data == b.data && a.rows == b.columns && a.columns == b.rows &&
            a.row_stride == b.column_stride && a.column_stride == b.row_stride;
@@ -158,14 +169,14 @@ class Product {
     }
   }
 
-  // Of a triangle the last row is the longest: first and last ones in pairs, so that every thread's
-  // stretch of them has the same work.
+  // The i-th block of rows in the order of work. In a triangle the last row is the longest: first
+  // and last ones come in pairs, so that each thread gets the same work.
   int64_t balanced(int64_t i) const {
     if (!g_.symmetric) return i;
     return i % 2 == 0 ? i / 2 : blocks_ - 1 - i / 2;
   }
 
-  // Of panels of `width` numbers a step.
+  // The size of panels with `width` elements a step.
   int64_t bytes(int64_t width, int64_t steps) const {
     return width * rounded(steps, kernel_.unit) * kernel_.bytes;
   }
@@ -190,7 +201,7 @@ class Product {
     if (k + steps == depth_) finish(i0, rows);
   }
 
-  // Row i's number of the first step, in panels of so many rows.
+  // The element of row i in the first step, in panels of `width` rows.
   const std::byte* row_in(const std::byte* panels, int64_t width, int64_t i, int64_t steps) const {
     const int64_t within = i % width;
     return panels + bytes(i - within, steps) + within * kernel_.bytes;
@@ -205,7 +216,7 @@ class Product {
                   columns = std::min(kernel_.columns, n_ - j);
     if (rows == kernel_.rows && columns == kernel_.columns)
       return kernel(a, a_stride, b, steps, c, stride_);
-    float whole[kMostTile];
+    float whole[kMaxTileElements];
     kernel_.store(a, a_stride, b, steps, whole, kernel_.columns);
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t s = 0; s < columns; ++s) {
@@ -215,7 +226,7 @@ class Product {
     }
   }
 
-  // alpha, D and E, while the rows are in the cache.
+  // Applies alpha, D and E while the rows are in the cache.
   void finish(int64_t i0, int64_t rows) {
     if (g_.d == nullptr && alpha_ == 1 && g_.c_norm == nullptr) return;
     const double squares = combine({.c = g_.c,
@@ -233,7 +244,7 @@ class Product {
     if (g_.c_norm != nullptr) squares_[i0 / block_] = squares;
   }
 
-  // The lower triangle's rows from i0 on, as columns of the upper one.
+  // Copies a block of rows of the lower triangle, from i0 on, to columns of the upper one.
   void mirror(int64_t i0) {
     constexpr int64_t kSide = kMirrorSide;
     const Mirror fast = float_kernel() == nullptr ? nullptr : float_kernel()->mirror;
@@ -257,11 +268,11 @@ class Product {
   int64_t m_, n_, stride_, depth_, block_, blocks_;
   bool shared_;
   float alpha_, a_scale_ = 1, b_scale_ = 1;
-  std::vector<double> squares_;  // of C's numbers, block by block
+  std::vector<double> squares_;  // the sum of squares of each block of C
 };
 
-const KernelChoice& kernel_for(c10::ScalarType factors) {
-  switch (factors) {
+const KernelChoice& kernel_for(c10::ScalarType operand_dtype) {
+  switch (operand_dtype) {
     case c10::kBFloat16:
       return *amx_kernel();
     case c10::kHalf:
@@ -275,11 +286,11 @@ const KernelChoice& kernel_for(c10::ScalarType factors) {
 
 bool has_gemm() { return float_kernel() != nullptr; }
 
-c10::ScalarType fast_factors() {
+c10::ScalarType fast_operand_dtype() {
   if (has_amx()) return c10::kBFloat16;
   return fp16_kernel() != nullptr ? c10::kHalf : c10::kFloat;
 }
 
-void gemm(const Gemm& product) { Product(product, kernel_for(product.factors)).run(); }
+void gemm(const Gemm& product) { Product(product, kernel_for(product.operand_dtype)).run(); }
 
 }  // namespace steepest::cpu

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// In float32. Registers: 6 x 16 sums in 12 of AVX2's 16; with AVX-512 8 x 32 in 16 of 32, enough
-// for two multiplications a cycle, and 8 fits the sizes of matrices better than 14 does.
+// The float32 kernels. AVX2 holds 6 x 16 sums in 12 of its 16 registers, AVX-512 8 x 32 in 16 of
+// 32: enough for two multiplications a cycle, and 8 rows fit the sizes of matrices better than 14
+// do.
 
 #include "steepest/kernels/cpu/gemm_kernel.h"
 
@@ -73,7 +74,7 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
     for (int64_t k = 0; k < steps; ++k)
       for (int64_t r = 0; r < rows; ++r) to[k * kWidth + r] = x[r * row_stride + k * column_stride];
   } else if (row_stride == 1) {
-    for (int64_t k = 0; k < steps; ++k)  // copy_n would call memmove for each
+    for (int64_t k = 0; k < steps; ++k)  // copy_n would call memmove for each step
       __builtin_memcpy(to + k * kWidth, x + k * column_stride, kWidth * sizeof(float));
   } else {
     for (int64_t k = 0; k < steps; ++k)
@@ -102,7 +103,7 @@ constexpr SixteenIndices kColumn = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
   }
 }
 
-// pack<32> of rows that are contiguous, which would write one number at a time.
+// pack<32> for contiguous rows, which it would write one element at a time.
 [[gnu::target("avx512f")]] void pack_contiguous(const float* x, int64_t row_stride, int64_t steps,
                                                 float* to) {
   const int64_t whole = steps / 16 * 16;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The innermost loop of gemm.cpp: a tile of C, held in registers, from one packed panel of A and
-// one of B; and how its panels are packed. One choice for each instruction set and each precision.
+// one of B; and how these panels are packed. There is one KernelChoice for each instruction set and
+// operand dtype. A step is an index k of the sum C_ij = sum_k A_ik B_kj.
 #pragma once
 
 #include <cstddef>
@@ -8,45 +9,45 @@
 
 namespace steepest::cpu {
 
-// tile[i][j] = sum_k a[k][i] b[k][j] over packed panels, of b `columns` numbers a step, of a
-// `a_stride` (only float32's kernels read it: the width of the panel that its rows are of).
+// tile[i][j] = sum_k a[k][i] b[k][j] over packed panels. A step of b has `columns` elements, one of
+// a has `a_stride`: the width of the panel in which its rows lie. Only float32's kernels read it.
 using Kernel = void (*)(const std::byte* a, int64_t a_stride, const std::byte* b, int64_t steps,
                         float* tile, int64_t stride);
 
-// A panel: `rows` rows of scale x, step after step, and zeros up to the panel's width and whole
-// units. Only float16's reads the scale.
+// Packs a panel: `rows` rows of scale x, step after step, and zeros up to the panel's width and to
+// whole units. Only float16's kernel reads the scale.
 using Pack = void (*)(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
                       int64_t steps, float scale, std::byte* to);
 
-// to = from^T of 16 x 16 numbers; of a square on the diagonal, where `to` is `from`, the numbers
-// above it from those below.
+// to = from^T for a square of 16 x 16 elements. For a square on the diagonal, where `to` is `from`,
+// the elements above the diagonal are taken from those below it.
 constexpr int64_t kMirrorSide = 16;
 using Mirror = void (*)(const float* from, float* to, int64_t stride, bool diagonal);
 
 struct KernelChoice {
-  int64_t rows, columns;  // of the tile
-  int64_t a_width;        // of a panel of A, a multiple of `rows`; of one of B: `columns`
-  int64_t depth;          // steps, so that a panel of B stays in the first cache
-  int64_t unit;           // the kernel takes a multiple of it, and `depth` is one
-  int64_t bytes;          // of a number in a panel
-  float largest = 0;      // Frobenius norm that either operand is scaled to; 0: neither is
+  int64_t rows, columns;  // the size of the tile
+  int64_t a_width;        // rows of a panel of A, a multiple of `rows`; one of B has `columns`
+  int64_t depth;          // steps of a panel, few enough for one of B to stay in the first cache
+  int64_t unit;           // the kernel takes multiples of so many steps; `depth` is one
+  int64_t bytes;          // the size of an element in a panel
+  float scaled_norm = 0;  // the Frobenius norm that either operand is scaled to; 0: not scaled
   Kernel store, add;      // tile = .., tile += ..
   Pack pack_a, pack_b;
   Mirror mirror = nullptr;  // may be missing
-  bool shares = false;  // rows of a panel of B, of which A has the transpose, may serve as one of A
+  bool shares = false;      // with A = B^T, rows of a panel of B may serve as a panel of A
 };
 
-constexpr int64_t kMostTile = 32 * 32;  // numbers in a tile
+constexpr int64_t kMaxTileElements = 32 * 32;
 
-// In float32. nullptr where the processor has neither AVX2 with FMA nor AVX-512.
+// For float32 operands. nullptr where the processor has neither AVX2 with FMA nor AVX-512.
 const KernelChoice* float_kernel();
 
-// Of numbers rounded to bfloat16 by the packing, added up in float32. For whom has_amx() says so;
-// nullptr where the compiler has no tiles.
+// For operands that the packing rounds to bfloat16, with sums in float32. It may only run where
+// has_amx(); nullptr where the compiler has no tiles.
 const KernelChoice* amx_kernel();
 
-// Of numbers scaled and rounded to float16, short sums of them in float16. nullptr where the
-// processor or the compiler has no AVX-512 FP16.
+// For operands that the packing scales and rounds to float16, with short sums in float16. nullptr
+// where the processor or the compiler has no AVX-512 FP16.
 const KernelChoice* fp16_kernel();
 
 }  // namespace steepest::cpu

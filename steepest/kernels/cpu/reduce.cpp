@@ -14,7 +14,7 @@
 namespace steepest::cpu {
 namespace {
 
-constexpr int64_t kPiece = 1 << 14;
+constexpr int64_t kPiece = 1 << 14;  // elements that are summed at a time
 
 STEEPEST_EVERY_CPU double inner_product(const float* a, const float* b, int64_t n) {
   double sum = 0;
@@ -23,18 +23,18 @@ STEEPEST_EVERY_CPU double inner_product(const float* a, const float* b, int64_t 
   return sum;
 }
 
-STEEPEST_EVERY_CPU double looked_product(const float* m, const float* g, const float* s, int64_t n,
-                                         float carry, bool near) {
+STEEPEST_EVERY_CPU double lerp_product(const float* m, const float* g, const float* s, int64_t n,
+                                       float weight, bool near) {
   double sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < n; ++i) {
-    const float u = std::fma(carry, m[i] - g[i], near ? g[i] : m[i]);
+    const float u = std::fma(weight, m[i] - g[i], near ? g[i] : m[i]);
     sum += static_cast<double>(u) * static_cast<double>(s[i]);
   }
   return sum;
 }
 
-// As integers magnitudes are in order, NaN above all.
+// The bits of magnitudes are ordered as integers, with NaN above all.
 STEEPEST_EVERY_CPU int32_t largest_bits(const float* x, int64_t n) {
   int32_t most = 0;
 #pragma omp simd reduction(max : most)
@@ -45,7 +45,8 @@ STEEPEST_EVERY_CPU int32_t largest_bits(const float* x, int64_t n) {
   return most;
 }
 
-// part(at, n): of the n numbers from `at` on.
+// sums[k] = the sum of part(at, n) over the pieces of segment k; part is the sum over the n
+// elements from `at` on.
 void add_pieces(int64_t batch, int64_t size, double* sums, const auto& part) {
   const int64_t pieces = (size + kPiece - 1) / kPiece;
   std::vector<double> parts(batch * pieces);
@@ -80,9 +81,9 @@ float largest_magnitude(const float* x, int64_t size) {
   return std::bit_cast<float>(most.load());
 }
 
-void inner_products(const Looked& u, const float* s, int64_t batch, int64_t size, double* sums) {
+void inner_products(const LerpView& u, const float* s, int64_t batch, int64_t size, double* sums) {
   add_pieces(batch, size, sums, [&](int64_t at, int64_t n) {
-    return looked_product(u.m + at, u.g + at, s + at, n, u.carry, u.near);
+    return lerp_product(u.m + at, u.g + at, s + at, n, u.weight, u.near);
   });
 }
 

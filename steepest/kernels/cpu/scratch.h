@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Buffers that a thread keeps from call to call, so that a step allocates nothing after the first:
-// one a purpose, as large as its largest use, freed with the thread.
+// Buffers that a thread keeps from call to call, so that a step allocates nothing after the first.
+// There is one for each purpose, as large as its largest use, and it is freed with the thread.
 #pragma once
 
 #include <cstdint>
 
 namespace steepest::cpu {
 
+// A buffer holds its contents until the next call with the same purpose: two that are in use at the
+// same time need two purposes.
 enum class Scratch {
-  look,
+  update,  // a batch of matrices between two stages of a step
   a_panels,
-  b_panels,
+  b_panels,  // the packed operands of a product
   gram,
   square,
   factor,
-  spare,
-  stretches,
-  rounded,
+  spare,         // the [n, n] matrices of an iteration
+  partial_sums,  // one sum for each part of the rows
+  half_matrix,   // a matrix rounded to float16
   krylov_v,
   krylov_y,
-  krylov_z,
+  krylov_z,  // V, A V and A^T A V
   count
 };
 
@@ -31,7 +33,7 @@ T* scratch(Scratch purpose, int64_t count) {
   return static_cast<T*>(scratch_bytes(purpose, count * static_cast<int64_t>(sizeof(T))));
 }
 
-// What all threads hold at this moment.
+// The bytes that all threads together hold at this moment.
 int64_t workspace_bytes();
 
 }  // namespace steepest::cpu

@@ -8,7 +8,8 @@
 namespace steepest::cpu {
 namespace {
 
-constexpr int64_t kWidth = kTallWidth, kRows = 4;  // so many at a time: fewer passes over g
+constexpr int64_t kWidth = kTallWidth;
+constexpr int64_t kRows = 4;  // rows at a time, so that fewer passes are made over g
 
 STEEPEST_EVERY_CPU void add_rows(const float* x, int64_t rows, double* g) {
   double row[kRows][kWidth] = {};
@@ -23,7 +24,7 @@ STEEPEST_EVERY_CPU void add_rows(const float* x, int64_t rows, double* g) {
   }
 }
 
-// Some rows at a time, which stay in the first cache.
+// Transposes some rows at a time, which stay in the first cache.
 STEEPEST_EVERY_CPU void transpose(const float* x, int64_t n, int64_t width, int64_t stride,
                                   float* y) {
   constexpr int64_t kRun = 64;
@@ -34,7 +35,8 @@ STEEPEST_EVERY_CPU void transpose(const float* x, int64_t n, int64_t width, int6
   }
 }
 
-// Lowered to what the processor has; left to itself, GCC 12 gathers.
+// GCC lowers this vector to the registers that the processor has; a plain loop GCC 12 turns into
+// gathers.
 typedef float Row __attribute__((vector_size(kWidth * sizeof(float))));
 
 STEEPEST_EVERY_CPU void multiply_rows(const float* x, int64_t n, const float* t, float* y) {

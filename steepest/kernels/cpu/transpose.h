@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The transpose of 16 x 16 numbers of 32 bits in AVX-512's registers, inlined into functions of
+// The transpose of 16 x 16 elements of 32 bits in AVX-512's registers, inlined into functions of
 // that target.
 #pragma once
 
@@ -10,7 +10,8 @@ namespace steepest::cpu {
 typedef float Sixteen __attribute__((vector_size(64)));
 typedef int SixteenIndices __attribute__((vector_size(64)));
 
-// Halves of pairs of rows change places, then quarters, ...
+// Exchanges blocks of kDistance x kDistance elements across the diagonal of each block twice as
+// large.
 template <int kDistance>
 [[gnu::always_inline]] inline void exchange(Sixteen* row) {
   SixteenIndices low, high;

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// gram_apply.h in float16. A is rounded once, panel by panel, and a panel stays in the second cache
+// for both products:
+//   [chunks of 256 steps] [rows of the panel] [the chunk]
+// As in fp16_kernel.cpp, some steps make one lane: two for an X of 16 columns, four for one of 8.
+// The elements of A in a lane, broadcast to a register, are multiplied
+//   in the first product    by the same rows of X; the parts of a sum are added at the end;
+//   in the second product   by one element of Y each; their sums are as many rows of Z.
+// Sums over a chunk, and over a panel, are in float16; they are added up in float32.
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "steepest/kernels/cpu/every_cpu.h"
+#include "steepest/kernels/cpu/fp16_panels.h"
+#include "steepest/kernels/cpu/gram_apply.h"
+#include "steepest/kernels/cpu/row_partition.h"
+#include "steepest/kernels/cpu/scratch.h"
+#include "steepest/kernels/cpu/work_queue.h"
+
+namespace steepest::cpu {
+
+#if STEEPEST_HAS_FP16
+namespace {
+
+constexpr int64_t kMaxBytes = int64_t{64} << 20;  // the size of the rounded matrix
+
+// A is scaled to a root mean square of kTypical, and X to a norm of kXNorm a column: these
+// elements and their sums over a row are far from float16's ends.
+constexpr double kTypical = .25, kXNorm = 64;
+// The scale is found from some rows; the root mean square of all of them has to lie in between.
+constexpr double kMinTypical = kTypical / 64, kMaxTypical = kTypical * 16;
+
+int64_t panel_bytes(int64_t columns) {
+  return (columns + kChunk - 1) / kChunk * kPanel * kChunkRow;
+}
+int64_t all_bytes(int64_t rows, int64_t columns) {
+  return (rows + kPanel - 1) / kPanel * panel_bytes(columns);
+}
+// The offset of an element in a panel, in bytes.
+int64_t at(int64_t row, int64_t k) {
+  return (k / kChunk * kPanel + row) * kChunkRow + k % kChunk * 2;
+}
+
+STEEPEST_EVERY_CPU void add(const float* x, int64_t n, float* to) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) to[i] += x[i];
+}
+
+// Rounds 32 elements, and adds their squares to `squares`.
+STEEPEST_FP16 [[gnu::always_inline]] inline void round_piece(const float* from, float scale,
+                                                             std::byte* to, Sixteen& squares) {
+  const Sixteen first = load<Sixteen>(from) * scale, second = load<Sixteen>(from + 16) * scale;
+  squares += first * first + second * second;
+  const Words piece = rounded_row(from, scale);
+  __builtin_memcpy(to, &piece, sizeof piece);
+}
+
+// Rounds the rows of a panel, with zeros up to whole groups of rows. Returns the sum of squares.
+STEEPEST_FP16 double round_panel(const float* a, int64_t rows, int64_t columns, float scale,
+                                 std::byte* to) {
+  constexpr int64_t kAhead = 1024;
+  Sixteen squares = {};
+  const int64_t groups = (rows + kGroup - 1) / kGroup * kGroup;
+  for (int64_t r = 0; r < groups; ++r) {
+    const float* const row = a + r * columns;
+    int64_t k = 0;
+    for (; r < rows && k + kPiece <= columns; k += kPiece) {
+      __builtin_prefetch(row + k + kAhead);
+      __builtin_prefetch(row + k + kAhead + 16);
+      round_piece(row + k, scale, to + at(r, k), squares);
+    }
+    for (; k < filled(columns); k += kPiece) {
+      float last[kPiece] = {};
+      if (r < rows && k < columns) std::copy(row + k, row + columns, last);
+      round_piece(last, scale, to + at(r, k), squares);
+    }
+  }
+  double sum = 0;
+  for (int i = 0; i < 16; ++i) sum += static_cast<double>(squares[i]);
+  return sum;
+}
+
+// The root mean square of the elements in some rows of A.
+double typical(const float* a, int64_t rows, int64_t columns) {
+  constexpr int64_t kSome = 16;
+  const int64_t some = std::min(kSome, rows);
+  double square = 0;
+  for (int64_t i = 0; i < some; ++i) square += square_of(a + i * rows / some * columns, columns);
+  return std::sqrt(square / static_cast<double>(some * columns));
+}
+
+// y = A x for a panel, and z += A^T y, in the units of the rounded A and x.
+template <int64_t kWidth>
+class Panel {
+ public:
+  Panel(const std::byte* a, int64_t count, int64_t columns)
+      : a_(a), rows_((count + kGroup - 1) / kGroup * kGroup), size_(filled(columns)) {}
+
+  // Each product prefetches the elements that lie a chunk ahead.
+  void multiply(const std::byte* x, float* z) {
+    using By = Lanes<kWidth>;
+    constexpr int64_t kAhead = kPanel * kChunkRow;
+    for (int64_t k = 0; k < size_; k += kChunk) {
+      const int64_t lanes = std::min(kChunk, size_ - k) / By::kParts;
+      for (int64_t i = 0; i < rows_; i += kGroup) {
+        const std::byte* const a = a_ + at(i, k);
+        By::first_product(a, x + k / By::kParts * kRegister, lanes, y_ + i * kWidth, a + kAhead);
+      }
+    }
+    alignas(kRegister) std::byte lanes[kPanel * kRegister];
+    const float scale = By::pack_y(y_, rows_, lanes);
+    for (int64_t k = 0; k < size_; k += By::kSteps) {
+      By::second_product(a_ + at(0, k), lanes, rows_, 1 / scale, z + k * kWidth,
+                         a_ + kPanel * k * 2 + kAhead);
+    }
+  }
+  const float* y() const { return y_; }
+
+ private:
+  const std::byte* a_;
+  int64_t rows_, size_;
+  float y_[kPanel * kWidth + 16] = {};  // pack_y() reads 16 elements beyond
+};
+
+// The panels of A.
+struct Panels {
+  const float* a;  // in float32; nullptr once they are rounded
+  std::byte* rounded;
+  float scale;
+};
+
+// One application of A^T A, shared by its threads.
+template <int64_t kWidth>
+class Run {
+ public:
+  Run(const GramApply& s, const Panels& panels)
+      : s_(s),
+        panels_(panels),
+        size_(filled(s.columns)),
+        x_scale_(power_of_two(kXNorm * std::sqrt(kWidth / square_of(s.x, s.columns * kWidth)))),
+        parts_(partition_rows(s.rows, kPanel)),
+        x_(scratch<std::byte>(Scratch::b_panels, size_ / By::kParts * kRegister)),
+        z_(scratch<float>(Scratch::partial_sums, parts_.count * size_ * kWidth)) {
+    By::pack_x(s.x, s.columns, x_scale_, x_);
+  }
+
+  // Computes Y and the parts of Z. Returns the sum of squares of the elements it has rounded.
+  double multiply() {
+    const int64_t rows = parts_.rows;
+    std::vector<double> squares(parts_.count);
+    run_queue(parts_.count, [&](int64_t i) {
+      float* const z = z_ + i * size_ * kWidth;
+      std::fill_n(z, size_ * kWidth, 0.0f);
+      for (int64_t r = i * rows; r < std::min((i + 1) * rows, s_.rows); r += kPanel)
+        squares[i] += multiply(r, std::min(kPanel, s_.rows - r), z);
+    });
+    return std::accumulate(squares.begin(), squares.end(), 0.0);
+  }
+
+  // Adds up Z. False where an element is not finite.
+  bool add_up() {
+    constexpr int64_t kSlices = 8;
+    const int64_t slice = (size_ / kWhole + kSlices - 1) / kSlices * kWhole;
+    bool finite[kSlices];
+    run_queue(kSlices, [&](int64_t i) {
+      finite[i] = add_up(std::min(i * slice, s_.columns), std::min((i + 1) * slice, s_.columns));
+    });
+    return std::all_of(finite, finite + kSlices, [](bool x) { return x; });
+  }
+
+ private:
+  using By = Lanes<kWidth>;
+
+  double multiply(int64_t begin, int64_t count, float* z) const {
+    std::byte* const a = panels_.rounded + begin / kPanel * panel_bytes(s_.columns);
+    double squares = 0;
+    if (panels_.a != nullptr)
+      squares = round_panel(panels_.a + begin * s_.columns, count, s_.columns, panels_.scale, a);
+    Panel<kWidth> panel(a, count, s_.columns);
+    panel.multiply(x_, z);
+    const float factor = 1 / panels_.scale / x_scale_;
+    for (int64_t i = 0; i < count * kWidth; ++i) s_.y[begin * kWidth + i] = factor * panel.y()[i];
+    return squares;
+  }
+
+  // Adds the rows [begin, end) of all parts of Z.
+  bool add_up(int64_t begin, int64_t end) const {
+    float* const sum = z_ + begin * kWidth;
+    for (int64_t i = 1; i < parts_.count; ++i)
+      add(sum + i * size_ * kWidth, filled(end - begin) * kWidth, sum);
+    const float factor = 1 / panels_.scale / panels_.scale / x_scale_;
+    float zero = 0;
+    for (int64_t k = begin; k < end; ++k) {
+      const float* const lane = z_ + k / By::kParts * 32 + k % By::kParts;
+      for (int64_t j = 0; j < kWidth; ++j) {
+        s_.z[k * kWidth + j] = factor * lane[j * By::kParts];
+        zero += 0 * s_.z[k * kWidth + j];
+      }
+    }
+    return zero == 0;
+  }
+
+  const GramApply& s_;
+  const Panels& panels_;
+  int64_t size_;
+  float x_scale_;
+  RowPartition parts_;
+  std::byte* x_;
+  float* z_;
+};
+
+}  // namespace
+
+bool HalfMatrix::is_supported(int64_t rows, int64_t columns) {
+  return has_fp16() && all_bytes(rows, columns) <= kMaxBytes;
+}
+
+HalfMatrix::HalfMatrix(const float* a, int64_t rows, int64_t columns)
+    : a_(a), rows_(rows), columns_(columns) {
+  rounded_ = scratch<std::byte>(Scratch::half_matrix, all_bytes(rows, columns));
+  scale_ = power_of_two(kTypical / typical(a, rows, columns));
+}
+
+template <int64_t kWidth>
+bool HalfMatrix::run(const GramApply& s) {
+  const Panels panels{a_, rounded_, scale_};
+  Run<kWidth> run(s, panels);
+  const double squares = run.multiply();
+  if (a_ != nullptr) {
+    const double found = std::sqrt(squares / static_cast<double>(rows_ * columns_));
+    if (!(found == 0 || (found >= kMinTypical && found <= kMaxTypical))) return false;
+    a_ = nullptr;
+  }
+  return run.add_up();
+}
+
+bool HalfMatrix::gram_apply(int64_t width, const float* x, float* y, float* z) {
+  const GramApply s{nullptr, rows_, columns_, width, x, y, z};
+  return width == kNarrowBlock ? run<kNarrowBlock>(s) : run<kWideBlock>(s);
+}
+
+#else
+bool HalfMatrix::is_supported(int64_t, int64_t) { return false; }
+HalfMatrix::HalfMatrix(const float*, int64_t, int64_t) {}
+bool HalfMatrix::gram_apply(int64_t, const float*, float*, float*) { return false; }
+#endif
+
+}  // namespace steepest::cpu

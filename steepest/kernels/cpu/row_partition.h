@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the rows of a matrix are divided among threads: by their number alone, so that the bits of a
+// sum over the parts are the same on any number of threads.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace steepest::cpu {
+
+// Part i has the rows [i * rows, (i + 1) * rows), as far as there are so many.
+struct RowPartition {
+  int64_t count, rows;
+};
+
+// Parts of whole panels of `panel` rows.
+inline RowPartition partition_rows(int64_t rows, int64_t panel) {
+  constexpr int64_t kMinRows = 128, kMaxParts = 8;
+  const int64_t count = std::clamp<int64_t>(rows / kMinRows, 1, kMaxParts), step = count * panel;
+  return {count, (rows + step - 1) / step * panel};
+}
+
+}  // namespace steepest::cpu

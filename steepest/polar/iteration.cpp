@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Newton-Schulz and its Gram form by symmetric products. For X [n, m], n <= m, let G = X X^T of the
+// unscaled X, t = safety^2 trace G = (safety |X|_F)^2 and R = G / t. The first step is
+//   Z = a I + b R + c R^2,   X_1 = Z X / sqrt(t):
+// the norm is the trace of a product that is needed anyway, and no pass over memory scales X. In
+// units of n^2 m, a step costs 2 in place of 3 where n = m. A tall matrix is worked on as it lies:
+// G = X^T X, X_1 = X Z / sqrt(t). The Gram form gathers the steps between two restarts:
+// Q <- Q Z, R <- (R Z) Z. All these polynomials in R are kept as in shifted_matrix.h.
+
+#include "steepest/polar/iteration.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "steepest/kernels/cpu/gemm.h"
+#include "steepest/kernels/cpu/reduce.h"
+#include "steepest/kernels/cpu/scratch.h"
+#include "steepest/kernels/cpu/work_queue.h"
+#include "steepest/polar/shifted_matrix.h"
+
+namespace steepest::polar {
+namespace {
+
+using cpu::Gemm;
+using cpu::Scratch;
+using cpu::View;
+
+// |X|_F^2 for which the squares and the sums of the elements that matter are in float32's range.
+constexpr double kMinTrace = 1e-16, kMaxTrace = 1e30;
+bool is_in_range(double trace) { return trace >= kMinTrace && trace <= kMaxTrace; }
+
+constexpr int64_t kMinPanel = 128;  // rows or columns of X that are copied at a time
+
+class Iterator {
+ public:
+  Iterator(int64_t rows, int64_t columns, const Iteration& iteration)
+      : it_(iteration),
+        rows_(rows),
+        columns_(columns),
+        n_(std::min(rows, columns)),
+        products_(n_, iteration.operand_dtype),
+        gram_{.matrix = cpu::scratch<float>(Scratch::gram, n_ * n_)},
+        z_{.matrix = cpu::scratch<float>(Scratch::square, n_ * panel())},
+        spare_{.matrix = cpu::scratch<float>(Scratch::spare, n_ * panel())} {
+    if (it_.gram) factor_.matrix = cpu::scratch<float>(Scratch::factor, n_ * panel());
+  }
+
+  // In place. False where x is out of scale; then it is as it was.
+  bool run(float* x) {
+    double square = 0;
+    if (products_.is_rounding()) {
+      cpu::inner_products(x, x, 1, rows_ * columns_, &square);
+      if (!is_in_range(square)) return false;
+    }
+    x_norm_ = std::sqrt(square);
+    products_.gram(x, rows_, columns_, x_norm_, gram_);
+    const double trace = gram_.shift * static_cast<double>(n_);
+    const double t = it_.safety * it_.safety * trace;
+    if (!is_in_range(trace)) return false;
+    const auto steps = static_cast<int64_t>(it_.steps.size());
+    for (int64_t k = 0; k < steps;) {
+      if (k > 0)
+        products_.gram(x, rows_, columns_, x_norm_, gram_);
+      else
+        products_.scale(gram_, 1 / t);
+      const int64_t end = next_restart(it_, k);
+      apply(make_factor(k, end), x, k == 0 ? 1 / std::sqrt(t) : 1);
+      k = end;
+    }
+    return true;
+  }
+
+ private:
+  // The factor of X for all steps from `begin` up to `end`.
+  ShiftedMatrix make_factor(int64_t begin, int64_t end) {
+    products_.polynomial(it_.steps[begin], gram_, z_);
+    if (end == begin + 1) return z_;
+    for (int64_t k = begin + 1; k < end; ++k) {
+      products_.multiply(gram_, z_, spare_);
+      products_.multiply(spare_, z_, gram_);
+      if (k == begin + 1) std::swap(factor_, z_);
+      products_.polynomial(it_.steps[k], gram_, z_);
+      products_.multiply(factor_, z_, spare_);
+      std::swap(factor_, spare_);
+    }
+    return factor_;
+  }
+
+  // x <- scale * factor x, or x factor of a tall x, a panel of the long side at a time. In float32
+  // the shift joins the diagonal.
+  void apply(const ShiftedMatrix& factor, float* x, double scale) {
+    if (!products_.is_rounding()) {
+      const auto shift = static_cast<float>(factor.shift);
+      for (int64_t i = 0; i < n_; ++i) factor.matrix[i * n_ + i] += shift;
+    }
+    const bool is_wide = rows_ <= columns_;
+    const int64_t size = is_wide ? columns_ : rows_;
+    const double a_norm = is_wide ? factor.norm : x_norm_, b_norm = is_wide ? x_norm_ : factor.norm;
+    double norm = 0;
+    for (int64_t begin = 0; begin < size; begin += panel()) {
+      const int64_t count = std::min(panel(), size - begin);
+      Gemm product =
+          is_wide ? wide_panel(factor, x, begin, count) : tall_panel(factor, x, begin, count);
+      product.alpha = static_cast<float>(scale);
+      if (products_.is_rounding())
+        product.d = spare_.matrix, product.beta = static_cast<float>(scale * factor.shift);
+      double part = 0;
+      products_.gemm(product, a_norm, b_norm, part);
+      norm = std::hypot(norm, part);
+    }
+    x_norm_ = norm;
+  }
+
+  // The product for `count` columns, or rows, of x from `begin` on, which are copied to spare_:
+  // that is not in use now.
+  Gemm wide_panel(const ShiftedMatrix& factor, float* x, int64_t begin, int64_t count) const {
+    float* const copy = spare_.matrix;
+    for (int64_t i = 0; i < n_; ++i) std::copy_n(x + i * columns_ + begin, count, copy + i * count);
+    return {.a = products_.left_operand(factor.matrix),
+            .b = cpu::row_major(copy, n_, count),
+            .c = x + begin,
+            .c_stride = columns_};
+  }
+  Gemm tall_panel(const ShiftedMatrix& factor, float* x, int64_t begin, int64_t count) const {
+    float* const copy = spare_.matrix;
+    std::copy_n(x + begin * n_, count * n_, copy);
+    return {.a = cpu::row_major(copy, count, n_),
+            .b = cpu::row_major(factor.matrix, n_, n_),
+            .c = x + begin * n_};
+  }
+  // The rows or columns in a panel. spare_ holds a copy of one, and as z_ and factor_ change places
+  // with it, they are as large.
+  int64_t panel() const { return std::max(n_, kMinPanel); }
+
+  const Iteration& it_;
+  int64_t rows_, columns_, n_;
+  SymmetricProducts products_;
+  double x_norm_ = 0;  // |x|_F, where operands are rounded
+  ShiftedMatrix gram_, z_, factor_, spare_;
+};
+
+}  // namespace
+
+void iterate_in_place(float* x, int64_t rows, int64_t columns, const Iteration& iteration) {
+  Iterator iterator(rows, columns, iteration);
+  if (iterator.run(x)) return;
+  // It is out of scale, zero or not finite: bring the largest element to about 1 by a power of two.
+  const int64_t size = rows * columns;
+  float largest = 0;
+  bool finite = true;
+  for (int64_t i = 0; i < size; ++i) {
+    largest = std::max(largest, std::abs(x[i]));
+    finite = finite && std::isfinite(x[i]);
+  }
+  if (!finite || largest == 0) {
+    std::fill_n(x, size, finite ? 0 : std::numeric_limits<float>::quiet_NaN());
+    return;
+  }
+  const int exponent = -std::ilogb(largest);
+  for (int64_t i = 0; i < size; ++i) x[i] = std::ldexp(x[i], exponent);
+  if (!iterator.run(x)) std::fill_n(x, size, 0.0f);
+}
+
+at::Tensor iterated_in_memory(const Batch& x, const Iteration& iteration) {
+  const at::Tensor& m = x.matrices;
+  if (!is_in_memory(m) || m.scalar_type() == at::kDouble || !cpu::has_gemm()) return {};
+  at::Tensor out = m.to(at::kFloat).contiguous();
+  if (out.is_alias_of(m) && !x.owned) out = out.clone();
+  const int64_t batch = m.size(0), rows = m.size(1), columns = m.size(2);
+  auto* const data = out.mutable_data_ptr<float>();
+  const auto one = [&](int64_t i) {
+    iterate_in_place(data + i * rows * columns, rows, columns, iteration);
+  };
+  // Each thread takes a matrix. The last ones, too few for one round of all threads, are computed
+  // one after another by all threads together.
+  const int64_t threads = at::get_num_threads();
+  const int64_t shared = batch < 4 * threads ? batch % threads : 0;
+  cpu::run_queue(batch - shared, one);
+  for (int64_t i = batch - shared; i < batch; ++i) one(i);
+  return out.to(m.scalar_type());
+}
+
+}  // namespace steepest::polar

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scale of a matrix is taken out twice. First exactly, by a power of two, so that 1e-38 and
+// 3e38 neither underflow nor overflow in the norm; then by the Frobenius norm, in the order of
+// torch.optim.Muon: cast to the working dtype, norm in that dtype, division. A power of two
+// commutes with all three, so that the bits are torch's wherever torch's own eps is not reached.
+
+#include "steepest/polar/normalize.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <c10/util/Exception.h>
+
+#include <limits>
+
+#include "steepest/base/dtype.h"
+#include "steepest/base/tensor.h"
+#include "steepest/polar/normalize_in_memory.h"
+
+namespace steepest::polar {
+
+void check_batch(const at::Tensor& x) {
+  TORCH_CHECK_VALUE(x.defined() && x.dim() == 3, "steepest::polar: x: received ",
+                    x.defined() ? std::to_string(x.dim()) + " dimensions" : "an undefined tensor",
+                    ", allowed 3: [batch, rows, columns]");
+  TORCH_CHECK_VALUE(is_computable(x.scalar_type()), "steepest::polar: dtype of x: received ",
+                    dtype_name(x.scalar_type()), ", allowed ", kComputable);
+}
+
+at::Tensor scaled_by_power_of_two(const at::Tensor& x) {
+  const at::Tensor y = x.scalar_type() == at::kHalf ? x.to(at::kFloat) : x;
+  const double inf = std::numeric_limits<double>::infinity();
+  const auto largest = at::linalg_vector_norm(y, inf, at::IntArrayRef{1, 2}, /*keepdim=*/true);
+  return y.mul(reciprocal_power_of_two(widened(largest)).to(y.scalar_type()));
+}
+
+at::Tensor wide_view(const at::Tensor& x) { return x.size(1) > x.size(2) ? x.mT() : x; }
+
+at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double safety) {
+  if (dtype == at::kFloat && is_plain(x)) return wide_view(normalized_in_memory(x, safety));
+  at::Tensor y = wide_view(scaled_by_power_of_two(x).to(dtype));
+  at::Tensor norm = at::linalg_vector_norm(y, 2, at::IntArrayRef{1, 2}, /*keepdim=*/true);
+  if (safety != 1) norm.mul_(safety);
+  return y.div_(norm.masked_fill_(norm == 0, 1));
+}
+
+at::Tensor to_layout_of(const at::Tensor& x, const at::Tensor& y) {
+  const at::Tensor z = x.size(1) > x.size(2) ? y.mT() : y;
+  return z.to(x.scalar_type()).contiguous();
+}
+
+std::string described(const std::optional<at::ScalarType>& dtype, bool half_width) {
+  if (dtype) return dtype_name(*dtype);
+  return half_width ? "input" : "input, float32 at least";
+}
+
+}  // namespace steepest::polar

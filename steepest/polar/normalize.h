@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What comes before and after every iteration: the check of its input, the scaling, the orientation
+// in which it works, and the way back.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <string>
+
+namespace steepest::polar {
+
+// Throws a c10::ValueError unless x is [B, r, c] in float64, float32, bfloat16 or float16.
+void check_batch(const at::Tensor& x);
+
+// x 2^-e for each matrix, e = floor(log2(max |x_ij|)), as a new tensor: its elements are below 2 in
+// absolute value, and have the same bits for x and for any 2^k x. float16 becomes float32. Zero
+// matrices stay zero.
+at::Tensor scaled_by_power_of_two(const at::Tensor& x);
+
+// A view of x with at least as many columns as rows: the transpose where r > c.
+at::Tensor wide_view(const at::Tensor& x);
+
+// X_0 = x / (safety |x|_F) in `dtype`, as a wide view. A zero matrix gives zero.
+at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double safety);
+
+// y, a wide view, in the orientation and the dtype of x, and contiguous.
+at::Tensor to_layout_of(const at::Tensor& x, const at::Tensor& y);
+
+// The dtype in which a solver computes, for a person to read: its name, or how it follows from the
+// input's where the caller leaves it open. half_width: whether it may be bfloat16 or float16.
+std::string described(const std::optional<at::ScalarType>& dtype, bool half_width);
+
+}  // namespace steepest::polar

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/polar/shifted_matrix.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace steepest::polar {
+
+void SymmetricProducts::gemm(cpu::Gemm product, double a_norm, double b_norm,
+                             double& c_norm) const {
+  product.operand_dtype = operand_dtype_;
+  if (is_rounding()) product.a_norm = a_norm, product.b_norm = b_norm, product.c_norm = &c_norm;
+  cpu::gemm(product);
+}
+
+void SymmetricProducts::gram(const float* x, int64_t rows, int64_t columns, double x_norm,
+                             ShiftedMatrix& to) const {
+  const cpu::View view = cpu::row_major(x, rows, columns);
+  const cpu::View wide = rows <= columns ? view : view.transposed();
+  gemm({.a = wide, .b = wide.transposed(), .c = to.matrix, .symmetric = true}, x_norm, x_norm,
+       to.norm);
+  to.shift = 0;
+  remove_trace(to);
+}
+
+void SymmetricProducts::multiply(const ShiftedMatrix& a, const ShiftedMatrix& b,
+                                 ShiftedMatrix& to) const {
+  cpu::Gemm product = symmetric_product(a.matrix, b.matrix, to.matrix);
+  product.d = b.matrix, product.beta = static_cast<float>(a.shift);
+  product.e = a.matrix, product.epsilon = static_cast<float>(b.shift);
+  gemm(product, a.norm, b.norm, to.norm);
+  to.shift = a.shift * b.shift;
+  remove_trace(to);
+}
+
+// With R = r I + S it is (a + (b + c r) r) I + (b + 2 c r) S + c S^2.
+void SymmetricProducts::polynomial(const PolynomialCoefficients& p, const ShiftedMatrix& r,
+                                   ShiftedMatrix& to) const {
+  const auto slope = static_cast<float>(p.b + 2 * p.c * r.shift);
+  to.shift = p.a + (p.b + p.c * r.shift) * r.shift;
+  if (p.c == 0) {
+    for (int64_t i = 0; i < n_ * n_; ++i) to.matrix[i] = slope * r.matrix[i];
+    to.norm = std::abs(slope) * r.norm;
+    return;
+  }
+  cpu::Gemm product = symmetric_product(r.matrix, r.matrix, to.matrix);
+  product.alpha = static_cast<float>(p.c), product.d = r.matrix, product.beta = slope;
+  gemm(product, r.norm, r.norm, to.norm);
+  remove_trace(to);
+}
+
+void SymmetricProducts::scale(ShiftedMatrix& a, double factor) const {
+  const auto f = static_cast<float>(factor);
+  for (int64_t i = 0; i < n_ * n_; ++i) a.matrix[i] *= f;
+  a.shift *= factor, a.norm *= factor;
+}
+
+cpu::View SymmetricProducts::left_operand(const float* a) const {
+  const cpu::View rows = cpu::row_major(a, n_, n_);
+  return operand_dtype_ == c10::kBFloat16 ? rows : rows.transposed();
+}
+
+cpu::Gemm SymmetricProducts::symmetric_product(const float* a, const float* b, float* c) const {
+  return {.a = left_operand(a), .b = cpu::row_major(b, n_, n_), .c = c, .symmetric = true};
+}
+
+// Moves the mean of the diagonal into the shift.
+void SymmetricProducts::remove_trace(ShiftedMatrix& a) const {
+  double trace = 0;
+  for (int64_t i = 0; i < n_; ++i) trace += a.matrix[i * n_ + i];
+  const double mean = trace / static_cast<double>(n_);
+  for (int64_t i = 0; i < n_; ++i) a.matrix[i * n_ + i] -= static_cast<float>(mean);
+  a.shift += mean;
+  // |A - mean I|_F^2 = |A|_F^2 - trace mean, a difference of which only some digits may be right.
+  const double square = a.norm * a.norm;
+  a.norm = std::sqrt(std::max(square - trace * mean, 1e-4 * square));
+}
+
+}  // namespace steepest::polar

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether the Ritz values of a block Krylov space of A^T A have converged, and how many of them are
+// wanted.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "steepest/svd/gram_operator.h"
+#include "steepest/svd/krylov_space.h"
+#include "steepest/svd/start_columns.h"
+#include "steepest/svd/stop.h"
+
+namespace steepest::svd {
+
+class GramConvergence {
+ public:
+  // width: the columns of a block. half: whether products may be made in float16.
+  GramConvergence(const Problem& problem, int64_t width, bool half)
+      : problem_(problem), width_(width), half_(half) {}
+
+  // After the first product: |A V|_F, and the columns of V that come from a warm start.
+  void begin(double size, int64_t warm_columns);
+  bool has_begun() const { return stop_.has_value(); }
+
+  // After each product: whether the space holds the wanted triplets to the tolerance. Where it may
+  // have missed copies of a multiple value, it queues new starts.
+  bool is_reached(const KrylovSpace& space, const GramOperator& product, StartColumns& starts);
+
+  // The number of wanted triplets, as far as the last test tells.
+  int64_t wanted() const { return wanted_; }
+
+ private:
+  bool has_passed_tests(const KrylovSpace& space, const GramOperator& product,
+                        StartColumns& starts);
+  bool has_proof(const KrylovSpace& space, const StartColumns& starts, double noise) const;
+  bool may_miss_copies(const Values& s, const StartColumns& starts, double noise) const;
+
+  const Problem& problem_;
+  int64_t width_;
+  bool half_;
+  std::optional<StopRule> stop_;
+  int64_t wanted_ = 1;
+  bool is_warm_ = false, first_step_may_do_ = false;  // by the start
+};
+
+}  // namespace steepest::svd

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/svd/pseudo_random.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace steepest::svd {
+namespace {
+
+// A round of a 32-bit hash, whose constant is small enough that no int64 product overflows.
+at::Tensor mix(const at::Tensor& x) {
+  return x.bitwise_xor(x.bitwise_right_shift(16)).mul(0x45d9f3b).bitwise_and(0xffffffff);
+}
+uint32_t mix(uint32_t x) { return (x ^ x >> 16) * 0x45d9f3b; }
+
+// The elements of pseudo_random() in float32 on the host, without a pass over memory for each
+// operation.
+at::Tensor pseudo_random_in_memory(int64_t rows, int64_t first_column, int64_t columns) {
+  const auto out = at::empty({rows, columns}, at::TensorOptions(at::kFloat));
+  auto* const to = out.mutable_data_ptr<float>();
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < columns; ++j) {
+      const auto seed = static_cast<uint32_t>(i + (first_column + 1 + j) * 0x1e3779b1);
+      const uint32_t x = mix(mix(seed));
+      to[i * columns + j] = static_cast<float>((x ^ x >> 16) >> 8) * 0x1p-23f - 1;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+at::Tensor pseudo_random(int64_t rows, int64_t first_column, int64_t columns,
+                         const at::TensorOptions& options) {
+  const bool makes_plain = options.device().is_cpu() && options.dtype() == at::kFloat;
+  if (makes_plain) return pseudo_random_in_memory(rows, first_column, columns);
+  const auto integers = options.dtype(at::kLong);
+  const auto i = at::arange(rows, integers).unsqueeze(1);
+  const auto j = at::arange(first_column + 1, first_column + 1 + columns, integers);
+  const auto x = mix(mix((i + j * 0x1e3779b1).bitwise_and(0xffffffff)));
+  const auto bits = x.bitwise_xor(x.bitwise_right_shift(16)).bitwise_right_shift(8);
+  return bits.to(options.dtype()) * 0x1p-23 - 1;  // 24 bits: exact in float32
+}
+
+at::Tensor starting_block(const at::Tensor& start, int64_t width, int64_t rows,
+                          const at::TensorOptions& options) {
+  if (!start.defined()) return pseudo_random(rows, 0, width, options);
+  const auto random = pseudo_random(rows, 0, std::max<int64_t>(width - start.size(1), 0), options);
+  return at::cat({start, random * (1 / std::sqrt(rows / 3.0))}, 1);  // E x_i^2 = 1/3
+}
+
+}  // namespace steepest::svd

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/svd/solver.h"
+
+namespace steepest::svd {
+
+const std::vector<Solver>& solvers() {
+  static const std::vector<Solver> all = {{"auto", automatic},
+                                          {"exact", exact},
+                                          {"lanczos", lanczos},
+                                          {"block_krylov", block_krylov},
+                                          {"power", power}};
+  return all;
+}
+
+}  // namespace steepest::svd

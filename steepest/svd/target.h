@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which triplets of a matrix are wanted, and how far approximate ones are from them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace steepest::svd {
+
+using Values = std::vector<double>;  // singular or Ritz values on the host, descending
+
+Values values(const at::Tensor& x);  // x copied to the host
+Values roots(Values squares);        // sqrt(max(x, 0)): rounding may leave a zero negative
+
+// tau = max_k (s_1 + .. + s_k) / (k + 1); of a tensor s [p] as [] without a synchronisation.
+double shrinkage_threshold(const Values& s);
+at::Tensor shrinkage_threshold(const at::Tensor& s);
+
+// The leading k triplets; or, with `shrink`, all triplets with s > tau.
+struct Target {
+  int64_t k;  // with `shrink`, a first guess
+  bool shrink = false;
+  int64_t max_rank = 0;  // min(r, c)
+
+  // The number of wanted triplets, as far as the Ritz values s tell.
+  int64_t count(const Values& s) const;
+  // The Ritz values needed to know them: with `shrink` one more, which shows that it is below tau.
+  int64_t needed(const Values& s) const;
+  // The dual norm: sum_{i<=k} s_i, or with `shrink` sqrt(tau^2 + |[s - tau]+|^2).
+  double value(const Values& s) const;
+  // An estimate of the error of sum u v^T, or with `shrink` of U [s - tau]+ V^T, relative to its
+  // Frobenius norm; residual_i = |A^T u_i - s_i v_i|.
+  double error(const Values& s, const Values& residual) const;
+};
+
+}  // namespace steepest::svd

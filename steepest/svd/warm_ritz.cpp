@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first step of gram_krylov.cpp for small matrices, where its many small tensors would take
+// longer than the products. V [c, 16] is made orthonormal by CholeskyQR2, and with H = Z^T Z the
+// residuals are
+//   |Z q - s^2 V q|^2 = q^T H q - s^4,   as V^T Z = G.
+// Q is stored by rows, as small_eigen() returns it, so that Q^T is written where the algebra has Q.
+
+#include "steepest/svd/warm_ritz.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "steepest/kernels/cpu/gram_apply.h"
+#include "steepest/kernels/cpu/tall.h"
+#include "steepest/svd/pseudo_random.h"
+#include "steepest/svd/ritz.h"
+#include "steepest/svd/small_eigen.h"
+#include "steepest/svd/warm_start.h"
+
+namespace steepest::svd {
+namespace {
+
+constexpr int64_t kWidth = cpu::kTallWidth;
+static_assert(kWidth == kWarmStartColumns);
+using Square = std::array<double, kWidth * kWidth>;  // [16, 16] row-major
+using FloatSquare = std::array<float, kWidth * kWidth>;
+
+// L of G = L L^T in the lower triangle of g. False where G is not safely positive definite.
+bool cholesky(Square& g) {
+  for (int64_t j = 0; j < kWidth; ++j) {
+    const double before = g[j * kWidth + j];
+    double d = before;
+    for (int64_t k = 0; k < j; ++k) d -= g[j * kWidth + k] * g[j * kWidth + k];
+    if (!(d > 1e-6 * before && d > 0)) return false;
+    g[j * kWidth + j] = std::sqrt(d);
+    for (int64_t i = j + 1; i < kWidth; ++i) {
+      double sum = g[i * kWidth + j];
+      for (int64_t k = 0; k < j; ++k) sum -= g[i * kWidth + k] * g[j * kWidth + k];
+      g[i * kWidth + j] = sum / g[j * kWidth + j];
+    }
+  }
+  return true;
+}
+
+// L^-T, upper triangular.
+FloatSquare inverse_transpose(const Square& l) {
+  Square inverse{};
+  for (int64_t j = 0; j < kWidth; ++j) {
+    inverse[j * kWidth + j] = 1 / l[j * kWidth + j];
+    for (int64_t i = j + 1; i < kWidth; ++i) {
+      double sum = 0;
+      for (int64_t k = j; k < i; ++k) sum -= l[i * kWidth + k] * inverse[k * kWidth + j];
+      inverse[i * kWidth + j] = sum / l[i * kWidth + i];
+    }
+  }
+  FloatSquare out{};
+  for (int64_t i = 0; i < kWidth; ++i)
+    for (int64_t j = 0; j < kWidth; ++j)
+      out[j * kWidth + i] = static_cast<float>(inverse[i * kWidth + j]);
+  return out;
+}
+
+// CholeskyQR2 (Yamamoto et al. 2015), in place: X^T X = L L^T, X <- X L^-T. One pass would leave an
+// error of eps times the square of X's condition number. False where X has not full rank.
+bool orthonormalise(float* x, int64_t n) {
+  for (int pass = 0; pass < 2; ++pass) {
+    Square g;
+    cpu::tall_gram(x, n, g.data());
+    if (!cholesky(g)) return false;
+    cpu::tall_product(x, n, inverse_transpose(g).data(), x);
+  }
+  return true;
+}
+
+// V: the start, of which the last columns are replaced by pseudo-random ones. Undefined where it
+// has not full rank.
+at::Tensor orthonormal_start(const at::Tensor& start) {
+  const int64_t c = start.size(0);
+  const auto v = start.to(at::kFloat).contiguous().clone();
+  const auto random = pseudo_random(c, 0, kRandomColumns, v.options());
+  v.narrow(1, kWidth - kRandomColumns, kRandomColumns)
+      .copy_(random * (1 / std::sqrt(static_cast<double>(c) / 3)));  // E x_i^2 = 1/3
+  return orthonormalise(v.mutable_data_ptr<float>(), c) ? v : at::Tensor();
+}
+
+// Q H Q^T for Q by rows.
+Square rotated(const Square& h, const Square& q) {
+  Square half{}, all{};  // half = Q H
+  for (int64_t i = 0; i < kWidth; ++i)
+    for (int64_t k = 0; k < kWidth; ++k)
+      for (int64_t j = 0; j < kWidth; ++j)
+        half[i * kWidth + j] += q[i * kWidth + k] * h[k * kWidth + j];
+  for (int64_t i = 0; i < kWidth; ++i)
+    for (int64_t j = 0; j < kWidth; ++j)
+      for (int64_t k = 0; k < kWidth; ++k)
+        all[i * kWidth + j] += half[i * kWidth + k] * q[j * kWidth + k];
+  return all;
+}
+
+// What G and H know of the Ritz triplets.
+struct RitzValues {
+  Square q;              // the eigenvectors of G, by rows
+  Values squares, s;     // s^2, s
+  Values inverse;        // 1 / s, of a small s 1 / (kMinRatio s_1)
+  Values residuals;      // |A^T A v - s^2 v|
+  Values values_of_uta;  // the singular values of U^T A, U = A V q / s
+};
+
+// The singular values of U^T A, whose squares are the eigenvalues of D H D, D = diag(inverse).
+Values values_of_uta(Square h, const Values& inverse) {
+  for (int64_t i = 0; i < kWidth; ++i)
+    for (int64_t j = 0; j < kWidth; ++j) h[i * kWidth + j] *= inverse[i] * inverse[j];
+  Values s(kWidth);
+  Square q;
+  small_eigen(h.data(), kWidth, s.data(), q.data());
+  return roots(s);
+}
+
+// From y [r, 16] = A V and z [c, 16] = A^T A V; none where A's size is out of range.
+std::optional<RitzValues> ritz_values(const at::Tensor& y, const at::Tensor& z) {
+  Square g, h;
+  cpu::tall_gram(y.const_data_ptr<float>(), y.size(0), g.data());
+  cpu::tall_gram(z.const_data_ptr<float>(), z.size(0), h.data());
+  double trace = 0;
+  for (int64_t i = 0; i < kWidth; ++i) trace += g[i * kWidth + i];
+  if (!is_size_in_range(std::sqrt(trace))) return {};
+
+  RitzValues found{{}, Values(kWidth), Values(kWidth), Values(kWidth), Values(kWidth), {}};
+  auto& [q, squares, s, inverse, residuals, further] = found;
+  small_eigen(g.data(), kWidth, squares.data(), q.data());
+  h = rotated(h, q);
+  for (int64_t i = 0; i < kWidth; ++i) {
+    squares[i] = std::max(squares[i], 0.0), s[i] = std::sqrt(squares[i]);
+    residuals[i] = std::sqrt(std::max(0.0, h[i * kWidth + i] - squares[i] * squares[i]));
+    inverse[i] = 1 / std::max(s[i], kMinRatio * s[0]);
+  }
+  further = values_of_uta(h, inverse);
+  return found;
+}
+
+// X Q^T diag(factors) [n, 16] of x [n, 16] and Q by rows.
+at::Tensor product(const at::Tensor& x, const Square& q, const Values& factors) {
+  FloatSquare t{};
+  for (int64_t i = 0; i < kWidth; ++i)
+    for (int64_t j = 0; j < kWidth; ++j)
+      t[j * kWidth + i] = static_cast<float>(q[i * kWidth + j] * factors[i]);
+  const auto y = at::empty_like(x);
+  cpu::tall_product(x.const_data_ptr<float>(), x.size(0), t.data(), y.mutable_data_ptr<float>());
+  return y;
+}
+
+// The first k columns of x [n, 16] times T^T, for T [k, k] row-major.
+at::Tensor combined(const at::Tensor& x, int64_t k, const std::vector<double>& t) {
+  const auto y = at::empty({x.size(0), k}, x.options());
+  const auto* from = x.const_data_ptr<float>();
+  auto* to = y.mutable_data_ptr<float>();
+  for (int64_t n = 0; n < x.size(0); ++n, from += kWidth, to += k) {
+    for (int64_t i = 0; i < k; ++i) {
+      double sum = 0;
+      for (int64_t j = 0; j < k; ++j) sum += static_cast<double>(from[j]) * t[i * k + j];
+      to[i] = static_cast<float>(sum);
+    }
+  }
+  return y;
+}
+
+at::Tensor as_tensor(const Values& x) {
+  const auto out = at::empty({std::ssize(x)}, at::TensorOptions(at::kDouble));
+  std::copy(x.begin(), x.end(), out.mutable_data_ptr<double>());
+  return out;
+}
+at::Tensor as_tensor(double x) { return at::scalar_tensor(x, at::TensorOptions(at::kDouble)); }
+
+// The triplets of U^T A, as ritz_triplets() has them, from u = Y q / s and b = A^T u = Z q / s.
+std::optional<Result> leading_triplets(const at::Tensor& u, const at::Tensor& b, int64_t k) {
+  Square g;
+  cpu::tall_gram(b.const_data_ptr<float>(), b.size(0), g.data());
+  std::vector<double> h(k * k), rows(k * k);
+  for (int64_t i = 0; i < k; ++i)
+    for (int64_t j = 0; j < k; ++j) h[i * k + j] = g[i * kWidth + j];
+  Values s(k);
+  small_eigen(h.data(), k, s.data(), rows.data());
+  s = roots(s);
+  if (!(s[k - 1] > kMinRatio * s[0])) return {};
+  const auto left = combined(u, k, rows);
+  for (int64_t i = 0; i < k; ++i)
+    for (int64_t j = 0; j < k; ++j) rows[i * k + j] /= s[i];
+  return Result{.u = left,
+                .s = as_tensor(s),
+                .v = combined(b, k, rows),
+                .tau = as_tensor(shrinkage_threshold(s))};
+}
+
+// The k triplets above tau, from G alone.
+Result shrunk_triplets(const at::Tensor& u, const at::Tensor& v, const RitzValues& ritz,
+                       int64_t k) {
+  const Values ones(kWidth, 1);
+  return {.u = u.narrow(1, 0, k),
+          .s = as_tensor({ritz.s.begin(), ritz.s.begin() + k}),
+          .v = product(v, ritz.q, ones).narrow(1, 0, k),
+          .tau = as_tensor(shrinkage_threshold(ritz.s))};
+}
+
+bool applies(const at::Tensor& a, const Problem& problem) {
+  const bool few = problem.target.shrink || problem.target.k <= kWidth / 2;
+  return few && problem.start.size(1) == kWidth && a.numel() <= kMaxOneThreadElements &&
+         std::min(a.size(0), a.size(1)) >= 2 * kWidth;
+}
+
+}  // namespace
+
+std::optional<Result> warm_ritz(const at::Tensor& a, const Problem& problem) {
+  if (!applies(a, problem)) return {};
+  const auto v = orthonormal_start(problem.start);
+  if (!v.defined()) return {};
+  const auto y = at::empty({a.size(0), kWidth}, v.options()), z = at::empty_like(v);
+  cpu::gram_apply({a.const_data_ptr<float>(), a.size(0), a.size(1), kWidth,
+                   v.const_data_ptr<float>(), y.mutable_data_ptr<float>(),
+                   z.mutable_data_ptr<float>()});
+
+  const auto ritz = ritz_values(y, z);
+  if (!ritz || !has_provably_converged(ritz->squares, ritz->residuals, ritz->values_of_uta,
+                                       kWidth - 1, problem))
+    return {};
+  const Target& target = problem.target;
+  const Values& s = ritz->s;
+  const int64_t k = target.shrink ? std::max<int64_t>(target.count(s), 1) : target.k;
+  if (!(s[k - 1] > kMinRatio * s[0])) return {};
+
+  const auto u = product(y, ritz->q, ritz->inverse), b = product(z, ritz->q, ritz->inverse);
+  std::optional<Result> result;
+  if (target.shrink) {
+    result = shrunk_triplets(u, v, *ritz, k);
+  } else {
+    result = leading_triplets(u, b, k);
+  }
+  if (!result) return {};
+  result->passes = 2;
+  result->warm_start = b;
+  return result;
+}
+
+}  // namespace steepest::svd
