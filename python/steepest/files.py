@@ -154,7 +154,7 @@ def _read(
     if None in rates:  # of the groups alone that the file has, too
         groups = [group for group, has in zip(optimizer.param_groups, rates) if has]
         choices = make_plan(optimizer._name(), [optimizer._canonical(g) for g in groups]).recipe
-    _choices.compare(_json(_entry(metadata, "choices")), choices, _choices.FREE)
+    _choices.compare_files(_json(_entry(metadata, "choices")), choices, plan)
     names = _file_names(found, plan)
     if "places" in metadata:  # C++ programs and earlier versions do not say it
         _places.check_places(_json(metadata["places"]), plan, names)
