@@ -109,8 +109,15 @@ constexpr bool is_optional<std::optional<T>> = true;
 // A row with more said of it: side(..).within(..).changes(..).
 struct Row : Option {
   Row within(Range range) && { return allowed.range = range, std::move(*this); }
-  Row one_of(std::vector<std::string> names) && {
-    return allowed.names = std::move(names), std::move(*this);
+  // Of a text that is kept as text; the names of enumerations are those of the table by themselves.
+  Row one_of(const std::vector<std::string>& names) && {
+    allowed.names = names;
+    in_side.set = [=, set = in_side.set, text = std::get<SaidAs<std::string>>(said), option = name](
+                      Choices& side, const Overrides& overrides) {
+      if (overrides.*text) index_of_name(option, *(overrides.*text), names);
+      set(side, overrides);
+    };
+    return std::move(*this);
   }
   Row example(std::vector<std::string> texts) && {
     return allowed.examples = std::move(texts), std::move(*this);
