@@ -3,25 +3,45 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <string_view>
 
 #include "steepest/base/spec.h"
 #include "steepest/base/text.h"
+#include "steepest/options.h"
 #include "steepest/svd/check.h"
 
 namespace steepest {
 namespace {
 
-void check_number(const Recipe& recipe, const std::string& option, double value, double low,
-                  double high, bool open_above = false) {
-  const bool allowed = value >= low && (open_above ? value < high : value <= high);
-  TORCH_CHECK_VALUE(allowed && std::isfinite(value), recipe.name, ": ", option, ": received ",
-                    print_number(value), ", allowed a finite number from ", print_number(low),
-                    high > 1e300 ? std::string(" up")
-                                 : (open_above ? " to below " : " to ") + print_number(high));
+std::string described(const Range& range) {
+  const auto low = (range.low_open ? " above " : " from ") + print_number(range.low);
+  if (!std::isfinite(range.high)) return low + " up";
+  if (range.low_open)
+    return low + (range.high_open ? " and below " : " to ") + print_number(range.high);
+  return low + (range.high_open ? " to below " : " to ") + print_number(range.high);
+}
+
+void check_range(const std::string& where, const Option& option, double value, const char* kind) {
+  const auto& range = option.allowed.range;
+  TORCH_CHECK_VALUE(range.holds(value), where, ": received ", print_number(value), ", allowed a ",
+                    kind, " number", described(range));
+}
+
+// Numbers are in the range of their row of the table.
+void validate_numbers(const Recipe& recipe, const Choices& c, const std::string& prefix) {
+  for (const auto& option : options()) {
+    if (!option.in_side.get || option.scope == Scope::backup) continue;
+    if (!option.allowed.range.bounded()) continue;
+    const auto where = recipe.name + ": " + prefix + option.name;
+    const auto value = option.in_side.get(c);
+    if (const auto* number = std::get_if<double>(&value))
+      check_range(where, option, *number, "finite");
+    if (const auto* whole = std::get_if<int64_t>(&value))
+      check_range(where, option, static_cast<double>(*whole), "whole");
+  }
 }
 
 // Whether the norm's direction is U V^T of a few triplets.
@@ -47,13 +67,7 @@ void validate_feedback(const Recipe& recipe, const Choices& c, const std::string
 }
 
 void validate_choices(const Recipe& recipe, const Choices& c, const std::string& prefix) {
-  constexpr double unbounded = std::numeric_limits<double>::max();
-  check_number(recipe, prefix + "lr", c.lr, 0, unbounded);
-  check_number(recipe, prefix + "momentum", c.momentum, 0, 1, true);
-  check_number(recipe, prefix + "beta2", c.beta2, 0, 1, true);
-  check_number(recipe, prefix + "eps", c.eps, 0, unbounded);
-  check_number(recipe, prefix + "weight_decay", c.weight_decay, 0, unbounded);
-  check_number(recipe, prefix + "dampening", c.dampening, 0, 1);
+  validate_numbers(recipe, c, prefix);
   TORCH_CHECK_VALUE(c.form == Form::heavy_ball || c.dampening == 0, recipe.name, ": ", prefix,
                     "dampening: received ", print_number(c.dampening),
                     ", allowed 0 with momentum_form ema");
@@ -85,9 +99,9 @@ void validate_momo(const Recipe& recipe) {
 }  // namespace
 
 bool same_momentum(const Choices& a, const Choices& b) {
-  return a.momentum == b.momentum && a.form == b.form && a.dampening == b.dampening &&
-         a.nesterov == b.nesterov && a.nesterov_momentum == b.nesterov_momentum &&
-         a.start == b.start;
+  return std::ranges::all_of(options(), [&](const Option& option) {
+    return option.scope != Scope::momentum || option.in_side.get(a) == option.in_side.get(b);
+  });
 }
 
 void set_default_steps(Choices& choices, bool needs_duals) {

@@ -62,26 +62,29 @@ struct Recipe {
   const Choices& choices(Role role) const { return role == Role::matrix ? matrix : backup; }
 };
 
-// What a user may override; unset fields keep the row's choice. `norm`, `momentum` and the like
-// mean the matrices, `backup_..` the rest; momentum, form, dampening, nesterov and start mean both
-// in a row whose two sides have one momentum map (sgd, scion), and under Momo, whose model needs
+// What a user may say beside a catalog row; unset fields keep the row's choice. options.h lists
+// what each means, and whether it is said of the network, of both its sides or of one; `backup_..`
+// is the side of what is not a matrix. momentum, form, dampening, nesterov and start mean both
+// sides in a row whose two have one momentum map (sgd, scion), and under Momo, whose model needs
 // one. lr without backup_lr keeps the row's ratio of the two.
 struct Overrides {
   std::optional<double> lr, backup_lr, momentum, backup_momentum, beta2, eps, dampening;
+  std::optional<double> backup_beta2, backup_eps;
   std::optional<double> weight_decay, backup_weight_decay, f_star;
   std::optional<bool> nesterov, backup_nesterov, decoupled_weight_decay, f_star_auto, foreach;
   std::optional<bool> error_feedback;
   std::optional<std::string> norm, backup, outer, update, step_size, duals, directions;
   std::optional<std::string> backup_blocks, momo_model, nonfinite, radius, backup_radius;
   std::optional<std::string> momentum_form, start, backup_start, momentum_place, momentum_dtype;
-  std::optional<std::string> polar, polar_dtype, svd;
+  std::optional<std::string> polar, polar_dtype, svd, svd_stop, svd_dtype;
   std::optional<std::vector<double>> polar_coefficients;  // a, b, c, a, b, c, ..: polar "custom"
-  std::optional<int64_t> polar_steps, svd_passes;
-  std::optional<double> polar_tol, svd_tol;
+  std::optional<std::vector<int64_t>> polar_restarts;
+  std::optional<int64_t> polar_steps, svd_passes, svd_max_passes;
+  std::optional<double> polar_tol, polar_low, svd_tol;
+  std::optional<bool> svd_exact_small;
 };
 
-// A catalog row by name ("muon", "neon(k=4)", "muonmax-momo"), with overrides, validated.
-Recipe recipe(const std::string& name, const Overrides& overrides = {});
+// A row with what is said beside it, validated. optimizers.h has the same by the row's name.
 Recipe override_recipe(Recipe row, const Overrides& overrides);
 // The same for one group: its norm, rate, momentum, decay, radius, solvers. Choices of the whole
 // network (outer, update, step_size, ..) are refused.

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "steepest/base/text.h"
+#include "steepest/optimizers/optimizers.h"
 #include "steepest/serialize/snapshot.h"
 #include "trainer/config/config.h"
 #include "trainer/data/files.h"

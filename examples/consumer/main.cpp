@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "steepest/optimizer.h"
+#include "steepest/optimizers/optimizers.h"
 
 int main() {
   torch::manual_seed(0);

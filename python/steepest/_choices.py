@@ -7,16 +7,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from steepest import _options
+from steepest import _options, _table
 from steepest._options import Group
 from steepest._plan import Plan
-
-# As in snapshot.cpp: read at every step, or how a direction is computed.
-FREE = set("lr weight_decay paper equation polar polar_steps polar_coefficients svd".split())
-FREE |= set("svd_tol svd_passes polar_dtype polar_tol directions nonfinite".split())
-# A state_dict brings these along, as torch's do.
-RATES = FREE | set("momentum nesterov dampening beta2 eps radius momentum_dtype foreach".split())
-RATES |= {"f_star", "f_star_auto"}
 
 # Group keys by which a state_dict of torch's class of the same name is known.
 TORCH = {
@@ -43,7 +36,8 @@ def compare(received: Any, allowed: dict[str, Any], free: set[str], path: str = 
     for key, value in allowed.items():
         if key in free:
             continue
-        found = received.get(key) if isinstance(received, dict) else None
+        found = _table.unmentioned(key)
+        found = received.get(key, found) if isinstance(received, dict) else None
         if isinstance(value, dict):
             compare(found, value, free, f"{path}{key}.")
         elif found != value:
@@ -55,6 +49,15 @@ def compare(received: Any, allowed: dict[str, Any], free: set[str], path: str = 
             raise ValueError(f'choices: received "{path}{key}", which this version does not know')
 
 
+def compare_files(received: Any, allowed: dict[str, Any], plan: Plan) -> None:
+    """The same for a file's choices. A side that no parameter is of has no state to be about."""
+    absent = {"matrix", "backup"} - {role for _, role in plan.sides}
+    if isinstance(received, dict):
+        received = {key: value for key, value in received.items() if key not in absent}
+    allowed = {key: value for key, value in allowed.items() if key not in absent}
+    compare(received, allowed, _table.FREE)
+
+
 def _plain(options: Group) -> dict[str, Any]:
     return json.loads(json.dumps(options, default=str))
 
@@ -62,11 +65,11 @@ def _plain(options: Group) -> dict[str, Any]:
 def compare_groups(plan: Plan, received: list[Group], allowed: list[Group]) -> None:
     """The same for canonical groups of the same roles: of the network, then of every side."""
     network = [_plain(_options.network_options(groups)) for groups in (received, allowed)]
-    compare(network[0], network[1], RATES)
+    compare(network[0], network[1], _table.BROUGHT)
     for index, role in plan.sides:
         sides = [_plain(_options.side_options(g[index], role)) for g in (received, allowed)]
         keys = {key: sides[1].get(key) for key in (*sides[1], *sides[0])}
-        compare(sides[0], keys, RATES, f"param_groups[{index}]: {role}.")
+        compare(sides[0], keys, _table.BROUGHT, f"param_groups[{index}]: {role}.")
 
 
 def known(group: Group) -> bool:

@@ -14,7 +14,7 @@ from steepest._entries import make_states
 from steepest._groups import Groups
 from steepest._library import ops
 from steepest._observing import Observing
-from steepest._options import Group
+from steepest._options import PLAIN, Group
 from steepest._plan import Plan
 from steepest._saving import Stateful
 from steepest._watch import Watch
@@ -136,7 +136,10 @@ class Face(Groups, Observing, Stateful):
             self._watch = Watch(type(self).__name__)
             self._reset()
         for group in self.param_groups:
-            for key, value in self.defaults.items():
+            for key, value in {
+                **PLAIN,
+                **self.defaults,
+            }.items():  # of an older version, without some
                 group.setdefault(key, value)
         _state.tensor_steps(self.state)
 

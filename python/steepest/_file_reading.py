@@ -99,7 +99,7 @@ def _read_metadata(
     if None in rates:  # of the groups alone that the file has, too
         groups = [group for group, has in zip(optimizer.param_groups, rates) if has]
         choices = make_plan(optimizer._name(), [optimizer._canonical(g) for g in groups]).recipe
-    _choices.compare(_json(_entry(metadata, "choices")), choices, _choices.FREE)
+    _choices.compare_files(_json(_entry(metadata, "choices")), choices, plan)
     return rates
 
 

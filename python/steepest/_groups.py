@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from steepest import _options, _params, _state
+from steepest import _options, _params, _state, _table
 from steepest._entries import forget_old_shapes
 from steepest._foreign import foreign_role, translate_foreign_keys
 from steepest._loss import Observations
@@ -39,8 +39,8 @@ class Groups(Optimizer):
         ratio = _options.ratio(options["lr"], options.pop("backup_lr"))
         _options.check_supported(type(self).__name__, options)
         _options.check_momo(options)
-        for key in ("polar_dtype", "momentum_dtype"):
-            options[key] = _options.dtype_name(options[key])
+        for key in _table.of_type("dtype"):
+            options[key] = _options.dtype_name(options.get(key))
         defaults = {**_options.PLAIN, **options, "backup_lr_ratio": ratio}
         self._building = True
         super().__init__(_params.as_params(params), defaults)
@@ -96,7 +96,7 @@ class Groups(Optimizer):
         role = group.get("role") or foreign_role(group)
         group["role"] = role
         translate_foreign_keys(group, self.defaults, self._own, type(self).__name__)
-        group = clean_group(group, number, self.defaults)
+        group = _options.serve_both(clean_group(group, number, self.defaults), self._own)
         module = self._watch.module()
         if module is not None and any("param_names" in old for old in self.param_groups):
             _params.name_from_module(group, module, number)
@@ -136,6 +136,10 @@ class Groups(Optimizer):
     def _canonical(self, group: Group) -> Group:
         """The group in the vocabulary of SteepestDescent, for classes that keep torch's names."""
         return group
+
+    def _read_old(self, saved: Group) -> Group:
+        """A group that 0.1 has saved, with the values that mean the same here."""
+        return saved
 
     # -- the plan ----------------------------------------------------------------------------------
 

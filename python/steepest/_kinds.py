@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steepest import _table
 from steepest._options import LAYOUT, Group
 
 
@@ -94,32 +95,31 @@ _F_STAR: _Kind = ('a finite number or "auto"', lambda v: v == "auto" or is_numbe
 _LISTED: _Kind = ("a list", lambda v: isinstance(v, (list, tuple)), list)
 
 
-def _table(*rows: tuple[_Kind, str]) -> dict[str, _Kind]:
-    return {key: kind for kind, keys in rows for key in keys.split()}
+def _rows(*rows: tuple[Any, ...]) -> dict[str, _Kind]:
+    return {key: kind for kind, *keys in rows for key in keys}
 
 
-KINDS = _table(
-    (_RATE, "lr initial_lr max_lr min_lr swa_lr"),
-    (_NUMBER, "weight_decay backup_weight_decay lr_ratio backup_lr_ratio momentum dampening"),
-    (_NUMBER, "backup_eps eps svd_tol polar_tol base_momentum max_momentum"),
-    (_WHOLE, "polar_steps svd_passes ns_steps num_heads split_dim"),
-    (_FLAG, "nesterov maximize bias_correction decoupled_weight_decay error_feedback amsgrad"),
-    (_FLAG, "transposed foreach fused capturable differentiable"),
-    (_TEXT, "recipe norm backup outer update step_size duals directions momo_model backup_blocks"),
-    (_TEXT, "momentum_form start momentum_place nonfinite polar svd adjust_lr_fn role view"),
-    (_PAIR, "betas backup_betas"),
+# What the engine has is in the table of options, the rest is of this face and of schedulers.
+KINDS = _rows(
+    (_NUMBER, *_table.of_type("float"), "lr_ratio", "backup_lr_ratio"),
+    (_NUMBER, "base_momentum", "max_momentum"),
+    (_RATE, "lr", "initial_lr", "max_lr", "min_lr", "swa_lr"),
+    (_WHOLE, *_table.of_type("int"), "ns_steps", "num_heads", "split_dim"),
+    (_FLAG, *_table.of_type("bool"), "bias_correction", "amsgrad", "transposed"),
+    (_FLAG, *_table.FLAGS),
+    (_TEXT, *_table.of_type("text"), "recipe", "adjust_lr_fn", "role", "view"),
+    (_PAIR, "betas", "backup_betas"),
     (_TRIPLE, "ns_coefficients"),
-    (_LIST, "polar_coefficients"),
-    (_COUNTS, "split_sizes"),
-    (_DTYPE, "polar_dtype momentum_dtype"),
-    (_RADIUS, "radius backup_radius"),
+    (_LIST, *_table.of_type("floats")),
+    (_COUNTS, *_table.of_type("ints"), "split_sizes"),
+    (_DTYPE, *_table.of_type("dtype")),
+    (_RADIUS, *_table.EITHER),
     (_F_STAR, "f_star"),
-    (_LISTED, "roles layouts"),
+    (_LISTED, "roles", "layouts"),
 )
 # Those that a class may leave open.
-_NONE = set("backup_weight_decay polar_tol polar_steps svd_passes num_heads foreach fused".split())
-_NONE |= set("polar adjust_lr_fn role backup_betas polar_coefficients split_sizes".split())
-_NONE |= set("polar_dtype momentum_dtype radius roles layouts".split())
+_NONE = _table.OPTIONAL | {"num_heads", "fused", "polar", "adjust_lr_fn", "role", "backup_betas"}
+_NONE |= {"split_sizes", "radius", "roles", "layouts"}
 
 
 def tensor_kind(value: Tensor) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from steepest import _choices, _names, _options, _state, _stored
+from steepest import _choices, _names, _options, _state, _stored, _table
 from steepest._kinds import show
 from steepest._options import LAYOUT, PLAIN, Group
 from steepest._places import compare_place
@@ -131,7 +131,10 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
     _choices.check_recipe(source.groups, own[0]["recipe"])
     matched = _match(source, own)
     _check_places(source, own, matched)
-    saved = _groups_of(source, own, matched)
+    saved = [
+        theirs if any(key in theirs for key in _table.LATER) else optimizer._read_old(theirs)
+        for theirs in _groups_of(source, own, matched)
+    ]
     adopt = own_names(own) is None and source.names is not None
     same = all(found is saved for found, saved in zip(matched, source.params))
     same = same and [len(group["params"]) for group in own] == source.sizes

@@ -11,26 +11,17 @@ from typing import Any
 
 from torch import Tensor
 
+from steepest import _table
+
 # A number that a scheduler or the caller writes in place stays the tensor that it is.
 _IN_PLACE = ("lr", "weight_decay")
-_NUMBERS = (
-    *("lr_ratio", "backup_lr_ratio", "backup_lr", "momentum", "dampening", "eps", "svd_tol"),
-    *("backup_weight_decay", "backup_eps", "polar_tol", *_IN_PLACE),
-)
-_COUNTS = ("polar_steps", "svd_passes", "ns_steps", "num_heads", "split_dim")
-_FLAGS = (
-    *("nesterov", "error_feedback", "bias_correction", "decoupled_weight_decay", "maximize"),
-    *("transposed", "amsgrad", "foreach", "capturable", "differentiable", "fused"),
-)
-_WORDS = (
-    *("norm", "backup", "outer", "update", "step_size", "duals", "directions", "momo_model"),
-    *("backup_blocks", "momentum_form", "start", "momentum_place", "polar", "svd", "view"),
-    *("nonfinite", "role", "adjust_lr_fn", "recipe"),
-)
-_EITHER = ("radius", "backup_radius", "f_star")
+# Of this face alone; what the engine has is in the table of options.
+_NUMBERS = ("lr_ratio", "backup_lr_ratio")
+_COUNTS = ("ns_steps", "num_heads", "split_dim")
+_FLAGS = ("bias_correction", "transposed", "amsgrad", *_table.FLAGS)
+_WORDS = ("view", "role", "adjust_lr_fn", "recipe")
 # None means "the default" or "none" here.
-_OPTIONAL = {"backup_lr", "backup_weight_decay", "polar_tol", "polar_steps", "svd_passes", "role"}
-_OPTIONAL |= {"num_heads", "split_sizes", "polar_coefficients", "foreach", "fused", "backup_betas"}
+_OPTIONAL = _table.OPTIONAL | {"role", "num_heads", "split_sizes", "fused", "backup_betas"}
 _OPTIONAL |= {"adjust_lr_fn", "polar", "radius", "amsgrad", "roles", "layouts"}
 
 
@@ -145,17 +136,25 @@ def _each(kind: type, allowed: str) -> Callable[[str, Any], Any]:
     return read_each
 
 
+def _list(name: str, value: Any) -> list[float]:
+    return list(several(name, value))
+
+
+def _each_of(reader: Callable[[str, Any], Any], *names: str) -> dict[str, Any]:
+    return dict.fromkeys(names, reader)
+
+
 _KINDS: dict[str, Callable[[str, Any], Any]] = {
-    **dict.fromkeys(_NUMBERS, number),
-    **dict.fromkeys(_COUNTS, count),
-    **dict.fromkeys(_FLAGS, flag),
-    **dict.fromkeys(_WORDS, word),
-    **dict.fromkeys(_EITHER, word_or_number),
+    **_each_of(number, *_table.of_type("float"), *_NUMBERS),
+    **_each_of(count, *_table.of_type("int"), *_COUNTS),
+    **_each_of(flag, *_table.of_type("bool"), *_FLAGS),
+    **_each_of(word, *_table.of_type("text"), *_WORDS),
+    **_each_of(word_or_number, *_table.EITHER, "f_star"),
+    **_each_of(_list, *_table.of_type("floats")),
+    **_each_of(sizes, *_table.of_type("ints"), "split_sizes"),
     "betas": betas,
     "backup_betas": betas,
     "ns_coefficients": lambda name, value: several(name, value, 3),
-    "polar_coefficients": lambda name, value: list(several(name, value)),
-    "split_sizes": sizes,
     "roles": _each(str, "a list of texts"),
     "layouts": _each(Mapping, "a list of dicts"),
 }

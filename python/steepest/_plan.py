@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,6 +121,11 @@ def role_of(group: Group, index: int, param: Tensor) -> str:
     return "matrix" if param.dim() == 2 else "backup"
 
 
+def first_of(role: str, sides: Iterable[tuple[int, str]]) -> int:
+    """The parameter group that speaks for a side of the network: the first of its role, if any."""
+    return next((number for number, its in sides if its == role), 0)
+
+
 def make_plan(name: str, groups: list[Group]) -> Plan:
     """Raises ValueError naming the group or the parameter that does not fit."""
     sides: dict[tuple[int, str], int] = {}
@@ -135,7 +141,7 @@ def make_plan(name: str, groups: list[Group]) -> Plan:
                 )
             if (number, role) not in sides:
                 sides[number, role] = len(sides)
-                options = _options.side_options(group, role)
+                options = _options.said(group, role)
                 engine_groups.append({"role": role, "options": options})
             params.append(
                 {
@@ -145,10 +151,22 @@ def make_plan(name: str, groups: list[Group]) -> Plan:
                     **_options.view_of(group, index),
                 }
             )
-    network = _options.network_options(groups)
     if not params:
-        engine_groups = [{"role": "matrix", "options": _options.side_options(groups[0], "matrix")}]
-    text = json.dumps({"name": name, "network": network, "groups": engine_groups, "params": params})
+        engine_groups = [{"role": "matrix", "options": _options.said(groups[0], "matrix")}]
+    recipe = groups[0]["recipe"]
+    text = json.dumps(
+        {
+            "recipe": "" if recipe == _options.SPELT_OUT else recipe,
+            "name": name,
+            "options": _options.said_of_network(groups),
+            "sides": {
+                role: _options.said(groups[first_of(role, sides)], role)
+                for role in ("matrix", "backup")
+            },
+            "groups": engine_groups,
+            "params": params,
+        }
+    )
     layout = json.loads(ops.layout(text))
     return Plan(
         text=text,

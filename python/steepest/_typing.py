@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The keyword options of the named optimizers, for type checkers."""
+"""The optimizers' keyword options, for type checkers; scripts/python_options.py writes them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,49 @@ from typing_extensions import TypedDict
 class Common(TypedDict, total=False):
     """What every named optimizer accepts by keyword; see :class:`steepest.SteepestDescent`."""
 
-    norm: str
-    backup: str
-    backup_lr: float
     outer: str
     update: str
     step_size: str
     f_star: float | str
+    f_star_auto: bool
     duals: str
     directions: str
-    momo_model: str
     backup_blocks: str
-    backup_radius: str | float
+    momo_model: str
+    nonfinite: str
+    norm: str
     momentum_form: str
     start: str
     momentum_place: str
     error_feedback: bool
-    backup_betas: tuple[float, float] | None
-    backup_eps: float
-    bias_correction: bool
+    momentum_dtype: torch.dtype | str | None
+    beta2: float | None
     decoupled_weight_decay: bool
+    polar_coefficients: list[float] | None
     polar_steps: int | None
     polar_dtype: torch.dtype | str | None
-    polar_coefficients: list[float] | None
     polar_tol: float | None
+    polar_low: float | None
+    polar_restarts: list[int] | None
     svd: str
     svd_tol: float
+    svd_stop: str
     svd_passes: int | None
-    momentum_dtype: torch.dtype | str | None
-    nonfinite: str
-    maximize: bool
+    svd_max_passes: int
+    svd_dtype: torch.dtype | str | None
+    svd_exact_small: bool
     foreach: bool | None
+    backup: str
+    backup_lr: float | None
+    backup_momentum: float | None
+    backup_nesterov: bool | None
+    backup_start: str | None
+    backup_beta2: float | None
+    backup_eps: float
+    backup_radius: str | float
+    backup_betas: tuple[float, float] | None
+    bias_correction: bool
+    maximize: bool
     capturable: bool
     differentiable: bool
     fused: bool | None
@@ -52,10 +64,11 @@ class Common(TypedDict, total=False):
 class Options(Common, total=False):
     """And what those accept that keep none of it under torch's names and places."""
 
-    radius: str | float
     momentum: float
     nesterov: bool
     dampening: float
+    eps: float | None
     weight_decay: float
-    backup_weight_decay: float | None
+    radius: str | float
     polar: str
+    backup_weight_decay: float | None

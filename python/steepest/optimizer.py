@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any
 
-import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
+from steepest import _options, _table
 from steepest._face import Face
+from steepest._options import Group
+from steepest._table import OPTIONS
+from steepest._typing import Options
 
 
 class SteepestDescent(Face):
@@ -82,53 +88,27 @@ class SteepestDescent(Face):
         RuntimeError: ``fused``, ``differentiable`` or ``capturable``.
     """
 
-    def __init__(
-        self,
-        params: Any,
-        lr: float | Tensor = 1e-3,
-        *,
-        norm: str = "spectral",
-        backup: str = "ada_inf",
-        backup_lr: float | None = None,
-        outer: str = "max",
-        update: str = "constrained",
-        step_size: str = "fixed",
-        f_star: float | str = 0.0,
-        duals: str = "fresh",
-        directions: str = "stored",
-        momo_model: str = "inner_products",
-        backup_blocks: str = "per_tensor",
-        radius: str | float = "none",
-        backup_radius: str | float = "none",
-        momentum: float = 0.95,
-        nesterov: bool = False,
-        momentum_form: str = "ema",
-        dampening: float = 0.0,
-        start: str = "first",
-        momentum_place: str = "before",
-        error_feedback: bool = False,
-        backup_betas: tuple[float, float] | None = None,
-        backup_eps: float = 1e-8,
-        bias_correction: bool = False,
-        weight_decay: float = 0.0,
-        backup_weight_decay: float | None = None,
-        decoupled_weight_decay: bool = True,
-        polar: str = "polar_express",
-        polar_steps: int | None = None,
-        polar_dtype: torch.dtype | str | None = None,
-        polar_tol: float | None = None,
-        svd: str = "auto",
-        svd_tol: float = 1e-3,
-        svd_passes: int | None = None,
-        momentum_dtype: torch.dtype | str | None = None,
-        nonfinite: str = "propagate",
-        maximize: bool = False,
-        foreach: bool | None = None,
-        capturable: bool = False,
-        differentiable: bool = False,
-        fused: bool | None = None,
-        process_group: Any = None,
-    ) -> None:
-        given = {k: v for k, v in locals().items() if k not in ("self", "params", "__class__")}
-        process_group = given.pop("process_group")
-        self._build(params, {**given, "recipe": "SteepestDescent"}, process_group)
+    def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
+        given: Group = dict(options)
+        process_group = given.pop("process_group", None)
+        self._build(params, _options.spelt_out(lr, given), process_group)
+
+
+def _complete(cls: type[SteepestDescent]) -> None:
+    """Gives the signature every option with its default, and the docstring what it lacks.
+
+    Both come from the engine's table, so that an option that is new there is told of here.
+    """
+    keyword, text = inspect.Parameter.KEYWORD_ONLY, cls.__doc__ or ""
+    made = [
+        inspect.Parameter(name, keyword, default=default, annotation=_table.annotation(name))
+        for name, default in _table.signature().items()
+    ]
+    plain = list(inspect.signature(cls.__init__).parameters.values())[:3]
+    cls.__init__.__signature__ = inspect.Signature([*plain, *made])  # type: ignore[attr-defined]
+    told = set(re.findall(r"\w+", text.split("Args:")[1].split("Raises:")[0]))
+    lines = [f"        {o.name}: {o.help}.\n" for o in OPTIONS.values() if o.name not in told]
+    cls.__doc__ = text.replace("        maximize:", "".join(lines) + "        maximize:")
+
+
+_complete(SteepestDescent)

@@ -14,6 +14,9 @@ from steepest._numbers import flag
 from steepest._options import Group
 from steepest._typing import Common
 
+_JORDAN = (3.4445, -4.7750, 2.0315)
+_JORDAN_STEPS = 5
+
 
 class Muon(Face):
     r"""Muon, with the signature and the numbers of ``torch.optim.Muon``.
@@ -76,18 +79,24 @@ class Muon(Face):
         self._build_recipe(params, lr, given)
 
     def _canonical(self, group: Group) -> Group:
-        own = dict(group)
+        own = {**group, "eps": None}  # it keeps torch's step from 0 / 0, which cannot be here
         if own["radius"] is None:
             own["radius"] = own["adjust_lr_fn"] or "original"
-        if own["polar"] is None:
-            jordan = tuple(own["ns_coefficients"]) == (3.4445, -4.7750, 2.0315)
+        jordan = tuple(own["ns_coefficients"]) == _JORDAN
+        if own["polar"] is None and (not jordan or own["ns_steps"] != _JORDAN_STEPS):
             own["polar"] = "jordan" if jordan else "custom"
             own["polar_coefficients"] = None if jordan else list(own["ns_coefficients"])
             own["polar_steps"] = own["ns_steps"]
-        elif own["polar_steps"] == 5:  # the row's number, of the row's own method
-            own["polar_steps"] = None
-            own["polar_dtype"] = None if own["polar_dtype"] == "bfloat16" else own["polar_dtype"]
+            own["polar_dtype"] = own["polar_dtype"] or "bfloat16"  # as torch's
         return own
+
+    def _read_old(self, saved: Group) -> Group:
+        # 0.1 kept the numbers of Jordan's method under these names, whatever the method.
+        if saved.get("polar") is None or saved.get("polar_steps") != _JORDAN_STEPS:
+            return saved
+        dtype = saved.get("polar_dtype")
+        dtype = None if dtype == "bfloat16" else dtype
+        return {**saved, "polar_steps": None, "polar_dtype": dtype}
 
 
 class _Adam(Face):

@@ -143,6 +143,7 @@ TORCH_LIBRARY(steepest, m) {
       "svd(Tensor x, int k, str options, str stop, Tensor? start=None) -> (Tensor, Tensor, Tensor, "
       "Tensor)");
   m.def("catalog() -> str", &steepest::catalog);
+  m.def("options() -> str", &steepest::options_json);
   m.def("row(str name, str options) -> str", &steepest::row);
   m.def("route(str facts) -> str", &steepest::routing::judge_json);
   m.def("load_file(str path) -> (Tensor[], str[], str)", &steepest::load_file);

@@ -14,6 +14,7 @@
 #include "steepest/engine/entries.h"
 #include "steepest/engine/step.h"
 #include "steepest/engine/survey.h"
+#include "steepest/serialize/plan_json.h"
 #include "steepest/serialize/recipe_json.h"
 
 namespace steepest {

@@ -85,4 +85,8 @@ Recipe catalog_row(const std::string& text) {
   refuse(spec.name);
 }
 
+Recipe recipe(const std::string& name, const Overrides& overrides) {
+  return override_recipe(catalog_row(name), overrides);
+}
+
 }  // namespace steepest

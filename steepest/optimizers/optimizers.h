@@ -17,6 +17,9 @@ const std::vector<Recipe>& optimizer_catalog();
 // "muon", "neon(k=4)", and any row with "-momo" behind its name: its Momo form.
 Recipe catalog_row(const std::string& name);
 
+// The same with what is said beside it, validated.
+Recipe recipe(const std::string& name, const Overrides& overrides = {});
+
 // Adam(.9, .95) without decay: the companion of rows whose paper leaves it open. Jordan's choice.
 Choices adam_backup();
 

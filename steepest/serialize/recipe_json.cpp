@@ -4,251 +4,154 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <map>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "steepest/base/dtype.h"
 #include "steepest/base/text.h"
 #include "steepest/io/json_check.h"
+#include "steepest/options.h"
 
 namespace steepest {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-template <typename T>
-using Fields = std::map<std::string, std::optional<T> Overrides::*>;
-
-#define FIELD(name) \
-  { #name, &Overrides::name }
-const Fields<double> kNumbers = {FIELD(lr),           FIELD(backup_lr),
-                                 FIELD(momentum),     FIELD(backup_momentum),
-                                 FIELD(beta2),        FIELD(eps),
-                                 FIELD(f_star),       FIELD(dampening),
-                                 FIELD(weight_decay), FIELD(backup_weight_decay),
-                                 FIELD(polar_tol),    FIELD(svd_tol)};
-const Fields<bool> kFlags = {
-    FIELD(nesterov),    FIELD(backup_nesterov), FIELD(decoupled_weight_decay),
-    FIELD(f_star_auto), FIELD(foreach),         FIELD(error_feedback)};
-const Fields<int64_t> kCounts = {FIELD(polar_steps), FIELD(svd_passes)};
-const Fields<std::string> kWords = {
-    FIELD(norm),          FIELD(backup),      FIELD(outer),          FIELD(update),
-    FIELD(step_size),     FIELD(duals),       FIELD(directions),     FIELD(backup_blocks),
-    FIELD(momo_model),    FIELD(nonfinite),   FIELD(radius),         FIELD(backup_radius),
-    FIELD(momentum_form), FIELD(start),       FIELD(backup_start),   FIELD(momentum_place),
-    FIELD(polar),         FIELD(polar_dtype), FIELD(momentum_dtype), FIELD(svd)};
-const Fields<std::vector<double>> kLists = {FIELD(polar_coefficients)};
-#undef FIELD
-
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
+Json json_of(const OptionValue& value) {
+  return std::visit(
+      [](const auto& held) -> Json {
+        if constexpr (std::is_same_v<std::decay_t<decltype(held)>, std::monostate>)
+          return nullptr;
+        else
+          return held;
+      },
+      value);
 }
 
-Json dtype_or_null(const std::optional<at::ScalarType>& type) {
-  return type ? Json(dtype_name(*type)) : Json();
-}
-
-Json json_of(const Choices& c) {
-  return {{"norm", c.norm},
-          {"lr", c.lr},
-          {"momentum", c.momentum},
-          {"momentum_form", name_of(c.form)},
-          {"nesterov", c.nesterov},
-          {"start", name_of(c.start)},
-          {"dampening", c.dampening},
-          {"momentum_place", name_of(c.place)},
-          {"error_feedback", c.error_feedback},
-          {"momentum_dtype", dtype_or_null(c.momentum_dtype)},
-          {"beta2", c.beta2},
-          {"eps", c.eps},
-          {"weight_decay", c.weight_decay},
-          {"decoupled_weight_decay", c.decoupled},
-          {"radius", c.radius},
-          {"polar", c.solvers.polar.method},
-          {"polar_coefficients", c.solvers.polar.coefficients},
-          {"polar_steps", or_null(c.solvers.polar.steps)},
-          {"polar_dtype", dtype_or_null(c.solvers.polar.dtype)},
-          {"polar_tol", or_null(c.solvers.polar.tol)},
-          {"svd", c.solvers.svd.method},
-          {"svd_tol", c.solvers.svd.tol},
-          {"svd_passes", c.solvers.svd.fixed_passes}};
-}
-
-// What an operator or a file hands in as text; `what` begins the message.
-Json parse(const std::string& text, const char* what) {
-  try {
-    check_json(text);
-  } catch (const JsonError& error) {
-    TORCH_CHECK_VALUE(false, what, ": ", error.what(), ": received ", shown(text));
+Json json_of(const Choices& side) {
+  Json json = Json::object();
+  for (const auto& option : options()) {
+    if (option.in_side.get && option.scope != Scope::backup)
+      json[option.name] = json_of(option.in_side.get(side));
   }
-  auto json = Json::parse(text);
-  TORCH_CHECK_VALUE(json.is_object(), what, ": received ", shown(text), ", allowed a JSON object");
   return json;
 }
 
-// One key of an object, of the kind that `fits` wants.
-template <typename T>
-T field(const Json& object, const std::string& where, const char* key, bool (Json::*fits)() const,
-        const char* allowed) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  TORCH_CHECK_VALUE(object.is_object() && found != object.end(), where, ": received no ", key,
-                    ", allowed ", allowed);
-  TORCH_CHECK_VALUE(((*found).*fits)(), where, ": ", key, ": received ", cut(found->dump()),
-                    ", allowed ", allowed);
-  return found->get<T>();
+// -- reading -------------------------------------------------------------------------------------
+
+// Of each type of an option: its name in the table, whether a value is one, and what is allowed.
+struct Kind {
+  const char* name;
+  bool (*fits)(const Json&);
+  const char* allowed;
+};
+
+bool is_whole(const Json& x) {
+  return x.is_number_integer() && (!x.is_number_unsigned() || x.get<uint64_t>() <= INT64_MAX);
 }
 
-template <typename T>
-T field_or(const Json& object, const std::string& where, const char* key,
-           bool (Json::*fits)() const, const char* allowed, T fallback) {
-  return object.contains(key) ? field<T>(object, where, key, fits, allowed) : fallback;
+template <bool (*fits)(const Json&)>
+bool all_fit(const Json& x) {
+  return x.is_array() && std::all_of(x.begin(), x.end(), fits);
 }
 
-// Whole numbers that int64 holds.
-std::vector<int64_t> whole_numbers(const Json& object, const std::string& where, const char* key) {
-  const auto list = field<Json>(object, where, key, &Json::is_array, "a list of whole numbers");
-  std::vector<int64_t> numbers;
-  for (const auto& x : list) {
-    const bool fits =
-        x.is_number_integer() && (!x.is_number_unsigned() || x.get<uint64_t>() <= INT64_MAX);
-    TORCH_CHECK_VALUE(fits, where, ": ", key, ": received ", cut(x.dump()),
-                      ", allowed whole numbers below 2^63");
-    numbers.push_back(x.get<int64_t>());
-  }
-  return numbers;
+bool is_number(const Json& x) { return x.is_number(); }
+
+Kind kind_of(bool) {
+  return {"bool", [](const Json& x) { return x.is_boolean(); }, "true or false"};
+}
+Kind kind_of(int64_t) { return {"int", is_whole, "a whole number"}; }
+Kind kind_of(double) { return {"float", is_number, "a number"}; }
+Kind kind_of(const std::string&) {
+  return {"text", [](const Json& x) { return x.is_string(); }, "text"};
+}
+Kind kind_of(const std::vector<double>&) {
+  return {"floats", all_fit<is_number>, "a list of numbers"};
+}
+Kind kind_of(const std::vector<int64_t>&) {
+  return {"ints", all_fit<is_whole>, "a list of whole numbers"};
 }
 
-template <typename T>
-bool set_field(Overrides& o, const Fields<T>& fields, const std::string& key, const Json& value,
-               bool fits, const char* allowed) {
-  const auto found = fields.find(key);
-  if (found == fields.end()) return false;
-  TORCH_CHECK_VALUE(fits, key, ": received ", cut(value.dump()), ", allowed ", allowed);
-  o.*(found->second) = value.get<T>();
-  return true;
-}
-
-bool numbers(const Json& value) {
-  return value.is_array() &&
-         std::all_of(value.begin(), value.end(), [](const Json& x) { return x.is_number(); });
+// Calls use(field, kind), where field is the member of Overrides.
+auto with_kind(const Option& option, auto use) {
+  return std::visit([&]<typename T>(SaidAs<T> field) { return use(field, kind_of(T{})); },
+                    option.said);
 }
 
 std::vector<std::string> option_names() {
   std::vector<std::string> names;
-  const auto add = [&](const auto& fields) {
-    for (const auto& [name, field] : fields) names.push_back(name);
-  };
-  add(kWords), add(kNumbers), add(kFlags), add(kCounts), add(kLists);
+  for (const auto& option : options()) names.push_back(option.name);
   return names;
 }
 
-Overrides overrides_of(const Json& options) {
-  Overrides o;
-  for (const auto& [key, value] : options.items()) {
+Overrides overrides_of(const Json& said) {
+  Overrides overrides;
+  for (const auto& [key, value] : said.items()) {
     if (value.is_null()) continue;
-    const bool known =
-        set_field(o, kWords, key, value, value.is_string(), "text") ||
-        set_field(o, kNumbers, key, value, value.is_number(), "a number") ||
-        set_field(o, kFlags, key, value, value.is_boolean(), "true or false") ||
-        set_field(o, kCounts, key, value, value.is_number_integer(), "a whole number") ||
-        set_field(o, kLists, key, value, numbers(value), "a list of numbers");
-    TORCH_CHECK_VALUE(known, "option: received ", shown(key), nearest(key, option_names()));
+    const auto* option = find_option(key);
+    TORCH_CHECK_VALUE(option != nullptr, "option: received ", shown(key),
+                      nearest(key, option_names()));
+    with_kind(*option, [&]<typename T>(SaidAs<T> field, const Kind& kind) {
+      TORCH_CHECK_VALUE(kind.fits(value), option->name, ": received ", cut(value.dump()),
+                        ", allowed ", kind.allowed);
+      overrides.*field = value.get<T>();
+    });
   }
-  return o;
+  return overrides;
 }
 
-View view_of(const Json& p, const std::string& name) {
-  View view;
-  const auto kind = field_or<std::string>(p, name, "view", &Json::is_string, "text", "flatten");
-  TORCH_CHECK_VALUE(kind == "flatten" || kind == "batch", name, ": view: received ", shown(kind),
-                    ", allowed flatten, batch");
-  view.batch = kind == "batch";
-  view.transposed =
-      field_or(p, name, "transposed", &Json::is_boolean, "true or false", view.transposed);
-  if (p.contains("split_sizes")) view.split_sizes = whole_numbers(p, name, "split_sizes");
-  view.num_heads =
-      field_or(p, name, "num_heads", &Json::is_number_integer, "a whole number", view.num_heads);
-  view.split_dim =
-      field_or(p, name, "split_dim", &Json::is_number_integer, "a whole number", view.split_dim);
-  return view;
-}
+// -- the table -----------------------------------------------------------------------------------
 
-PlannedGroup group_of(const Json& json, const std::string& where) {
-  PlannedGroup group;
-  read_choice(group.role, where + ".role",
-              field<std::string>(json, where, "role", &Json::is_string, "text"));
-  const auto options = field<Json>(json, where, "options", &Json::is_object, "an object");
-  group.choices = override_choices(Choices{}, overrides_of(options));
-  return group;
-}
+Json bound(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
-PlannedParam param_of(const Json& json, const std::string& where) {
-  PlannedParam param;
-  param.name = field<std::string>(json, where, "name", &Json::is_string, "text");
-  param.shape = whole_numbers(json, where, "shape");
-  param.group = field<int64_t>(json, where, "group", &Json::is_number_integer, "a whole number");
-  param.view = view_of(json, param.name);
-  return param;
-}
-
-// The recipe's own sides, with whose momentum Momo's model is built: the first group of each role.
-void set_sides(Recipe& recipe, const std::vector<PlannedGroup>& groups) {
-  for (auto role : {Role::matrix, Role::backup}) {
-    const auto found = std::find_if(groups.begin(), groups.end(),
-                                    [&](const PlannedGroup& g) { return g.role == role; });
-    const auto& group = found == groups.end() ? groups.front() : *found;
-    (role == Role::matrix ? recipe.matrix : recipe.backup) = group.choices;
+Json json_of(const Option& option) {
+  const auto& [range, names, examples, number_too] = option.allowed;
+  Json json = {{"name", option.name},
+               {"scope", name_of(option.scope)},
+               {"side", option.side},
+               {"type", with_kind(option, [](auto, const Kind& kind) { return kind.name; })},
+               {"help", option.help},
+               {"default", json_of(option.in_side.get ? option.in_side.get(Choices{})
+                                                      : option.in_recipe.get(Recipe{}))}};
+  if (range.bounded()) {
+    json["range"] = {bound(range.low), bound(range.high), range.low_open, range.high_open};
   }
+  json["names"] = names;
+  json["examples"] = examples;
+  json["number_too"] = number_too;
+  json["may_change"] = name_of(option.may_change);
+  json["may_be_open"] = option.may_be_open;
+  json["later"] = option.later;
+  return json;
 }
 
 }  // namespace
 
-std::string recipe_json(const Recipe& r) {
-  const Json json = {{"name", r.name},
-                     {"paper", r.paper},
-                     {"equation", r.equation},
-                     {"outer", name_of(r.outer)},
-                     {"update", name_of(r.update)},
-                     {"step_size", name_of(r.step_size)},
-                     {"f_star", r.f_star},
-                     {"f_star_auto", r.f_star_auto},
-                     {"duals", name_of(r.duals)},
-                     {"directions", name_of(r.directions)},
-                     {"backup_blocks", name_of(r.backup_blocks)},
-                     {"momo_model", name_of(r.momo_model)},
-                     {"nonfinite", name_of(r.nonfinite)},
-                     {"matrix", json_of(r.matrix)},
-                     {"backup", json_of(r.backup)}};
+std::string recipe_json(const Recipe& recipe) {
+  Json json = {{"name", recipe.name}, {"paper", recipe.paper}, {"equation", recipe.equation}};
+  for (const auto& option : options()) {
+    if (option.in_recipe.get) json[option.name] = json_of(option.in_recipe.get(recipe));
+  }
+  json["matrix"] = json_of(recipe.matrix);
+  json["backup"] = json_of(recipe.backup);
   return json.dump();
 }
 
 Overrides overrides_from_json(const std::string& text) {
-  return overrides_of(parse(text, "options"));
+  try {
+    check_json(text);
+  } catch (const JsonError& error) {
+    TORCH_CHECK_VALUE(false, "options: ", error.what(), ": received ", shown(text));
+  }
+  const auto json = Json::parse(text);
+  TORCH_CHECK_VALUE(json.is_object(), "options: received ", shown(text), ", allowed a JSON object");
+  return overrides_of(json);
 }
 
-Plan plan_from_json(const std::string& text) {
-  const auto json = parse(text, "plan");
-  const auto list = [&](const char* key) {
-    return field<Json>(json, "plan", key, &Json::is_array, "a list");
-  };
-  const auto at = [](const char* key, size_t i) {
-    return "plan: " + std::string(key) + "[" + std::to_string(i) + "]";
-  };
-  Recipe base{.name = field<std::string>(json, "plan", "name", &Json::is_string, "text")};
-  std::vector<PlannedGroup> groups;
-  for (const auto& group : list("groups")) {
-    groups.push_back(group_of(group, at("groups", groups.size())));
-  }
-  TORCH_CHECK_VALUE(!groups.empty(), "plan: received no groups");
-  set_sides(base, groups);
-  std::vector<PlannedParam> params;
-  for (const auto& param : list("params")) {
-    params.push_back(param_of(param, at("params", params.size())));
-  }
-  const auto network = field<Json>(json, "plan", "network", &Json::is_object, "an object");
-  const auto recipe = override_recipe(base, overrides_of(network));
-  return make_plan(recipe, std::move(params), std::move(groups));
+std::string options_json() {
+  Json json = Json::array();
+  for (const auto& option : options()) json.push_back(json_of(option));
+  return json.dump();
 }
 
 }  // namespace steepest

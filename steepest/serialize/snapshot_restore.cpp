@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <unordered_set>
 
 #include "steepest/base/dtype.h"
@@ -14,6 +13,7 @@
 #include "steepest/engine/check.h"
 #include "steepest/engine/entries.h"
 #include "steepest/io/json_check.h"
+#include "steepest/options.h"
 #include "steepest/serialize/recipe_json.h"
 #include "steepest/serialize/snapshot.h"
 
@@ -72,21 +72,30 @@ std::vector<std::vector<double>> read_groups(const std::string& text, size_t gro
   return all;
 }
 
-// What is read at every step, or says nothing of the state: rates and how a direction is computed.
-const std::set<std::string> kFree = {
-    "lr",          "weight_decay",       "paper",      "equation", "polar",
-    "polar_steps", "polar_coefficients", "svd",        "svd_tol",  "svd_passes",
-    "polar_dtype", "polar_tol",          "directions", "nonfinite"};
+// What a file may say otherwise: what is only told, rates and how a direction is computed.
+bool may_differ(const std::string& key) {
+  if (key == "paper" || key == "equation") return true;
+  const auto* option = find_option(key);
+  return option != nullptr && option->may_change >= MayChange::in_file;
+}
+
+// What a file means that does not mention a choice: an option that came later has its default.
+Json unmentioned(const std::string& key) {
+  static const Json plain = Json::parse(recipe_json(Recipe{}));
+  const auto* option = find_option(key);
+  if (option == nullptr || !option->later) return {};
+  return option->scope == Scope::network ? plain[key] : plain["matrix"][key];
+}
 
 // Throws at the first choice that differs, in the recipe's order.
 void compare(const Json& received, const Json& allowed, const std::string& path,
              const std::string& source) {
   for (const auto& [key, value] : allowed.items()) {
-    if (kFree.count(key) != 0) continue;
-    const auto found = received.is_object() ? received.value(key, Json()) : Json();
-    if (value.is_object()) {
-      compare(found, value, path + key + ".", source);
-    } else {
+    if (value.is_object()) {  // a side
+      compare(received.is_object() ? received.value(key, Json()) : Json(), value, path + key + ".",
+              source);
+    } else if (!may_differ(key)) {
+      const auto found = received.is_object() ? received.value(key, unmentioned(key)) : Json();
       TORCH_CHECK_VALUE(found == value, source, ": ", path, key, ": received ", cut(found.dump()),
                         ", allowed the optimizer's ", value.dump());
     }

@@ -8,7 +8,7 @@
 
 #include "steepest/engine/entries.h"
 #include "steepest/engine/param_registry.h"
-#include "steepest/serialize/recipe_json.h"
+#include "steepest/serialize/plan_json.h"
 #include "steepest/serialize/snapshot.h"
 #include "tests/support/face.h"
 
@@ -75,9 +75,12 @@ TEST(Growth, of_a_plans_text_is_linear) {
     for (int i = 0; i < count; ++i) {
       params.push_back({{"name", "layers." + std::to_string(i)}, {"shape", {4, 4}}, {"group", 0}});
     }
-    return nlohmann::json{{"name", "muon"},
-                          {"network", nlohmann::json::object()},
-                          {"groups", {{{"role", "matrix"}, {"options", nlohmann::json::object()}}}},
+    const auto nothing = nlohmann::json::object();
+    return nlohmann::json{{"recipe", "muon"},
+                          {"name", "muon"},
+                          {"options", nothing},
+                          {"sides", {{"matrix", nothing}, {"backup", nothing}}},
+                          {"groups", {{{"role", "matrix"}, {"options", nothing}}}},
                           {"params", params}}
         .dump();
   };

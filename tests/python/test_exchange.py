@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Switching: torch's state_dicts, the C++ library's files and steps, merged optimizers."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -231,7 +232,7 @@ class _Both:
 
 def test_options_keep_their_names():
     """The group keys are the signature's, so that a group may override what a constructor has."""
-    signature = set(steepest.SteepestDescent.__init__.__annotations__) - {"return", "process_group"}
+    signature = set(inspect.signature(steepest.SteepestDescent).parameters) - {"process_group"}
     group = steepest.SteepestDescent([torch.zeros(2, 2)]).param_groups[0]
     assert signature - {"params", "backup_lr"} <= set(group)
     assert set(_options.NETWORK) <= set(group)

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "steepest/engine/step.h"
+#include "steepest/optimizers/optimizers.h"
 #include "tests/support/tiny_net.h"
 
 namespace steepest::test {

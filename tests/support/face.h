@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "steepest/optimizer.h"
+#include "steepest/optimizers/optimizers.h"
 #include "tests/support/engine_run.h"
 
 namespace steepest::test {

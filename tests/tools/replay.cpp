@@ -9,6 +9,7 @@
 
 #include "steepest/io/safetensors.h"
 #include "steepest/optimizer.h"
+#include "steepest/optimizers/optimizers.h"
 #include "steepest/serialize/recipe_json.h"
 
 namespace {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "steepest/optimizer.h"
+#include "steepest/optimizers/optimizers.h"
 #include "steepest/serialize/recipe_json.h"
 
 namespace {

@@ -7,6 +7,7 @@
 
 #include "steepest/base/text.h"
 #include "steepest/io/file_io.h"
+#include "steepest/optimizers/optimizers.h"
 #include "trainer/config/config.h"
 #include "trainer/config/config_schema.h"
 #include "trainer/text.h"

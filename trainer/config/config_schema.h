@@ -4,12 +4,12 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "steepest/options.h"
 #include "trainer/run_spec.h"
 
 namespace steepest::trainer {
@@ -22,14 +22,8 @@ struct NamedBool {
 using Field =
     std::variant<bool*, NamedBool, int64_t*, uint64_t*, double*, std::string*,
                  std::vector<std::string>*, std::vector<int64_t>*, std::optional<bool>*,
-                 std::optional<int64_t>*, std::optional<double>*, std::optional<std::string>*>;
-
-// Of a number, or of each in a list.
-struct Range {
-  double low = -std::numeric_limits<double>::infinity();
-  double high = std::numeric_limits<double>::infinity();
-  bool low_open = false, high_open = false;  // the bound itself is not allowed
-};
+                 std::optional<int64_t>*, std::optional<double>*, std::optional<std::string>*,
+                 std::optional<std::vector<double>>*, std::optional<std::vector<int64_t>>*>;
 
 struct Key {
   std::string name;
@@ -40,6 +34,7 @@ struct Key {
   std::vector<std::string> only = {};   // the section's kinds that have this key; empty: all
   bool numbers = false;                 // a text that may be written as a number
   bool may_change = false;              // between a run and its resumption
+  bool later = false;  // came after 0.1: where it is not given, it has no part in the hash
 
   // The same key with more said of it; the table reads as Key{..}.within(..).only_for(..).
   Key within(Range value) && { return range = value, std::move(*this); }

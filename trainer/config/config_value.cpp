@@ -159,6 +159,7 @@ std::string allowed(const Key& key) {
     } else {
       using Value = ValueOf<decltype(field)>;
       if constexpr (std::is_same_v<Value, std::vector<std::string>>) return "a list of texts";
+      if constexpr (std::is_same_v<Value, std::vector<double>>) return "a list of numbers";
       if constexpr (std::is_same_v<Value, std::vector<int64_t>>) {
         return "a list of whole numbers" + describe(key.range);
       }

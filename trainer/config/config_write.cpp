@@ -37,7 +37,9 @@ std::map<std::string, std::string> fixed_values(RunSpec spec) {
   const auto add = [&](const std::string& prefix, const Section& section) {
     for (const auto& key : section.keys) {
       if (key.may_change || !applies(section, key)) continue;
-      values[prefix + key.name] = toml_of(key).value_or("nothing");
+      const auto value = toml_of(key);
+      if (!value && key.later) continue;  // a run of before it is the same run
+      values[prefix + key.name] = value.value_or("nothing");
     }
   };
   std::optional<std::string> preset;

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/serialize/plan_json.h"
+
+#include <c10/util/Exception.h>
+
+#include <nlohmann/json.hpp>
+
+#include "steepest/base/text.h"
+#include "steepest/io/json_check.h"
+#include "steepest/optimizers/optimizers.h"
+#include "steepest/serialize/recipe_json.h"
+
+namespace steepest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json parse(const std::string& text) {
+  try {
+    check_json(text);
+  } catch (const JsonError& error) {
+    TORCH_CHECK_VALUE(false, "plan: ", error.what(), ": received ", shown(text));
+  }
+  auto json = Json::parse(text);
+  TORCH_CHECK_VALUE(json.is_object(), "plan: received ", shown(text), ", allowed a JSON object");
+  return json;
+}
+
+// One key of an object, of the kind that `fits` wants.
+template <typename T>
+T field(const Json& object, const std::string& where, const char* key, bool (Json::*fits)() const,
+        const char* allowed) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  TORCH_CHECK_VALUE(object.is_object() && found != object.end(), where, ": received no ", key,
+                    ", allowed ", allowed);
+  TORCH_CHECK_VALUE(((*found).*fits)(), where, ": ", key, ": received ", cut(found->dump()),
+                    ", allowed ", allowed);
+  return found->get<T>();
+}
+
+template <typename T>
+T field_or(const Json& object, const std::string& where, const char* key,
+           bool (Json::*fits)() const, const char* allowed, T fallback) {
+  return object.contains(key) ? field<T>(object, where, key, fits, allowed) : fallback;
+}
+
+// Whole numbers that int64 holds.
+std::vector<int64_t> whole_numbers(const Json& object, const std::string& where, const char* key) {
+  const auto list = field<Json>(object, where, key, &Json::is_array, "a list of whole numbers");
+  std::vector<int64_t> numbers;
+  for (const auto& x : list) {
+    const bool fits =
+        x.is_number_integer() && (!x.is_number_unsigned() || x.get<uint64_t>() <= INT64_MAX);
+    TORCH_CHECK_VALUE(fits, where, ": ", key, ": received ", cut(x.dump()),
+                      ", allowed whole numbers below 2^63");
+    numbers.push_back(x.get<int64_t>());
+  }
+  return numbers;
+}
+
+View view_of(const Json& p, const std::string& name) {
+  View view;
+  const auto kind = field_or<std::string>(p, name, "view", &Json::is_string, "text", "flatten");
+  TORCH_CHECK_VALUE(kind == "flatten" || kind == "batch", name, ": view: received ", shown(kind),
+                    ", allowed flatten, batch");
+  view.batch = kind == "batch";
+  view.transposed =
+      field_or(p, name, "transposed", &Json::is_boolean, "true or false", view.transposed);
+  if (p.contains("split_sizes")) view.split_sizes = whole_numbers(p, name, "split_sizes");
+  view.num_heads =
+      field_or(p, name, "num_heads", &Json::is_number_integer, "a whole number", view.num_heads);
+  view.split_dim =
+      field_or(p, name, "split_dim", &Json::is_number_integer, "a whole number", view.split_dim);
+  return view;
+}
+
+std::string text_of(const Json& json, const std::string& where, const char* key) {
+  return field<std::string>(json, where, key, &Json::is_string, "text");
+}
+
+Overrides said_in(const Json& json, const std::string& where, const char* key) {
+  return overrides_from_json(field<Json>(json, where, key, &Json::is_object, "an object").dump());
+}
+
+PlannedGroup group_of(const Json& json, const std::string& where, const Recipe& row) {
+  PlannedGroup group;
+  read_choice(group.role, where + ".role", text_of(json, where, "role"));
+  group.choices = override_choices(row.choices(group.role), said_in(json, where, "options"));
+  return group;
+}
+
+PlannedParam param_of(const Json& json, const std::string& where) {
+  PlannedParam param;
+  param.name = text_of(json, where, "name");
+  param.shape = whole_numbers(json, where, "shape");
+  param.group = field<int64_t>(json, where, "group", &Json::is_number_integer, "a whole number");
+  param.view = view_of(json, param.name);
+  return param;
+}
+
+// The row as it stands: what sides and groups say is said beside it.
+Recipe row_of(const Json& plan) {
+  const auto named = text_of(plan, "plan", "recipe");
+  auto row = named.empty() ? Recipe{} : catalog_row(named);
+  row.name = text_of(plan, "plan", "name");
+  return row;
+}
+
+Recipe recipe_of(const Json& plan, Recipe recipe) {
+  const auto sides = field<Json>(plan, "plan", "sides", &Json::is_object, "an object");
+  recipe.matrix = override_choices(recipe.matrix, said_in(sides, "plan: sides", "matrix"));
+  recipe.backup = override_choices(recipe.backup, said_in(sides, "plan: sides", "backup"));
+  return override_recipe(recipe, said_in(plan, "plan", "options"));
+}
+
+}  // namespace
+
+Plan plan_from_json(const std::string& text) {
+  const auto json = parse(text);
+  const auto list = [&](const char* key) {
+    return field<Json>(json, "plan", key, &Json::is_array, "a list");
+  };
+  const auto at = [](const char* key, size_t i) {
+    return "plan: " + std::string(key) + "[" + std::to_string(i) + "]";
+  };
+  const auto row = row_of(json);
+  std::vector<PlannedGroup> groups;
+  for (const auto& group : list("groups")) {
+    groups.push_back(group_of(group, at("groups", groups.size()), row));
+  }
+  TORCH_CHECK_VALUE(!groups.empty(), "plan: received no groups");
+  std::vector<PlannedParam> params;
+  for (const auto& param : list("params")) {
+    params.push_back(param_of(param, at("params", params.size())));
+  }
+  return make_plan(recipe_of(json, row), std::move(params), std::move(groups));
+}
+
+}  // namespace steepest
