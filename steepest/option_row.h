@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "steepest/base/dtype.h"
 #include "steepest/base/text.h"
 #include "steepest/options.h"
 

@@ -50,6 +50,11 @@ std::vector<Option> of_sides() {
            "a mean (ema) or a sum (heavy_ball) of the gradients"),
       side(momentum, "nesterov", &O::nesterov, &C::nesterov, "look one gradient ahead")
           .changes(in_state_dict),
+      side(momentum, "nesterov_momentum", &O::nesterov_momentum, &C::nesterov_momentum,
+           "weight c of u = c m + (1 - c) g with nesterov; default: momentum; Lion: b1 / b2")
+          .within({.low = 0, .high = 1})
+          .added_later()
+          .changes(in_state_dict),
       side(momentum, "start", &O::start, &C::start,
            "of the momentum: zero, zero with bias correction, or the first gradient"),
       side(momentum, "dampening", &O::dampening, &C::dampening, "of heavy_ball")
@@ -59,6 +64,13 @@ std::vector<Option> of_sides() {
            "before the norm, or after it (Orthogonal-SGDM)"),
       side(matrix, "error_feedback", &O::error_feedback, &C::error_feedback,
            "with nuclear and ky_fan, momentum forgets only what steps have used (Dion)"),
+      side(matrix, "rescale", &O::rescale, &C::rescale,
+           "what becomes of a direction after the norm: none, normuon, normuon(beta2=0.95)")
+          .example({"normuon", "normuon(beta2=0.9)"})
+          .added_later(),
+      side(matrix, "geometry", &O::geometry, &C::geometry, "where the weights live")
+          .one_of({"euclidean"})
+          .added_later(),
       side(both, "momentum_dtype", &O::momentum_dtype, &C::momentum_dtype,
            "default: the parameter's, float32 at least under Momo")
           .changes(in_state_dict),
@@ -73,6 +85,11 @@ std::vector<Option> of_sides() {
           .changes(in_file),
       side(both, "decoupled_weight_decay", &O::decoupled_weight_decay, &C::decoupled,
            "W *= 1 - lr wd; false: g += wd W"),
+      side(
+          both, "decay", &O::decay, &C::decay,
+          "of decoupled decay: of all entries (plain), of those that the step does not make larger "
+          "(cautious), by wd alone (independent), towards the first weights (anchored)")
+          .added_later(),
       side(matrix, "radius", &O::radius, &C::radius,
            "of a block's ball: none, original, match_rms_adamw, scion, 0.2, 50*scion, ..")
           .example({"0.5", "original"})

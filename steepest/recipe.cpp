@@ -10,8 +10,10 @@
 
 #include "steepest/base/spec.h"
 #include "steepest/base/text.h"
+#include "steepest/geometries/geometry.h"
 #include "steepest/options.h"
 #include "steepest/svd/check.h"
+#include "steepest/transforms/transform.h"
 
 namespace steepest {
 namespace {
@@ -74,7 +76,12 @@ void validate_choices(const Recipe& recipe, const Choices& c, const std::string&
   TORCH_CHECK_VALUE(
       c.form == Form::ema || c.start != Start::corrected, recipe.name, ": ", prefix,
       "start: received corrected, allowed zero or first with momentum_form heavy_ball");
+  TORCH_CHECK_VALUE(c.decoupled || c.decay == Decay::plain, recipe.name, ": ", prefix,
+                    "decay: received ", name_of(c.decay), " with decoupled_weight_decay false",
+                    ", allowed plain");
   validate_feedback(recipe, c, prefix);
+  make_rescale(c.rescale);
+  make_geometry(c.geometry);
   make_polar(c.solvers.polar);  // also where the norm needs none
   svd::check_options(c.solvers.svd);
   make_norm(c.norm, c.solvers);

@@ -69,10 +69,11 @@ struct Recipe {
 // one. lr without backup_lr keeps the row's ratio of the two.
 struct Overrides {
   std::optional<double> lr, backup_lr, momentum, backup_momentum, beta2, eps, dampening;
-  std::optional<double> backup_beta2, backup_eps;
+  std::optional<double> backup_beta2, backup_eps, nesterov_momentum;
   std::optional<double> weight_decay, backup_weight_decay, f_star;
   std::optional<bool> nesterov, backup_nesterov, decoupled_weight_decay, f_star_auto, foreach;
   std::optional<bool> error_feedback;
+  std::optional<std::string> rescale, decay, geometry;
   std::optional<std::string> norm, backup, outer, update, step_size, duals, directions;
   std::optional<std::string> backup_blocks, momo_model, nonfinite, radius, backup_radius;
   std::optional<std::string> momentum_form, start, backup_start, momentum_place, momentum_dtype;

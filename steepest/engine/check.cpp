@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "steepest/base/dtype.h"
+#include "steepest/base/tensor.h"
 #include "steepest/base/text.h"
 #include "steepest/engine/entries.h"
 #include "steepest/engine/finite.h"

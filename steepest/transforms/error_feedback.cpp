@@ -8,6 +8,7 @@
 
 #include <limits>
 
+#include "steepest/base/tensor.h"
 #include "steepest/transforms/transform.h"
 
 namespace steepest::transforms {

@@ -9,6 +9,7 @@
 
 #include <cmath>
 
+#include "steepest/base/tensor.h"
 #include "steepest/transforms/transform.h"
 
 namespace steepest::transforms {
