@@ -22,7 +22,7 @@ struct RmsError {
 };
 std::vector<RmsError> rms_errors();
 
-// Both of them as text: a Markdown table and a line below it.
+// error_rows() and rms_errors() as text: a Markdown table and a line below it.
 std::string error_table();
 
 }  // namespace steepest::polar

@@ -49,7 +49,7 @@ class Iterator {
     if (it_.gram) factor_.matrix = cpu::scratch<float>(Scratch::factor, n_ * panel());
   }
 
-  // In place. False where x is out of scale; then it is as it was.
+  // Iterates in place. False where x is out of scale; then it is left as it was.
   bool run(float* x) {
     double square = 0;
     if (products_.is_rounding()) {

@@ -33,7 +33,7 @@ void SymmetricProducts::multiply(const ShiftedMatrix& a, const ShiftedMatrix& b,
   remove_trace(to);
 }
 
-// With R = r I + S it is (a + (b + c r) r) I + (b + 2 c r) S + c S^2.
+// With R = r I + S the polynomial is (a + (b + c r) r) I + (b + 2 c r) S + c S^2.
 void SymmetricProducts::polynomial(const PolynomialCoefficients& p, const ShiftedMatrix& r,
                                    ShiftedMatrix& to) const {
   const auto slope = static_cast<float>(p.b + 2 * p.c * r.shift);

@@ -4,8 +4,8 @@
 // With operands rounded to 16 bits (AMX, AVX-512 FP16) that is what saves the accuracy of a
 // Newton-Schulz iteration. Small singular values grow by the coefficient a alone, and where all are
 // alike R = X X^T is near a multiple of I: a rounding of the whole would blur either in every step.
-// Of S alone, in the standard form, it costs .002 to .01 of Jordan's answer; bfloat16 throughout,
-// as torch.optim.Muon has it, costs .01 to .1.
+// The rounding of S alone, in the standard form, costs .002 to .01 of Jordan's answer; bfloat16
+// throughout, as torch.optim.Muon has it, costs .01 to .1.
 #pragma once
 
 #include <c10/core/ScalarType.h>

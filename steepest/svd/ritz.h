@@ -21,8 +21,9 @@ inline bool is_size_in_range(double size) { return size > kMinSize && size < kMa
 
 // The least s_k / s_1 of which a G from float32's products knows enough.
 constexpr double kMinRatio = 1e-4;
-// The same for float16's products. They change G by about 1e-4 s_1^2, and thereby s_k by the part
-// 5e-5 (s_1 / s_k)^2, which shall be at most ten times the tolerance.
+// The least s_k / s_1 of which a G from float16's products knows enough. They change G by about
+// 1e-4 s_1^2, and thereby s_k by the part 5e-5 (s_1 / s_k)^2, which shall be at most ten times the
+// tolerance.
 inline double min_ratio_of_half(double tol) { return std::sqrt(5e-6 / tol); }
 
 // What float32's rounding leaves of a zero in a matrix of this size.

@@ -19,8 +19,9 @@ class StopRule {
   bool is_due(int64_t passes) const { return passes >= next_; }
   bool needs_residuals() const { return subspace_; }
 
-  // One test: whether the iteration may end after so many passes. It may when the values s have
-  // converged at this test and at the one before it. residual_i = |A^T u_i - s_i v_i|, or empty.
+  // Makes a test after so many passes: whether the iteration may end. It may when the values s have
+  // converged at this test and at the one before it. residual_i = |A^T u_i - s_i v_i|; it may be
+  // empty unless needs_residuals().
   bool has_converged(int64_t passes, Values s, const Values& residual);
 
   // Lets the first test decide alone, unless its value turns out to be far off. It is for starts

@@ -22,7 +22,7 @@ struct SvdOptions {
   //   matter.
   // "subspace": sum u v^T itself has converged. This needs s_k > s_{k+1}, and a number of passes
   //   that grows like 1 / sqrt(gap).
-  // Both have to hold at two tests in a row.
+  // Either has to hold at two tests in a row.
   std::string stop = "value";
   int64_t max_passes = 1000;  // products with A or A^T, per matrix; a block product counts once
   int64_t fixed_passes = 0;   // > 0: exactly so many, without a test or a synchronisation

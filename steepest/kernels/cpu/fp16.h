@@ -43,8 +43,8 @@ STEEPEST_FP16 inline EightWords upper(const Words& w) {
   return __builtin_shufflevector(w, w, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 
-// Sixteen elements to and from float16. The intrinsics are those with a mask, of all elements: in
-// the forms without one, GCC 12 sees an uninitialised operand.
+// Convert sixteen elements from and to float16. The intrinsics are those with a mask, of all
+// elements: in the forms without one, GCC 12 sees an uninitialised operand.
 STEEPEST_FP16 inline Sixteen widened(const EightWords& halves) {
   return same_bits<Sixteen>(_mm512_maskz_cvtph_ps(0xffff, same_bits<__m256i>(halves)));
 }
@@ -52,7 +52,7 @@ STEEPEST_FP16 inline EightWords rounded(const float* x, float scale) {
   const auto scaled = same_bits<__m512>(load<Sixteen>(x) * scale);
   return same_bits<EightWords>(_mm512_maskz_cvtps_ph(0xffff, scaled, _MM_FROUND_TO_NEAREST_INT));
 }
-// The same for 32 elements that lie side by side.
+// 32 elements that lie side by side, scaled and rounded to float16.
 STEEPEST_FP16 inline Words rounded_row(const float* x, float scale) {
   return __builtin_shufflevector(rounded(x, scale), rounded(x + 16, scale), 0, 1, 2, 3, 4, 5, 6, 7,
                                  8, 9, 10, 11, 12, 13, 14, 15);
