@@ -68,9 +68,6 @@ std::vector<Option> of_sides() {
            "what becomes of a direction after the norm: none, normuon, normuon(beta2=0.95)")
           .example({"normuon", "normuon(beta2=0.9)"})
           .added_later(),
-      side(matrix, "geometry", &O::geometry, &C::geometry, "where the weights live")
-          .one_of({"euclidean"})
-          .added_later(),
       side(both, "momentum_dtype", &O::momentum_dtype, &C::momentum_dtype,
            "default: the parameter's, float32 at least under Momo")
           .changes(in_state_dict),

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "steepest/base/text.h"
-#include "steepest/geometries/geometry.h"
+#include "steepest/geometry.h"
 #include "steepest/transforms/transform.h"
 
 namespace steepest {
@@ -207,7 +207,6 @@ Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
     GroupRules rules{.norm = make_norm(group.choices.norm, group.choices.solvers)};
     rules.traits = rules.norm->traits();
     rules.transforms = make_transforms(group.choices);
-    rules.geometry = make_geometry(group.choices.geometry);
     plan.rules.push_back(std::move(rules));
   }
   add_blocks(plan, Role::matrix);

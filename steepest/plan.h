@@ -29,7 +29,7 @@ struct PlannedGroup {
 enum class Needs { direction, sharp, duals };
 
 class Transform;  // transforms/transform.h
-class Geometry;   // geometries/geometry.h
+class Geometry;   // geometry.h
 
 // What a group's choices name, made once.
 struct GroupRules {

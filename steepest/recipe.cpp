@@ -10,7 +10,6 @@
 
 #include "steepest/base/spec.h"
 #include "steepest/base/text.h"
-#include "steepest/geometries/geometry.h"
 #include "steepest/options.h"
 #include "steepest/svd/check.h"
 #include "steepest/transforms/transform.h"
@@ -81,7 +80,6 @@ void validate_choices(const Recipe& recipe, const Choices& c, const std::string&
                     ", allowed plain");
   validate_feedback(recipe, c, prefix);
   make_rescale(c.rescale);
-  make_geometry(c.geometry);
   make_polar(c.solvers.polar);  // also where the norm needs none
   svd::check_options(c.solvers.svd);
   make_norm(c.norm, c.solvers);

@@ -22,8 +22,8 @@ Batch advance(const StepInput& in, const Bucket& bucket, const BucketState& stat
 // ... and this for the same bits again: from the momenta as they are now and the gradients.
 Batch update_again(const StepInput& in, const Bucket& bucket, Storage storage);
 
-// <u, s> of each matrix, for a u that was overwritten by its direction s: [B] float64, the bits of
-// inner_product(u, s). For buckets of which can_recompute_update() holds: others would need a new
+// <u, s> of each matrix, for a u that was overwritten by its direction s: [B] float64, to the
+// rounding of inner_product(u, s), whose sums may be in another order. For buckets of which can_recompute_update() holds: others would need a new
 // u.
 at::Tensor inner_product_with_update(const StepInput& in, const Bucket& bucket,
                                      const at::Tensor& s);

@@ -98,6 +98,7 @@ class Stepper {
   // Stage 2, of a bucket whose dual D waits for. A direction that is to be recomputed is dropped,
   // and measured again when its turn comes.
   void measure_early(Job& job) {
+    job.update.owned = false;  // D is summed of inner_product()'s bits
     measure(job, Wanted::both);
     if (plan_.recipe.directions == Directions::recomputed &&
         job.bucket.first().role == Role::matrix)

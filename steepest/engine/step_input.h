@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "steepest/engine/state.h"
-#include "steepest/geometries/geometry.h"
+#include "steepest/geometry.h"
 #include "steepest/momentum.h"
 #include "steepest/transforms/transform.h"
 

@@ -25,10 +25,7 @@ class Geometry {
   virtual std::string name() const = 0;
 };
 
-// Null stands for Euclidean space, where both are the identity.
+// Null stands for Euclidean space, where both are the identity: every group of today.
 using GeometryPtr = std::shared_ptr<const Geometry>;
-
-// "euclidean"; throws c10::ValueError on any other name.
-GeometryPtr make_geometry(const std::string& name);
 
 }  // namespace steepest
