@@ -16,7 +16,7 @@ if "STEEPEST_LIBRARY" in os.environ:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 import steepest
-from steepest import _options
+from steepest import _options, _table
 from steepest.catalog import CLASSES
 
 project = "steepest"
@@ -77,6 +77,35 @@ class Rows(SphinxDirective):
         return self.parse_text_to_nodes(text)
 
 
+WHOSE = {
+    "network": "the network's",
+    "both": "both sides'",
+    "momentum": "the matrices'; both sides' where the row has one momentum map",
+    "matrix": "the matrices'",
+    "backup": "the backup's",
+}
+
+
+def option_cells(option: _table.Option) -> list[str]:
+    """Name, values, whose choice it is where the network says it, what it means."""
+    named = ", ".join(f"`{name}`" for name in option.names)
+    kinds = {"text": "text", "float": "number", "int": "whole number", "bool": "true or false"}
+    values = named or kinds.get(option.type, "numbers") + (" or number" * option.number_too)
+    own = option.scope not in ("network", "backup")
+    return [f"`{option.name}`", values, WHOSE[option.scope], "yes" if own else "", option.help]
+
+
+class Options(SphinxDirective):
+    """The table of options, as the engine has it."""
+
+    def run(self):
+        head = ["option", "values", "whose choice", "of a group", "meaning"]
+        lines = [head, ["---"] * len(head), *map(option_cells, _table.OPTIONS.values())]
+        text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return self.parse_text_to_nodes(text)
+
+
 def setup(app):
     app.add_directive("rows", Rows)
+    app.add_directive("options", Options)
     return {"parallel_read_safe": True}

@@ -17,6 +17,7 @@ from steepest._observing import Observing
 from steepest._options import PLAIN, Group
 from steepest._plan import Plan
 from steepest._saving import Stateful
+from steepest._table import SINCE_0_2
 from steepest._watch import Watch
 
 
@@ -135,11 +136,11 @@ class Face(Groups, Observing, Stateful):
             self._process_group = None
             self._watch = Watch(type(self).__name__)
             self._reset()
+        lacking = {**PLAIN, **self.defaults}  # of an optimizer that an older version has pickled
         for group in self.param_groups:
-            for key, value in {
-                **PLAIN,
-                **self.defaults,
-            }.items():  # of an older version, without some
+            if SINCE_0_2 not in group:
+                group.update(self._read_old(group))
+            for key, value in lacking.items():
                 group.setdefault(key, value)
         _state.tensor_steps(self.state)
 

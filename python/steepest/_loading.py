@@ -132,7 +132,7 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
     matched = _match(source, own)
     _check_places(source, own, matched)
     saved = [
-        theirs if any(key in theirs for key in _table.LATER) else optimizer._read_old(theirs)
+        theirs if _table.SINCE_0_2 in theirs else optimizer._read_old(theirs)
         for theirs in _groups_of(source, own, matched)
     ]
     adopt = own_names(own) is None and source.names is not None

@@ -73,8 +73,8 @@ MOMENTUM = of_scope("momentum")
 SIDES = of_scope("both", "momentum", "matrix")
 BACKUP = of_scope("backup")
 
-# Those that no group of 0.1 has.
-LATER = {o.name for o in OPTIONS.values() if o.later} - {"foreach", "polar_coefficients"}
+# A key that every group has, but those that 0.1 has saved.
+SINCE_0_2 = "f_star_auto"
 
 # None means "the default" or "none".
 OPTIONAL = {o.name for o in OPTIONS.values() if o.initial is None}

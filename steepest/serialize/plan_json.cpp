@@ -98,11 +98,13 @@ PlannedParam param_of(const Json& json, const std::string& where) {
   return param;
 }
 
-// The row as it stands: what sides and groups say is said beside it.
+// The row as it stands: what sides and groups say is said beside it. Its decay is not the plan's,
+// as rates are read at every step.
 Recipe row_of(const Json& plan) {
   const auto named = text_of(plan, "plan", "recipe");
   auto row = named.empty() ? Recipe{} : catalog_row(named);
   row.name = text_of(plan, "plan", "name");
+  row.matrix.weight_decay = row.backup.weight_decay = 0;
   return row;
 }
 
