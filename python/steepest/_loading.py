@@ -131,16 +131,7 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
     _choices.check_recipe(source.groups, own[0]["recipe"])
     matched = _match(source, own)
     _check_places(source, own, matched)
-    saved = [
-        theirs if _table.SINCE_0_2 in theirs else optimizer._read_old(theirs)
-        for theirs in _groups_of(source, own, matched)
-    ]
-    adopt = own_names(own) is None and source.names is not None
-    same = all(found is saved for found, saved in zip(matched, source.params))
-    same = same and [len(group["params"]) for group in own] == source.sizes
-    groups = [_candidate(mine, theirs, same, adopt) for mine, theirs in zip(own, saved)]
-    for index, group in enumerate(groups):
-        _check_flags(f"param_groups[{index}]", group)
+    groups = _candidates(optimizer, source, matched)
     canonical = [[optimizer._canonical(group) for group in side] for side in (groups, own)]
     _choices.compare_groups(plan, canonical[0], canonical[1])
     if optimizer._momo():
@@ -151,6 +142,22 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
         _check_model(groups[0], state)
     state.update(source.others)
     return {"state": state, "param_groups": groups}
+
+
+def _candidates(optimizer: Stateful, source: Source, matched: list[Saved | None]) -> list[Group]:
+    """Our groups with what the load takes from the saved ones."""
+    own = optimizer.param_groups
+    saved = [
+        theirs if _table.SINCE_0_2 in theirs else optimizer._read_old(theirs)
+        for theirs in _groups_of(source, own, matched)
+    ]
+    adopt = own_names(own) is None and source.names is not None
+    same = all(found is saved for found, saved in zip(matched, source.params))
+    same = same and [len(group["params"]) for group in own] == source.sizes
+    groups = [_candidate(mine, theirs, same, adopt) for mine, theirs in zip(own, saved)]
+    for index, group in enumerate(groups):
+        _check_flags(f"param_groups[{index}]", group)
+    return groups
 
 
 def _read_states(

@@ -136,7 +136,8 @@ TEST(Schedule, RunsEveryBucketOnceWhateverItsWork) {
 TEST(Schedule, ASerialBucketKeepsNobodyWaiting) {
   const Threads guard(2);
   std::vector<Bucket> buckets(2);
-  buckets[0].estimated_flops = 1e9, buckets[0].single_threaded = true, buckets[1].estimated_flops = 1e6;
+  buckets[0].estimated_flops = 1e9, buckets[0].single_threaded = true,
+  buckets[1].estimated_flops = 1e6;
   std::atomic<bool> other{false}, met{false};
   run_buckets({&buckets[0], &buckets[1]}, [&](size_t i) {
     if (i == 1) other = true;
@@ -150,13 +151,15 @@ TEST(Schedule, WhereTheyWouldTakeMuchMemoryBucketsAreComputedOneAfterAnother) {
   const Threads guard(2);
   std::vector<Bucket> buckets(6);
   for (auto& bucket : buckets) bucket.estimated_flops = 1e8, bucket.workspace_bytes = 1e6;
-  buckets[1].workspace_bytes = buckets[4].workspace_bytes = 2.2e9;  // two at a time: more than 4 GiB
+  buckets[1].workspace_bytes = buckets[4].workspace_bytes =
+      2.2e9;  // two at a time: more than 4 GiB
   std::vector<const Bucket*> all;
   for (const auto& bucket : buckets) all.push_back(&bucket);
   std::mutex mutex;
   std::vector<size_t> order;
   run_buckets(all, [&](size_t i) {
-    EXPECT_EQ(at::in_parallel_region(), buckets[i].workspace_bytes < 1e9) << i;  // or all threads are its own
+    EXPECT_EQ(at::in_parallel_region(), buckets[i].workspace_bytes < 1e9)
+        << i;  // or all threads are its own
     const std::lock_guard lock(mutex);
     order.push_back(i);
   });

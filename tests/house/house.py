@@ -50,7 +50,7 @@ def layering():
         for where, header in includes(*folders):
             if re.match(forbidden, header):
                 yield f"{where}: {folders[0]} may not include {header}"
-    for room in ("polar", "svd"):  # types.h stands below the methods, what chooses between them above
+    for room in ("polar", "svd"):  # types.h is below the methods, what chooses among them above
         for where, header in includes(f"steepest/{room}"):
             own = f"steepest/{room}/{room}"
             if header == f"{own}.h" and not where.startswith(f"{own}.cpp:"):
@@ -90,9 +90,10 @@ def catalog():
     for name, lines in files("steepest", suffixes={".h", ".cpp"}):
         if "/optimizers/" in name or name.startswith("steepest/recipe."):
             continue  # recipe.h explains names, and "scion" is a radius as well
+        own = name.rsplit("/", 1)[1].removesuffix(".cpp")  # norms and rescales may be named alike
         for number, line in enumerate(lines, 1):
             for word in re.findall(r'"([\w-]+)"', line):
-                if word in rows:
+                if word in rows and word != own:
                     yield f"{name}:{number}: the engine names the optimizer {word}"
 
 

@@ -262,7 +262,9 @@ def python_class(node):
             if isinstance(child.value, ast.Name) and child.value.id == "self":
                 own.add(child.attr)
     lines = node.end_lineno - node.lineno + 1
-    return Class(node.name, node.lineno, lines, len(own), len(methods), hides=bool(methods))
+    plain = any("dataclass" in ast.unparse(d) for d in node.decorator_list)  # a list of fields
+    hides = bool(methods) and not plain
+    return Class(node.name, node.lineno, lines, len(own), len(methods), hides=hides)
 
 
 def comment_lines(text, python):
