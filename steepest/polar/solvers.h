@@ -15,8 +15,8 @@ namespace steepest::polar {
 // X <- a X + b (X X^T) X + c (X X^T)^2 X, in any dtype.
 std::unique_ptr<PolarSolver> newton_schulz_solver(Schedule schedule, const PolarOptions& options);
 
-// Its Gram form: it iterates on R = X X^T and gathers one factor Q, which is applied to X at the end
-// and at restarts; in float32 or float64.
+// Its Gram form: it iterates on R = X X^T and gathers one factor Q, which is applied to X at the
+// end and at restarts; in float32 or float64.
 std::unique_ptr<PolarSolver> gram_solver(Schedule schedule, const PolarOptions& options);
 
 // Either of these two forms, whichever costs less for the shape.
