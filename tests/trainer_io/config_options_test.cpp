@@ -71,8 +71,29 @@ TEST(ConfigOptions, ThatCameLaterDoNotChangeTheHashOfRunsWithoutThem) {
     std::visit([&](auto field) { spec.optimizer.*field = said.*field; }, option.said);
     EXPECT_NE(config_hash(spec), before) << option.name;
   }
-  // The keys of 0.1, each with its default.
-  EXPECT_EQ(config_hash(RunSpec{}), "");
+  // As 0.1 has written it into the checkpoints of this run.
+  const auto run = parse_config(R"([run]
+out = "run"
+steps = 2
+[model]
+kind = "mlp"
+widths = [8]
+[data]
+kind = "procedural"
+train_images = 64
+validation_images = 16
+[batch]
+rows = 8
+[optimizer]
+recipe = "muon-adam"
+lr = 0.05
+backup_start = "zero"
+[[group]]
+match = "*0*weight"
+momentum = 0.5
+)",
+                                "run.toml");
+  EXPECT_EQ(config_hash(run), "e1720ecb");
 }
 
 }  // namespace
