@@ -71,7 +71,7 @@ def test_a_loss_on_a_gpu_is_looked_at_when_it_has_come_and_nobody_waits(monkeypa
 
     monkeypatch.setattr(LossCheck, "_send", staticmethod(send))
     check, group = LossCheck(), {"recipe": "muonmax-momo", "f_star": 0.0, "nonfinite": "skip"}
-    look = lambda loss: said(lambda: check._look_later(torch.tensor(loss), group))
+    look = lambda loss: said(lambda: check._check_later(torch.tensor(loss), group))
     assert look(-3.0) == [] and look(-4.0) == [] and len(events) == 1
     events[0].arrived = True
     assert "loss: received -3, below f_star=0" in look(5.0)[0] and len(events) == 2
