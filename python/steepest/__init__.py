@@ -4,6 +4,7 @@
 from steepest import _torch_loader
 from steepest.catalog import (
     SGD,
+    SOAP,
     Adam,
     AdamW,
     Fanion,
@@ -16,6 +17,7 @@ from steepest.catalog import (
     MuonMax,
     Neon,
     NormalizedSGD,
+    NorMuon,
     OrthogonalSGDM,
     PolarGrad,
     Scion,
@@ -47,10 +49,12 @@ __all__ = [
     "MuonJordan",
     "MuonMax",
     "Neon",
+    "NorMuon",
     "NormalizedSGD",
     "OrthogonalSGDM",
     "PolarGrad",
     "Routes",
+    "SOAP",
     "SMuon",
     "Scion",
     "ScionLions",

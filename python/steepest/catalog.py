@@ -74,6 +74,42 @@ class MuonAdam(PlainConstructor):
         super().__init__(params, lr, **options)
 
 
+class NorMuon(PlainConstructor):
+    r"""NorMuon (arXiv 2510.05491): Muon whose directions have their rows brought to one size.
+
+    .. math:: v_i \leftarrow \beta_2 v_i + (1 - \beta_2)\,\mathrm{mean}_j O_{ij}^2, \quad
+              W \leftarrow W - \eta\,r\,|O|_F\,\hat O / |\hat O|_F, \quad
+              \hat O_{ij} = O_{ij} / \sqrt{v_i}
+
+    with Muon's :math:`O`; a row is an output neuron. The norm of the direction is kept, so that
+    Muon's learning rates carry over; ``rescale="normuon(rms=0.2)"`` is the paper's scale. The row
+    (constrained, max, spectral, ada_inf) with a rescale. When not: where a matrix is stored
+    (in, out) and the optimizer is not told so.
+    """
+
+    _recipe = "normuon"
+
+    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
+class SOAP(PlainConstructor):
+    r"""SOAP (arXiv 2409.11321): Adam in the eigenbasis of Shampoo's factors.
+
+    .. math:: W \leftarrow W - \eta\,Q_L\,[m' / (\sqrt{v'} + \epsilon)]\,Q_R^\top, \quad
+              m' = Q_L^\top m\,Q_R, \quad G G^\top \sim Q_L, \quad G^\top G \sim Q_R
+
+    A new basis every 10 steps; ``norm="soap(refresh=1)"`` changes that, ``max_dim`` leaves longer
+    sides alone. Unlike the authors' code it takes the first step, too. The row (constrained, max,
+    soap, ada_inf). When not: where memory is short: it keeps two squares of each side.
+    """
+
+    _recipe = "soap"
+
+    def __init__(self, params: Any, lr: float | Tensor = 3e-3, **options: Unpack[Options]) -> None:
+        super().__init__(params, lr, **options)
+
+
 class Scion(PlainConstructor):
     r"""Scion as in arXiv 2510.09827: :math:`\mathrm{polar}(M)` and :math:`\mathrm{sign}(m)`.
 
@@ -172,6 +208,8 @@ CLASSES: dict[str, type[Face]] = {
         Muon,
         MuonJordan,
         MuonAdam,
+        NorMuon,
+        SOAP,
         Scion,
         ScionLions,
         PolarGrad,

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "steepest/base/tensor.h"
 #include "steepest/engine/check.h"
 #include "steepest/engine/finite.h"
 #include "steepest/optimizers/optimizers.h"

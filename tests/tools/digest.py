@@ -7,8 +7,9 @@ of a computation, with parameters of three dtypes: 20 steps over a small network
 of block. A line holds a hash of the parameters and one of every state tensor, D and q; or what the
 library refuses. Two builds on one machine that compute the same print the same lines:
 
-    STEEPEST_LIBRARY=old/build/lib/libsteepest.so PYTHONPATH=old/python tests/tools/digest.py > old.txt
-    STEEPEST_LIBRARY=build/lib/libsteepest.so PYTHONPATH=python tests/tools/digest.py > new.txt
+    export OMP_NUM_THREADS=1
+    STEEPEST_LIBRARY=old/build/lib/libsteepest.so PYTHONPATH=old/python digest.py > old.txt
+    STEEPEST_LIBRARY=build/lib/libsteepest.so PYTHONPATH=python digest.py > new.txt
     diff old.txt new.txt
 """
 

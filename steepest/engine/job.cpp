@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/job.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <utility>
+
+#include "steepest/engine/apply.h"
+#include "steepest/engine/stored_duals.h"
+
+namespace steepest {
+
+void Job::advance(Storage storage) {
+  state_ = BucketState(in_, bucket_);
+  update_ = std::exchange(advanced_, true) ? update_again(in_, bucket_, storage)
+                                           : steepest::advance(in_, bucket_, state_, storage);
+}
+
+// Momo's model takes its inner products of u while that is at hand. A u that is not measured now is
+// made again when its turn comes, and so is a direction that is to be recomputed.
+void Job::advance_early(LinearModel& model) {
+  if (!needed_for_dual_ && !model.needs_products()) return;
+  advance(Storage::own);
+  if (model.needs_products()) {
+    each_block(bucket_, [&](const Block& block, int64_t at) {
+      model.record_products(block, update_.matrices.narrow(0, at, block.batch));
+    });
+  }
+  update_.owned = false;  // D is summed of inner_product()'s bits
+  if (needed_for_dual_) measure(Wanted::both);
+  update_ = {}, state_ = {};
+  const bool matrix = bucket_.first().role == Role::matrix;
+  if (matrix && in_.plan.recipe.directions == Directions::recomputed) direction_.s = at::Tensor();
+}
+
+void Job::measure_late() {
+  if (direction_.s.defined()) return;
+  advance(Storage::scratch);
+  measure(wanted());
+  update_ = {}, state_ = {};
+}
+
+void Job::measure(Wanted wanted) {
+  const auto keep = std::exchange(measured_, true) ? Keep::warm_start : Keep::all;
+  direction_ = measure_and_keep(in_, bucket_, update_, wanted, state_, keep);
+}
+
+Wanted Job::wanted() const {
+  const auto& plan = in_.plan;
+  if (plan.needs == Needs::sharp) return Wanted::sharp;
+  const bool dual = plan.needs == Needs::duals || plan.recipe.duals == Duals::stale;
+  return dual ? Wanted::both : Wanted::direction;
+}
+
+void Job::apply(const StepScales& scales, LinearModel& model) {
+  each_block(bucket_, [&](const Block& block, int64_t at) {
+    const auto of_block = [&](const at::Tensor& t) {
+      return t.defined() ? t.narrow(0, at, block.batch) : t;
+    };
+    const auto s = of_block(direction_.s);
+    const auto c = scales.of(block, direction_.scale, of_block(direction_.factor), s.device());
+    if (model.tracks_steps())
+      model.record_step(block, s, of_block(direction_.inner_product), c.tensor);
+    apply_update(in_, block, s, c, *bucket_.kernels);
+    if (stores_dual(in_, block) && direction_.dual.defined())
+      stored_dual(in_, block).copy_(of_block(direction_.dual));
+  });
+  finish(in_, bucket_, direction_);
+  direction_ = {};
+}
+
+}  // namespace steepest

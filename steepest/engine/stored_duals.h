@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stale duals: those that the last step left in the state, one a matrix of a parameter.
+#pragma once
+
+#include "steepest/engine/step_input.h"
+
+namespace steepest {
+
+// Whether this step's dual of the block is kept for the next one.
+bool stores_dual(const StepInput& in, const Block& block);
+
+// Whether the last step has left one.
+bool has_stored_dual(const StepInput& in, const Block& block);
+
+// The block's, [batch] float64, a view of the state.
+at::Tensor stored_dual(const StepInput& in, const Block& block);
+
+// Makes what is missing of parameters with a gradient, before the first is stored.
+void make_stored_duals(const StepInput& in);
+
+}  // namespace steepest
