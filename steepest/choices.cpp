@@ -39,15 +39,15 @@ const Names& names_of(MomoModel) {
   static const Names names = {"inner_products", "recursive"};
   return names;
 }
-const Names& names_of(Form) {
+const Names& names_of(MomentumForm) {
   static const Names names = {"ema", "heavy_ball"};
   return names;
 }
-const Names& names_of(Start) {
+const Names& names_of(MomentumStart) {
   static const Names names = {"zero", "corrected", "first"};
   return names;
 }
-const Names& names_of(Place) {
+const Names& names_of(MomentumPlace) {
   static const Names names = {"before", "after"};
   return names;
 }

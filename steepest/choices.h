@@ -14,12 +14,19 @@ enum class Outer { max, l2, hybrid };
 enum class Update { constrained, regularized };
 enum class StepSize { fixed, momo };
 enum class Duals { fresh, stale };
-enum class Directions { stored, recomputed };  // of fresh duals: memory, or a second polar factor
+enum class Directions {
+  stored,     // a fresh direction is kept until it is applied
+  recomputed  // or computed twice, which saves its memory
+};
 enum class BackupBlocks { per_tensor, flattened };
 enum class MomoModel { inner_products, recursive };  // of f~: from <m, w>, or from the steps taken
-enum class Form { ema, heavy_ball };
-enum class Start { zero, corrected, first };  // zero, zero with bias correction, first gradient
-enum class Place { before, after };           // momentum before the norm, or after it
+enum class MomentumForm { ema, heavy_ball };
+enum class MomentumStart {
+  zero,
+  corrected,  // zero, with bias correction
+  first       // the first gradient
+};
+enum class MomentumPlace { before, after };  // momentum before the norm, or after it
 enum class Decay {
   plain,        // W <- (1 - lr wd) W
   cautious,     // the same where it does not work against the step: entries with s w >= 0
@@ -36,9 +43,9 @@ const std::vector<std::string>& names_of(Duals);
 const std::vector<std::string>& names_of(Directions);
 const std::vector<std::string>& names_of(BackupBlocks);
 const std::vector<std::string>& names_of(MomoModel);
-const std::vector<std::string>& names_of(Form);
-const std::vector<std::string>& names_of(Start);
-const std::vector<std::string>& names_of(Place);
+const std::vector<std::string>& names_of(MomentumForm);
+const std::vector<std::string>& names_of(MomentumStart);
+const std::vector<std::string>& names_of(MomentumPlace);
 const std::vector<std::string>& names_of(Decay);
 const std::vector<std::string>& names_of(Nonfinite);
 const std::vector<std::string>& names_of(Role);

@@ -9,10 +9,10 @@ namespace steepest {
 
 MomentumMap momentum_map(const Choices& c, double momentum, bool first) {
   if (momentum == 0) return {};
-  const bool ema = c.form == Form::ema;
+  const bool ema = c.form == MomentumForm::ema;
   MomentumMap map{.keep = c.error_feedback ? 1 : momentum,
                   .take = ema ? 1 - momentum : 1 - c.dampening};
-  if (first && c.start == Start::first) map.keep = 0, map.take = 1;
+  if (first && c.start == MomentumStart::first) map.keep = 0, map.take = 1;
   if (!c.nesterov) return map;
   map.carry = c.nesterov_momentum.value_or(momentum);
   map.look = ema ? 1 - map.carry : 1;
@@ -20,7 +20,7 @@ MomentumMap momentum_map(const Choices& c, double momentum, bool first) {
 }
 
 double momentum_correction(const Choices& c, double momentum, int64_t step) {
-  if (c.start != Start::corrected || momentum == 0) return 1;
+  if (c.start != MomentumStart::corrected || momentum == 0) return 1;
   const auto map = momentum_map(c, momentum, false);
   return map.carry * (1 - std::pow(momentum, static_cast<double>(step))) + map.look;
 }

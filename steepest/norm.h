@@ -39,14 +39,14 @@ struct Sharp {
 };
 
 // How the duals of several blocks of this norm add up where they are flattened into one vector.
-enum class Joins { max, l2 };
+enum class Aggregation { max, l2 };
 
 struct NormTraits {
   // The mathematics.
   int degree = 0;     // steepest(a m) = a^degree s for a > 0: 0 for every norm that does not itself
                       // depend on m; 1 for ada_inf (the dual has degree + 1)
   bool exact = true;  // the direction is the argmax to rounding, not to a solver's tolerance
-  Joins joins = Joins::l2;
+  Aggregation aggregation = Aggregation::l2;
   double largest_entry = 2;  // no entry of a direction is larger, rounding included; of an adaptive
                              // norm it depends on the state
   bool adaptive = false;     // the norm depends on the gradients so far: it has an observe()

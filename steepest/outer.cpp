@@ -22,7 +22,7 @@ at::Tensor measure(const OuterNode& node, const at::Tensor& d, std::vector<at::T
   std::vector<at::Tensor> parts = {d.slice(0, node.begin, node.end)};
   for (const auto& child : node.children) parts.push_back(measure(child, d, duals).view({1}));
   const auto all = at::cat(parts);
-  duals[own] = node.kind == Joins::max ? all.sum() : length(all);
+  duals[own] = node.kind == Aggregation::max ? all.sum() : length(all);
   return duals[own];
 }
 
@@ -30,7 +30,7 @@ void distribute(const OuterNode& node, const at::Tensor& c, const at::Tensor& d,
                 const std::vector<at::Tensor>& duals, size_t& next, at::Tensor& coefficients) {
   const auto& own = duals[next++];
   const auto child = [&](const at::Tensor& dual) {
-    return node.kind == Joins::max ? c.expand_as(dual) : c * safe_divide(dual, own);
+    return node.kind == Aggregation::max ? c.expand_as(dual) : c * safe_divide(dual, own);
   };
   if (node.end > node.begin) {
     coefficients.slice(0, node.begin, node.end).copy_(child(d.slice(0, node.begin, node.end)));

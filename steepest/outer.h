@@ -17,7 +17,7 @@
 namespace STEEPEST_API steepest {
 
 struct OuterNode {
-  Joins kind = Joins::max;
+  Aggregation kind = Aggregation::max;
   int64_t begin = 0, end = 0;  // the leaves [begin, end) are children
   std::vector<OuterNode> children;
 

@@ -56,7 +56,7 @@ std::vector<OuterNode> flattened_nodes(const Plan& plan, int64_t first) {
     if (block.leaf < first) continue;
     const auto& norm = *plan.rules_of(block).norm;
     if (nodes.empty() || norm.name() != name) {
-      nodes.push_back({plan.rules_of(block).traits.joins, block.leaf, block.leaf, {}});
+      nodes.push_back({plan.rules_of(block).traits.aggregation, block.leaf, block.leaf, {}});
       name = norm.name();
     }
     nodes.back().end = block.leaf + block.batch;
@@ -69,16 +69,17 @@ OuterNode make_tree(const Plan& plan) {
   for (const auto& block : plan.blocks) matrices += block.role == Role::matrix ? block.batch : 0;
   const bool flattened = plan.recipe.backup_blocks == BackupBlocks::flattened;
 
-  OuterNode root{plan.recipe.outer == Outer::max ? Joins::max : Joins::l2, 0, plan.leaves, {}};
+  OuterNode root{
+      plan.recipe.outer == Outer::max ? Aggregation::max : Aggregation::l2, 0, plan.leaves, {}};
   if (flattened) root.end = matrices, root.children = flattened_nodes(plan, matrices);
   if (plan.recipe.outer == Outer::hybrid) {  // l2[max(matrices), every backup block]
     root.begin = flattened ? root.end : matrices;
-    root.children.insert(root.children.begin(), OuterNode{Joins::max, 0, matrices, {}});
+    root.children.insert(root.children.begin(), OuterNode{Aggregation::max, 0, matrices, {}});
   }
   return root;
 }
 
-bool all_nodes(const OuterNode& node, Joins kind) {
+bool all_nodes(const OuterNode& node, Aggregation kind) {
   return node.kind == kind &&
          std::all_of(node.children.begin(), node.children.end(),
                      [&](const auto& child) { return all_nodes(child, kind); });
@@ -90,9 +91,10 @@ bool all_nodes(const OuterNode& node, Joins kind) {
 Needs needs_of(const Plan& plan) {
   const auto& r = plan.recipe;
   if (r.step_size == StepSize::momo) return Needs::duals;
-  if (r.update == Update::constrained && all_nodes(plan.tree, Joins::max)) return Needs::direction;
+  if (r.update == Update::constrained && all_nodes(plan.tree, Aggregation::max))
+    return Needs::direction;
   const bool own = r.update == Update::regularized && r.duals == Duals::fresh;
-  if (own && all_nodes(plan.tree, Joins::l2)) return Needs::sharp;
+  if (own && all_nodes(plan.tree, Aggregation::l2)) return Needs::sharp;
   return Needs::duals;
 }
 

@@ -62,18 +62,18 @@ void validate_feedback(const Recipe& recipe, const Choices& c, const std::string
   check(is_low_rank(c.norm), "norm " + c.norm, "nuclear and ky_fan");
   check(!c.nesterov, "nesterov", "nesterov false");
   check(c.momentum > 0, "momentum 0", "momentum above 0");
-  check(c.start != Start::corrected, "start corrected", "start zero or first");
-  check(c.place == Place::before, "momentum_place after", "momentum_place before");
+  check(c.start != MomentumStart::corrected, "start corrected", "start zero or first");
+  check(c.place == MomentumPlace::before, "momentum_place after", "momentum_place before");
   check(recipe.step_size == StepSize::fixed, "step_size momo", "step_size fixed");
 }
 
 void validate_choices(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   validate_numbers(recipe, c, prefix);
-  TORCH_CHECK_VALUE(c.form == Form::heavy_ball || c.dampening == 0, recipe.name, ": ", prefix,
-                    "dampening: received ", print_number(c.dampening),
+  TORCH_CHECK_VALUE(c.form == MomentumForm::heavy_ball || c.dampening == 0, recipe.name, ": ",
+                    prefix, "dampening: received ", print_number(c.dampening),
                     ", allowed 0 with momentum_form ema");
   TORCH_CHECK_VALUE(
-      c.form == Form::ema || c.start != Start::corrected, recipe.name, ": ", prefix,
+      c.form == MomentumForm::ema || c.start != MomentumStart::corrected, recipe.name, ": ", prefix,
       "start: received corrected, allowed zero or first with momentum_form heavy_ball");
   TORCH_CHECK_VALUE(c.decoupled || c.decay == Decay::plain, recipe.name, ": ", prefix,
                     "decay: received ", name_of(c.decay), " with decoupled_weight_decay false",
@@ -92,7 +92,7 @@ void validate_momo(const Recipe& recipe) {
       ": step_size momo: received different momentum, form, dampening, nesterov or start "
       "for matrices and backup, allowed one momentum map for all blocks");
   for (const auto* c : {&recipe.matrix, &recipe.backup}) {
-    TORCH_CHECK_VALUE(c->place == Place::before, recipe.name,
+    TORCH_CHECK_VALUE(c->place == MomentumPlace::before, recipe.name,
                       ": step_size momo: received momentum_place after, allowed before");
     TORCH_CHECK_VALUE(c->decoupled || c->weight_decay == 0, recipe.name,
                       ": step_size momo: received coupled weight decay, allowed decoupled");
@@ -119,7 +119,7 @@ void validate(const Recipe& recipe) {
   validate_choices(recipe, recipe.backup, "backup_");
   if (recipe.step_size == StepSize::momo) validate_momo(recipe);
   for (const auto* c : {&recipe.matrix, &recipe.backup}) {
-    TORCH_CHECK_VALUE(c->place == Place::before || !needs_duals(recipe), recipe.name,
+    TORCH_CHECK_VALUE(c->place == MomentumPlace::before || !needs_duals(recipe), recipe.name,
                       ": momentum_place after: received outer ", name_of(recipe.outer), ", update ",
                       name_of(recipe.update), ", allowed max and constrained");
   }

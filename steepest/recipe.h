@@ -19,11 +19,11 @@ struct Choices {
   std::string norm = "spectral";
   double lr = 1e-3;  // the effective rate; decay uses it too
   double momentum = 0.95;
-  Form form = Form::ema;
+  MomentumForm form = MomentumForm::ema;
   double dampening = 0;
   bool nesterov = false;
-  Start start = Start::first;
-  Place place = Place::before;
+  MomentumStart start = MomentumStart::first;
+  MomentumPlace place = MomentumPlace::before;
   bool error_feedback = false;  // of a low-rank norm: momentum forgets what a step has used
   double beta2 = 0.95;          // of the adaptive norms' second moment
   double eps = 1e-8;            // outside the root: sqrt(v) + eps

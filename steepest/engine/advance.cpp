@@ -29,7 +29,7 @@ void observe(const StepInput& in, const Bucket& bucket, const Gradients& gradien
   for (size_t i = 0; i < gradients.size(); ++i)
     parts.push_back(bucket.blocks[i]->matrices_of(gradients[i]).to(dtype));
   const int64_t step = in.param(bucket.first()).state->step;
-  const bool first = step == 1 && c.start == Start::first;
+  const bool first = step == 1 && c.start == MomentumStart::first;
   const Average average = first ? Average{} : Average{c.beta2, 1 - c.beta2};
   norm.observe(parts.size() == 1 ? parts[0] : at::cat(parts), average,
                {.slots = tensors_of(state.norm), .eps = c.eps, .step = step});
@@ -38,7 +38,7 @@ void observe(const StepInput& in, const Bucket& bucket, const Gradients& gradien
 
 // Whether u is the momentum's; else it is the gradient.
 bool has_momentum(const StepInput& in, const Block& block) {
-  return in.choices(block).place == Place::before &&
+  return in.choices(block).place == MomentumPlace::before &&
          in.param(block).state->momentum_buffer.defined();
 }
 

@@ -26,7 +26,7 @@ Key key_of(const StepInput& in, const Block& block) {
   const auto& param = in.param(block);
   const auto device = param.value.device();
   const bool counts =
-      c.start == Start::corrected || rules.traits.adaptive || !rules.transforms.empty();
+      c.start == MomentumStart::corrected || rules.traits.adaptive || !rules.transforms.empty();
   return {block.group,
           block.rows,
           block.cols,

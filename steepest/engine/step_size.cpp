@@ -76,7 +76,7 @@ Size momo_size(const StepSizeInput& input, GlobalState& global) {
   };
   auto model = mean(global.loss_average, loss);
   auto rho = mean(global.weight, at::ones_like(loss));
-  if (recipe.matrix.start == Start::corrected) {
+  if (recipe.matrix.start == MomentumStart::corrected) {
     model = model / rho;
     rho = at::ones_like(rho);
   }

@@ -21,7 +21,7 @@ class AdaInf : public Adaptive {
     return {preconditioned(m.matrices, context).to(m.matrices.scalar_type())};
   }
   NormTraits traits() const override {
-    return {.degree = 1, .joins = Joins::max, .adaptive = true, .elementwise = true};
+    return {.degree = 1, .aggregation = Aggregation::max, .adaptive = true, .elementwise = true};
   }
   std::string name() const override { return "ada_inf"; }
 };

@@ -24,7 +24,9 @@ class Lines : public Norm {
     const auto s = safe_divide(scaled, length.to(scaled.scalar_type())).to(m.scalar_type());
     return {s, (length * largest.to(at::kDouble)).sum({1, 2})};
   }
-  NormTraits traits() const override { return {.joins = Joins::max, .transpose = transpose_}; }
+  NormTraits traits() const override {
+    return {.aggregation = Aggregation::max, .transpose = transpose_};
+  }
   std::string name() const override { return name_; }
 
  private:

@@ -16,7 +16,9 @@ class Inf : public Norm {
     return {m.matrices.sign()};
   }
   // Flattened vectors share one maximum, so their duals add up.
-  NormTraits traits() const override { return {.joins = Joins::max, .elementwise = true}; }
+  NormTraits traits() const override {
+    return {.aggregation = Aggregation::max, .elementwise = true};
+  }
   std::string name() const override { return "inf"; }
 };
 

@@ -75,7 +75,7 @@ class Soap : public Norm {
     constexpr int64_t kOneThread = int64_t{1} << 16;
     return {.degree = 1,
             .exact = false,
-            .joins = Joins::max,
+            .aggregation = Aggregation::max,
             .adaptive = true,
             .single_thread_max_elements = kOneThread};
   }

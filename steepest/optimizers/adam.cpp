@@ -9,7 +9,7 @@ Recipe adam() {
   const Choices all{.norm = "ada_inf",
                     .lr = 1e-3,
                     .momentum = 0.9,
-                    .start = Start::corrected,
+                    .start = MomentumStart::corrected,
                     .beta2 = 0.999,
                     .weight_decay = 0,
                     .decoupled = false};

@@ -56,13 +56,18 @@ std::vector<std::string> optimizer_names() {
   for (const auto& row : optimizer_catalog()) names.push_back(row.name);
   const size_t rows = names.size();
   for (size_t i = 0; i < rows; ++i) {
-    if (optimizer_catalog()[i].matrix.place == Place::before) names.push_back(names[i] + kMomo);
+    if (optimizer_catalog()[i].matrix.place == MomentumPlace::before)
+      names.push_back(names[i] + kMomo);
   }
   return names;
 }
 
 Choices adam_backup() {
-  return {.norm = "ada_inf", .lr = 1e-3, .momentum = 0.9, .start = Start::corrected, .beta2 = 0.95};
+  return {.norm = "ada_inf",
+          .lr = 1e-3,
+          .momentum = 0.9,
+          .start = MomentumStart::corrected,
+          .beta2 = 0.95};
 }
 
 Recipe catalog_row(const std::string& text) {
@@ -75,8 +80,8 @@ Recipe catalog_row(const std::string& text) {
     const auto start = row.matrix.start;
     row.name += kMomo;
     // A zero start without correction makes the model's first values wrong.
-    return override_recipe(
-        row, {.step_size = "momo", .start = start == Start::zero ? "first" : name_of(start)});
+    return override_recipe(row, {.step_size = "momo",
+                                 .start = start == MomentumStart::zero ? "first" : name_of(start)});
   }
   const auto spec = parse_spec(text);
   for (const auto& row : optimizer_catalog()) {

@@ -14,9 +14,9 @@ Recipe f_muon() {
           .matrix = {.norm = "0.5*spectral+0.5*frobenius",
                      .lr = 0.02,
                      .momentum = 0.95,
-                     .form = Form::heavy_ball,
+                     .form = MomentumForm::heavy_ball,
                      .nesterov = true,
-                     .start = Start::zero,
+                     .start = MomentumStart::zero,
                      .radius = "original"},
           .backup = adam_backup()};
 }

@@ -13,9 +13,9 @@ Recipe f_neon() {
           .matrix = {.norm = "0.5*nuclear+0.5*frobenius",
                      .lr = 0.02,
                      .momentum = 0.95,
-                     .form = Form::heavy_ball,
+                     .form = MomentumForm::heavy_ball,
                      .nesterov = true,
-                     .start = Start::zero,
+                     .start = MomentumStart::zero,
                      .radius = "original"},
           .backup = adam_backup()};
 }

@@ -14,9 +14,9 @@ Recipe fanion() {
           .matrix = {.norm = "ky_fan(k=5)",
                      .lr = 0.02,
                      .momentum = 0.95,
-                     .form = Form::heavy_ball,
+                     .form = MomentumForm::heavy_ball,
                      .nesterov = true,
-                     .start = Start::zero,
+                     .start = MomentumStart::zero,
                      .radius = "original"},
           .backup = adam_backup()};
 }

@@ -17,7 +17,7 @@ Recipe normuon() {
           .matrix = {.norm = "spectral",
                      .lr = 0.02,
                      .nesterov = true,
-                     .start = Start::zero,
+                     .start = MomentumStart::zero,
                      .rescale = "normuon",
                      .radius = "original",
                      .solvers = {.polar = {"jordan", 5, at::kBFloat16}}},

@@ -14,9 +14,9 @@ Recipe orthogonal_sgdm() {
           .matrix = {.norm = "spectral",
                      .lr = 1e-2,
                      .momentum = 0.9,
-                     .form = Form::heavy_ball,
-                     .start = Start::zero,
-                     .place = Place::after,
+                     .form = MomentumForm::heavy_ball,
+                     .start = MomentumStart::zero,
+                     .place = MomentumPlace::after,
                      .solvers = {.polar = {"svd", {}, {}}}},
           .backup = adam_backup()};
 }

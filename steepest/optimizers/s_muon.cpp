@@ -14,9 +14,9 @@ Recipe s_muon() {
           .matrix = {.norm = "0.5*spectral+0.0015*inf",
                      .lr = 0.02,
                      .momentum = 0.95,
-                     .form = Form::heavy_ball,
+                     .form = MomentumForm::heavy_ball,
                      .nesterov = true,
-                     .start = Start::zero,
+                     .start = MomentumStart::zero,
                      .radius = "none"},
           .backup = adam_backup()};
 }

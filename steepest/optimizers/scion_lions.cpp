@@ -16,14 +16,14 @@ Recipe scion_lions() {
           .matrix = {.norm = "spectral",
                      .lr = 2.44140625e-4,
                      .momentum = 0.9,
-                     .start = Start::zero,
+                     .start = MomentumStart::zero,
                      .weight_decay = 1,
                      .radius = "50*scion",
                      .solvers = {.polar = {"jordan", 5, at::kBFloat16}}},
           .backup = {.norm = "inf",
                      .lr = 2.44140625e-4,
                      .momentum = 0.9,
-                     .start = Start::zero,
+                     .start = MomentumStart::zero,
                      .weight_decay = 1,
                      .radius = "3000*scion"}};
 }

@@ -9,8 +9,8 @@ Recipe sgd() {
   const Choices all{.norm = "frobenius",
                     .lr = 1e-3,
                     .momentum = 0,
-                    .form = Form::heavy_ball,
-                    .start = Start::first,
+                    .form = MomentumForm::heavy_ball,
+                    .start = MomentumStart::first,
                     .decoupled = false};
   Recipe row{.name = "sgd",
              .paper = "Robbins and Monro 1951; torch.optim.SGD",

@@ -9,7 +9,7 @@ Recipe soap() {
   const Choices all{.norm = "ada_inf",
                     .lr = 3e-3,
                     .momentum = 0.95,
-                    .start = Start::corrected,
+                    .start = MomentumStart::corrected,
                     .beta2 = 0.95,
                     .weight_decay = 0.01};
   auto matrix = all;

@@ -41,7 +41,7 @@ TransformPtr make_rescale(const std::string& text) {
 std::vector<TransformPtr> make_transforms(const Choices& choices) {
   std::vector<TransformPtr> all;
   if (auto rescale = make_rescale(choices.rescale)) all.push_back(std::move(rescale));
-  if (choices.place == Place::after && choices.momentum > 0)
+  if (choices.place == MomentumPlace::after && choices.momentum > 0)
     all.push_back(transforms::momentum_of_direction());
   if (choices.error_feedback) all.push_back(transforms::error_feedback());
   return all;

@@ -53,7 +53,7 @@ double tenth(double x) { return x / 10; }
 double compare(const Case& c, Recipe r) {
   for (auto* side : {&r.matrix, &r.backup}) {
     *side = override_choices(*side, overrides_of(c.momentum));
-    if (side == &r.backup) side->place = Place::before;
+    if (side == &r.backup) side->place = MomentumPlace::before;
     side->norm = side == &r.matrix ? c.matrix_norm : c.backup_norm;
     side->decoupled = !c.coupled;
   }

@@ -50,7 +50,8 @@ TEST(Range, of_an_update_is_all_that_counts) {
     if (recipe(name).step_size == StepSize::momo) continue;
     const auto& matrix = recipe(name).matrix;
     if (make_norm(matrix.norm)->traits().adaptive) continue;  // v has a scale of its own
-    if (matrix.form == Form::heavy_ball && matrix.momentum > 0 && matrix.place == Place::before)
+    if (matrix.form == MomentumForm::heavy_ball && matrix.momentum > 0 &&
+        matrix.place == MomentumPlace::before)
       continue;  // its momentum outgrows the gradients
     for (const auto& kind : kinds()) {
       const auto plain = weights_after(name, kind, 0, false);
@@ -95,7 +96,7 @@ TEST(Range, a_rate_beyond_float16_moves_float16_weights) {
 TEST(Range, of_duals_in_the_outer_norm_is_float64s) {
   for (const double size : {1e-300, 1e-170, 1., 1e170, 1e300}) {
     const auto d = at::tensor({3., 0., 4.}, at::kDouble) * size;
-    const auto [c, dual] = combine({Joins::l2, 0, 3, {}}, d);
+    const auto [c, dual] = combine({Aggregation::l2, 0, 3, {}}, d);
     EXPECT_NEAR(dual.item<double>() / size, 5, 1e-12) << size;
     EXPECT_LT((c / size - at::tensor({3., 0., 4.}, at::kDouble)).abs().max().item<double>(), 1e-12);
   }

@@ -177,7 +177,7 @@ TEST(Catalog, every_row_is_its_papers_formula) {
 TEST(Catalog, every_momo_form_is_its_papers_formula) {
   double all = 0;
   for (const auto& row : optimizer_catalog()) {
-    if (row.matrix.place == Place::after) continue;  // has no Momo form
+    if (row.matrix.place == MomentumPlace::after) continue;  // has no Momo form
     if (row.matrix.norm == "soap") continue;
     const double worst = compare(row.name + "-momo", with_momo(rows().at(row.name)), true, 20);
     EXPECT_LT(worst, 1e-9) << row.name;
@@ -213,7 +213,8 @@ TEST(Overrides, momentum_means_both_sides_where_the_row_has_one_map) {
   EXPECT_EQ(recipe("muon", {.momentum = 0.8}).backup.momentum, 0.9);
   EXPECT_EQ(recipe("sgd", {.momentum = 0.8, .backup_momentum = 0.5}).backup.momentum, 0.5);
   const auto r = recipe("scion", {.backup_nesterov = true, .backup_start = "corrected"});
-  EXPECT_TRUE(r.backup.nesterov && r.backup.start == Start::corrected && !r.matrix.nesterov);
+  EXPECT_TRUE(r.backup.nesterov && r.backup.start == MomentumStart::corrected &&
+              !r.matrix.nesterov);
 }
 
 TEST(Overrides, a_groups_polar_express_takes_the_steps_its_recipe_needs) {

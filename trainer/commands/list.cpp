@@ -19,12 +19,12 @@ using Json = nlohmann::ordered_json;
 std::string momentum_of(const Choices& c) {
   if (c.momentum == 0) return "none";
   return name_of(c.form) + " " + print_number(c.momentum) + (c.nesterov ? " nesterov" : "") + ", " +
-         name_of(c.start) + (c.place == Place::after ? ", after the norm" : "");
+         name_of(c.start) + (c.place == MomentumPlace::after ? ", after the norm" : "");
 }
 
 Json json_of(const Recipe& r) {
   auto json = Json::parse(recipe_json(r));
-  json["momo"] = r.matrix.place == Place::before ? Json(r.name + "-momo") : Json();
+  json["momo"] = r.matrix.place == MomentumPlace::before ? Json(r.name + "-momo") : Json();
   return json;
 }
 
