@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The language in which options.cpp writes the table: a row binds a name to the field of Overrides
+// The language in which option_table.cpp writes the table: a row binds a name to the field of Overrides
 // that holds what is said of the option, and to the field of a recipe that this comes to.
 #pragma once
 

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a recipe may not be: numbers out of the range that the table of options gives them, and
+// choices that do not go together.
+#include <c10/util/Exception.h>
+
+#include <cmath>
+
+#include "steepest/base/spec.h"
+#include "steepest/base/text.h"
+#include "steepest/options.h"
+#include "steepest/svd/check.h"
+#include "steepest/transforms/transform.h"
+
+namespace steepest {
+namespace {
+
+std::string described(const Range& range) {
+  const auto low = (range.low_open ? " above " : " from ") + print_number(range.low);
+  if (!std::isfinite(range.high)) return low + " up";
+  if (range.low_open)
+    return low + (range.high_open ? " and below " : " to ") + print_number(range.high);
+  return low + (range.high_open ? " to below " : " to ") + print_number(range.high);
+}
+
+void check_range(const std::string& where, const Option& option, double value, const char* kind) {
+  const auto& range = option.allowed.range;
+  TORCH_CHECK_VALUE(range.holds(value), where, ": received ", print_number(value), ", allowed a ",
+                    kind, " number", described(range));
+}
+
+// Numbers are in the range of their row of the table.
+void validate_numbers(const Recipe& recipe, const Choices& c, const std::string& prefix) {
+  for (const auto& option : options()) {
+    if (!option.in_side.get || option.scope == Scope::backup) continue;
+    if (!option.allowed.range.bounded()) continue;
+    const auto where = recipe.name + ": " + prefix + option.name;
+    const auto value = option.in_side.get(c);
+    if (const auto* number = std::get_if<double>(&value))
+      check_range(where, option, *number, "finite");
+    if (const auto* whole = std::get_if<int64_t>(&value))
+      check_range(where, option, static_cast<double>(*whole), "whole");
+  }
+}
+
+// Whether the norm's direction is U V^T of a few triplets.
+bool is_low_rank(const std::string& norm) {
+  const auto terms = parse_mixture(norm);
+  return terms.size() == 1 && terms[0].weight == 1 &&
+         (terms[0].name == "nuclear" || terms[0].name == "ky_fan");
+}
+
+// M - (1 - b) P_k M needs a direction of k triplets, of M itself.
+void validate_feedback(const Recipe& recipe, const Choices& c, const std::string& prefix) {
+  if (!c.error_feedback) return;
+  const auto check = [&](bool allowed, const std::string& received, const char* what) {
+    TORCH_CHECK_VALUE(allowed, recipe.name, ": ", prefix, "error_feedback: received true with ",
+                      received, ", allowed with ", what);
+  };
+  check(is_low_rank(c.norm), "norm " + c.norm, "nuclear and ky_fan");
+  check(!c.nesterov, "nesterov", "nesterov false");
+  check(c.momentum > 0, "momentum 0", "momentum above 0");
+  check(c.start != MomentumStart::corrected, "start corrected", "start zero or first");
+  check(c.place == MomentumPlace::before, "momentum_place after", "momentum_place before");
+  check(recipe.step_size == StepSize::fixed, "step_size momo", "step_size fixed");
+}
+
+void validate_choices(const Recipe& recipe, const Choices& c, const std::string& prefix) {
+  validate_numbers(recipe, c, prefix);
+  TORCH_CHECK_VALUE(c.form == MomentumForm::heavy_ball || c.dampening == 0, recipe.name, ": ",
+                    prefix, "dampening: received ", print_number(c.dampening),
+                    ", allowed 0 with momentum_form ema");
+  TORCH_CHECK_VALUE(
+      c.form == MomentumForm::ema || c.start != MomentumStart::corrected, recipe.name, ": ", prefix,
+      "start: received corrected, allowed zero or first with momentum_form heavy_ball");
+  TORCH_CHECK_VALUE(c.decoupled || c.decay == Decay::plain, recipe.name, ": ", prefix,
+                    "decay: received ", name_of(c.decay), " with decoupled_weight_decay false",
+                    ", allowed plain");
+  validate_feedback(recipe, c, prefix);
+  make_rescale(c.rescale);
+  make_polar(c.solvers.polar);  // also where the norm needs none
+  svd::check_options(c.solvers.svd);
+  make_norm(c.norm, c.solvers);
+  radius_of(c.radius, Block{.rows = 1, .cols = 1}, c.norm);
+}
+
+void validate_momo(const Recipe& recipe) {
+  TORCH_CHECK_VALUE(
+      same_momentum(recipe.matrix, recipe.backup), recipe.name,
+      ": step_size momo: received different momentum, form, dampening, nesterov or start "
+      "for matrices and backup, allowed one momentum map for all blocks");
+  for (const auto* c : {&recipe.matrix, &recipe.backup}) {
+    TORCH_CHECK_VALUE(c->place == MomentumPlace::before, recipe.name,
+                      ": step_size momo: received momentum_place after, allowed before");
+    TORCH_CHECK_VALUE(c->decoupled || c->weight_decay == 0, recipe.name,
+                      ": step_size momo: received coupled weight decay, allowed decoupled");
+  }
+  TORCH_CHECK_VALUE(std::isfinite(recipe.f_star), recipe.name, ": f_star: received ",
+                    print_number(recipe.f_star), ", allowed a finite number");
+}
+
+}  // namespace
+
+bool same_momentum(const Choices& a, const Choices& b) {
+  return std::ranges::all_of(options(), [&](const Option& option) {
+    return option.scope != Scope::momentum || option.in_side.get(a) == option.in_side.get(b);
+  });
+}
+
+void validate(const Recipe& recipe) {
+  validate_choices(recipe, recipe.matrix, "");
+  validate_choices(recipe, recipe.backup, "backup_");
+  if (recipe.step_size == StepSize::momo) validate_momo(recipe);
+  for (const auto* c : {&recipe.matrix, &recipe.backup}) {
+    TORCH_CHECK_VALUE(c->place == MomentumPlace::before || !needs_duals(recipe), recipe.name,
+                      ": momentum_place after: received outer ", name_of(recipe.outer), ", update ",
+                      name_of(recipe.update), ", allowed max and constrained");
+  }
+}
+
+}  // namespace steepest
