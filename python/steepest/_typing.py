@@ -24,12 +24,15 @@ class Common(TypedDict, total=False):
     nonfinite: str
     norm: str
     momentum_form: str
+    nesterov_momentum: float | None
     start: str
     momentum_place: str
     error_feedback: bool
+    rescale: str
     momentum_dtype: torch.dtype | str | None
     beta2: float | None
     decoupled_weight_decay: bool
+    decay: str
     polar_coefficients: list[float] | None
     polar_steps: int | None
     polar_dtype: torch.dtype | str | None
