@@ -14,7 +14,9 @@
 namespace steepest {
 namespace {
 
-Groups bare(const std::vector<at::Tensor>& params) {
+// One group of all parameters, named by their index ("0", "1", ..), without a role or options of
+// its own.
+Groups single_group(const std::vector<at::Tensor>& params) {
   Group group;
   for (const auto& param : params)
     group.params.emplace_back(std::to_string(group.params.size()), param);
@@ -50,7 +52,7 @@ Optimizer::Optimizer(const Groups& groups, Recipe recipe)
 }
 
 Optimizer::Optimizer(const std::vector<at::Tensor>& params, Recipe recipe)
-    : Optimizer(bare(params), std::move(recipe)) {}
+    : Optimizer(single_group(params), std::move(recipe)) {}
 
 // The group is checked alone; the plan of all of them is made when it is needed next.
 void Optimizer::add_param_group(const Group& group) {

@@ -14,8 +14,8 @@ Role role_of(const Group& group, const at::Tensor& param) {
 
 }  // namespace
 
-// A matrix rate of 0 has no ratio to the backup's: then the backup's groups start at their own
-// rate.
+// A backup group's learning rate is the matrices' times lr_ratio. Where that of the matrices is 0,
+// no ratio gives the backup's, which is then set itself.
 std::unique_ptr<GroupOptions> options_of(const Recipe& recipe, const Group& group) {
   auto options = std::make_unique<GroupOptions>(recipe.matrix.lr);
   const bool backup = group.role == Role::backup;

@@ -50,7 +50,7 @@ def compare(received: Any, allowed: dict[str, Any], free: set[str], path: str = 
 
 
 def compare_files(received: Any, allowed: dict[str, Any], plan: Plan) -> None:
-    """The same for a file's choices. A side that no parameter is of has no state to be about."""
+    """ValueError with the first choice by which a file differs; a role without parameters is free."""
     absent = {"matrix", "backup"} - {role for _, role in plan.sides}
     if isinstance(received, dict):
         received = {key: value for key, value in received.items() if key not in absent}
@@ -63,7 +63,11 @@ def _plain(options: Group) -> dict[str, Any]:
 
 
 def compare_groups(plan: Plan, received: list[Group], allowed: list[Group]) -> None:
-    """The same for canonical groups of the same roles: of the network, then of every side."""
+    """ValueError with the first choice by which a state_dict's groups differ from the optimizer's.
+
+    Both lists are canonical and have the same roles. The choices of the whole network are compared
+    first, then those of each group's sides. What a state_dict may change is passed over.
+    """
     network = [_plain(_options.network_options(groups)) for groups in (received, allowed)]
     compare(network[0], network[1], _table.BROUGHT)
     for index, role in plan.sides:

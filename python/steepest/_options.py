@@ -136,10 +136,14 @@ def _matrix_options(group: Group) -> Group:
 
 
 def _backup_options(group: Group) -> Group:
+    """The engine's options of a canonical group's non-matrix parameters.
+
+    A key ``backup_*`` that is set overrides the group's shared option.
+    """
     options = {key: group[key] for key in _table.of_scope("both")}
     options |= _backup_momentum(group) | _adaptive(group, "backup")
-    said = {OPTIONS[key].side: group[key] for key in _table.BACKUP if group[key] is not None}
-    return options | said
+    own = {OPTIONS[key].side: group[key] for key in _table.BACKUP if group[key] is not None}
+    return options | own
 
 
 def side_momentum(group: Group, role: str) -> float:

@@ -41,7 +41,11 @@ class Watch:
         return self._module() if self._module is not None else None
 
     def note_step(self, gradients: int, params: Iterable[Tensor], fresh: bool) -> None:
-        """At each step: the number of gradients, the parameters, and whether none has state."""
+        """Warns once where the optimizer does not hold what the model trains; called at each step.
+
+        ``gradients``: how many of ``params``, the optimizer's own, have a gradient; ``fresh``:
+        whether none of them has state yet.
+        """
         if not self._is_due(gradients) or self._said:
             return
         own = list(params)

@@ -11,7 +11,9 @@ namespace steepest {
 
 namespace {
 
-at::Tensor largest_of(const at::Tensor& t) {
+// The largest magnitude of the entries, 0-dim float64 on t's device: 0 of an empty tensor, NaN
+// where an entry is NaN.
+at::Tensor largest_magnitude(const at::Tensor& t) {
   if (t.numel() == 0) return at::zeros({}, t.options().dtype(at::kDouble));
   // In any order: dense memory is looked at from its first byte to its last.
   const bool dense = is_in_memory(t) && t.is_non_overlapping_and_dense();
@@ -30,7 +32,7 @@ std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors) {
   std::vector<size_t> of;
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (!tensors[i].defined()) continue;
-    const auto largest = largest_of(tensors[i]);
+    const auto largest = largest_magnitude(tensors[i]);
     if (largest.is_cpu()) {
       all[i] = largest.item<double>();
       continue;

@@ -28,7 +28,7 @@ bool is_half(const at::Tensor& s) { return s.element_size() < 4; }
 bool all_single(const at::Tensor& coefficients) {
   const auto c = coefficients.contiguous();
   const auto* const data = c.const_data_ptr<double>();
-  return std::all_of(data, data + c.numel(), is_single);
+  return std::all_of(data, data + c.numel(), is_in_float32_range);
 }
 
 // c s of each matrix, c [b] float64: in s's own precision, float32 at least, where it holds c. On a

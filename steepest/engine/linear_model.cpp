@@ -55,7 +55,7 @@ at::Tensor LinearModel::linear() const {
   return all;
 }
 
-void LinearModel::finish() const {
+void LinearModel::update_intercepts() const {
   for (size_t i = 0; i < moved_.size(); ++i) {
     if (!moved_[i].defined()) continue;
     auto& intercept = in_.param(in_.plan.blocks[i]).state->intercept;

@@ -23,13 +23,16 @@ class LinearModel {
                    const at::Tensor& c);
 
   at::Tensor linear() const;  // sum of the h_l, 0-dim float64; undefined without Momo
-  void finish() const;        // the intercepts after all steps
+
+  // Updates the intercepts of the recursive model, once every block has moved and all its steps are
+  // recorded.
+  void update_intercepts() const;
 
  private:
   const StepInput& in_;
   bool momo_, recursive_;
-  std::vector<Products> products_;  // a block
-  std::vector<at::Tensor> moved_;   // a block: <m, dw>
+  std::vector<Products> products_;  // of each block
+  std::vector<at::Tensor> moved_;   // of each block: -<m, dw>, for its change dw of the weights
 };
 
 }  // namespace steepest

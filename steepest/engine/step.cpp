@@ -37,7 +37,7 @@ class Stepper {
       job.measure_late();
       job.apply(scales_, model_);
     });
-    model_.finish();
+    model_.update_intercepts();
     ++global_.step;
     return stats;
   }

@@ -41,8 +41,9 @@ bool is_in_memory(const at::Tensor& t);
 // In memory, float32 and contiguous: what the processor's loops take.
 bool is_plain(const at::Tensor& t);
 
-// Zero, or a number that float32 holds with all its digits.
-bool is_single(double x);
+// Whether x is zero or |x| lies in float32's normal range: rounded to float32, it neither overflows
+// nor becomes subnormal.
+bool is_in_float32_range(double x);
 
 // What an operator on tensors of `dtype` takes as a scalar without a loss: float32's numbers, but
 // ATen on the CPU rounds a scalar to float16 beside float16 tensors, and throws where it cannot.

@@ -88,7 +88,7 @@ bool apply(const at::Tensor& w, const at::Tensor& s, const DecayedMove& move) {
   if (!is_plain(w) || !is_plain(s)) return false;
   auto* const w_data = w.mutable_data_ptr<float>();
   const auto* const s_data = s.const_data_ptr<float>();
-  const bool single = is_single(move.coefficient);
+  const bool single = is_in_float32_range(move.coefficient);
   const auto kept = static_cast<float>(move.keep), minus = static_cast<float>(-move.coefficient);
   at::parallel_for(0, w.numel(), kGrain, [&](int64_t begin, int64_t end) {
     if (move.aligned_only)
@@ -117,7 +117,7 @@ bool is_plain(const at::Tensor& t) {
   return is_in_memory(t) && t.scalar_type() == at::kFloat && t.is_contiguous();
 }
 
-bool is_single(double x) {
+bool is_in_float32_range(double x) {
   const double size = std::abs(x);
   return size == 0 ||
          (size >= std::numeric_limits<float>::min() && size <= std::numeric_limits<float>::max());
@@ -126,7 +126,8 @@ bool is_single(double x) {
 bool is_scalar_of(double x, at::ScalarType dtype) {
   if (dtype == at::kDouble) return true;
   const double size = std::abs(x);
-  return is_single(x) && (dtype != at::kHalf || size == 0 || (size >= 0x1p-14 && size <= 65504));
+  return is_in_float32_range(x) &&
+         (dtype != at::kHalf || size == 0 || (size >= 0x1p-14 && size <= 65504));
 }
 
 }  // namespace steepest

@@ -31,14 +31,16 @@ std::string help_line(const Section& section, const Key& key) {
   return line + " # " + key.help + (key.help.empty() ? "" : ": ") + allowed(key) + kinds + "\n";
 }
 
-// Key and value of all that must not change within a run.
+// The name and TOML value of each option that must not change between a run and its resumption;
+// "nothing" for one that is not set.
 std::map<std::string, std::string> fixed_values(RunSpec spec) {
   std::map<std::string, std::string> values;
   const auto add = [&](const std::string& prefix, const Section& section) {
     for (const auto& key : section.keys) {
       if (key.may_change || !applies(section, key)) continue;
       const auto value = toml_of(key);
-      if (!value && key.later) continue;  // a run of before it is the same run
+      if (!value && key.later)
+        continue;  // so that the hash of runs from before this option stays the same
       values[prefix + key.name] = value.value_or("nothing");
     }
   };

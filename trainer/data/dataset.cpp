@@ -10,7 +10,7 @@ namespace steepest::trainer {
 
 Dataset::Dataset(DataSpec spec) : spec_(std::move(spec)) {}
 
-void Dataset::check_sizes() const {
+void Dataset::check_batch_size() const {
   if (spec_.batch > size(Split::train))
     throw DataError("batch.rows: received " + std::to_string(spec_.batch) + " rows, allowed 1.." +
                     std::to_string(size(Split::train)) + ", the items of the training data");

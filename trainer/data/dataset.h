@@ -81,7 +81,9 @@ class Dataset {
 
   explicit Dataset(DataSpec spec);
   void set_files(std::vector<DataFile> files) { files_ = std::move(files); }
-  void check_sizes() const;  // for the constructors of subclasses, once the data are there
+  // Throws DataError where a step's batch has more rows than the training split has items; called
+  // by the constructors of subclasses as soon as size() is known.
+  void check_batch_size() const;
 
   virtual Batch gather(const Picks& picks) const = 0;
   virtual int64_t starts(Split split) const { return size(split); }  // choices of order "random"

@@ -31,7 +31,7 @@ ImageDataset::ImageDataset(const DataSpec& spec, Records train, Records validati
       value_[c][byte] =
           (static_cast<float>(byte) / 255.0f - scaling.mean[c]) / scaling.deviation[c];
   set_files(std::move(files));
-  check_sizes();
+  check_batch_size();
 }
 
 void ImageDataset::draw(const uint8_t* record, bool augment, uint64_t seed, float* out) const {

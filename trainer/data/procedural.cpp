@@ -13,7 +13,8 @@ namespace {
 
 constexpr int64_t turn = 1024, one = 1 << 14;  // steps of a full turn; 1.0 in fixed point
 
-const std::array<int64_t, turn>& sine() {
+// The sine of angle i, a full turn being `turn`, in fixed point: multiplied by `one` and rounded.
+const std::array<int64_t, turn>& sine_table() {
   static const auto table = [] {
     std::array<int64_t, turn> values{};
     for (int64_t i = 0; i < turn; ++i)
@@ -24,7 +25,7 @@ const std::array<int64_t, turn>& sine() {
   return table;
 }
 
-int64_t sin_of(int64_t angle) { return sine()[static_cast<size_t>(angle & (turn - 1))]; }
+int64_t sin_of(int64_t angle) { return sine_table()[static_cast<size_t>(angle & (turn - 1))]; }
 int64_t cos_of(int64_t angle) { return sin_of(angle + turn / 4); }
 
 // A picture's figure: at each pixel the share of the foreground, 0..256.

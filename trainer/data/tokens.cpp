@@ -109,8 +109,10 @@ class Shard : public TokenSource {
   uint32_t crc_ = 0;
 };
 
-std::vector<Run> open_all(const std::string& path, int64_t vocab, Split split,
-                          std::vector<DataFile>& files) {
+// Opens and checks every shard that `path` names (a file, a glob, or a folder's .bin files), one
+// Run of tokens each, and appends the shards to `files`.
+std::vector<Run> open_shards(const std::string& path, int64_t vocab, Split split,
+                             std::vector<DataFile>& files) {
   std::vector<Run> runs;
   for (const FoundFile& found : find_files(path, {".bin"})) {
     const auto shard = std::make_shared<Shard>(found.path, vocab);
@@ -134,8 +136,9 @@ std::unique_ptr<Dataset> make_tokens(const DataSpec& spec) {
   if (spec.validation_path.empty())
     throw DataError("data.validation_path: received nothing, allowed a shard or a glob of shards");
   WindowDataset::Source source;
-  source.train = open_all(spec.path, spec.vocab, Split::train, source.files);
-  source.validation = open_all(spec.validation_path, spec.vocab, Split::validation, source.files);
+  source.train = open_shards(spec.path, spec.vocab, Split::train, source.files);
+  source.validation =
+      open_shards(spec.validation_path, spec.vocab, Split::validation, source.files);
   source.classes = spec.vocab;
   source.unit = "token";
   source.name = spec.path;

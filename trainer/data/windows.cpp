@@ -60,7 +60,7 @@ WindowDataset::WindowDataset(const DataSpec& spec, Source source)
   set_files(std::move(source_.files));
   check_long_enough(source_, source_.train, "training", train_, spec.context);
   check_long_enough(source_, source_.validation, "validation", validation_, spec.context);
-  check_sizes();
+  check_batch_size();
 }
 
 std::span<const uint8_t> WindowDataset::bytes(Split split) const {

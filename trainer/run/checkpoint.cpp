@@ -37,8 +37,10 @@ bool all_finite(const NamedTensors& tensors) {
   });
 }
 
-// A manifest of which every file is verified and whose folder is of that step.
-Manifest verify_step(const std::string& folder, int64_t step) {
+// Verifies every file of the checkpoint in `folder` and returns its manifest; throws
+// CheckpointError where a file is damaged or the manifest is of another step, FileError where one
+// cannot be read.
+Manifest verify_checkpoint(const std::string& folder, int64_t step) {
   Manifest manifest = verify_folder(folder);
   require_step(folder, manifest.step, step);
   return manifest;
@@ -82,7 +84,8 @@ enum class Health { good, not_finite, damaged, unknown };
 Health health_of(const std::string& folder, int64_t step) {
   try {
     if (!has_manifest(folder)) return Health::damaged;
-    return verify_step(folder, step).finite.value_or(true) ? Health::good : Health::not_finite;
+    return verify_checkpoint(folder, step).finite.value_or(true) ? Health::good
+                                                                 : Health::not_finite;
   } catch (const ForeignCheckpoint&) {
     return Health::unknown;  // of a format that is not ours to judge
   } catch (const CheckpointError&) {
@@ -127,7 +130,7 @@ std::vector<std::string> prune(const OpenFolder& run, const Manifest& newest, in
 std::optional<Manifest> already_saved(const std::string& folder, const Checkpoint& checkpoint) {
   if (!has_manifest(folder)) return std::nullopt;
   try {
-    auto manifest = verify_step(folder, checkpoint.step);
+    auto manifest = verify_checkpoint(folder, checkpoint.step);
     if (manifest.config_hash == checkpoint.config_hash) return manifest;
   } catch (const CheckpointError&) {
   }
@@ -158,7 +161,7 @@ struct Vanished {};
 // Nothing where the folder holds no checkpoint; otherwise its manifest, every file verified.
 std::optional<Manifest> look_at(const OpenFolder& run, int64_t step) {
   const std::string folder = checkpoint_folder(run.path(), step);
-  if (has_manifest(folder)) return verify_step(folder, step);
+  if (has_manifest(folder)) return verify_checkpoint(folder, step);
   const auto entry = run.find(checkpoint_name(step));
   if (entry && entry->kind == FolderEntry::Kind::link) {
     throw CheckpointError(folder + ": a symbolic link to no checkpoint");

@@ -36,8 +36,9 @@ Manifest from_json(const Json& json) {
   return manifest;
 }
 
-// A checksum proves no good will: whoever can write a file can seal it. Names that are not of a
-// checkpoint's files would lead anywhere.
+// Throws CheckpointError unless the step is from 0 to kMaxSteps and the files are named exactly as
+// kParts, in order. The checksum does not protect against a forged manifest, whose file names could
+// point outside the checkpoint's folder.
 void require_content(const std::string& path, const Manifest& manifest) {
   const auto require = [&](bool good, const std::string& what) {
     if (!good) throw CheckpointError(path + ": damaged: " + what);

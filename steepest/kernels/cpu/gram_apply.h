@@ -27,7 +27,7 @@ struct GramApply {
 // Whether the processor has AVX2 and FMA, which gram_apply() needs.
 bool has_gram_apply();
 
-// Gives the same bits on any number of threads.
+// Computes Y = A X and Z = A^T Y, with the same bits on any number of threads.
 void gram_apply(const GramApply& operands);
 
 // A matrix A rounded to float16, for the same products by AVX-512 FP16: an element of Y is off by
