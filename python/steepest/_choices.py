@@ -50,7 +50,7 @@ def compare(received: Any, allowed: dict[str, Any], free: set[str], path: str = 
 
 
 def compare_files(received: Any, allowed: dict[str, Any], plan: Plan) -> None:
-    """ValueError with the first choice by which a file differs; a role without parameters is free."""
+    """ValueError with the first choice by which a file differs; an empty role is passed over."""
     absent = {"matrix", "backup"} - {role for _, role in plan.sides}
     if isinstance(received, dict):
         received = {key: value for key, value in received.items() if key not in absent}
