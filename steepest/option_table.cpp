@@ -77,10 +77,7 @@ std::vector<Option> of_sides() {
           .changes(in_file),
       side(both, "decoupled_weight_decay", &O::decoupled_weight_decay, &C::decoupled,
            "W *= 1 - lr wd; false: g += wd W"),
-      side(
-          both, "decay", &O::decay, &C::decay,
-          "of decoupled decay: of all entries (plain), of those that the step does not make larger "
-          "(cautious), by wd alone (independent), towards the first weights (anchored)")
+      side(both, "decay", &O::decay, &C::decay, "what decoupled decay shrinks, and towards what")
           .added_later(),
       side(matrix, "radius", &O::radius, &C::radius,
            "of a block's ball: none, original, match_rms_adamw, scion, 0.2, 50*scion, ..")
@@ -211,8 +208,8 @@ std::vector<Option> of_network() {
 }
 
 std::vector<Option> all_options() {
-  auto all = of_network();
-  for (auto part : {of_sides(), of_backup()}) {
+  auto all = of_sides();
+  for (auto part : {of_network(), of_backup()}) {
     for (auto& option : part) all.push_back(std::move(option));
   }
   return all;

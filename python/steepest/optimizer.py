@@ -73,6 +73,8 @@ class SteepestDescent(Face):
         polar, polar_steps, polar_dtype, polar_tol: see :func:`steepest.polar`; by default 5 steps
             of Polar Express, 6 where the dual norm is used as a number.
         svd, svd_tol, svd_passes: see :func:`steepest.svd`.
+        decay: of a decoupled one: ``"plain"`` of all entries, ``"cautious"`` of those that the step
+            does not make larger, ``"independent"`` of lr, ``"anchored"`` to the first weights.
         momentum_dtype: default: the parameter's; float32 at least under Momo.
         nonfinite: ``"propagate"``, as torch, or ``"skip"``: a step with a NaN or Inf gradient, or
             one that would make a weight or a state NaN or Inf, changes nothing.

@@ -152,9 +152,9 @@ TEST(Options, that_a_file_does_not_mention_have_their_defaults) {
   auto shot = Snapshot::of(optimizer);
   auto choices = Json::parse(shot.metadata["choices"]);
   for (const auto& option : options()) {
-    if (!option.later) continue;
-    choices.erase(option.name), choices["matrix"].erase(option.side);
-    choices["backup"].erase(option.side);
+    if (!option.later || option.scope == Scope::backup) continue;
+    choices.erase(option.name), choices["matrix"].erase(option.name);
+    choices["backup"].erase(option.name);
   }
   shot.metadata["choices"] = choices.dump();
   shot.restore(optimizer, "here");
