@@ -15,10 +15,9 @@ class Job {
       : in_(in), bucket_(std::move(bucket)), needed_for_dual_(needed_for_dual) {}
 
   const Bucket& bucket() const { return bucket_; }
-  bool needed_for_dual() const {
-    return needed_for_dual_;
-  }  // D cannot be known before it is
-     // measured
+  // Whether D cannot be known before this bucket is measured.
+  bool needed_for_dual() const { return needed_for_dual_; }
+  // Duals [count] of the bucket's matrices from number `first` on, once it is measured.
   at::Tensor dual(int64_t first, int64_t count) const {
     return direction_.dual.narrow(0, first, count);
   }

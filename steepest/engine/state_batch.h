@@ -10,9 +10,10 @@ namespace steepest {
 // else a copy, which write_back() returns to where it belongs.
 class StateBatch {
  public:
-  void add(const Block& block, const at::Tensor& state);  // of its shape
+  // The block's matrices of a state tensor of its parameter's shape, or of one of its slots.
+  void add(const Block& block, const at::Tensor& state);
   void add(const Block& block, const at::Tensor& state, const BlockSlot& slot);
-  void join();  // after the last add()
+  void join();  // makes the batch, after the last add()
 
   const at::Tensor& tensor() const { return tensor_; }
   void write_back() const;
