@@ -49,8 +49,8 @@ struct Block {
   at::Tensor piece(const at::Tensor& t) const;     // t: any tensor of the parameter's shape
   at::Tensor matrices(const at::Tensor& t) const;  // [B, r, c]; a view where strides allow
   at::Tensor matrices_of(const at::Tensor& piece) const;
-  at::Tensor unmatrices(const at::Tensor& s,
-                        const at::Tensor& piece) const;  // back to piece's shape
+  // The inverse of matrices_of: s [B, r, c] in the shape of `piece`, of which nothing else is used.
+  at::Tensor unmatrices(const at::Tensor& s, const at::Tensor& piece) const;
 
   // A contiguous piece has its matrices one after another in memory.
   bool plain() const { return !view.transposed && (parts == 1 || view.split_dim == 0); }

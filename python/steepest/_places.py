@@ -17,7 +17,11 @@ Place = dict[str, Any]
 
 
 def compare_place(name: str, there: Place, here: Place, show: Callable[[Any], str]) -> None:
-    """ValueError with the first of role and layout that differs; ``show`` prints a value."""
+    """Raises ValueError where a parameter's saved place differs from its place in this optimizer.
+
+    The message names the parameter (``name``) and the first key of role and layout that differs.
+    ``there`` is the saved place, ``here`` this optimizer's; ``show`` prints a value.
+    """
     for key in ("role", *LAYOUT):
         received, allowed = there.get(key), here.get(key)
         if received != allowed:

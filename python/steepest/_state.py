@@ -24,7 +24,10 @@ def scalar_dtype() -> torch.dtype:
 
 
 def as_tensor(loss: Any) -> Tensor:
-    """Numbers in float64: Momo's model is a small difference of losses."""
+    """A loss as a tensor without a graph: tensors keep their dtype, numbers become float64.
+
+    Momo's model is a small difference of losses, which float32 would round away.
+    """
     if isinstance(loss, Tensor):
         return loss.detach()
     return torch.tensor(float(loss), dtype=torch.float64, device="cpu")

@@ -26,7 +26,8 @@ at::Tensor per_matrix(const at::Tensor& v, const at::Tensor& m);
 // float16 and bfloat16 as float32, else x itself: what reductions and divisions are done in.
 at::Tensor widened(const at::Tensor& x);
 
-// x [B, r, c] / v, v [B] float64, and 0 where v is 0; in x's dtype, whether or not that holds v.
+// x [B, r, c] / v for v [B] float64, and 0 where v is 0. The result has x's dtype; a v outside the
+// range of that dtype is no loss, as the division is then made in float64.
 at::Tensor divided(const at::Tensor& x, const at::Tensor& v);
 
 // The power of two next below |x|, of float64, and 1 where x is zero or not finite: by it a scale

@@ -37,8 +37,11 @@ std::vector<Rates> read_rates(const Plan& plan, at::ArrayRef<double> lr,
                               at::ArrayRef<double> momentum = {});
 void check_momentum(const Plan& plan, at::ArrayRef<double> momentum);
 
-// [4 + leaves] float64; [3] float64 and its count under Momo.
+// Throws c10::ValueError where `stats`, which the step writes (skipped, D, q, f~ - f*, then the
+// coefficient of every leaf), is not float64 of shape [4 + leaves].
 void check_stats(const Plan& plan, const at::Tensor& stats);
+// The same under Momo where `momo` (loss average, weight, f_star) is not float64 of shape [3], or
+// its step count `momo_step` is not a whole number from 0 up.
 void check_momo(const Plan& plan, const at::Tensor& momo_step, const at::Tensor& momo);
 
 }  // namespace steepest

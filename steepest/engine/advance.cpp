@@ -65,6 +65,9 @@ bool needs_memory(const StepInput& in, const Block& block) {
   return block.plain() && has_momentum(in, block) && in.map(block).looks_ahead();
 }
 
+// Uninitialized memory for a u. With Storage::scratch, for float32 in memory of at most kMaxKept
+// elements, it is this thread's scratch, which the next such call overwrites; else a tensor of its
+// own.
 at::Tensor memory_for(at::IntArrayRef sizes, const at::TensorOptions& options, bool in_memory,
                       Storage storage) {
   constexpr int64_t kMaxKept = int64_t{1} << 24;  // elements: every thread may come to hold as many

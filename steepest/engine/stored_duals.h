@@ -12,7 +12,8 @@ bool stores_dual(const StepInput& in, const Block& block);
 // Whether the last step has left one.
 bool has_stored_dual(const StepInput& in, const Block& block);
 
-// The block's, [batch] float64, a view of the state.
+// The duals that the last step has left of the block's matrices: [batch] float64, a view of the
+// state. Only where has_stored_dual(), or after make_stored_duals().
 at::Tensor stored_dual(const StepInput& in, const Block& block);
 
 // Makes what is missing of parameters with a gradient, before the first is stored.

@@ -15,8 +15,9 @@ std::vector<Slot> warm_start_slots(const SvdOptions& options, int64_t count, int
 // The vectors in that slot [B, c, p], zeros before the first step; undefined where there is none.
 at::Tensor warm_start(const NormContext& context);
 
-// U [B, r, k], V [B, c, k], and the right vectors as the slot is to hold them: V first, then what
-// else there is to begin with, or zeros.
+// The triplets as factors, U [B, r, k] and V [B, c, k], with what the slot is to hold for the next
+// step: V in the first columns, in the rest those of t.warm_start, or zeros. Of `warm_start`, the
+// slot's present tensor, only shape and dtype are used; undefined, there is no slot.
 Factors factors_of(const Triplets& t, const at::Tensor& warm_start);
 
 NormPtr make_low_rank(const std::string& name, int64_t k, const SvdOptions& options);

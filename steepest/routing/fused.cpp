@@ -11,8 +11,8 @@ namespace {
 using Sizes = std::vector<int64_t>;
 
 struct Parts {
-  Sizes sizes;  // along out; none where they are not certain
-  std::string words;
+  Sizes sizes;        // along out; none where they are not certain
+  std::string words;  // for the routing table: what is fused, or why it is taken whole
 };
 
 bool is_recurrent(const Fact& f) {
@@ -123,6 +123,9 @@ Parts parts_of_qkv(const Fact& f, const std::string& type, const Numbers& attent
   return {sizes, sizes.empty() ? "fused q, k, v of unknown sizes: taken whole" : "fused q, k, v"};
 }
 
+// How the matrix f, (out, in) once any (in, out) storage is undone, splits along `out` into fused
+// matrices: gate and up; k and v; q, k and v. Without sizes but with words it is fused and taken
+// whole, for that reason; without either it is not known to be fused.
 Parts parts_of(const Fact& f, int64_t out, int64_t in) {
   const bool own = f.leaf == "in_proj_weight";  // of the attention itself, not of a layer in it
   const Numbers& around = own ? f.numbers : f.parent_numbers;

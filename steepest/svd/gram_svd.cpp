@@ -29,7 +29,7 @@ at::Tensor gram(const at::Tensor& x) {
   return g;
 }
 
-// rows [k, n] times x [n, m], in float32.
+// rows [k, n] (float64) times x [n, m]: multiplied in float64, returned in float32.
 at::Tensor product(const at::Tensor& rows, const at::Tensor& x) {
   const auto y = at::empty({rows.size(0), x.size(1)}, x.options().dtype(at::kFloat));
   for_each_panel(x, [&](const at::Tensor& panel, int64_t begin) {

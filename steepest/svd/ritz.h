@@ -43,7 +43,9 @@ struct RitzVectors {
   at::Tensor s;       // [k] float64
   at::Tensor tau;     // [] float64
 };
-// None where a wanted s is below min_ratio s_1, but no rounding of zero: G knows too little of it.
+// The eigenvectors of the triplets that `target` wants. A wanted s so small that it may be the
+// rounding of a zero becomes 0, with zero vectors. Nothing, where the least of the others is below
+// min_ratio s_1: G does not know it accurately enough.
 std::optional<RitzVectors> wanted_vectors(const Eigenpairs& pairs, const Target& target,
                                           double min_ratio = kMinRatio);
 

@@ -37,6 +37,8 @@ class ImageDataset : public Dataset {
 
  private:
   const Records& records(Split split) const { return split == Split::train ? train_ : validation_; }
+  // Writes the scaled picture of one record, its label skipped, to `out` [3, 32, 32]; with
+  // `augment`, mirrored and shifted at random as `seed` and the spec say.
   void draw(const uint8_t* record, bool augment, uint64_t seed, float* out) const;
 
   Records train_, validation_;
