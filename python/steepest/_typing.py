@@ -12,16 +12,6 @@ from typing_extensions import TypedDict
 class Common(TypedDict, total=False):
     """What every named optimizer accepts by keyword; see :class:`steepest.SteepestDescent`."""
 
-    outer: str
-    update: str
-    step_size: str
-    f_star: float | str
-    f_star_auto: bool
-    duals: str
-    directions: str
-    backup_blocks: str
-    momo_model: str
-    nonfinite: str
     norm: str
     momentum_form: str
     nesterov_momentum: float | None
@@ -47,6 +37,16 @@ class Common(TypedDict, total=False):
     svd_dtype: torch.dtype | str | None
     svd_exact_small: bool
     foreach: bool | None
+    outer: str
+    update: str
+    step_size: str
+    f_star: float | str
+    f_star_auto: bool
+    duals: str
+    directions: str
+    backup_blocks: str
+    momo_model: str
+    nonfinite: str
     backup: str
     backup_lr: float | None
     backup_momentum: float | None
