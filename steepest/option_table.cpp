@@ -93,7 +93,7 @@ std::vector<Option> of_sides() {
           .added_later()
           .changes(in_file),
       side(both, "polar_steps", &O::polar_steps, of_polar(&PolarOptions::steps),
-           "default: the method's; of polar_express 5, or 6 where a dual is used as a number")
+           "default: the method's; polar_express: 5, or 6 where a dual is a number")
           .within({.low = 1, .high = 100})
           .changes(in_file),
       side(both, "polar_dtype", &O::polar_dtype, of_polar(&PolarOptions::dtype), "of the products")

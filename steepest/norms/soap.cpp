@@ -54,16 +54,17 @@ class Soap : public Norm {
       update_factors(sides, g, average);
       for (const auto& side : sides) side.basis.copy_(eigenvectors(side.factor));
     }
-    const auto rotated = to_basis(g, sides);
-    context.slots[0].mul_(average.keep).addcmul_(rotated, rotated, average.take);
+    const auto& v = context.slots[0];
+    const auto rotated = to_basis(widened(g), sides).to(v.scalar_type());
+    v.mul_(average.keep).addcmul_(rotated, rotated, average.take);
     if (context.step > 1) update_factors(sides, g, average);
   }
 
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto sides = sides_of(m, context);
-    const auto wide = m.to(context.slots[0].scalar_type());
-    auto metric = context.slots[0].sqrt().add_(context.eps);
-    const auto rotated = to_basis(wide, sides);
+    const auto v = widened(context.slots[0]);
+    const auto metric = v.sqrt().add_(context.eps);
+    const auto rotated = to_basis(m.to(v.scalar_type()), sides);
     auto s = at::where(rotated == 0, 0, rotated / metric);
     if (context.correction != 1) s = s * std::sqrt(context.correction);
     const auto direction = from_basis(s, sides).to(m.scalar_type());
@@ -105,29 +106,36 @@ class Soap : public Norm {
 
   static void update_factors(const std::vector<Side>& sides, const at::Tensor& g,
                              const Average& average) {
-    for (const auto& side : sides)
-      side.factor.mul_(average.keep)
-          .add_(side.left ? at::bmm(g, g.mT()) : at::bmm(g.mT(), g), average.take);
+    for (const auto& side : sides) {
+      const auto product = side.left ? at::bmm(g, g.mT()) : at::bmm(g.mT(), g);
+      side.factor.mul_(average.keep).add_(product.to(side.factor.scalar_type()), average.take);
+    }
   }
 
   // One power iteration and a QR of the basis sorted by q^T F q; v is sorted alike.
   static void turn(const Side& side, const at::Tensor& v) {
-    const auto image = at::bmm(side.factor, side.basis);
-    const auto order = at::argsort((side.basis * image).sum(1), /*stable=*/true, -1, true);
+    const auto basis = widened(side.basis);
+    const auto image = at::bmm(side.factor.to(basis.scalar_type()), basis);
+    const auto order = at::argsort((basis * image).sum(1), /*stable=*/true, -1, true);
     const auto columns = order.unsqueeze(1).expand_as(image);
     side.basis.copy_(std::get<0>(at::linalg_qr(image.gather(2, columns))));
     v.copy_(side.left ? v.gather(1, order.unsqueeze(2).expand_as(v))
                       : v.gather(2, order.unsqueeze(1).expand_as(v)));
   }
 
+  // A loaded state may have another dtype in each slot: m's, which is at least float32, decides.
   static at::Tensor to_basis(at::Tensor m, const std::vector<Side>& sides) {
-    for (const auto& side : sides)
-      m = side.left ? at::bmm(side.basis.mT(), m) : at::bmm(m, side.basis);
+    for (const auto& side : sides) {
+      const auto basis = side.basis.to(m.scalar_type());
+      m = side.left ? at::bmm(basis.mT(), m) : at::bmm(m, basis);
+    }
     return m;
   }
   static at::Tensor from_basis(at::Tensor m, const std::vector<Side>& sides) {
-    for (const auto& side : sides)
-      m = side.left ? at::bmm(side.basis, m) : at::bmm(m, side.basis.mT());
+    for (const auto& side : sides) {
+      const auto basis = side.basis.to(m.scalar_type());
+      m = side.left ? at::bmm(basis, m) : at::bmm(m, basis.mT());
+    }
     return m;
   }
 
