@@ -55,13 +55,18 @@ def make(plan: Plan, params: Sequence[Tensor], indices: list[int]) -> list[list[
 
 
 def forget_old_shapes(plan: Plan, states: States, params: Sequence[Tensor]) -> None:
-    """Drops solvers' starts and old duals that a parameter had in another shape."""
-    kinds = {"right_basis", "dual"}
-    having = [i for i, p in enumerate(params) if kinds & set(states.get(p) or ())]
+    """Drops what a parameter of another shape had a row, a side or a matrix: it begins anew.
+
+    Solvers' starts, old duals, curvature. State of the parameter's own shape is refused instead.
+    """
+    kept = {*_state.SHAPED, "intercept"}
+    flat = [set(names) - kept for names in plan.state]
+    having = [i for i, p in enumerate(params) if flat[i] & set(states.get(p) or ())]
     for index, fresh in zip(having, make(plan, params, having)):
         entry = states[params[index]]
         for key, tensor in zip(plan.state[index], fresh):
-            if key in kinds and entry.get(key) is not None and entry[key].shape != tensor.shape:
+            old = entry.get(key) if key in flat[index] else None
+            if old is not None and old.shape != tensor.shape:
                 del entry[key]
 
 

@@ -174,4 +174,4 @@ def _count_nonfinite(bound: BoundState, grads: Iterable[Tensor | None]) -> int:
     return sum(not bool(torch.isfinite(tensor).all()) for tensor in seen)
 
 
-SHAPED = ("momentum_buffer", "exp_avg", "exp_avg_sq")
+SHAPED = ("momentum_buffer", "exp_avg", "exp_avg_sq", "anchor")

@@ -36,8 +36,8 @@ class Soap : public Norm {
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     std::vector<Slot> all = {{"exp_avg_sq"}};
     const auto add = [&](const std::string& side, Slot::Shape shape) {
-      all.push_back({side, shape});
-      all.push_back({side + "_basis", shape, 0, Slot::Start::identity});
+      all.push_back({side + "_factor", shape});
+      all.push_back({side + "_eigenvectors", shape, 0, Slot::Start::identity});
     };
     if (turns(rows, cols)) add("left", Slot::Shape::left);
     if (turns(cols, rows)) add("right", Slot::Shape::right);

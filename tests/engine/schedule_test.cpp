@@ -81,7 +81,7 @@ void expect_same_on_any_number_of_threads(const Recipe& recipe, const std::strin
 
 // LAPACK and BLAS sum in an order of their own on each number of threads.
 bool calls_lapack(const Recipe& recipe) {
-  for (const char* norm : {"nuclear", "ky_fan", "f_star"})
+  for (const char* norm : {"nuclear", "ky_fan", "f_star", "soap"})
     if (recipe.matrix.norm.find(norm) != std::string::npos) return true;
   return recipe.matrix.solvers.polar.method == "svd";
 }
@@ -97,6 +97,9 @@ TEST(Schedule, TheOthersHaveTheSameBitsAgain) {
     if (!calls_lapack(recipe(name))) continue;
     const auto first = everything_after_steps(recipe(name), 3);
     expect_same(everything_after_steps(recipe(name), 3), first, name);
+    // Of a long side's factor three gradients leave a null space, whose eigenvectors rounding
+    // picks.
+    if (recipe(name).matrix.norm == "soap") continue;
     const auto alone = everything_after_steps(recipe(name), 1);
     for (size_t i = 0; i < first.size(); ++i)
       EXPECT_LT((first[i] - alone[i]).abs().max().item<double>(), 1e-3) << name << ", " << i;
