@@ -136,13 +136,18 @@ class Face(Groups, Observing, Stateful):
             self._process_group = None
             self._watch = Watch(type(self).__name__)
             self._reset()
-        lacking = {**PLAIN, **self.defaults}  # of an optimizer that an older version has pickled
-        for group in self.param_groups:
-            if SINCE_0_2 not in group:
-                group.update(self._read_old(group))
-            for key, value in lacking.items():
-                group.setdefault(key, value)
+        _complete_groups(self)
         _state.tensor_steps(self.state)
+
+
+def _complete_groups(optimizer: Face) -> None:
+    """Gives the groups of an optimizer that an older version has pickled what they lack."""
+    lacking = {**PLAIN, **optimizer.defaults}
+    for group in optimizer.param_groups:
+        if SINCE_0_2 not in group:
+            group.update(optimizer._read_old(group))
+        for key, value in lacking.items():
+            group.setdefault(key, value)
 
 
 def _gradient(group: Group, p: Tensor) -> Tensor | None:
