@@ -83,26 +83,26 @@ class Measurement {
     const auto context = norm_context(in_, bucket_, state_);
     if (wanted == Wanted::sharp) {
       const auto sharp = norm.sharp(u.matrices, context);
-      return {sharp.direction, {},           {}, std::pow(rho_, -2 * degree - 1),
-              sharp.factor,    sharp.factors};
+      return {.s = sharp.direction,
+              .scale = std::pow(rho_, -2 * degree - 1),
+              .factor = sharp.factor,
+              .factors = sharp.factors};
     }
     // In u's own memory a step needs no second matrix; <u, s> then takes u from where it came.
     const bool inplace = rules_.traits.supports_inplace && u.owned;
     const bool again = inplace && can_recompute_update(in_, bucket_);
     if (wanted == Wanted::direction || again) {
       const auto measured = norm.direction({u.matrices, inplace}, context);
-      Direction direction{measured.matrices(u.matrices.scalar_type()),
-                          {},
-                          {},
-                          std::pow(rho_, -degree),
-                          {},
-                          measured.factors};
+      Direction direction{.s = measured.matrices(u.matrices.scalar_type()),
+                          .scale = std::pow(rho_, -degree),
+                          .factors = measured.factors};
       if (wanted == Wanted::both)
         set_dual(direction, inner_product_with_update(in_, bucket_, direction.s), rho_, degree);
       return direction;
     }
     const auto measured = norm.steepest(u.matrices, context);
-    Direction direction{measured.direction, {}, {}, std::pow(rho_, -degree), {}, measured.factors};
+    Direction direction{
+        .s = measured.direction, .scale = std::pow(rho_, -degree), .factors = measured.factors};
     set_dual(direction, measured.dual, rho_, degree);
     return direction;
   }
@@ -110,6 +110,7 @@ class Measurement {
   Direction transformed(Direction direction, bool observes) const {
     for (size_t t = 0; t < rules_.transforms.size(); ++t) {
       const auto& transform = *rules_.transforms[t];
+      if (transform.keeps_direction()) continue;
       if (direction.scale != 1 && !transform.uses_momentum())  // its state is of whole directions
         direction.s = direction.s * std::exchange(direction.scale, 1);
       const auto momentum = momentum_for(in_, bucket_, transform);
@@ -146,7 +147,7 @@ Direction measure(const StepInput& in, const Bucket& bucket, const Batch& u, Wan
 }
 
 Direction measure_and_keep(const StepInput& in, const Bucket& bucket, const Batch& u, Wanted wanted,
-                           BucketState& state, Keep keep) {
+                           const BucketState& state, Keep keep) {
   auto direction = Measurement(in, bucket, state).run(u, wanted, keep == Keep::all);
   keep_warm_start(direction, state);
   return direction;
@@ -154,9 +155,9 @@ Direction measure_and_keep(const StepInput& in, const Bucket& bucket, const Batc
 
 void finish(const StepInput& in, const Bucket& bucket, const Direction& direction) {
   const auto& transforms = in.plan.rules_of(bucket.first()).transforms;
-  if (transforms.empty()) return;
-  const BucketState state(in, bucket);
   for (size_t t = 0; t < transforms.size(); ++t) {
+    if (!transforms[t]->keeps_direction()) continue;
+    const BucketState state(in, bucket);
     const auto momentum = momentum_for(in, bucket, *transforms[t]);
     transforms[t]->finish(direction.s,
                           transform_context(in, bucket, state, t, direction.factors, momentum));

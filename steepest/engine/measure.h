@@ -27,9 +27,9 @@ Direction measure(const StepInput& in, const Bucket& bucket, const Batch& u, Wan
 // keeps what the next decomposition is to start with.
 enum class Keep { all, warm_start };
 Direction measure_and_keep(const StepInput& in, const Bucket& bucket, const Batch& u, Wanted wanted,
-                           BucketState& state, Keep keep);
+                           const BucketState& state, Keep keep);
 
-// When the direction has had its last use: the transforms' last words.
+// When the direction has had its last use, for the transforms that keep it.
 void finish(const StepInput& in, const Bucket& bucket, const Direction& direction);
 
 }  // namespace steepest

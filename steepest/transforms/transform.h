@@ -36,10 +36,11 @@ class Transform {
   // s' [B, r, c]; changes nothing, so that it can be done twice.
   virtual at::Tensor apply(const at::Tensor& s, const TransformContext& context) const;
 
-  // Once a step, when the direction s' has had its last use: may change the state again.
+  // Whether s' = s: such a transform is asked for neither of the two, but once a step, when the
+  // direction has had its last use, to finish(): it may then change the state.
+  virtual bool keeps_direction() const { return false; }
   virtual void finish(const at::Tensor& s, const TransformContext& context) const;
 
-  virtual bool keeps_direction() const { return false; }  // apply() is the identity
   virtual bool uses_momentum() const { return false; }
   // A bound on the entries of s' [r, c], where those of s are at most `entry` and those of u and of
   // the momentum at most `momentum`.
