@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
 
+import torch
 from torch import Tensor
 
 from steepest import _state
@@ -22,29 +23,37 @@ def make_states(
     ValueError, and nothing made, where a state does not fit its parameter.
     """
     lacking: list[int] = []
-    for index, (param, grad, names) in enumerate(zip(params, grads, plan.state)):
+    for index, (param, grad) in enumerate(zip(params, grads)):
         entry = states.get(param)
         if not entry:
             if grad is not None:
                 lacking.append(index)
             continue
-        if not _fits_all(entry, names, param, plan.names[index]):
+        if not _fits_all(entry, plan, index, param):
             lacking.append(index)
     for index, fresh in zip(lacking, make(plan, params, lacking)):
         _state.complete(states[params[index]], plan, index, params[index], fresh)
 
 
-def _fits_all(entry: _state.State, names: Sequence[str], param: Tensor, name: str) -> bool:
+def _fits_all(entry: _state.State, plan: Plan, index: int, param: Tensor) -> bool:
     """Whether nothing is missing; ValueError where something does not fit."""
     shape, device, complete = param.shape, param.device, "step" in entry
+    shaped = plan.shaped[index]
     if complete and not isinstance(entry["step"], Tensor):
         _state.tensor_step(entry)
-    for key in names:
+    for key in plan.state[index]:
         value = entry.get(key)
         if value is None:
             complete = False
-        elif (key in _state.SHAPED and value.shape != shape) or value.device != device:
-            _fit(entry, key, param, name)
+            continue
+        if key in shaped and value.shape != shape:
+            raise ValueError(
+                f"{plan.names[index]}: {key}: received shape {tuple(value.shape)}, allowed the "
+                f"parameter's {tuple(shape)}: a parameter of another shape needs its state changed "
+                "likewise, or deleted: optimizer.state.pop(parameter)"
+            )
+        if value.device != device:  # the parameter has moved
+            entry[key] = value.to(device)
     return complete
 
 
@@ -59,24 +68,11 @@ def forget_old_shapes(plan: Plan, states: States, params: Sequence[Tensor]) -> N
 
     Solvers' starts, old duals, curvature. State of the parameter's own shape is refused instead.
     """
-    kept = {*_state.SHAPED, "intercept"}
-    flat = [set(names) - kept for names in plan.state]
-    having = [i for i, p in enumerate(params) if flat[i] & set(states.get(p) or ())]
-    for index, fresh in zip(having, make(plan, params, having)):
+    having = [index for index, param in enumerate(params) if states.get(param)]
+    like = [torch.empty_like(param, device="meta", requires_grad=False) for param in params]
+    for index, fresh in zip(having, make(plan, like, having)):
         entry = states[params[index]]
         for key, tensor in zip(plan.state[index], fresh):
-            old = entry.get(key) if key in flat[index] else None
-            if old is not None and old.shape != tensor.shape:
+            flat = key not in plan.shaped[index] and tensor.dim() > 0
+            if flat and entry.get(key) is not None and entry[key].shape != tensor.shape:
                 del entry[key]
-
-
-def _fit(entry: _state.State, key: str, param: Tensor, name: str) -> None:
-    """Moves a state to where its parameter now is; ValueError where that has another shape."""
-    value = entry[key]
-    if key in _state.SHAPED and value.shape != param.shape:
-        raise ValueError(
-            f"{name}: {key}: received shape {tuple(value.shape)}, allowed the parameter's "
-            f"{tuple(param.shape)}: a parameter of another shape needs its state changed "
-            "likewise, or deleted: optimizer.state.pop(parameter)"
-        )
-    entry[key] = value.to(param.device)

@@ -87,6 +87,7 @@ class Plan:
     names: list[str]  # of the parameters
     side_of: list[int]  # of each parameter
     state: list[list[str]]  # names of each parameter's state tensors
+    shaped: list[set[str]]  # those of the parameter's own shape
     leaves: list[list[int]]  # of each parameter
     leaf_count: int
     recipe: dict[str, Any]
@@ -174,6 +175,7 @@ def make_plan(name: str, groups: list[Group]) -> Plan:
         names=names,
         side_of=[p["group"] for p in params],
         state=layout["state"],
+        shaped=[set(names) for names in layout["shaped"]],
         leaves=layout["leaves"],
         leaf_count=layout["leaf_count"],
         recipe=layout["recipe"],

@@ -172,6 +172,3 @@ def _parameter_stats(
 def _count_nonfinite(bound: BoundState, grads: Iterable[Tensor | None]) -> int:
     seen = [grad for grad in grads if grad is not None] or bound.tensors
     return sum(not bool(torch.isfinite(tensor).all()) for tensor in seen)
-
-
-SHAPED = ("momentum_buffer", "exp_avg", "exp_avg_sq", "anchor")

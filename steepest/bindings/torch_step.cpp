@@ -40,16 +40,20 @@ std::shared_ptr<const Plan> plan_of(const std::string& text) {
   return kept.front().second;
 }
 
-// plan -> {"state": [[names of parameter 0's tensors], ..], "leaves": [[parameter 0's leaves], ..],
+// plan -> {"state": [[names of parameter 0's tensors], ..], "shaped": [[those of the parameter's
+// own shape], ..], "leaves": [[parameter 0's leaves], ..],
 // "leaf_count": of all, "table": text for a person, "recipe": all of its choices}
 std::string layout(const std::string& text) {
   const auto kept = plan_of(text);
   const auto& plan = *kept;
-  Json state = Json::array(), leaves = Json::array();
+  Json state = Json::array(), shaped = Json::array(), leaves = Json::array();
   for (const auto& of_param : plan.layouts) {
-    Json names = Json::array();
-    for (const auto& entry : of_param.state) names.push_back(entry.key);
-    state.push_back(names);
+    Json names = Json::array(), like_param = Json::array();
+    for (const auto& entry : of_param.state) {
+      names.push_back(entry.key);
+      if (entry.like_param()) like_param.push_back(entry.key);
+    }
+    state.push_back(names), shaped.push_back(like_param);
     Json own = Json::array();
     for (const size_t index : of_param.blocks) {
       const auto& block = plan.blocks[index];
@@ -58,6 +62,7 @@ std::string layout(const std::string& text) {
     leaves.push_back(own);
   }
   return Json{{"state", state},
+              {"shaped", shaped},
               {"leaves", leaves},
               {"leaf_count", plan.leaves},
               {"table", print_plan(plan)},
