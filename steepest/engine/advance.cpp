@@ -31,7 +31,7 @@ void observe(const StepInput& in, const Bucket& bucket, const Gradients& gradien
   const int64_t step = in.param(bucket.first()).state->step;
   const bool first = step == 1 && c.start == MomentumStart::first;
   const Average average = first ? Average{} : Average{c.beta2, 1 - c.beta2};
-  norm.observe(parts.size() == 1 ? parts[0] : at::cat(parts), average,
+  norm.observe(joined(parts), average,
                {.slots = tensors_of(state.norm), .eps = c.eps, .step = step});
   write_back(state.norm);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/engine/bucket.h"
 
-#include <ATen/core/Tensor.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <map>
@@ -53,6 +53,10 @@ double workspace_of(const Block& block, const NormTraits& norm) {
 }
 
 }  // namespace
+
+at::Tensor joined(const std::vector<at::Tensor>& of_blocks) {
+  return of_blocks.size() == 1 ? of_blocks[0] : at::cat(of_blocks);
+}
 
 std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Block*>& blocks) {
   std::vector<Bucket> buckets;

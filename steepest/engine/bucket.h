@@ -22,6 +22,9 @@ struct Bucket {
 // is cut where it would outgrow a core's cache: a large matrix is a bucket.
 std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Block*>& blocks);
 
+// The blocks' tensors [b, ..] as the bucket's [B, ..]: of one block the tensor itself.
+at::Tensor joined(const std::vector<at::Tensor>& of_blocks);
+
 // body(block, index of its first matrix in the bucket).
 void each_block(const Bucket& bucket, const auto& body) {
   int64_t at = 0;

@@ -3,15 +3,11 @@
 
 #include <ATen/ATen.h>
 
-#include "steepest/base/tensor.h"
+#include "steepest/base/dtype.h"
 #include "steepest/transforms/transform.h"
 
 namespace steepest {
 namespace {
-
-at::ScalarType at_least_float32(at::ScalarType dtype) {
-  return dtype == at::kDouble ? at::kDouble : at::kFloat;
-}
 
 at::ScalarType dtype_of(const StateEntry& entry, const Recipe& recipe, const Choices& choices,
                         at::ScalarType param) {

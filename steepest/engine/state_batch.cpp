@@ -17,13 +17,9 @@ void StateBatch::add(const Block& block, const at::Tensor& state, const BlockSlo
 }
 
 void StateBatch::join() {
-  if (parts_.size() == 1) {
-    tensor_ = parts_[0].batch;
-    return;
-  }
   std::vector<at::Tensor> batches;
   for (const auto& part : parts_) batches.push_back(part.batch);
-  tensor_ = at::cat(batches);
+  tensor_ = joined(batches);
 }
 
 void StateBatch::write_back() const {

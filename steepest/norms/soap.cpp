@@ -10,7 +10,6 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
-#include <optional>
 
 #include "steepest/base/tensor.h"
 #include "steepest/norms/catalog.h"

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "steepest/base/text.h"
-#include "steepest/io/json_check.h"
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/serialize/recipe_json.h"
 
@@ -14,17 +13,6 @@ namespace steepest {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json parse(const std::string& text) {
-  try {
-    check_json(text);
-  } catch (const JsonError& error) {
-    TORCH_CHECK_VALUE(false, "plan: ", error.what(), ": received ", shown(text));
-  }
-  auto json = Json::parse(text);
-  TORCH_CHECK_VALUE(json.is_object(), "plan: received ", shown(text), ", allowed a JSON object");
-  return json;
-}
 
 // One key of an object, of the kind that `fits` wants.
 template <typename T>
@@ -118,7 +106,8 @@ Recipe recipe_of(const Json& plan, Recipe recipe) {
 }  // namespace
 
 Plan plan_from_json(const std::string& text) {
-  const auto json = parse(text);
+  check_json_object(text, "plan");
+  const auto json = Json::parse(text);
   const auto list = [&](const char* key) {
     return field<Json>(json, "plan", key, &Json::is_array, "a list");
   };

@@ -137,15 +137,20 @@ std::string recipe_json(const Recipe& recipe) {
   return json.dump();
 }
 
-Overrides overrides_from_json(const std::string& text) {
+void check_json_object(const std::string& text, const char* what) {
   try {
     check_json(text);
   } catch (const JsonError& error) {
-    TORCH_CHECK_VALUE(false, "options: ", error.what(), ": received ", shown(text));
+    TORCH_CHECK_VALUE(false, what, ": ", error.what(), ": received ", shown(text));
   }
-  const auto json = Json::parse(text);
-  TORCH_CHECK_VALUE(json.is_object(), "options: received ", shown(text), ", allowed a JSON object");
-  return overrides_of(json);
+  const auto first = text.find_first_not_of(" \t\r\n");  // of JSON, so there is one
+  TORCH_CHECK_VALUE(text[first] == '{', what, ": received ", shown(text),
+                    ", allowed a JSON object");
+}
+
+Overrides overrides_from_json(const std::string& text) {
+  check_json_object(text, "options");
+  return overrides_of(Json::parse(text));
 }
 
 std::string options_json() {

@@ -12,6 +12,10 @@ namespace steepest {
 // {"name", "paper", "equation", "outer", .., "matrix": {"norm", "lr", ..}, "backup": {..}}.
 std::string recipe_json(const Recipe& recipe);
 
+// Throws c10::ValueError beginning with `what` unless the text is a JSON object that is safe to
+// parse.
+void check_json_object(const std::string& text, const char* what);
+
 // {"norm": "ky_fan(k=4)", "lr": 0.1, ..}; null says nothing. Throws c10::ValueError on an unknown
 // key or a value of another type, with what was received and what is allowed.
 Overrides overrides_from_json(const std::string& json);

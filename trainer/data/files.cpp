@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "steepest/base/text.h"
 #include "trainer/data/counter.h"
 #include "trainer/text.h"
 
@@ -78,8 +79,8 @@ std::vector<FoundFile> in_folder(const fs::path& root, const std::vector<std::st
     fail(root.string(), std::string("cannot be listed: ") + error.code().message());
   }
   if (found.empty())
-    fail(root.string(), extensions.empty() ? "holds no file"
-                                           : "holds no file ending in " + join(extensions, ", "));
+    fail(root.string(),
+         extensions.empty() ? "holds no file" : "holds no file ending in " + join(extensions));
   return found;
 }
 
@@ -176,12 +177,6 @@ std::vector<FoundFile> find_files(const std::string& path,
   std::sort(found.begin(), found.end(),
             [](const FoundFile& a, const FoundFile& b) { return a.relative < b.relative; });
   return found;
-}
-
-std::string join(const std::vector<std::string>& parts, const std::string& between) {
-  std::string text;
-  for (const auto& part : parts) text += (text.empty() ? "" : between) + part;
-  return text;
 }
 
 }  // namespace steepest::trainer

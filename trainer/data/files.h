@@ -52,6 +52,4 @@ struct FoundFile {
 std::vector<FoundFile> find_files(const std::string& path,
                                   const std::vector<std::string>& extensions = {});
 
-std::string join(const std::vector<std::string>& parts, const std::string& between);
-
 }  // namespace steepest::trainer

@@ -20,7 +20,7 @@ void check_range(const char* key, int64_t value, int64_t low, int64_t high) {
 void check_choice(const char* key, const std::string& value, const std::vector<std::string>& all) {
   if (std::find(all.begin(), all.end(), value) == all.end())
     throw DataError("data." + std::string(key) + ": received '" + value + "', allowed " +
-                    join(all, ", "));
+                    join(all));
 }
 
 }  // namespace
