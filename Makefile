@@ -18,10 +18,13 @@ CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp'
 help:           ## This list
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
 
-train: build    ## Environment, build, and a demonstration that trains and draws
+train: setup    ## Environment, build, and a demonstration that trains and draws
+	@echo "build: $(BUILD)/, $(JOBS) jobs, without the tests"
+	@$(CONFIGURE) -B $(BUILD)
+	@cmake --build $(BUILD) -j $(JOBS) --target steepest steepest_ops steepest_cli
 	$(PYTHON_VENV) experiments/demo/run.py
 
-build: setup    ## Environment and build
+build: setup    ## Environment and build, with the tests
 	@echo "build: $(BUILD)/, $(JOBS) jobs"
 	@$(CONFIGURE) -B $(BUILD)
 	@cmake --build $(BUILD) -j $(JOBS)
@@ -49,9 +52,9 @@ examples: build ## Real Python programs with a few lines changed (installs examp
 	@$(PYTHON_VENV) -m pip install --quiet -r examples/requirements.txt
 	@$(FROM_BUILD) $(PYTHON_VENV) examples/run.py
 
-bench: build    ## Speed beside the peers: a table, a picture and JSON in build/bench (installs scipy)
+bench: build    ## Speed beside the peers: build/bench (installs scipy). OLD=tree: beside an older build instead
 	@$(PYTHON_VENV) -c 'import scipy' 2>/dev/null || $(PYTHON_VENV) -m pip install --quiet scipy
-	@$(FROM_BUILD) $(PYTHON_VENV) benchmarks/run.py --out $(BUILD)/bench
+	@$(FROM_BUILD) $(PYTHON_VENV) benchmarks/$(if $(OLD),against.py $(OLD),run.py --out $(BUILD)/bench)
 
 measure:        ## The code in numbers: sizes, comments, complexity, headers, costs of adding (OLD=tree: beside it)
 	@python3 tests/house/measure.py $(OLD) $(CURDIR)

@@ -5,8 +5,8 @@ include(CMakePackageConfigHelpers)
 
 # steepest/steepest.h and what it includes: tests/house compares.
 set(public_headers
-  steepest.h block.h choices.h group_options.h norm.h optimizer.h outer.h plan.h recipe.h route.h
-  slot.h base/api.h base/batch.h base/workspace.h engine/state.h engine/step.h io/file_error.h
+  steepest.h choices.h group_options.h norm.h optimizer.h recipe.h route.h slot.h view.h
+  base/api.h base/batch.h base/workspace.h engine/state.h io/file_error.h
   norms/norms.h optimizers/optimizers.h polar/polar.h polar/types.h
   svd/svd.h svd/types.h)
 

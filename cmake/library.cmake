@@ -18,7 +18,7 @@ target_link_libraries(steepest_linalg PRIVATE steepest_flags nlohmann_json::nloh
   PUBLIC LibTorch::torch)
 steepest_precompile(steepest_linalg ALONE)
 
-steepest_sources(library_sources steepest steepest/io steepest/norms steepest/transforms steepest/engine steepest/optimizers steepest/routing steepest/serialize)
+steepest_sources(library_sources steepest steepest/options steepest/io steepest/norms steepest/transforms steepest/engine steepest/optimizers steepest/routing steepest/serialize)
 steepest_sources(operator_sources steepest/bindings)
 add_library(steepest_objects OBJECT ${library_sources})
 target_include_directories(steepest_objects PUBLIC "${PROJECT_SOURCE_DIR}")

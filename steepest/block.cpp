@@ -21,19 +21,29 @@ at::Tensor stored(const at::Tensor& t, Role role, bool batch) {
   return t.reshape({batch ? -1 : 1, rows, cols});
 }
 
-// Of the parameter: that of its matrices as they are stored.
+// The parameter's dimension along which its stored matrices are split.
 int64_t dim_of_split(at::IntArrayRef shape, const View& view) {
   const bool batch = view.batch && shape.size() > 2;
   return (batch ? static_cast<int64_t>(shape.size()) - 2 : 0) + view.split_dim;
 }
 
-void check_view(const std::string& name, at::IntArrayRef shape, Role role, const View& view) {
-  TORCH_CHECK_VALUE(role == Role::backup || shape.size() >= 2, name,
-                    ": role matrix: received shape ", shape, ", allowed 2 or more dimensions");
-  TORCH_CHECK_VALUE(view.num_heads >= 0, name, ": num_heads: received ", view.num_heads,
-                    ", allowed a number from 0 up");
-  const bool split = !view.split_sizes.empty() || view.num_heads > 0;
-  if (!split) return;
+// The parts of a fused matrix are those of its whole split dimension.
+void check_parts(const std::string& name, const View& view, int64_t size, int64_t dim) {
+  int64_t total = 0;
+  for (const auto part : view.split_sizes) {
+    TORCH_CHECK_VALUE(part > 0, name, ": split_sizes: received ", part, ", allowed sizes above 0");
+    if (__builtin_add_overflow(total, part, &total)) total = std::numeric_limits<int64_t>::max();
+  }
+  TORCH_CHECK_VALUE(view.split_sizes.empty() || total == size, name,
+                    ": split_sizes: received a sum of ", total, ", allowed ", size,
+                    ", the size of dimension ", dim);
+  const bool divides = view.num_heads <= std::max<int64_t>(1, size) &&
+                       (view.num_heads == 0 || size % view.num_heads == 0);
+  TORCH_CHECK_VALUE(divides, name, ": num_heads: received ", view.num_heads,
+                    ", allowed a divisor of ", size);
+}
+
+void check_split(const std::string& name, at::IntArrayRef shape, Role role, const View& view) {
   TORCH_CHECK_VALUE(view.split_sizes.empty() || view.num_heads == 0, name,
                     ": received split_sizes and num_heads, allowed one of them");
   TORCH_CHECK_VALUE(shape.size() == 2 || (role == Role::matrix && shape.size() > 2), name,
@@ -42,19 +52,16 @@ void check_view(const std::string& name, at::IntArrayRef shape, Role role, const
                     view.split_dim, ", allowed 0 or 1");
   TORCH_CHECK_VALUE(shape.size() == 2 || view.batch || view.split_dim == 0, name,
                     ": split_dim: received 1, allowed 0 of a flattened parameter");
-  const int64_t size = shape[dim_of_split(shape, view)];
-  int64_t total = 0;
-  for (const auto part : view.split_sizes) {
-    TORCH_CHECK_VALUE(part > 0, name, ": split_sizes: received ", part, ", allowed sizes above 0");
-    if (__builtin_add_overflow(total, part, &total)) total = std::numeric_limits<int64_t>::max();
-  }
-  TORCH_CHECK_VALUE(view.split_sizes.empty() || total == size, name,
-                    ": split_sizes: received a sum of ", total, ", allowed ", size,
-                    ", the size of dimension ", dim_of_split(shape, view));
-  const bool divides = view.num_heads <= std::max<int64_t>(1, size) &&
-                       (view.num_heads == 0 || size % view.num_heads == 0);
-  TORCH_CHECK_VALUE(divides, name, ": num_heads: received ", view.num_heads,
-                    ", allowed a divisor of ", size);
+  const int64_t dim = dim_of_split(shape, view);
+  check_parts(name, view, shape[dim], dim);
+}
+
+void check_view(const std::string& name, at::IntArrayRef shape, Role role, const View& view) {
+  TORCH_CHECK_VALUE(role == Role::backup || shape.size() >= 2, name,
+                    ": role matrix: received shape ", shape, ", allowed 2 or more dimensions");
+  TORCH_CHECK_VALUE(view.num_heads >= 0, name, ": num_heads: received ", view.num_heads,
+                    ", allowed a number from 0 up");
+  if (!view.split_sizes.empty() || view.num_heads > 0) check_split(name, shape, role, view);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ struct Optimizer::Planned {
   bool made = false;
   std::vector<size_t> owners;                    // of each plan group: the param group
   std::vector<std::vector<at::Tensor>> tensors;  // the param groups' tensors in the plan
-  ParamRegistry registry;
+  engine::ParamRegistry registry;
   size_t registered = 0;  // param groups in it
 };
 
@@ -74,7 +74,7 @@ void Optimizer::add_param_group(const Group& group) {
 }
 
 void Optimizer::Planned::register_params(TorchGroups& groups) {
-  ParamRegistry again;
+  engine::ParamRegistry again;
   for (size_t g = 0; g < groups.size(); ++g) again.add(named(groups[g], g));
   registry = std::move(again);
   registered = groups.size();
@@ -126,6 +126,8 @@ const Plan& Optimizer::plan() {
   refresh();
   return planned_->plan;
 }
+
+std::string Optimizer::print_plan() { return steepest::print_plan(plan()); }
 
 ParamState& Optimizer::state_of(const at::Tensor& param) {
   auto& state = state_[param.unsafeGetTensorImpl()];
@@ -183,7 +185,7 @@ at::Tensor Optimizer::step(LossClosure closure) {
   const bool wanted = momo || recipe_.nonfinite == Nonfinite::skip;
   at::Tensor used;
   if (wanted) used = observed_weight_ > 0 ? observed_ / observed_weight_ : loss;
-  const auto result = steepest::step(planned_->plan, params, global_, current_rates(), used);
+  const auto result = engine::step(planned_->plan, params, global_, current_rates(), used);
   warn_once(params, momo ? used : at::Tensor());
   stats_ = result;
   skipped_ += result.skipped;
@@ -194,7 +196,7 @@ at::Tensor Optimizer::step(LossClosure closure) {
 
 void Optimizer::warn_once(const std::vector<Param>& params, const at::Tensor& loss) {
   ++calls_;
-  if (!warned_idle_ && !has_gradients(params)) {
+  if (!warned_idle_ && !engine::has_gradients(params)) {
     warned_idle_ = true;
     TORCH_WARN(recipe_.name,
                ": step(): no parameter has a gradient, so nothing was done; call "

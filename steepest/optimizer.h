@@ -15,6 +15,8 @@
 
 namespace STEEPEST_API steepest {
 
+struct Plan;  // plan.h: the recipe laid over the parameters, for the library's own parts
+
 struct BlockState : public torch::optim::OptimizerCloneableParamState<BlockState> {
   ParamState value;
   void serialize(torch::serialize::InputArchive&) override {}
@@ -50,6 +52,7 @@ class Optimizer : public torch::optim::Optimizer {
 
   const Recipe& recipe() const { return recipe_; }
   const Plan& plan();
+  std::string print_plan();  // a table: name, shape, role, norm, matrices, radius
   const StepStats& stats() const { return stats_; }
   int64_t skipped_steps() const { return skipped_; }
 

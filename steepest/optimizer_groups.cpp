@@ -44,9 +44,9 @@ GroupOptions& options_in(torch::optim::OptimizerParamGroup& group) {
   return *options;
 }
 
-NamedParams named(torch::optim::OptimizerParamGroup& group, size_t number) {
+engine::NamedParams named(torch::optim::OptimizerParamGroup& group, size_t number) {
   const auto& own = options_in(group).group.params;
-  NamedParams params;
+  engine::NamedParams params;
   for (size_t i = 0; i < group.params().size(); ++i) {
     params.emplace_back(
         i < own.size() ? own[i].first : std::to_string(number) + "." + std::to_string(i),
@@ -55,7 +55,7 @@ NamedParams named(torch::optim::OptimizerParamGroup& group, size_t number) {
   return params;
 }
 
-void GroupLayout::add(const Group& group, const NamedParams& tensors, size_t owner) {
+void GroupLayout::add(const Group& group, const engine::NamedParams& tensors, size_t owner) {
   int64_t of_role[2] = {-1, -1};
   for (const auto& [name, tensor] : tensors) {
     const auto role = role_of(group, tensor);

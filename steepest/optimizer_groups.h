@@ -18,12 +18,12 @@ std::unique_ptr<GroupOptions> options_of(const Recipe& recipe, const Group& grou
 GroupOptions& options_in(torch::optim::OptimizerParamGroup& group);
 
 // The names under which a param group's tensors are planned: torch's own groups have none.
-NamedParams named(torch::optim::OptimizerParamGroup& group, size_t number);
+engine::NamedParams named(torch::optim::OptimizerParamGroup& group, size_t number);
 
 // One plan group for each role in each param group: a group without a role may hold both.
 struct GroupLayout {
   explicit GroupLayout(const Recipe& recipe) : recipe(recipe) {}
-  void add(const Group& group, const NamedParams& tensors, size_t owner);
+  void add(const Group& group, const engine::NamedParams& tensors, size_t owner);
 
   const Recipe& recipe;
   std::vector<PlannedParam> params;

@@ -11,10 +11,9 @@
 
 #include <vector>
 
-#include "steepest/base/api.h"
 #include "steepest/norm.h"
 
-namespace STEEPEST_API steepest {
+namespace steepest {
 
 struct OuterNode {
   Aggregation kind = Aggregation::max;

@@ -12,6 +12,9 @@
 
 #include "steepest/base/text.h"
 #include "steepest/geometry.h"
+#include "steepest/options/validate.h"
+#include "steepest/radius.h"
+#include "steepest/recipe_rules.h"
 #include "steepest/transforms/transform.h"
 
 namespace steepest {
@@ -91,9 +94,9 @@ bool all_nodes(const OuterNode& node, Aggregation kind) {
 Needs needs_of(const Plan& plan) {
   const auto& r = plan.recipe;
   if (r.step_size == StepSize::momo) return Needs::duals;
-  if (r.update == Update::constrained && all_nodes(plan.tree, Aggregation::max))
+  if (r.update == UpdateForm::constrained && all_nodes(plan.tree, Aggregation::max))
     return Needs::direction;
-  const bool own = r.update == Update::regularized && r.duals == Duals::fresh;
+  const bool own = r.update == UpdateForm::regularized && r.duals == DualAge::fresh;
   if (own && all_nodes(plan.tree, Aggregation::l2)) return Needs::sharp;
   return Needs::duals;
 }
@@ -156,7 +159,7 @@ void lay_out(Plan& plan) {
     auto& layout = plan.layouts[i];
     if (momo) layout.state.push_back({"intercept", EntryKind::intercept});
     const bool matrix = plan.groups[plan.params[i].group].role == Role::matrix;
-    if (plan.recipe.duals == Duals::stale && matrix)
+    if (plan.recipe.duals == DualAge::stale && matrix)
       layout.state.push_back({"dual", EntryKind::dual, 0, {layout.matrices}});
   }
 }

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "steepest/base/api.h"
+#include "steepest/block.h"
 #include "steepest/outer.h"
 #include "steepest/recipe.h"
 
-namespace STEEPEST_API steepest {
+namespace steepest {
 
 struct PlannedParam {
   std::string name;

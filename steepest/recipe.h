@@ -11,6 +11,7 @@
 #include "steepest/base/api.h"
 #include "steepest/choices.h"
 #include "steepest/norms/norms.h"
+#include "steepest/view.h"
 
 namespace STEEPEST_API steepest {
 
@@ -33,26 +34,23 @@ struct Choices {
   std::optional<double> nesterov_momentum;  // the look-ahead's u = c m + (1 - c) g under Nesterov;
                                             // unset: c = momentum. Lion: c = b1 / b2
   std::string rescale = "none";             // what becomes of a direction: see make_rescale
-  std::string radius = "none";              // a rule of radius_of(), or a number
+  std::string radius = "none";              // of a block's unit ball: see radius.h
   Solvers solvers;
   std::optional<at::ScalarType> momentum_dtype;  // unset: the parameter's, float32 under Momo
   bool batched = true;  // matrices of one shape in one call; false: one by one
 };
-
-// The same map from gradients to what the norm is given.
-bool same_momentum(const Choices& a, const Choices& b);
 
 struct Recipe {
   std::string name;
   std::string paper;     // with its arXiv id, where it has one
   std::string equation;  // the update in one line
   Outer outer = Outer::max;
-  Update update = Update::constrained;
+  UpdateForm update = UpdateForm::constrained;
   StepSize step_size = StepSize::fixed;
   double f_star = 0;         // Momo's lower bound on the loss
   bool f_star_auto = false;  // tracked online from f_star upwards (proved for outer l2 only)
-  Duals duals = Duals::fresh;
-  Directions directions = Directions::stored;
+  DualAge duals = DualAge::fresh;
+  DirectionStorage directions = DirectionStorage::stored;
   BackupBlocks backup_blocks = BackupBlocks::per_tensor;
   MomoModel momo_model = MomoModel::inner_products;
   Nonfinite nonfinite = Nonfinite::propagate;
@@ -89,19 +87,5 @@ Recipe override_recipe(Recipe row, const Overrides& overrides);
 // The same for one group: its norm, rate, momentum, decay, radius, solvers. Choices of the whole
 // network (outer, update, step_size, ..) are refused.
 Choices override_choices(Choices choices, const Overrides& overrides);
-void validate(const Recipe& recipe);  // throws c10::ValueError: what, received, allowed
-
-// False for max + constrained + fixed (Muon, Scion): then no norm is measured, no polar factor
-// needs to be more than a direction.
-bool needs_duals(const Recipe& recipe);
-
-// The number of steps of Polar Express where it is left open: five make a direction, a dual that is
-// used as a number needs six (<m, polar(m)> / |m|_nuc is .87-1.06 with five, .999-1.004 with six).
-void set_default_steps(Choices& choices, bool needs_duals);
-
-// The radius r of a block's unit ball: "none", torch's adjust_lr_fn ("original" = sqrt(max(1,
-// out/in)), "match_rms_adamw" = .2 sqrt(max(out, in)), "spectral_unclamped" = sqrt(out/in)),
-// "scion" (by norm, arXiv 2502.07529 table 3), a number, or a product "50*scion".
-double radius_of(const std::string& rule, const Block& block, const std::string& norm);
 
 }  // namespace steepest

@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "steepest/block.h"
 #include "steepest/routing/judge.h"
 #include "steepest/routing/module.h"
 

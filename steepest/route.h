@@ -13,6 +13,7 @@
 
 #include "steepest/base/api.h"
 #include "steepest/recipe.h"
+#include "steepest/view.h"
 
 namespace STEEPEST_API steepest {
 

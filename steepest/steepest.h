@@ -3,13 +3,10 @@
 #pragma once
 
 #include "steepest/base/workspace.h"         // the memory that threads keep
-#include "steepest/engine/step.h"            // one step of any recipe
 #include "steepest/norm.h"                   // the one question
 #include "steepest/norms/norms.h"            // its answers: the catalog of norms
 #include "steepest/optimizer.h"              // torch::optim::Optimizer over all of it
 #include "steepest/optimizers/optimizers.h"  // the named rows
-#include "steepest/outer.h"                  // the same question of the blocks' duals
-#include "steepest/plan.h"                   // a recipe laid over a model's shapes
 #include "steepest/polar/polar.h"            // polar factors
 #include "steepest/recipe.h"                 // a row of choices
 #include "steepest/route.h"                  // which parameter gets which norm, and why

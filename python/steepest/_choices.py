@@ -49,15 +49,6 @@ def compare(received: Any, allowed: dict[str, Any], free: set[str], path: str = 
             raise ValueError(f'choices: received "{path}{key}", which this version does not know')
 
 
-def compare_files(received: Any, allowed: dict[str, Any], plan: Plan) -> None:
-    """ValueError with the first choice by which a file differs; an empty role is passed over."""
-    absent = {"matrix", "backup"} - {role for _, role in plan.sides}
-    if isinstance(received, dict):
-        received = {key: value for key, value in received.items() if key not in absent}
-    allowed = {key: value for key, value in allowed.items() if key not in absent}
-    compare(received, allowed, _table.FREE)
-
-
 def _plain(options: Group) -> dict[str, Any]:
     return json.loads(json.dumps(options, default=str))
 

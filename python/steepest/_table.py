@@ -16,7 +16,7 @@ from steepest._library import ops
 
 @dataclass(frozen=True)
 class Option:
-    """A row of steepest/options.h."""
+    """A row of steepest/options/options.h."""
 
     name: str
     scope: str  # network, both, momentum, matrix or backup

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections import defaultdict
 from os import PathLike, fsdecode
 from typing import Any
@@ -11,28 +11,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest import _places
+from steepest import _state, _stored
 from steepest._face import Face
-from steepest._file_reading import FORMAT, MODEL, OBSERVED, read_file
 from steepest._library import ops
+from steepest._options import Group
 from steepest._plan import Plan
 
+_RATES = 5  # of each group: lr, lr_ratio, backup_lr_ratio, weight_decay, backup_weight_decay
 
-def _rates(optimizer: Face) -> list[dict[str, float]]:
-    groups = []
-    for group in optimizer.param_groups:
-        decay = float(group["weight_decay"])
-        own = group["backup_weight_decay"]
-        groups.append(
-            {
-                "lr": float(group["lr"]),
-                "lr_ratio": float(group["lr_ratio"]),
-                "backup_ratio": float(group["backup_lr_ratio"]),
-                "weight_decay": decay,
-                "backup_weight_decay": decay if own is None else float(own),
-            }
-        )
-    return groups
+
+def _rates(group: Group) -> list[float]:
+    decay, backup_decay = group["weight_decay"], group["backup_weight_decay"]
+    ratios = group["lr_ratio"], group["backup_lr_ratio"]
+    rates = (group["lr"], *ratios, decay, decay if backup_decay is None else backup_decay)
+    return [float(rate) for rate in rates]
 
 
 def save(optimizer: Face, path: str | PathLike[str]) -> None:
@@ -46,44 +38,19 @@ def save(optimizer: Face, path: str | PathLike[str]) -> None:
     plan = optimizer._plan()
     optimizer._complete_states()
     plan.check_rates([optimizer._canonical(group) for group in optimizer.param_groups])
-    if len(set(plan.names)) < len(plan.names):
-        twice = next(name for name in plan.names if plan.names.count(name) > 1)
-        raise ValueError(f'save: names: received "{twice}" twice, allowed names that differ')
-    named = _of_parameters(optimizer, plan) | _of_network(optimizer)
-    metadata = {
-        "format": FORMAT,
-        "recipe": plan.recipe["name"],
-        "choices": json.dumps(plan.recipe),
-        "groups": json.dumps(_rates(optimizer)),
-        "places": json.dumps(_places.places_of(plan)),
-    }
-    ops.save_file(fsdecode(path), list(named.values()), list(named), json.dumps(metadata))
-
-
-def _of_parameters(optimizer: Face, plan: Plan) -> dict[str, Tensor]:
-    named: dict[str, Tensor] = {}
-    for index, param in enumerate(optimizer._params()):
-        entry = optimizer.state.get(param)
-        if not entry or "step" not in entry or float(entry["step"]) == 0:
-            continue
-        for key in ("step", *plan.state[index]):
-            named[f"state.{plan.names[index]}.{key}"] = entry[key].detach()
-    return named
-
-
-def _of_network(optimizer: Face) -> dict[str, Tensor]:
-    first = optimizer.param_groups[0]
-    entries = [entry for entry in optimizer.state.values() if isinstance(entry, dict)]
-    steps = [entry["step"] for entry in entries if "step" in entry]
-    zero = torch.zeros((), device="cpu")
-    count = first["momo_step"] if optimizer._momo() else max(steps, default=zero)
-    named = {
-        "global.step": count.clone(),
-        "global.skipped": torch.zeros((), dtype=torch.int64, device="cpu"),
-    }
-    if optimizer._momo() and float(count) > 0:
-        named |= {f"global.{key}": first["momo"][i].clone() for i, key in enumerate(MODEL)}
-    return named
+    bound = _state.bind(plan, optimizer.state, list(optimizer._params()))
+    first, momo = optimizer.param_groups[0], optimizer._momo()
+    ops.save_state(
+        fsdecode(path),
+        bound.params,
+        bound.steps,
+        bound.tensors,
+        plan.text,
+        bound.live,
+        int(first["momo_step"] if momo else max(bound.steps, default=0)),
+        first["momo"] if momo else torch.empty(0, device="cpu"),
+        [rate for group in optimizer.param_groups for rate in _rates(group)],
+    )
 
 
 def load(optimizer: Face, path: str | PathLike[str]) -> None:
@@ -94,45 +61,55 @@ def load(optimizer: Face, path: str | PathLike[str]) -> None:
     names, shapes or numbers do not fit, with the first that differs; RuntimeError where the file is
     damaged, naming it and the place.
     """
-    name = fsdecode(path)
+    plan, params = optimizer._plan(), list(optimizer._params())
+    frozen = [not any(p.requires_grad for p in group["params"]) for group in optimizer.param_groups]
     with torch.inference_mode(False), torch.no_grad():
-        tensors, keys, text = ops.load_file(name)
-        try:
-            found = read_file(optimizer, dict(zip(keys, tensors)), json.loads(text))
-        except ValueError as error:
-            raise ValueError(f"{name}: {str(error).splitlines()[0]}") from error
-        _apply(optimizer, *found)
+        steps, tensors, step, momo, observed, rates = ops.load_state(
+            fsdecode(path), params, plan.text, frozen
+        )
+        optimizer._reset()
+        optimizer._loans = None
+        optimizer.state = defaultdict(dict, _states(plan, params, steps, tensors))
+        for number, group in enumerate(optimizer.param_groups):
+            _set_rates(group, rates[_RATES * number : _RATES * (number + 1)])
+        if optimizer._momo():
+            _set_model(optimizer, step, momo)
+            if observed:
+                total, weight = observed
+                optimizer.observe(total / weight, weight)
 
 
-def _apply(
-    optimizer: Face,
-    states: dict[int, dict[str, Any]],
-    rates: list[dict[str, float] | None],
-    whole: dict[str, Any],
-) -> None:
-    optimizer._reset()
-    optimizer._loans = None
-    params = list(optimizer._params())
-    optimizer.state = defaultdict(dict, {params[index]: entry for index, entry in states.items()})
-    for group, saved in zip(optimizer.param_groups, rates):
-        if saved is None:
-            continue
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(saved["lr"])
-        else:
-            group["lr"] = saved["lr"]
-        group["lr_ratio"], group["backup_lr_ratio"] = saved["lr_ratio"], saved["backup_ratio"]
-        group["weight_decay"] = saved["weight_decay"]
-        follows = group["backup_weight_decay"] is None
-        if not follows or saved["backup_weight_decay"] != saved["weight_decay"]:
-            group["backup_weight_decay"] = saved["backup_weight_decay"]
-    if not optimizer._momo():
+def _states(
+    plan: Plan, params: list[Tensor], steps: list[int], tensors: list[Tensor]
+) -> dict[Tensor, dict[str, Any]]:
+    """Each parameter's state from the tensors of all that have one, in the plan's order."""
+    states: dict[Tensor, dict[str, Any]] = {}
+    rest = iter(tensors)
+    for param, step, names in zip(params, steps, plan.state):
+        if step > 0:
+            states[param] = {"step": _stored.read_step("step", step)}
+            states[param] |= {name: next(rest) for name in names}
+    return states
+
+
+def _set_rates(group: Group, rates: list[float]) -> None:
+    lr, lr_ratio, backup_lr_ratio, decay, backup_decay = rates
+    if math.isnan(lr):  # a frozen group that the file does not have
         return
-    model = [whole.get(f"global.{key}", 0.0) for key in MODEL]
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(lr)
+    else:
+        group["lr"] = lr
+    group["lr_ratio"], group["backup_lr_ratio"] = lr_ratio, backup_lr_ratio
+    group["weight_decay"] = decay
+    if group["backup_weight_decay"] is not None or backup_decay != decay:
+        group["backup_weight_decay"] = backup_decay
+
+
+def _set_model(optimizer: Face, step: int, momo: Tensor) -> None:
+    """Momo's model: loss average, weight and f_star, of this many steps."""
     for group in optimizer.param_groups:
-        group["momo_step"] = whole["global.step"]
-        group["momo"] = torch.tensor(model, dtype=torch.float64, device=optimizer._device())
+        group["momo_step"] = _stored.read_step("momo_step", step)
+        numbers = momo if len(momo) else torch.zeros(3, dtype=torch.float64)
+        group["momo"] = numbers.to(optimizer._device())
     optimizer._share_model()
-    if OBSERVED[1] in whole:
-        total, weight = (whole[key] for key in OBSERVED)
-        optimizer.observe(total / weight, weight)

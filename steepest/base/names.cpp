@@ -5,6 +5,8 @@
 #include <optional>
 #include <unordered_set>
 
+#include "steepest/base/text.h"
+
 namespace steepest {
 namespace {
 
@@ -31,6 +33,43 @@ Map themselves(const Names& names) {
   return map;
 }
 
+Names plain_names(const Names& names) {
+  Names plain;
+  for (const auto& name : names) plain.push_back(plain_name(name));
+  return plain;
+}
+
+// The first name that stands twice; null where none does.
+const std::string* find_twice(const Names& names) {
+  std::unordered_set<std::string> seen;
+  const auto found =
+      std::ranges::find_if(names, [&](const auto& name) { return !seen.insert(name).second; });
+  return found == names.end() ? nullptr : &*found;
+}
+
+// The first of `names` whose plain name is none of `others`; null where all are.
+const std::string* find_lacking(const Names& names, const Names& others) {
+  const std::unordered_set<std::string> known(others.begin(), others.end());
+  const auto found = std::ranges::find_if(
+      names, [&](const auto& name) { return known.count(plain_name(name)) == 0; });
+  return found == names.end() ? nullptr : &*found;
+}
+
+// The text before every one of `longer` whose rest is `shorter`; empty where there is none.
+std::string common_prefix(Names longer, Names shorter) {
+  if (longer.size() != shorter.size() || shorter.empty()) return "";
+  std::ranges::sort(shorter), std::ranges::sort(longer);
+  for (const auto& name : longer) {
+    if (!name.ends_with("." + shorter.front())) continue;
+    const auto prefix = name.substr(0, name.size() - shorter.front().size());
+    Names prefixed;
+    for (const auto& each : shorter) prefixed.push_back(prefix + each);
+    std::ranges::sort(prefixed);
+    if (prefixed == longer) return prefix;
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string plain_name(const std::string& name) {
@@ -38,7 +77,8 @@ std::string plain_name(const std::string& name) {
   for (size_t begin = 0; begin <= name.size();) {
     const size_t end = std::min(name.find('.', begin), name.size());
     const auto part = name.substr(begin, end - begin);
-    if (!of_wrapper(part)) plain += (plain.empty() ? "" : ".") + part;
+    const bool last = end == name.size();  // the parameter's own name
+    if (last || !of_wrapper(part)) plain += (plain.empty() ? "" : ".") + part;
     begin = end + 1;
   }
   return plain;
@@ -58,6 +98,26 @@ Map match_names(const Names& own, const Names& saved) {
   const auto fits = [&](const auto& entry) { return own_plain->count(entry.first) != 0; };
   const bool all = std::all_of(saved_plain->begin(), saved_plain->end(), fits);
   return all ? map : themselves(own);
+}
+
+std::string name_difference(const Names& received, const Names& allowed) {
+  const auto theirs = plain_names(received), ours = plain_names(allowed);
+  for (const auto* names : {&theirs, &ours}) {
+    if (const auto* twice = find_twice(*names))
+      return "names: received " + shown(*twice) + " twice, allowed names that differ";
+  }
+  const auto* extra = find_lacking(received, ours);
+  const auto* missing = find_lacking(allowed, theirs);
+  if (!extra) return missing ? "names: received no " + shown(*missing) : "";
+  const auto said =
+      "names: received " + shown(*extra) + ", which no parameter of this optimizer has";
+  if (!missing) return said;
+  auto text = said + ", allowed " + shown(*missing);
+  if (const auto prefix = common_prefix(theirs, ours); !prefix.empty())
+    text += ": the received names begin with " + shown(prefix);
+  else if (const auto own = common_prefix(ours, theirs); !own.empty())
+    text += ": the allowed names begin with " + shown(own);
+  return text;
 }
 
 }  // namespace steepest

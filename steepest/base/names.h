@@ -19,4 +19,9 @@ std::string plain_name(const std::string& name);
 std::unordered_map<std::string, std::string> match_names(const std::vector<std::string>& own,
                                                          const std::vector<std::string>& saved);
 
+// What to say of two lists of names that are not the same up to wrappers: a name that stands twice,
+// or the first that one side lacks, and the prefix where they differ by no more than that.
+std::string name_difference(const std::vector<std::string>& received,
+                            const std::vector<std::string>& allowed);
+
 }  // namespace steepest

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "steepest/engine/state.h"
+#include "steepest/plan.h"
 
 namespace steepest {
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions that Python sees, under torch.ops.steepest; the step is in torch_step.cpp.
+// The functions that Python sees, under torch.ops.steepest; the step is in torch_step.cpp, files
+// are in torch_files.cpp.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/library.h>
@@ -11,8 +12,6 @@
 #include "steepest/base/dtype.h"
 #include "steepest/base/text.h"
 #include "steepest/base/workspace.h"
-#include "steepest/io/json_check.h"
-#include "steepest/io/safetensors.h"
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/polar/polar.h"
 #include "steepest/routing/judge.h"
@@ -24,9 +23,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Tensors = at::TensorList;
-
-// -- the functions themselves
-// ------------------------------------------------------------------------
 
 at::Tensor as_batch(const at::Tensor& x) {
   TORCH_CHECK_VALUE(x.dim() >= 2, "steepest: x: received shape ", x.sizes(),
@@ -89,46 +85,6 @@ std::string row(const std::string& name, const std::string& options) {
   return recipe_json(recipe(name, overrides_from_json(options)));
 }
 
-// -- files
-// -----------------------------------------------------------------------------------------
-
-std::tuple<std::vector<at::Tensor>, std::vector<std::string>, std::string> load_file(
-    const std::string& path) {
-  const auto file = read_safetensors(path);
-  std::vector<at::Tensor> tensors;
-  std::vector<std::string> names;
-  for (const auto& [name, tensor] : file.tensors) names.push_back(name), tensors.push_back(tensor);
-  return {tensors, names, Json(file.metadata).dump()};
-}
-
-Metadata metadata_of(const std::string& text) {
-  try {
-    check_json(text, {.depth = 2});
-  } catch (const JsonError& error) {
-    TORCH_CHECK_VALUE(false, "steepest::save_file: metadata: ", error.what(), ": received ",
-                      shown(text));
-  }
-  Metadata metadata;
-  const auto json = Json::parse(text);
-  TORCH_CHECK_VALUE(json.is_object(), "steepest::save_file: metadata: received ", shown(text),
-                    ", allowed an object of texts");
-  for (const auto& [key, value] : json.items()) {
-    TORCH_CHECK_VALUE(value.is_string(), "steepest::save_file: metadata: ", shown(key),
-                      ": received ", cut(value.dump()), ", allowed text");
-    metadata[key] = value.get<std::string>();
-  }
-  return metadata;
-}
-
-void save_file(const std::string& path, Tensors tensors, const std::vector<std::string>& names,
-               const std::string& metadata) {
-  TORCH_CHECK_VALUE(names.size() == tensors.size(), "steepest::save_file: names: received ",
-                    names.size(), ", allowed one for each of ", tensors.size(), " tensors");
-  NamedTensors named;
-  for (size_t i = 0; i < names.size(); ++i) named.emplace_back(names[i], tensors[i]);
-  write_safetensors(path, named, metadata_of(metadata));
-}
-
 std::string torch_version() {
   return std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR);
 }
@@ -146,8 +102,6 @@ TORCH_LIBRARY(steepest, m) {
   m.def("options() -> str", &steepest::options_json);
   m.def("row(str name, str options) -> str", &steepest::row);
   m.def("route(str facts) -> str", &steepest::routing::judge_json);
-  m.def("load_file(str path) -> (Tensor[], str[], str)", &steepest::load_file);
-  m.def("save_file(str path, Tensor[] tensors, str[] names, str metadata) -> ()");
   m.def("torch_version() -> str", &steepest::torch_version);
   m.def("workspace_bytes() -> int", &steepest::workspace_bytes);
 }
@@ -156,5 +110,4 @@ TORCH_LIBRARY_IMPL(steepest, CompositeExplicitAutograd, m) {
   m.impl("polar", &steepest::polar);
   m.impl("steepest", &steepest::steepest);
   m.impl("svd", &steepest::svd);
-  m.impl("save_file", &steepest::save_file);
 }

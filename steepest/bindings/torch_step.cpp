@@ -5,16 +5,14 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/library.h>
 
-#include <list>
-#include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "steepest/bindings/bound_state.h"
 #include "steepest/bindings/torch_lists.h"
 #include "steepest/engine/check.h"
 #include "steepest/engine/entries.h"
 #include "steepest/engine/step.h"
 #include "steepest/engine/survey.h"
-#include "steepest/serialize/plan_json.h"
 #include "steepest/serialize/recipe_json.h"
 
 namespace steepest {
@@ -23,22 +21,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Tensors = at::TensorList;
 using OptionalTensors = c10::List<std::optional<at::Tensor>>;
-
-// A plan is a pure function of its text: the last few are kept, so that a step does not parse.
-std::shared_ptr<const Plan> plan_of(const std::string& text) {
-  static std::mutex mutex;
-  static std::list<std::pair<std::string, std::shared_ptr<const Plan>>> kept;
-  constexpr size_t kMax = 16;
-  const std::lock_guard lock(mutex);
-  for (auto it = kept.begin(); it != kept.end(); ++it) {
-    if (it->first != text) continue;
-    kept.splice(kept.begin(), kept, it);
-    return it->second;
-  }
-  kept.emplace_front(text, std::make_shared<const Plan>(plan_from_json(text)));
-  if (kept.size() > kMax) kept.pop_back();
-  return kept.front().second;
-}
 
 // plan -> {"state": [[names of parameter 0's tensors], ..], "shaped": [[those of the parameter's
 // own shape], ..], "leaves": [[parameter 0's leaves], ..],
@@ -77,9 +59,9 @@ void add_zeros(std::vector<at::Tensor>& tensors, const Plan& plan, const at::Ten
   TORCH_CHECK_VALUE(index >= 0 && index < params, "steepest::make_state: index: received ", index,
                     ", allowed 0 to ", params - 1);
   ParamState none;
-  check_param(plan, index, {value, {}, &none});
-  for (const auto& entry : state_entries(plan, index)) {
-    tensors.push_back(initial_state(entry, plan, index, value));
+  engine::check_param(plan, index, {value, {}, &none});
+  for (const auto& entry : engine::state_entries(plan, index)) {
+    tensors.push_back(engine::initial_state(entry, plan, index, value));
   }
 }
 
@@ -101,75 +83,10 @@ std::vector<at::Tensor> make_states(Tensors values, const std::string& text,
   return tensors;
 }
 
-// Views of the caller's tensors as the engine wants them, and the way back.
-class BoundState {
- public:
-  // Throws c10::ValueError where a list or a tensor is not what the plan needs; `op` says whose.
-  BoundState(const Plan& plan, const StepLists& lists, const char* op)
-      : plan_(plan), lists_(lists) {
-    check_lists(plan, lists, op);
-    states_.resize(lists.params.size());
-    for (size_t i = 0; i < lists.params.size(); ++i) {
-      const std::optional<at::Tensor> grad = lists.grads.get(i);
-      params_.push_back({lists.params[i], grad.value_or(at::Tensor()), &states_[i]});
-    }
-    size_t at = 0;
-    for (size_t k = 0; k < lists.live.size(); ++k) {
-      auto& state = states_[lists.live[k]];
-      const auto index = static_cast<size_t>(lists.live[k]);
-      state.step = read_step(plan.params[index].name, lists.steps[k]);
-      for (const auto& entry : state_entries(plan, index)) entry.of(state) = lists.state[at++];
-      check_param(plan, index, params_[index]);
-      if (state.step == 0) drop_unread(state, index);
-    }
-  }
-
-  std::vector<Param>& params() { return params_; }
-
-  // What the engine has replaced rather than changed.
-  void write_back() const {
-    size_t at = 0;
-    for (size_t k = 0; k < lists_.live.size(); ++k) {
-      auto state = states_[lists_.live[k]];
-      lists_.steps[k].fill_(static_cast<double>(state.step));
-      for (const auto& entry : state_entries(plan_, lists_.live[k])) {
-        const auto& now = entry.of(state);
-        if (now.defined() && !now.is_same(lists_.state[at])) lists_.state[at].copy_(now);
-        ++at;
-      }
-    }
-  }
-
- private:
-  // What the first step makes itself rather than reads.
-  void drop_unread(ParamState& state, size_t index) const {
-    for (const auto& entry : state_entries(plan_, index)) {
-      if (!entry.like_param()) entry.of(state) = at::Tensor();
-    }
-  }
-
-  const Plan& plan_;
-  const StepLists& lists_;
-  std::vector<ParamState> states_;
-  std::vector<Param> params_;
-};
-
-constexpr int64_t kMomo = 3;   // loss average, weight, f_star
 constexpr int64_t kStats = 4;  // skipped, D, q, f~ - f*; then the coefficient of every leaf
 
-GlobalState bind_global(const at::Tensor& momo_step, const at::Tensor& momo) {
-  GlobalState global;
-  if (momo.numel() < kMomo) return global;
-  global.step = read_step("momo", momo_step);
-  if (global.step == 0) return global;
-  global.loss_average = momo[0].clone();
-  global.weight = momo[1].clone();
-  global.f_star = momo[2].clone();
-  return global;
-}
-
 void write_back(const GlobalState& global, const at::Tensor& momo_step, const at::Tensor& momo) {
-  if (momo.numel() < kMomo) return;
+  if (momo.numel() < 3) return;
   momo_step.fill_(static_cast<double>(global.step));
   if (!global.loss_average.defined()) return;
   momo.copy_(at::stack({global.loss_average, global.weight, global.f_star}));
@@ -202,7 +119,8 @@ void step_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors 
   check_live(plan, lists);
   auto global = bind_global(momo_step, momo);
   const auto rates = read_rates(plan, lr, weight_decay, momentum);
-  const auto result = step(plan, bound.params(), global, rates, loss.value_or(at::Tensor()));
+  const auto result =
+      engine::step(plan, bound.params(), global, rates, loss.value_or(at::Tensor()));
   if (!result.skipped) {
     bound.write_back();
     write_back(global, momo_step, momo);
@@ -217,7 +135,7 @@ at::Tensor survey_(Tensors params, const OptionalTensors& grads, Tensors steps, 
   const auto kept = plan_of(text);
   const StepLists lists{params, grads, steps, state, live};
   BoundState bound(*kept, lists, "survey");
-  return survey(*kept, bound.params(), read_rates(*kept, lr, lr));
+  return engine::survey(*kept, bound.params(), read_rates(*kept, lr, lr));
 }
 
 }  // namespace

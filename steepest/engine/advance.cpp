@@ -9,7 +9,7 @@
 #include "steepest/engine/entries.h"
 #include "steepest/kernels/cpu/scratch.h"
 
-namespace steepest {
+namespace steepest::engine {
 namespace {
 
 using Gradients = std::vector<at::Tensor>;  // of a bucket's blocks, of their pieces' shapes
@@ -182,4 +182,4 @@ at::Tensor inner_product_with_update(const StepInput& in, const Bucket& bucket,
   return products;
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -7,7 +7,7 @@
 #include "steepest/engine/state_batch.h"
 #include "steepest/engine/step_input.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 // Before the first bucket: makes missing state, counts the step. Of parameters with a gradient.
 void begin_step(const StepInput& in);
@@ -23,8 +23,8 @@ Batch advance(const StepInput& in, const Bucket& bucket, const BucketState& stat
 Batch update_again(const StepInput& in, const Bucket& bucket, Storage storage);
 
 // <u, s> of each matrix, for a u that was overwritten by its direction s: [B] float64, to the
-// rounding of inner_product(u, s), whose sums may be in another order. For buckets of which can_recompute_update() holds: others would need a new
-// u.
+// rounding of inner_product(u, s), whose sums may be in another order. For buckets of which
+// can_recompute_update() holds: others would need a new u.
 at::Tensor inner_product_with_update(const StepInput& in, const Bucket& bucket,
                                      const at::Tensor& s);
 bool can_recompute_update(const StepInput& in, const Bucket& bucket);
@@ -33,4 +33,4 @@ bool can_recompute_update(const StepInput& in, const Bucket& bucket);
 // where these live on a manifold.
 at::Tensor gradient(const StepInput& in, const Block& block);
 
-}  // namespace steepest
+}  // namespace steepest::engine

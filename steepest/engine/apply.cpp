@@ -7,7 +7,7 @@
 
 #include "steepest/base/tensor.h"
 
-namespace steepest {
+namespace steepest::engine {
 namespace {
 
 // Matrix by matrix, each with its own coefficient; false: nothing was done.
@@ -123,4 +123,4 @@ void apply_update(const StepInput& in, const Block& block, const at::Tensor& s,
   piece.copy_(block.unmatrices(after, piece));
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -6,7 +6,7 @@
 #include "steepest/engine/bucket.h"
 #include "steepest/engine/step_input.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 // A coefficient a matrix: a number where one holds for all and is known on the host (direction and
 // sharp recipes), else a float64 tensor [batch] on the device.
@@ -24,4 +24,4 @@ void apply_update(const StepInput& in, const Block& block, const at::Tensor& s,
 // direction s: W itself; of a cautious one its entries with s w >= 0; of an anchored one W - W_0.
 at::Tensor decaying_part(const StepInput& in, const Block& block, const at::Tensor& s);
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -9,7 +9,7 @@
 
 #include "steepest/base/tensor.h"
 
-namespace steepest {
+namespace steepest::engine {
 namespace {
 
 // On the CPU a bucket stays in a core's cache; elsewhere one call should fill the device.
@@ -84,4 +84,4 @@ std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Bl
   return buckets;
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

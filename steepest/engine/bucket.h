@@ -4,7 +4,7 @@
 
 #include "steepest/engine/step_input.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 struct Bucket {
   std::vector<const Block*> blocks;
@@ -34,4 +34,4 @@ void each_block(const Bucket& bucket, const auto& body) {
   }
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -12,7 +12,7 @@
 #include "steepest/engine/entries.h"
 #include "steepest/engine/finite.h"
 
-namespace steepest {
+namespace steepest::engine {
 namespace {
 
 void check_rate(const std::string& option, double value) {
@@ -112,4 +112,4 @@ std::vector<std::string> find_nonfinite(const Plan& plan, const std::vector<doub
   return names;
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -3,8 +3,9 @@
 #pragma once
 
 #include "steepest/engine/state.h"
+#include "steepest/plan.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 // Throws c10::ValueError: rates not finite or negative; a parameter or a gradient of another shape,
 // dtype, device or layout; state that does not fit its parameter; a missing loss under Momo.
@@ -24,4 +25,4 @@ std::vector<double> largest_gradients(const std::vector<Param>& params);
 std::vector<std::string> find_nonfinite(const Plan& plan, const std::vector<double>& largest,
                                         const at::Tensor& loss);
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -7,37 +7,6 @@
 #include "steepest/transforms/transform.h"
 
 namespace steepest {
-namespace {
-
-at::ScalarType dtype_of(const StateEntry& entry, const Recipe& recipe, const Choices& choices,
-                        at::ScalarType param) {
-  switch (entry.kind) {
-    case EntryKind::momentum:
-      if (choices.momentum_dtype) return *choices.momentum_dtype;
-      // Momo's model is the difference of two numbers near the loss: half precision would drown it.
-      return recipe.step_size == StepSize::momo ? at_least_float32(param) : param;
-    case EntryKind::slot:  // g^2 leaves the range of float16, (1 - beta2) g^2 bfloat16's precision
-      return at_least_float32(param);
-    default:
-      return at::kDouble;
-  }
-}
-
-// Identity matrices in a flat slot, block after block.
-void fill_identities(const at::Tensor& flat, const Plan& plan, size_t param, size_t index) {
-  for (const size_t b : plan.layouts[param].blocks) {
-    const auto& block = plan.blocks[b];
-    const auto fill = [&](const std::vector<BlockSlot>& slots) {
-      for (const auto& own : slots)
-        if (own.index == index)
-          own.of(flat, block).copy_(at::eye(own.slot.sizes(block.rows, block.cols)[0]));
-    };
-    fill(plan.block_layouts[b].norm);
-    for (const auto& slots : plan.block_layouts[b].transforms) fill(slots);
-  }
-}
-
-}  // namespace
 
 bool StateEntry::like_param() const {
   return kind == EntryKind::momentum || (kind == EntryKind::slot && slot.like_param());
@@ -58,14 +27,48 @@ at::Tensor& StateEntry::of(ParamState& state) const {
   return state.dual;
 }
 
+namespace engine {
+namespace {
+
+// Identity matrices in a flat slot, block after block.
+void fill_identities(const at::Tensor& flat, const Plan& plan, size_t param, size_t index) {
+  for (const size_t b : plan.layouts[param].blocks) {
+    const auto& block = plan.blocks[b];
+    const auto fill = [&](const std::vector<BlockSlot>& slots) {
+      for (const auto& own : slots)
+        if (own.index == index)
+          own.of(flat, block).copy_(at::eye(own.slot.sizes(block.rows, block.cols)[0]));
+    };
+    fill(plan.block_layouts[b].norm);
+    for (const auto& slots : plan.block_layouts[b].transforms) fill(slots);
+  }
+}
+
+}  // namespace
+
 const std::vector<StateEntry>& state_entries(const Plan& plan, size_t param) {
   return plan.layouts[param].state;
 }
 
+at::ScalarType state_dtype(const StateEntry& entry, const Plan& plan, size_t param,
+                           const at::Tensor& value) {
+  const auto& choices = plan.groups[plan.params[param].group].choices;
+  const auto own = value.scalar_type();
+  switch (entry.kind) {
+    case EntryKind::momentum:
+      if (choices.momentum_dtype) return *choices.momentum_dtype;
+      // Momo's model is the difference of two numbers near the loss: half precision would drown it.
+      return plan.recipe.step_size == StepSize::momo ? at_least_float32(own) : own;
+    case EntryKind::slot:  // g^2 leaves the range of float16, (1 - beta2) g^2 bfloat16's precision
+      return at_least_float32(own);
+    default:
+      return at::kDouble;
+  }
+}
+
 at::Tensor initial_state(const StateEntry& entry, const Plan& plan, size_t param,
                          const at::Tensor& value) {
-  const auto& choices = plan.groups[plan.params[param].group].choices;
-  const auto dtype = dtype_of(entry, plan.recipe, choices, value.scalar_type());
+  const auto dtype = state_dtype(entry, plan, param, value);
   const auto options = value.options().requires_grad(false).dtype(dtype);
   if (entry.slot.start == Slot::Start::weight) return value.detach().to(options, false, true);
   const auto zeros =
@@ -74,4 +77,5 @@ at::Tensor initial_state(const StateEntry& entry, const Plan& plan, size_t param
   return zeros;
 }
 
+}  // namespace engine
 }  // namespace steepest

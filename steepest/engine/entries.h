@@ -4,10 +4,15 @@
 #pragma once
 
 #include "steepest/engine/state.h"
+#include "steepest/plan.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 const std::vector<StateEntry>& state_entries(const Plan& plan, size_t param);
+
+// The dtype that an entry of the parameter `value` begins in.
+at::ScalarType state_dtype(const StateEntry& entry, const Plan& plan, size_t param,
+                           const at::Tensor& value);
 
 // An entry before the first step, of the parameter `value`: zeros, but for slots that start
 // otherwise. The momentum is in the choices' momentum_dtype, by default the parameter's, float32 at
@@ -15,4 +20,4 @@ const std::vector<StateEntry>& state_entries(const Plan& plan, size_t param);
 at::Tensor initial_state(const StateEntry& entry, const Plan& plan, size_t param,
                          const at::Tensor& value);
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -9,7 +9,7 @@
 
 #include "steepest/base/tensor.h"
 
-namespace steepest {
+namespace steepest::engine {
 namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
@@ -35,28 +35,21 @@ class Bounds {
  public:
   Bounds(const StepInput& in, const std::vector<double>& largest) : in_(in), gradient_(largest) {}
 
+  // Whether nothing that the step computes can leave the range of its dtype.
   bool hold() {
     add_coupled_decay();
     for (size_t i = 0; i < in_.params.size(); ++i)
-      if (in_.params[i].grad.defined() && !state_holds(i)) return false;
+      if (moves(i) && !state_holds(i)) return false;
     find_momenta();
-    double sum = 0;  // D's bound
-    const bool needs_sum = in_.plan.needs == Needs::duals && regularized();
-    for (const auto& block : in_.plan.blocks)
-      if (needs_sum && in_.param(block).grad.defined()) sum += dual_of(block);
-    return std::all_of(in_.plan.blocks.begin(), in_.plan.blocks.end(), [&](const Block& block) {
-      if (!in_.param(block).grad.defined()) return true;
-      // |1 - decay| <= 1; and an anchored decay has a mean of W and W_0.
-      const bool anchored = in_.choices(block).decay == Decay::anchored;
-      const bool shrinks = in_.decay(block) <= (anchored ? 1 : 2);
-      const auto dtype = in_.param(block).value.scalar_type();
-      const double most = dtype == at::kHalf ? 65504 : std::numeric_limits<float>::max();
-      return shrinks && entry_of(block) < most && update_of(block, sum) < harmless(dtype);
+    const double sum = bound_of_dual();
+    return std::ranges::all_of(in_.plan.blocks, [&](const Block& block) {
+      return !moves(block.param) || update_holds(block, sum);
     });
   }
 
  private:
-  bool regularized() const { return in_.plan.recipe.update == Update::regularized; }
+  bool moves(size_t i) const { return in_.params[i].grad.defined(); }
+  bool regularized() const { return in_.plan.recipe.update == UpdateForm::regularized; }
   const Choices& choices(size_t i) const {
     return in_.plan.groups[in_.plan.params[i].group].choices;
   }
@@ -74,7 +67,7 @@ class Bounds {
     std::vector<at::Tensor> values;
     std::vector<size_t> of;
     for (size_t i = 0; i < in_.params.size(); ++i) {
-      if (!in_.params[i].grad.defined() || choices(i).decoupled || weight_decay(i) == 0) continue;
+      if (!moves(i) || choices(i).decoupled || weight_decay(i) == 0) continue;
       values.push_back(in_.params[i].value), of.push_back(i);
     }
     const auto found = largest_magnitudes(values);
@@ -103,16 +96,35 @@ class Bounds {
     momentum_ = gradient_;
     for (size_t i = 0; i < in_.params.size(); ++i) {
       const auto& m = in_.params[i].state->momentum_buffer;
-      if (!in_.params[i].grad.defined() || !proportional(i) || !m.defined()) continue;
+      if (!moves(i) || !proportional(i) || !m.defined()) continue;
       momenta.push_back(m), of.push_back(i);
     }
     const auto found = largest_magnitudes(momenta);
     for (size_t k = 0; k < of.size(); ++k) momentum_[of[k]] += found[k];
     for (size_t i = 0; i < in_.params.size(); ++i) {
-      if (!in_.params[i].grad.defined()) continue;
+      if (!moves(i)) continue;
       momentum_[i] *= 2;  // Nesterov's look ahead, and what is rounded
     }
   }
+
+  // A bound on D, the sum of the blocks' duals, where an update is multiplied by it.
+  double bound_of_dual() const {
+    double sum = 0;
+    if (in_.plan.needs != Needs::duals || !regularized()) return sum;
+    for (const auto& block : in_.plan.blocks)
+      if (moves(block.param)) sum += dual_of(block);
+    return sum;
+  }
+
+  bool update_holds(const Block& block, double sum) const {
+    // |1 - decay| <= 1; and an anchored decay has a mean of W and W_0.
+    const bool anchored = in_.choices(block).decay == Decay::anchored;
+    const bool shrinks = in_.decay(block) <= (anchored ? 1 : 2);
+    const auto dtype = in_.param(block).value.scalar_type();
+    const double most = dtype == at::kHalf ? 65504 : std::numeric_limits<float>::max();
+    return shrinks && entry_of(block) < most && update_of(block, sum) < harmless(dtype);
+  }
+
   double correction(const Block& block) const {
     return momentum_correction(in_.choices(block), in_.numbers_of(block).momentum,
                                in_.param(block).state->step + 1);
@@ -210,4 +222,4 @@ void Saved::restore() const {
   global_ = before_;
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

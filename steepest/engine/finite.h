@@ -7,7 +7,7 @@
 
 #include "steepest/engine/step_input.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 // True where all that the step will write is finite, given that all that it reads is. largest: of
 // each parameter's gradient, in the order of `in.params`, 0 where there is none.
@@ -39,4 +39,4 @@ class Saved {
   std::vector<KeptParam> params_;
 };
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -8,7 +8,7 @@
 #include "steepest/engine/apply.h"
 #include "steepest/engine/stored_duals.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 void Job::advance(Storage storage) {
   state_ = BucketState(in_, bucket_);
@@ -30,7 +30,8 @@ void Job::advance_early(LinearModel& model) {
   if (needed_for_dual_) measure(Wanted::both);
   update_ = {}, state_ = {};
   const bool matrix = bucket_.first().role == Role::matrix;
-  if (matrix && in_.plan.recipe.directions == Directions::recomputed) direction_.s = at::Tensor();
+  if (matrix && in_.plan.recipe.directions == DirectionStorage::recomputed)
+    direction_.s = at::Tensor();
 }
 
 void Job::measure_late() {
@@ -48,7 +49,7 @@ void Job::measure(Wanted wanted) {
 Wanted Job::wanted() const {
   const auto& plan = in_.plan;
   if (plan.needs == Needs::sharp) return Wanted::sharp;
-  const bool dual = plan.needs == Needs::duals || plan.recipe.duals == Duals::stale;
+  const bool dual = plan.needs == Needs::duals || plan.recipe.duals == DualAge::stale;
   return dual ? Wanted::both : Wanted::direction;
 }
 
@@ -69,4 +70,4 @@ void Job::apply(const StepScales& scales, LinearModel& model) {
   direction_ = {};
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -7,7 +7,7 @@
 #include "steepest/engine/measure.h"
 #include "steepest/engine/scales.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 class Job {
  public:
@@ -44,4 +44,4 @@ class Job {
   Direction direction_ = {};  // once measured
 };
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -7,7 +7,7 @@
 #include "steepest/engine/advance.h"
 #include "steepest/engine/apply.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 LinearModel::LinearModel(const StepInput& in)
     : in_(in),
@@ -63,4 +63,4 @@ void LinearModel::update_intercepts() const {
   }
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -6,7 +6,7 @@
 #include "steepest/engine/step_input.h"
 #include "steepest/engine/step_size.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 class LinearModel {
  public:
@@ -35,4 +35,4 @@ class LinearModel {
   std::vector<at::Tensor> moved_;   // of each block: -<m, dw>, for its change dw of the weights
 };
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -10,7 +10,7 @@
 #include "steepest/base/tensor.h"
 #include "steepest/engine/advance.h"
 
-namespace steepest {
+namespace steepest::engine {
 namespace {
 
 NormContext norm_context(const StepInput& in, const Bucket& bucket, const BucketState& state) {
@@ -165,4 +165,4 @@ void finish(const StepInput& in, const Bucket& bucket, const Direction& directio
   }
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -5,7 +5,7 @@
 
 #include "steepest/engine/state_batch.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 struct Direction {
   at::Tensor s;              // [B, r, c]
@@ -32,4 +32,4 @@ Direction measure_and_keep(const StepInput& in, const Bucket& bucket, const Batc
 // When the direction has had its last use, for the transforms that keep it.
 void finish(const StepInput& in, const Bucket& bucket, const Direction& direction);
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -6,7 +6,7 @@
 #include "steepest/base/dtype.h"
 #include "steepest/engine/check.h"
 
-namespace steepest {
+namespace steepest::engine {
 namespace {
 
 void check_tensor(const std::string& name, const at::Tensor& param) {
@@ -95,4 +95,4 @@ void ParamRegistry::check_gaps(const NamedParams& params) {
   }
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace steepest {
+namespace steepest::engine {
 
 using NamedParams = std::vector<std::pair<std::string, at::Tensor>>;
 
@@ -41,4 +41,4 @@ class ParamRegistry {
   std::unordered_set<const void*> with_gaps_;  // storages
 };
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -8,7 +8,7 @@
 #include "steepest/base/tensor.h"
 #include "steepest/engine/step_size.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 // R_l = lr_l r_l of the constrained step, sqrt(lr_l) r_l of the regularized one, whose square meets
 // the direction.
@@ -63,4 +63,4 @@ Coefficient StepScales::of(const Block& block, double scale, const at::Tensor& f
   return {number, {}};
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -5,7 +5,7 @@
 
 #include "steepest/engine/apply.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 class StepScales {
  public:
@@ -26,7 +26,7 @@ class StepScales {
                  const at::Device& device) const;
 
  private:
-  bool regularized() const { return in_.plan.recipe.update == Update::regularized; }
+  bool regularized() const { return in_.plan.recipe.update == UpdateForm::regularized; }
   double radius(const Block& block) const;
 
   const StepInput& in_;
@@ -35,4 +35,4 @@ class StepScales {
   at::Tensor each_;   // [leaves] float64; undefined where they do not depend on duals
 };
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -8,7 +8,7 @@
 
 #include "steepest/kernels/cpu/work_queue.h"
 
-namespace steepest {
+namespace steepest::engine {
 namespace {
 
 constexpr double kLeastShared = 1 << 22;  // work, below which waking a thread costs more
@@ -60,4 +60,4 @@ void run_buckets(const std::vector<const Bucket*>& buckets,
                  [&](int64_t k) { body(order[queued + k]); });
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -7,7 +7,7 @@
 
 #include "steepest/engine/bucket.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 // body(i) for every bucket. Those of a device one after another, from this thread. Those of the CPU
 // a bucket a thread, the largest first, each thread taking the next when it is free: no barrier but
@@ -17,4 +17,4 @@ namespace steepest {
 void run_buckets(const std::vector<const Bucket*>& buckets,
                  const std::function<void(size_t)>& body);
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "steepest/base/api.h"
-#include "steepest/plan.h"
 
 namespace STEEPEST_API steepest {
 
@@ -18,7 +17,7 @@ struct ParamState {
   int64_t step = 0;
   at::Tensor momentum_buffer;
   std::vector<at::Tensor> slots;  // in the order of the plan's entries: see StateEntry::index
-  at::Tensor intercept;           // 0-dim float64, Momo: see step_size.h
+  at::Tensor intercept;           // 0-dim float64, Momo's
   at::Tensor dual;                // float64, one a matrix of the parameter: the last step's duals
 };
 

@@ -3,7 +3,7 @@
 
 #include <ATen/ATen.h>
 
-namespace steepest {
+namespace steepest::engine {
 
 void StateBatch::add(const Block& block, const at::Tensor& state) {
   const auto own = block.piece(state);
@@ -78,4 +78,4 @@ void write_back(const std::vector<StateBatch>& batches) {
   for (const auto& batch : batches) batch.write_back();
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

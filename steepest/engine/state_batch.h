@@ -4,7 +4,7 @@
 
 #include "steepest/engine/bucket.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 // One tensor [B, ..]: a view of the state where the bucket is one block that lies so in memory,
 // else a copy, which write_back() returns to where it belongs.
@@ -44,4 +44,4 @@ StateBatch momentum_batch(const StepInput& in, const Bucket& bucket);
 std::vector<at::Tensor> tensors_of(const std::vector<StateBatch>& batches);
 void write_back(const std::vector<StateBatch>& batches);
 
-}  // namespace steepest
+}  // namespace steepest::engine

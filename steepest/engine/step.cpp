@@ -16,7 +16,7 @@
 #include "steepest/engine/schedule.h"
 #include "steepest/engine/stored_duals.h"
 
-namespace steepest {
+namespace steepest::engine {
 namespace {
 
 class Stepper {
@@ -112,4 +112,4 @@ StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& 
   return checked_step(in, global, loss);
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

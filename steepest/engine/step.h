@@ -7,10 +7,10 @@
 //   regularized   W_l <- decay_l W_l - q  c_l      R_l s_l
 #pragma once
 
-#include "steepest/base/api.h"
 #include "steepest/engine/state.h"
+#include "steepest/plan.h"
 
-namespace STEEPEST_API steepest {
+namespace steepest::engine {
 
 // Owns nothing: reads and writes only what it is given, one Rates a plan's group. Gradients are not
 // modified. loss: 0-dim, needed by Momo. Everything that can be refused is refused before anything
@@ -18,4 +18,4 @@ namespace STEEPEST_API steepest {
 StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& global,
                const std::vector<Rates>& rates, const at::Tensor& loss = {});
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/engine/step_input.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 StepInput::StepInput(const Plan& plan, const std::vector<Param>& params,
                      const std::vector<Rates>& rates)
@@ -32,4 +32,4 @@ double StepInput::decay(const Block& block) const {
   return c.decay == Decay::independent ? numbers.weight_decay : numbers.lr * numbers.weight_decay;
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

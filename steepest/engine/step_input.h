@@ -7,9 +7,10 @@
 #include "steepest/engine/state.h"
 #include "steepest/geometry.h"
 #include "steepest/momentum.h"
+#include "steepest/plan.h"
 #include "steepest/transforms/transform.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 // A group's numbers at this step.
 struct GroupNumbers {
@@ -41,4 +42,4 @@ struct StepInput {
   double decay(const Block& block) const;
 };
 
-}  // namespace steepest
+}  // namespace steepest::engine

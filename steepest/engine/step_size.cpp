@@ -5,7 +5,7 @@
 
 #include "steepest/base/tensor.h"
 
-namespace steepest {
+namespace steepest::engine {
 namespace {
 
 at::Tensor flat_product(const at::Tensor& a, const at::Tensor& b) {
@@ -85,7 +85,7 @@ Size momo_size(const StepSizeInput& input, GlobalState& global) {
   if (recipe.f_star_auto) lower(global.f_star, model, rho, floor);
 
   const auto gap = model - rho * global.f_star;
-  const bool regularized = recipe.update == Update::regularized;
+  const bool regularized = recipe.update == UpdateForm::regularized;
   // What a full step takes of the model; at D's own scale, as D^2 may be beyond float64.
   const auto scale = regularized ? power_of_two(input.dual) : at::ones_like(input.dual);
   const auto unit = input.dual / scale;
@@ -96,4 +96,4 @@ Size momo_size(const StepSizeInput& input, GlobalState& global) {
   return {q, gap};
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -10,7 +10,7 @@
 
 #include "steepest/engine/step_input.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 // <g, w> and <u, w> of a parameter, 0-dim float64; the recursive model needs neither.
 struct Products {
@@ -40,4 +40,4 @@ struct Size {
 // Advances the global state.
 Size momo_size(const StepSizeInput& input, GlobalState& global);
 
-}  // namespace steepest
+}  // namespace steepest::engine

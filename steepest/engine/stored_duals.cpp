@@ -5,10 +5,10 @@
 
 #include "steepest/engine/entries.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 bool stores_dual(const StepInput& in, const Block& block) {
-  return in.plan.recipe.duals == Duals::stale && block.role == Role::matrix;
+  return in.plan.recipe.duals == DualAge::stale && block.role == Role::matrix;
 }
 
 bool has_stored_dual(const StepInput& in, const Block& block) {
@@ -31,4 +31,4 @@ void make_stored_duals(const StepInput& in) {
   }
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

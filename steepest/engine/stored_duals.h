@@ -4,7 +4,7 @@
 
 #include "steepest/engine/step_input.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 // Whether this step's dual of the block is kept for the next one.
 bool stores_dual(const StepInput& in, const Block& block);
@@ -19,4 +19,4 @@ at::Tensor stored_dual(const StepInput& in, const Block& block);
 // Makes what is missing of parameters with a gradient, before the first is stored.
 void make_stored_duals(const StepInput& in);
 
-}  // namespace steepest
+}  // namespace steepest::engine

@@ -8,7 +8,7 @@
 #include "steepest/engine/measure.h"
 #include "steepest/svd/svd.h"
 
-namespace steepest {
+namespace steepest::engine {
 namespace {
 
 at::Tensor root_mean_square(const at::Tensor& s) {
@@ -62,4 +62,4 @@ at::Tensor survey(const Plan& plan, const std::vector<Param>& params,
   return table;
 }
 
-}  // namespace steepest
+}  // namespace steepest::engine

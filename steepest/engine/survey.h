@@ -4,8 +4,9 @@
 #pragma once
 
 #include "steepest/engine/state.h"
+#include "steepest/plan.h"
 
-namespace steepest {
+namespace steepest::engine {
 
 // [leaves, 5] float64, NaN where a block has no state or a column no meaning:
 //   0  what the direction was multiplied by, where that is known without D (see Needs)
@@ -16,4 +17,4 @@ namespace steepest {
 at::Tensor survey(const Plan& plan, const std::vector<Param>& params,
                   const std::vector<Rates>& rates);
 
-}  // namespace steepest
+}  // namespace steepest::engine

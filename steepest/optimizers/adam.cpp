@@ -17,7 +17,7 @@ Recipe adam() {
           .paper = "Kingma and Ba 2015, arXiv 1412.6980; torch.optim.Adam",
           .equation = "W -= lr m^ / (sqrt(v^) + eps)",
           .outer = Outer::max,
-          .update = Update::constrained,
+          .update = UpdateForm::constrained,
           .matrix = all,
           .backup = all};
 }

@@ -17,7 +17,7 @@ Recipe adamw() {
           .paper = "Loshchilov and Hutter 2019, arXiv 1711.05101; torch.optim.AdamW",
           .equation = "W -= lr m^ / (sqrt(v^) + eps)",
           .outer = Outer::max,
-          .update = Update::constrained,
+          .update = UpdateForm::constrained,
           .matrix = all,
           .backup = all};
 }

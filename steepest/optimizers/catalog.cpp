@@ -46,6 +46,7 @@ const std::vector<Recipe>& optimizer_catalog() {
   static const std::vector<Recipe> catalog = {
 #define OPTIMIZER(name) optimizers::name(),
 #include "steepest/optimizers/catalog.inc"
+#include "steepest/options/choice_names.h"
 #undef OPTIMIZER
   };
   return catalog;

@@ -10,7 +10,7 @@ Recipe f_muon() {
           .paper = "Kravatskiy et al. 2025, \"Ky Fan Norms and Beyond\", arXiv 2512.09678",
           .equation = "W -= lr (U V^T + M / |M|_F) / 2",
           .outer = Outer::max,
-          .update = Update::constrained,
+          .update = UpdateForm::constrained,
           .matrix = {.norm = "0.5*spectral+0.5*frobenius",
                      .lr = 0.02,
                      .momentum = 0.95,

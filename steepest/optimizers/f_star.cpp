@@ -10,7 +10,7 @@ Recipe f_star() {
           .paper = "Kravatskiy et al. 2025, \"Neon: Nuclear Norm to Beat Muon\"",
           .equation = "W -= 2 lr U [sigma - tau]+ V^T,  sum [sigma - tau]+ = tau",
           .outer = Outer::l2,
-          .update = Update::regularized,
+          .update = UpdateForm::regularized,
           .matrix = {.norm = "f_star", .lr = 1e-1},
           .backup = {.norm = "ada_2", .lr = 1e-3}};
 }

@@ -10,7 +10,7 @@ Recipe fanion() {
           .paper = "Kravatskiy et al. 2025, \"Ky Fan Norms and Beyond\", arXiv 2512.09678",
           .equation = "W -= lr sum_{i<=k} u_i v_i^T",
           .outer = Outer::max,
-          .update = Update::constrained,
+          .update = UpdateForm::constrained,
           .matrix = {.norm = "ky_fan(k=5)",
                      .lr = 0.02,
                      .momentum = 0.95,

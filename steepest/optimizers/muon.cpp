@@ -10,7 +10,7 @@ Recipe muon() {
           .paper = "Jordan et al. 2024, kellerjordan.github.io/posts/muon; torch.optim.Muon",
           .equation = "B = lerp(B, g, 1 - mu);  W -= lr sqrt(max(1, out/in)) NS5(lerp(g, B, mu))",
           .outer = Outer::max,
-          .update = Update::constrained,
+          .update = UpdateForm::constrained,
           .matrix = {.norm = "spectral",
                      .lr = 1e-3,
                      .momentum = 0.95,

@@ -10,7 +10,7 @@ Recipe muon_adam() {
           .paper = "Crawshaw, Modi, Liu and Gower 2025, arXiv 2510.09827",
           .equation = "W -= lr polar(M);  theta -= lr_b m / (sqrt(v) + eps)",
           .outer = Outer::max,
-          .update = Update::constrained,
+          .update = UpdateForm::constrained,
           .matrix = {.norm = "spectral", .lr = 1e-2},
           .backup = {.norm = "ada_inf", .lr = 1e-3}};
 }

@@ -11,7 +11,7 @@ Recipe muon_jordan() {
           .paper = "Jordan et al. 2024, kellerjordan.github.io/posts/muon",
           .equation = "B = mu B + g;  W -= lr sqrt(max(1, out/in)) NS5(g + mu B)",
           .outer = Outer::max,
-          .update = Update::constrained,
+          .update = UpdateForm::constrained,
           .matrix = {.norm = "spectral",
                      .lr = 0.02,
                      .momentum = 0.95,

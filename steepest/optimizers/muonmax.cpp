@@ -10,7 +10,7 @@ Recipe muonmax() {
           .paper = "Crawshaw, Modi, Liu and Gower 2025, arXiv 2510.09827",
           .equation = "W -= lr (sum_j |M_j|_nuc) polar(M);  theta -= lr_b m / (sqrt(v) + eps)",
           .outer = Outer::hybrid,
-          .update = Update::regularized,
+          .update = UpdateForm::regularized,
           .matrix = {.norm = "spectral", .lr = 1e-3},
           .backup = {.norm = "ada_2", .lr = 1e-3}};
 }

@@ -11,7 +11,7 @@ Recipe neon() {
           .paper = "Kravatskiy et al. 2025, \"Neon: Nuclear Norm to Beat Muon\"",
           .equation = "W -= lr sigma_1 u_1 v_1^T",
           .outer = Outer::l2,
-          .update = Update::regularized,
+          .update = UpdateForm::regularized,
           .matrix = {.norm = "nuclear", .lr = 1e-1},
           .backup = {.norm = "ada_2", .lr = 1e-3}};
 }

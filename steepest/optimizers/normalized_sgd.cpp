@@ -11,7 +11,7 @@ Recipe normalized_sgd() {
              .paper = "Cutkosky and Mehta 2020, arXiv 2002.03305",
              .equation = "m = b m + (1 - b) g;  W -= lr m / |m|_2",
              .outer = Outer::l2,
-             .update = Update::constrained,
+             .update = UpdateForm::constrained,
              .matrix = all,
              .backup = all};
   row.backup.norm = "l2";

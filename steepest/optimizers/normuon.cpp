@@ -13,7 +13,7 @@ Recipe normuon() {
               "O = NS5(lerp(g, B, mu));  v_i = mean_j O_ij^2 so far;  "
               "W -= lr sqrt(max(1, out/in)) O / sqrt(v), with the norm of O",
           .outer = Outer::max,
-          .update = Update::constrained,
+          .update = UpdateForm::constrained,
           .matrix = {.norm = "spectral",
                      .lr = 0.02,
                      .nesterov = true,

@@ -10,7 +10,7 @@ Recipe orthogonal_sgdm() {
           .paper = "Tuddenham, Pruegel-Bennett and Hare 2022, arXiv 2202.07052",
           .equation = "B = mu B + U V^T of g;  W -= lr B",
           .outer = Outer::max,
-          .update = Update::constrained,
+          .update = UpdateForm::constrained,
           .matrix = {.norm = "spectral",
                      .lr = 1e-2,
                      .momentum = 0.9,

@@ -10,7 +10,7 @@ Recipe polargrad() {
           .paper = "Crawshaw, Modi, Liu and Gower 2025, arXiv 2510.09827",
           .equation = "W -= lr |M|_nuc polar(M);  theta -= lr_b m / (sqrt(v) + eps)",
           .outer = Outer::l2,
-          .update = Update::regularized,
+          .update = UpdateForm::regularized,
           .matrix = {.norm = "spectral", .lr = 1e-1},
           .backup = {.norm = "ada_2", .lr = 1e-3}};
 }

@@ -12,7 +12,7 @@ Recipe scion_lions() {
           .paper = "Pethick et al. 2025, arXiv 2502.07529",
           .equation = "d = .9 d + .1 g;  W = (1 - lr) W - lr radius steepest(d)",
           .outer = Outer::max,
-          .update = Update::constrained,
+          .update = UpdateForm::constrained,
           .matrix = {.norm = "spectral",
                      .lr = 2.44140625e-4,
                      .momentum = 0.9,

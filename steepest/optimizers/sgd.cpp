@@ -16,7 +16,7 @@ Recipe sgd() {
              .paper = "Robbins and Monro 1951; torch.optim.SGD",
              .equation = "B = mu B + (1 - dampening) g;  W -= lr B",
              .outer = Outer::l2,
-             .update = Update::regularized,
+             .update = UpdateForm::regularized,
              .matrix = all,
              .backup = all};
   row.backup.norm = "l2";

@@ -11,7 +11,7 @@ Recipe signsgd() {
           .paper = "Bernstein et al. 2018, arXiv 1802.04434",
           .equation = "m = b m + (1 - b) g;  W -= lr sign(m)",
           .outer = Outer::max,
-          .update = Update::constrained,
+          .update = UpdateForm::constrained,
           .matrix = all,
           .backup = all};
 }

@@ -20,7 +20,7 @@ Recipe soap() {
               "arXiv 2409.11321",
           .equation = "W -= lr Q_L [m' / (sqrt(v') + eps)] Q_R^T, m' = Q_L^T m Q_R",
           .outer = Outer::max,
-          .update = Update::constrained,
+          .update = UpdateForm::constrained,
           .matrix = matrix,
           .backup = all};
 }

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "steepest/block.h"
 #include "steepest/routing/fact.h"
+#include "steepest/view.h"
 
 namespace steepest::routing {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "steepest/block.h"
+#include "steepest/view.h"
 
 namespace steepest::routing {
 

@@ -10,7 +10,8 @@
 #include "steepest/base/dtype.h"
 #include "steepest/base/text.h"
 #include "steepest/io/json_check.h"
-#include "steepest/options.h"
+#include "steepest/options/choice_names.h"
+#include "steepest/options/options.h"
 
 namespace steepest {
 namespace {

@@ -12,6 +12,8 @@
 #include "tests/support/engine_run.h"
 
 namespace steepest::test {
+
+using namespace engine;
 namespace {
 
 std::vector<Leaf> leaves(at::ScalarType dtype) {

@@ -35,7 +35,7 @@ at::Tensor weights_after(const std::string& name, const Kind& kind, int power, b
   const auto generator = at::make_generator<at::CPUGeneratorImpl>(7);
   const auto value = laid_out(at::zeros({6, 5}, kind.dtype), transposed);
   EngineRun run(row, {{.name = "w", .value = value, .role = Role::matrix, .group = 0}});
-  const bool regularized = row.update == Update::regularized;
+  const bool regularized = row.update == UpdateForm::regularized;
   const double lr = regularized ? std::ldexp(.02, -power) : .02;
   for (int t = 0; t < 4; ++t) {
     auto g = at::randn({6, 5}, generator, at::kDouble);

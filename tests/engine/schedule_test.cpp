@@ -16,6 +16,8 @@
 #include "tests/support/engine_run.h"
 
 namespace steepest::test {
+
+using namespace engine;
 namespace {
 
 class Threads {

@@ -7,6 +7,7 @@
 
 #include <iostream>
 
+#include "steepest/options/choice_names.h"
 #include "tests/support/engine_run.h"
 #include "tests/support/plain_loop.h"
 

@@ -104,7 +104,7 @@ TEST(Layouts, list_every_block_once_in_the_plans_order) {
   for (size_t i = 0; i < plan.params.size(); ++i) {
     EXPECT_EQ(plan.layouts[i].blocks, blocks[i]);
     EXPECT_EQ(plan.layouts[i].matrices, matrices[i]);
-    for (const auto& entry : state_entries(plan, i)) {
+    for (const auto& entry : engine::state_entries(plan, i)) {
       const auto dual = std::vector<int64_t>{matrices[i]};
       const bool own = entry.like_param();
       if (own || entry.kind == EntryKind::dual) {

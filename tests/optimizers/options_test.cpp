@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of options: each reaches the recipe through JSON, of the network and of a group.
-#include "steepest/options.h"
+#include "steepest/options/options.h"
 
 #include <gtest/gtest.h>
 

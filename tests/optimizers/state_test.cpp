@@ -109,9 +109,24 @@ std::vector<std::pair<std::string, Change>> damages() {
       {"format", [](Snapshot& s) { s.metadata["format"] = "else"; }},
       {"groups", [](Snapshot& s) { s.metadata["groups"] = "[]"; }},
       {"groups", [](Snapshot& s) { s.metadata["groups"] = "no json"; }},
+      {"places", [](Snapshot& s) { s.metadata["places"] = "[]"; }},
+      {"mix: role: received \"backup\", allowed \"matrix\"",
+       [](Snapshot& s) { s.metadata["places"] = R"({"mix": {"role": "backup"}})"; }},
+      {"mix: transposed: received true, allowed false",
+       [](Snapshot& s) {
+         s.metadata["places"] = R"({"mix": {"role": "matrix", "transposed": true}})";
+       }},
+      {"state.mix.momentum_buffer",
+       [](Snapshot& s) {
+         replace(s, "state.mix.momentum_buffer",
+                 at::full({4, 3}, std::numeric_limits<double>::infinity()));
+       }},
+      {"state.bias.exp_avg_sq",
+       [](Snapshot& s) { replace(s, "state.bias.exp_avg_sq", at::full({4}, -1.0)); }},
+      {"global.weight", [](Snapshot& s) { replace(s, "global.weight", at::zeros({})); }},
       {"state.mix.more",
        [](Snapshot& s) { s.tensors.emplace_back("state.mix.more", at::ones({1})); }},
-      {"state.other.momentum_buffer",
+      {"names: received \"other\", which no parameter",
        [](Snapshot& s) { s.tensors.emplace_back("state.other.momentum_buffer", at::ones({1})); }},
       {"state.mix.momentum_buffer",
        [](Snapshot& s) {
@@ -170,6 +185,29 @@ TEST(State, of_other_choices_is_refused) {
   EXPECT_NE(load_into({.momentum = 0.9, .f_star = 0.5}).find("momentum"), std::string::npos);
   EXPECT_NE(load_into({.f_star = 0.5, .backup = "inf"}).find("backup.norm"), std::string::npos);
   EXPECT_EQ(load_into({.lr = 1, .f_star = 0.5, .polar_steps = 8}), "");
+}
+
+// A file that was written without the groups that are frozen here goes into the others.
+TEST(State, of_the_trained_groups_alone_is_taken) {
+  const auto trained = [] {
+    auto weight = at::ones({3, 4});
+    weight.requires_grad_();
+    return Group{.params = {{"trained", weight}}, .role = Role::matrix, .options = {.lr = 0.5}};
+  };
+  const Group frozen{.params = {{"frozen", at::ones({4, 4})}}, .role = Role::matrix};
+  Optimizer source({trained()}, recipe("muon"));
+  source.param_groups()[0].params()[0].mutable_grad() = at::ones({3, 4});
+  source.step();
+  const auto shot = copy_of(source);
+  Optimizer target({frozen, trained()}, recipe("muon"));
+  shot.restore(target, "here");
+  EXPECT_EQ(target.param_groups()[0].options().get_lr(), recipe("muon").matrix.lr);
+  EXPECT_EQ(target.param_groups()[1].options().get_lr(), 0.5);
+  EXPECT_EQ(target.state().size(), 1);
+  Optimizer both({trained(), {.params = {{"other", at::ones({4, 4}).requires_grad_()}}}},
+                 recipe("muon"));
+  EXPECT_NE(refusal([&] { shot.restore(both, "here"); }).find("groups: received 1, allowed 2"),
+            std::string::npos);
 }
 
 TEST(State, is_made_with_the_first_gradient_only) {

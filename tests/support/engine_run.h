@@ -33,7 +33,7 @@ class EngineRun {
     }
     std::vector<Rates> rates;
     for (size_t g = 0; g < plan.groups.size(); ++g) rates.push_back({etas[g], decays[g]});
-    return steepest::step(plan, params, global, rates, at::scalar_tensor(loss, at::kDouble));
+    return engine::step(plan, params, global, rates, at::scalar_tensor(loss, at::kDouble));
   }
 
   std::vector<at::Tensor> weights() const {

@@ -6,6 +6,7 @@
 
 #include "steepest/optimizer.h"
 #include "steepest/optimizers/optimizers.h"
+#include "steepest/plan.h"
 #include "tests/support/engine_run.h"
 
 namespace steepest::test {

@@ -7,7 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "steepest/options.h"
+#include "steepest/options/options.h"
 
 namespace steepest::test {
 

@@ -7,6 +7,7 @@
 #include "steepest/base/text.h"
 #include "steepest/norms/catalog.h"
 #include "steepest/optimizers/optimizers.h"
+#include "steepest/options/choice_names.h"
 #include "steepest/serialize/recipe_json.h"
 #include "trainer/commands/commands.h"
 #include "trainer/run/output.h"

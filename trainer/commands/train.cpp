@@ -32,7 +32,7 @@ void print_dry_run(const RunSpec& spec) {
   text << resolved_toml(spec) << "\n"
        << describe(session.model()) << "\n"
        << session.groups() << "\n"
-       << print_plan(session.optimizer().plan()) << "\n"
+       << session.optimizer().print_plan() << "\n"
        << session.data().describe() << "\n";
   print_out(text.str());
 }

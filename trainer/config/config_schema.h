@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "steepest/options.h"
+#include "steepest/options/options.h"
 #include "trainer/run_spec.h"
 
 namespace steepest::trainer {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steepest/choices.h"
+#include "steepest/options/choice_names.h"
 
 #include <c10/util/Exception.h>
 
@@ -15,7 +15,7 @@ const Names& names_of(Outer) {
   static const Names names = {"max", "l2", "hybrid"};
   return names;
 }
-const Names& names_of(Update) {
+const Names& names_of(UpdateForm) {
   static const Names names = {"constrained", "regularized"};
   return names;
 }
@@ -23,11 +23,11 @@ const Names& names_of(StepSize) {
   static const Names names = {"fixed", "momo"};
   return names;
 }
-const Names& names_of(Duals) {
+const Names& names_of(DualAge) {
   static const Names names = {"fresh", "stale"};
   return names;
 }
-const Names& names_of(Directions) {
+const Names& names_of(DirectionStorage) {
   static const Names names = {"stored", "recomputed"};
   return names;
 }

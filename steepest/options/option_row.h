@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The language in which option_table.cpp writes the table: a row binds a name to the field of Overrides
-// that holds what is said of the option, and to the field of a recipe that this comes to.
+// The language in which option_table.cpp writes the table: a row binds a name to the field of
+// Overrides that holds what is said of the option, and to the field of a recipe that this comes to.
 #pragma once
 
 #include <c10/util/Exception.h>
@@ -14,7 +14,8 @@
 
 #include "steepest/base/dtype.h"
 #include "steepest/base/text.h"
-#include "steepest/options.h"
+#include "steepest/options/choice_names.h"
+#include "steepest/options/options.h"
 
 namespace steepest::option_row {
 

@@ -7,7 +7,11 @@
 
 #include "steepest/base/spec.h"
 #include "steepest/base/text.h"
-#include "steepest/options.h"
+#include "steepest/options/choice_names.h"
+#include "steepest/options/options.h"
+#include "steepest/options/validate.h"
+#include "steepest/radius.h"
+#include "steepest/recipe_rules.h"
 #include "steepest/svd/check.h"
 #include "steepest/transforms/transform.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steepest/recipe.h"
+#include "steepest/radius.h"
 
 #include <c10/util/Exception.h>
 
@@ -11,16 +11,6 @@
 #include "steepest/base/text.h"
 
 namespace steepest {
-
-void set_default_steps(Choices& choices, bool needs_duals) {
-  auto& polar = choices.solvers.polar;
-  if (polar.method == "polar_express" && !polar.steps) polar.steps = needs_duals ? 6 : 5;
-}
-
-bool needs_duals(const Recipe& recipe) {
-  return recipe.outer != Outer::max || recipe.update != Update::constrained ||
-         recipe.step_size != StepSize::fixed;
-}
 
 namespace {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table itself: one row an option.
-#include "steepest/option_row.h"
+#include "steepest/options/option_row.h"
 
 namespace steepest {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steepest/options.h"
+#include "steepest/options/options.h"
 
 #include <algorithm>
 #include <cmath>

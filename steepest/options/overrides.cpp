@@ -7,8 +7,10 @@
 
 #include "steepest/base/dtype.h"
 #include "steepest/base/text.h"
-#include "steepest/options.h"
+#include "steepest/options/options.h"
+#include "steepest/options/validate.h"
 #include "steepest/recipe.h"
+#include "steepest/recipe_rules.h"
 
 namespace steepest {
 namespace {

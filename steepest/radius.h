@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The radius of a block's unit ball.
+#pragma once
+
+#include <string>
+
+#include "steepest/block.h"
+
+namespace steepest {
+
+// The radius r of a block's unit ball: "none", torch's adjust_lr_fn ("original" = sqrt(max(1,
+// out/in)), "match_rms_adamw" = .2 sqrt(max(out, in)), "spectral_unclamped" = sqrt(out/in)),
+// "scion" (by norm, arXiv 2502.07529 table 3), a number, or a product "50*scion".
+double radius_of(const std::string& rule, const Block& block, const std::string& norm);
+
+}  // namespace steepest

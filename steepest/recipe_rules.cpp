@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/recipe_rules.h"
+
+namespace steepest {
+
+void set_default_steps(Choices& choices, bool needs_duals) {
+  auto& polar = choices.solvers.polar;
+  if (polar.method == "polar_express" && !polar.steps) polar.steps = needs_duals ? 6 : 5;
+}
+
+bool needs_duals(const Recipe& recipe) {
+  return recipe.outer != Outer::max || recipe.update != UpdateForm::constrained ||
+         recipe.step_size != StepSize::fixed;
+}
+
+}  // namespace steepest

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// The C++ optimizer's snapshot, in files of its own and in torch's archives.
+#include <ATen/ATen.h>
+#include <torch/serialize/archive.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "steepest/base/text.h"
+#include "steepest/io/json_check.h"
+#include "steepest/io/safetensors.h"
+#include "steepest/optimizer.h"
+#include "steepest/serialize/snapshot.h"
+
+namespace steepest {
+namespace {
+
+using Json = nlohmann::json;
+const char* const kArchive = "torch::load";
+
+GroupRates rates_of(const GroupOptions& o) {
+  return {o.lr, o.lr_ratio, o.backup_ratio, o.weight_decay, o.backup_weight_decay};
+}
+
+void set_rates(GroupOptions& o, const GroupRates& rates) {
+  o.lr = rates.lr, o.lr_ratio = rates.lr_ratio, o.backup_ratio = rates.backup_ratio;
+  o.weight_decay = rates.weight_decay, o.backup_weight_decay = rates.backup_weight_decay;
+}
+
+bool is_frozen(const std::vector<at::Tensor>& params) {
+  return std::ranges::none_of(params, [](const auto& param) { return param.requires_grad(); });
+}
+
+}  // namespace
+
+Snapshot Snapshot::of(const Optimizer& optimizer) {
+  auto& source = const_cast<Optimizer&>(optimizer);  // the plan may have to be made anew
+  const auto& plan = source.plan();
+  WholeState state{.global = optimizer.global_, .skipped = optimizer.skipped_};
+  for (const auto& param : source.collect_params()) state.params.push_back(*param.state);
+  state.observed = optimizer.observed_;
+  state.observed_weight = optimizer.observed_weight_;
+  for (const auto& group : optimizer.param_groups())
+    state.rates.push_back(rates_of(static_cast<const GroupOptions&>(group.options())));
+  return of(plan, state);
+}
+
+void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
+  const auto& plan = optimizer.plan();
+  SnapshotTarget target;
+  for (const auto& param : optimizer.collect_params()) target.params.push_back(param.value);
+  for (const auto& group : optimizer.param_groups())
+    target.is_group_frozen.push_back(is_frozen(group.params()));
+  auto state = read(plan, target, source);
+
+  for (size_t i = 0; i < target.params.size(); ++i) {
+    if (state.params[i].step > 0)
+      optimizer.state_of(target.params[i]) = std::move(state.params[i]);
+    else
+      optimizer.state_.erase(target.params[i].unsafeGetTensorImpl());
+  }
+  for (size_t g = 0; g < state.rates.size(); ++g) {
+    auto& options = static_cast<GroupOptions&>(optimizer.param_groups()[g].options());
+    if (state.rates[g]) set_rates(options, *state.rates[g]);
+  }
+  optimizer.global_ = std::move(state.global);
+  optimizer.skipped_ = state.skipped;
+  optimizer.observed_ = state.observed;
+  optimizer.observed_weight_ = state.observed_weight;
+}
+
+void save(const Optimizer& optimizer, const std::string& path) {
+  const auto snapshot = Snapshot::of(optimizer);
+  write_safetensors(path, snapshot.tensors, snapshot.metadata);
+}
+
+void load(Optimizer& optimizer, const std::string& path) {
+  auto file = read_safetensors(path);
+  Snapshot{std::move(file.tensors), std::move(file.metadata)}.restore(optimizer, path);
+}
+
+// torch::save's archive holds the same snapshot, its tensors by position.
+void Optimizer::save(torch::serialize::OutputArchive& archive) const {
+  const auto snapshot = Snapshot::of(*this);
+  Json names = Json::array();
+  for (size_t i = 0; i < snapshot.tensors.size(); ++i) {
+    names.push_back(snapshot.tensors[i].first);
+    archive.write("tensor" + std::to_string(i), snapshot.tensors[i].second, /*is_buffer=*/true);
+  }
+  archive.write("names", c10::IValue(names.dump()));
+  archive.write("metadata", c10::IValue(Json(snapshot.metadata).dump()));
+}
+
+namespace {
+
+// An archive that another program wrote may hold anything under a key, or nothing.
+c10::IValue read_value(torch::serialize::InputArchive& archive, const std::string& key) {
+  c10::IValue value;
+  const bool found = archive.try_read(key, value);
+  TORCH_CHECK_VALUE(found, kArchive, ": received no ", key, ", allowed an optimizer's state");
+  return value;
+}
+
+Json read_texts(torch::serialize::InputArchive& archive, const std::string& key) {
+  const auto value = read_value(archive, key);
+  TORCH_CHECK_VALUE(value.isString(), kArchive, ": ", key, ": received ", value.tagKind(),
+                    ", allowed text");
+  try {
+    check_json(value.toStringRef(), {.depth = 2});
+  } catch (const JsonError& error) {
+    TORCH_CHECK_VALUE(false, kArchive, ": ", key, ": ", error.what());
+  }
+  auto json = Json::parse(value.toStringRef());
+  const bool texts =
+      json.is_structured() &&
+      std::all_of(json.begin(), json.end(), [](const Json& x) { return x.is_string(); });
+  TORCH_CHECK_VALUE(texts, kArchive, ": ", key, ": received ", cut(json.dump()), ", allowed texts");
+  return json;
+}
+
+}  // namespace
+
+void Optimizer::load(torch::serialize::InputArchive& archive) {
+  Snapshot snapshot;
+  const auto metadata = read_texts(archive, "metadata");
+  TORCH_CHECK_VALUE(metadata.is_object(), kArchive,
+                    ": metadata: received a list, allowed an object");
+  for (const auto& [key, value] : metadata.items())
+    snapshot.metadata[key] = value.get<std::string>();
+  for (const auto& name : read_texts(archive, "names")) {
+    const auto value = read_value(archive, "tensor" + std::to_string(snapshot.tensors.size()));
+    TORCH_CHECK_VALUE(value.isTensor(), kArchive, ": ", shown(name.get<std::string>()),
+                      ": received ", value.tagKind(), ", allowed a tensor");
+    snapshot.tensors.emplace_back(name.get<std::string>(), value.toTensor());
+  }
+  snapshot.restore(*this, kArchive);
+}
+
+}  // namespace steepest
