@@ -16,6 +16,8 @@ namespace {
 
 using routing::Place, routing::Verdict;
 
+// Whether an optimizer can train it: it asks for a gradient, and is of floating point of more than
+// 8 bits.
 bool is_trained(const at::Tensor& param) {
   return param.requires_grad() && param.is_floating_point() && param.element_size() > 1;
 }
@@ -25,7 +27,8 @@ bool matches_any(const std::string& name, const std::vector<std::string>& globs)
                      [&](const auto& glob) { return matches_glob(name, glob); });
 }
 
-void check_globs(const std::vector<Place>& places, const std::vector<std::string>& globs) {
+// Throws c10::ValueError for a glob that matches the name of no parameter.
+void require_matches(const std::vector<Place>& places, const std::vector<std::string>& globs) {
   for (const auto& glob : globs) {
     const bool used = std::any_of(places.begin(), places.end(), [&](const auto& place) {
       return matches_glob(place.fact.name, glob);
@@ -34,7 +37,8 @@ void check_globs(const std::vector<Place>& places, const std::vector<std::string
   }
 }
 
-void add(Groups& groups, const Place& place, const Verdict& verdict) {
+// Adds a parameter to the group of its role and view, which begins with the first such parameter.
+void add_to_group(Groups& groups, const Place& place, const Verdict& verdict) {
   auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) {
     return g.role == verdict.role && g.view == verdict.view;
   });
@@ -45,8 +49,9 @@ void add(Groups& groups, const Place& place, const Verdict& verdict) {
   group->reasons.push_back(verdict.reason);
 }
 
-// The user's word before every rule.
-void apply_wishes(const std::string& name, const RouteOptions& options, Verdict& verdict) {
+// Changes the verdict on the parameter of this name to what the user asked for, which comes before
+// every rule.
+void apply_options(const std::string& name, const RouteOptions& options, Verdict& verdict) {
   if (matches_any(name, options.backup)) {
     verdict = {.role = Role::backup, .view = {}, .reason = "asked for"};
   } else if (matches_any(name, options.matrix)) {
@@ -61,12 +66,14 @@ void apply_wishes(const std::string& name, const RouteOptions& options, Verdict&
 
 using Line = std::array<std::string, 5>;
 
+// A shape as the routing table shows it, "64x16".
 std::string text_of(at::IntArrayRef shape) {
   std::string text;
   for (const int64_t size : shape) text += (text.empty() ? "" : "x") + std::to_string(size);
   return text.empty() ? "()" : text;
 }
 
+// A layout as the routing table shows it, "transposed, 16+16+16 of dim 1", "-" for the plain one.
 std::string text_of(const View& view) {
   std::vector<std::string> words;
   std::string sizes;
@@ -81,8 +88,8 @@ std::string text_of(const View& view) {
   return text.empty() ? "-" : text;
 }
 
-// Columns as wide as their widest word, two spaces apart.
-void print(std::ostream& out, const std::vector<Line>& lines) {
+// Prints a table with each column as wide as its widest word, two spaces apart.
+void print_columns(std::ostream& out, const std::vector<Line>& lines) {
   std::array<size_t, 5> widths{};
   for (const auto& line : lines) {
     for (size_t i = 0; i < 4; ++i) widths[i] = std::max(widths[i], line[i].size() + 2);
@@ -106,7 +113,7 @@ bool matches_glob(const std::string& text, const std::string& glob) {
     } else if (g < glob.size() && glob[g] == '*') {
       star = g++, resume = t;
     } else if (star != std::string::npos) {
-      g = star + 1, t = ++resume;
+      g = star + 1, t = ++resume;  // the last star takes one character more
     } else {
       return false;
     }
@@ -116,9 +123,9 @@ bool matches_glob(const std::string& text, const std::string& glob) {
 
 Groups route(const torch::nn::Module& module, const RouteOptions& options) {
   const auto places = routing::read_module(module);
-  check_globs(places, options.backup);
-  check_globs(places, options.matrix);
-  for (const auto& [glob, view] : options.views) check_globs(places, {glob});
+  require_matches(places, options.backup);
+  require_matches(places, options.matrix);
+  for (const auto& [glob, view] : options.views) require_matches(places, {glob});
   std::vector<routing::Fact> facts;
   for (const auto& place : places) facts.push_back(place.fact);
   auto verdicts = routing::judge(std::move(facts));
@@ -127,8 +134,8 @@ Groups route(const torch::nn::Module& module, const RouteOptions& options) {
   for (size_t i = 0; i < places.size(); ++i) {
     const auto& [fact, param] = places[i];
     if (!seen.insert(fact.tensor).second || !is_trained(param)) continue;
-    apply_wishes(fact.name, options, verdicts[i]);
-    add(groups, places[i], verdicts[i]);
+    apply_options(fact.name, options, verdicts[i]);
+    add_to_group(groups, places[i], verdicts[i]);
   }
   return groups;
 }
@@ -147,7 +154,7 @@ std::ostream& operator<<(std::ostream& out, const Groups& groups) {
       ++tensors[role == Role::backup], numbers[role == Role::backup] += param.numel();
     }
   }
-  print(out, lines);
+  print_columns(out, lines);
   const double total = std::max(1.0, static_cast<double>(numbers[0] + numbers[1]));
   for (const int i : {0, 1}) {
     std::ostringstream share;

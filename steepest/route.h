@@ -46,6 +46,7 @@ Groups route(const torch::nn::Module& module, const RouteOptions& options = {});
 // guesses.
 std::ostream& operator<<(std::ostream& out, const Groups& groups);
 
+// Whether the glob stands for the whole text: * for any text, ? for one character.
 bool matches_glob(const std::string& text, const std::string& glob);
 
 }  // namespace steepest

@@ -8,7 +8,8 @@
 namespace steepest::trainer {
 namespace {
 
-// Moves the matching parameters of a group into one of their own.
+// Takes the parameters that the table `spec` matches out of the group and returns them as a group
+// of their own, with the table's role, view and options.
 Group split_off(Group& group, const GroupSpec& spec) {
   Group taken{.role = group.role, .view = spec.view, .options = spec.options};
   Group kept = group;
@@ -26,12 +27,14 @@ Group split_off(Group& group, const GroupSpec& spec) {
   return taken;
 }
 
+// Whether each weight of the group is seen as several matrices, such as q, k and v.
 bool is_fused(const Group& group) {
   return group.view.num_heads != 0 || !group.view.split_sizes.empty();
 }
 
-// What is routed as parts gets the plain view, and its place among the other matrices.
-RouteOptions as_whole(const Groups& routed) {
+// Options by which a weight that is routed as several matrices becomes one, and keeps its place
+// among the other matrices.
+RouteOptions unsplit_options(const Groups& routed) {
   RouteOptions options;
   for (const auto& group : routed) {
     if (!is_fused(group)) continue;
@@ -44,7 +47,7 @@ RouteOptions as_whole(const Groups& routed) {
 
 Groups make_groups(Model& model, const std::vector<GroupSpec>& specs, Fused fused) {
   auto groups = route(model.module());
-  if (fused == Fused::whole) groups = route(model.module(), as_whole(groups));
+  if (fused == Fused::whole) groups = route(model.module(), unsplit_options(groups));
   Groups own;  // the first table that matches a parameter wins
   for (const auto& spec : specs) {
     bool used = false;

@@ -32,7 +32,8 @@ struct Diverged : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-std::string first_of(const std::vector<std::string>& names) {
+// Up to three of the names, and how many more there are, for a message.
+std::string first_names(const std::vector<std::string>& names) {
   const std::vector<std::string> few(names.begin(),
                                      names.begin() + std::min<long>(3, names.size()));
   const size_t more = names.size() - few.size();
@@ -72,22 +73,24 @@ class Loop {
 
  private:
   bool due(int64_t every) const { return every > 0 && session_.step() % every == 0; }
-  bool streak() const { return session_.skipped_in_a_row() > 0; }
+  // Whether the last step belongs to a row of steps with NaN or Inf.
+  bool in_streak() const { return session_.skipped_in_a_row() > 0; }
 
+  // Trains to the last step, or to a signal; returns the exit code.
   int train() {
     while (session_.step() < spec_.steps) {
-      if (!streak()) before_streak_ = counters_, streak_loses_ = false;
+      if (!in_streak()) before_streak_ = counters_, streak_loses_ = false;
       const auto result = session_.train_step();
       streak_loses_ |= !std::isfinite(result.loss) || !result.refused;
-      record(result);
+      record_step(result);
       if (due(spec_.eval_every)) evaluate();
       if (session_.skipped_in_a_row() >= spec_.max_skipped) {
         save_before_streak();
-        throw Diverged(too_many(result));
+        throw Diverged(streak_message(result));
       }
       if (const int signal = StopSignals::received()) return stop(signal);
       save_due_ |= due(spec_.checkpoint_every);
-      if (save_due_ && session_.step() < spec_.steps && good()) save();
+      if (save_due_ && session_.step() < spec_.steps && is_good()) save();
     }
     return finish();
   }
@@ -96,6 +99,7 @@ class Loop {
     if (!quiet_) progress_.note(line);
   }
 
+  // Goes to the latest checkpoint of the folder, once it is found to be one of this run.
   void restore() {
     const auto latest = latest_checkpoint(folder_.path());
     if (!latest) {
@@ -115,7 +119,7 @@ class Loop {
     note("resumed from " + latest->folder);
   }
 
-  void record(const StepResult& r) {
+  void record_step(const StepResult& r) {
     counters_.seconds += r.seconds, counters_.optimizer_seconds += r.optimizer_seconds;
     Json line{{"step", session_.step()}, {"loss", r.loss}, {"lr", r.lr}};
     if (!std::isnan(r.q)) line["q"] = r.q;
@@ -126,15 +130,15 @@ class Loop {
     if (!std::isnan(r.spike_z)) line["spike_z"] = r.spike_z;
     if (!r.nonfinite.empty()) line[r.refused ? "refused" : "nonfinite"] = r.nonfinite;
     metrics_->write(line);
-    warn(r);
-    show(r);
+    warn_of_step(r);
+    show_progress(r);
   }
 
-  void warn(const StepResult& r) {
+  void warn_of_step(const StepResult& r) {
     const std::string step = "step " + std::to_string(session_.step());
     if (!r.nonfinite.empty())
       progress_.note(step + (r.refused ? " refused" : "") + ": NaN or Inf in " +
-                     first_of(r.nonfinite));
+                     first_names(r.nonfinite));
     if (std::isnan(r.spike_z)) return;
     char text[96];
     snprintf(text, sizeof text, ": loss %.4f is a spike: z-score %.1f over the losses before it",
@@ -142,7 +146,7 @@ class Loop {
     progress_.note(step + text);
   }
 
-  void show(const StepResult& r) {
+  void show_progress(const StepResult& r) {
     if (quiet_) return;
     const bool sequences = session_.model().context() > 0;
     const double units =
@@ -174,27 +178,28 @@ class Loop {
     const auto names = session_.nonfinite_state();
     if (names.empty()) return;
     throw Diverged("after step " + std::to_string(session_.step()) + ": NaN or Inf in " +
-                   first_of(names));
+                   first_names(names));
   }
 
-  // Is this step one to go on from? Within a row of refused steps the loss of its weights is NaN.
-  bool good() const { return !streak() && std::isfinite(counters_.val_loss); }
+  // Whether a run may go on from this step. Within a row of refused steps the loss of its weights
+  // is NaN.
+  bool is_good() const { return !in_streak() && std::isfinite(counters_.val_loss); }
 
   void save() {
     require_finite_state();
-    write(session_.checkpoint(config_hash(spec_)), counters_);
+    write_checkpoint(session_.checkpoint(config_hash(spec_)), counters_);
     save_due_ = false;
   }
 
-  // Refused steps have changed nothing: what they follow can still be saved under its own step, if
-  // its loss was a number.
+  // Saves what a row of refused steps follows, under its own step and if its loss was a number:
+  // refused steps have changed nothing.
   void save_before_streak() {
-    if (!streak() || streak_loses_ || session_.step_before_streak() == 0) return;
+    if (!in_streak() || streak_loses_ || session_.step_before_streak() == 0) return;
     if (std::isfinite(before_streak_.val_loss) && session_.nonfinite_state().empty())
-      write(session_.checkpoint_before_streak(config_hash(spec_)), before_streak_);
+      write_checkpoint(session_.checkpoint_before_streak(config_hash(spec_)), before_streak_);
   }
 
-  void write(Checkpoint checkpoint, const Counters& counters) {
+  void write_checkpoint(Checkpoint checkpoint, const Counters& counters) {
     metrics_->sync();
     put_counters(counters, checkpoint.state.tensors);
     const auto saved = save_checkpoint(folder_.path(), checkpoint);
@@ -202,40 +207,45 @@ class Loop {
     for (const auto& line : saved.warnings) progress_.note(line);
   }
 
+  // Ends the run at a signal, with a checkpoint where the step is a good one; returns the exit
+  // code.
   int stop(int signal) {
     const std::string step = std::to_string(session_.step());
-    if (good()) {
+    if (is_good()) {
       save();
       progress_.note("stopped after step " + step + "; go on with --resume " + folder_.path());
     } else {
       save_before_streak();
-      progress_.note("stopped after step " + step + ", not saved for NaN or Inf; " + last_good());
+      progress_.note("stopped after step " + step + ", not saved for NaN or Inf; " +
+                     last_good_message());
     }
     return kSignal + signal;
   }
 
-  std::string last_good() const {
+  std::string last_good_message() const {
     return last_good_.empty() ? "no good checkpoint was saved before"
                               : "last good checkpoint: " + last_good_;
   }
 
-  std::string too_many(const StepResult& r) const {
+  std::string streak_message(const StepResult& r) const {
     return std::to_string(session_.skipped_in_a_row()) + " steps in a row " +
-           (r.refused ? "refused: " : "trained with ") + "NaN or Inf in " + first_of(r.nonfinite);
+           (r.refused ? "refused: " : "trained with ") + "NaN or Inf in " +
+           first_names(r.nonfinite);
   }
 
-  // Nothing is saved: the last checkpoint is the last good one.
+  // Ends a run that NaN or Inf has stopped. Nothing is saved: the last checkpoint is the good one.
   int give_up(const std::string& why) {
-    progress_.note(why + "; " + last_good());
+    progress_.note(why + "; " + last_good_message());
     return kNumeric;
   }
 
+  // Ends a run after its last step: validates, saves, prints the result.
   int finish() {
     if (counters_.val_step != session_.step()) evaluate();
     if (!std::isfinite(counters_.val_loss))
       throw Diverged("after the last step, " + std::to_string(session_.step()) +
                      ": the validation loss is NaN or Inf");
-    if (streak()) {  // the steps that were asked for are not done
+    if (in_streak()) {  // the steps that were asked for are not done
       save_before_streak();
       return give_up("after the last step, " + std::to_string(session_.step()) + ": " +
                      std::to_string(session_.skipped_in_a_row()) + " in a row had NaN or Inf");

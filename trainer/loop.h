@@ -11,8 +11,8 @@ struct LoopOptions {
   bool quiet = false;  // no progress on stderr
 };
 
-// Returns an ExitCode; progress on stderr, one JSON line with the result on stdout. Throws what the
-// parts throw.
+// Runs the training of `spec` to its end and returns an ExitCode; progress on stderr, one JSON line
+// with the result on stdout. Throws what the parts throw.
 int run_training(const RunSpec& spec, const LoopOptions& options);
 
 }  // namespace steepest::trainer

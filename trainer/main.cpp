@@ -23,17 +23,20 @@ namespace {
 
 using namespace steepest::trainer;
 
+// Prints the message as one line on stderr; returns the exit code.
 int fail(const std::string& message, int code) {
   std::cerr << "steepest: " << one_line(message) << std::endl;
   return code;
 }
 
-// Errors of torch itself may have several lines.
+// As fail, for errors of torch itself, which may have several lines.
 int fail_joined(std::string message, int code) {
   std::replace(message.begin(), message.end(), '\n', ' ');
   return fail(message, code);
 }
 
+// Prints what CLI11 throws while it parses: help and version on stdout, all else as an error;
+// returns the exit code.
 int fail_usage(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() != 0)
     return fail(std::string(error.what()) + "; steepest --help says more", kUsage);
@@ -47,7 +50,8 @@ int fail_usage(const CLI::App& app, const CLI::ParseError& error) {
   return kDone;
 }
 
-// Of errors that name no place in a run: the one that is being handled.
+// Reports the exception that is being handled, one of those that name no place in a run; returns
+// its exit code.
 int fail_as_unnamed() {
   try {
     throw;
@@ -66,7 +70,8 @@ int fail_as_unnamed() {
   }
 }
 
-// CLI11 runs the chosen subcommand's callback while it parses.
+// Parses the command line, in which CLI11 runs the chosen subcommand's callback. Returns the
+// `exit_code` that this has set, or that of the error that was thrown.
 int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
   try {
     app.parse(argc, argv);

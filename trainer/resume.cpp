@@ -6,7 +6,8 @@
 namespace steepest::trainer {
 namespace {
 
-// The first key that differs from the options of the checkpoint, if those that are read are them.
+// The first option of `spec` that differs from the spec that `read` returns, where that is the one
+// that the checkpoint was made with; "" where it is another or cannot be read.
 template <class Read>
 std::string difference_from(const RunSpec& spec, const Latest& latest, Read read) {
   try {

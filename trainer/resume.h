@@ -11,15 +11,17 @@
 
 namespace steepest::trainer {
 
-// Throws ConfigError where config.toml would not give back the same options (run.out among them).
+// Returns the spec; throws ConfigError where config.toml, written from it and read again, would not
+// give the same options (run.out among them).
 const RunSpec& require_round_trip(const RunSpec& spec);
 
-// Throws ForeignCheckpoint with the first option that differs from those that the checkpoint keeps
-// (an older version's keeps none: then from the run's own config.toml, where that is the one that
-// it was made with; require_same_run otherwise knows the hash alone).
+// Throws ForeignCheckpoint, naming the first option of `spec` that differs, where the checkpoint
+// was made with other options. They are read from the checkpoint, or, where an older version put
+// none there, from config.toml in the folder `run`, if the checkpoint was made with that one; where
+// neither tells, require_same_session still compares the hash.
 void require_same_keys(const RunSpec& spec, const std::string& run, const Latest& latest);
 
-// Throws ConfigError where the run is already beyond its last step.
+// Throws ConfigError where the checkpoint has already gone beyond the run's last step.
 void require_steps_ahead(const RunSpec& spec, const Latest& latest);
 
 // Throws ForeignCheckpoint where it is not a checkpoint of this session: its model, its recipe, or

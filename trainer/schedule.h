@@ -14,8 +14,9 @@ struct ScheduleSpec {
   double floor = 0;                // the last step's factor
 };
 
-// step from 0 to steps - 1. constant_linear: 1, then down a line to the floor; cosine: half a
-// cosine from the end of the warm-up to the floor; both reach the floor at step steps - 1.
+// The factor of the learning rate at `step`, from 0 to steps - 1. After the warm-up it is 1 for
+// constant; for constant_linear 1, then a line down to the floor; for cosine half a cosine down to
+// the floor. Both reach the floor at step steps - 1.
 double schedule_factor(const ScheduleSpec& spec, int64_t step, int64_t steps);
 
 }  // namespace steepest::trainer

@@ -29,7 +29,7 @@ double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-double number(const at::Tensor& t) { return t.defined() ? t.item<double>() : kNaN; }
+double number_or_nan(const at::Tensor& t) { return t.defined() ? t.item<double>() : kNaN; }
 
 // Half precision in the forward pass; the weights and the loss stay float32.
 class Autocast {
@@ -52,7 +52,8 @@ class Autocast {
   at::DeviceType device_;
 };
 
-// torch tells of a device that is not there in several lines, and names no key.
+// Returns the spec; throws c10::ValueError, in one line with the key, where its device is not
+// there. (torch tells of that in several lines, and names no key.)
 const RunSpec& require_device(const RunSpec& spec) {
   try {
     at::empty({1}, at::Device(spec.device));
@@ -64,7 +65,9 @@ const RunSpec& require_device(const RunSpec& spec) {
   return spec;
 }
 
-// A machine that has promised more memory than it has kills the process that uses it.
+// Returns the spec; throws c10::ValueError where the model's weights and gradients do not fit into
+// the memory of this machine: one that has promised more memory than it has kills the process that
+// uses it.
 const RunSpec& require_memory(const RunSpec& spec) {
   if (spec.device != "cpu") return require_device(spec);
   const auto shapes = make_model(spec.model, spec.seed, at::kMeta);
@@ -77,6 +80,7 @@ const RunSpec& require_memory(const RunSpec& spec) {
   return spec;
 }
 
+// Whether the groups of both lists, in their order, are seen as the same matrices.
 bool same_views(const Groups& a, const Groups& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const Group& one, const Group& other) { return one.view == other.view; });
@@ -93,6 +97,8 @@ Session::Session(const RunSpec& spec, DataUse use)
   make_optimizer();
 }
 
+// Routes the model's parameters to groups and makes a new optimizer over them; keeps each group's
+// learning rate, from which the schedule starts.
 void Session::make_optimizer() {
   groups_ = make_groups(*model_, spec_.groups, fused_);
   optimizer_ = std::make_unique<Optimizer>(groups_, recipe(spec_.recipe, spec_.optimizer));
@@ -112,12 +118,14 @@ bool Session::route_as(const Checkpoint& checkpoint) {
   return fused == Fused::whole && !same_views(groups_, make_groups(*model_, spec_.groups));
 }
 
+// The mean loss of one batch in nats, on the run's device and in the dtype of its forward pass.
 at::Tensor Session::loss_of(const Batch& batch) {
   const at::Device device(spec_.device);
   const Autocast autocast(spec_.bfloat16, device.type());
   return model_->loss(device.is_cpu() ? batch : batch.to(device));
 }
 
+// Sets the learning rate of every group to what the schedule gives this step.
 void Session::set_rates() {
   const double factor = schedule_factor(spec_.schedule, step_, spec_.steps);
   for (size_t g = 0; g < base_lrs_.size(); ++g) {
@@ -125,6 +133,7 @@ void Session::set_rates() {
   }
 }
 
+// Adds up the gradients of the step's micro-batches; returns the mean loss of the whole batch.
 double Session::forward_backward() {
   const int64_t rows = spec_.data.batch / spec_.accumulate;
   const double weight = 1 / static_cast<double>(spec_.accumulate);
@@ -138,7 +147,9 @@ double Session::forward_backward() {
   return total;
 }
 
-// Gradients whose norm is not finite stay as they are: scaled by it they would all be NaN, or 0.
+// Scales the gradients down to the largest global norm that the spec allows, and notes the norm
+// they had. Gradients whose norm is not finite stay as they are: scaled by it they would all be
+// NaN, or 0.
 void Session::clip_gradients(StepResult& result) {
   if (spec_.clip <= 0) return;
   std::vector<at::Tensor> params;
@@ -153,6 +164,7 @@ void Session::clip_gradients(StepResult& result) {
   }
 }
 
+// Notes in the result what of the step was NaN or Inf, and counts such steps in a row.
 void Session::note_nonfinite(StepResult& result) {
   const auto& stats = optimizer_->stats();
   result.refused = stats.skipped;
@@ -191,7 +203,7 @@ StepResult Session::train_step() {
   const double before = seconds_now();
   optimizer_->step();
   const auto& stats = optimizer_->stats();
-  result.q = number(stats.q), result.dual = number(stats.dual);
+  result.q = number_or_nan(stats.q), result.dual = number_or_nan(stats.dual);
   result.optimizer_seconds = seconds_now() - before;
   result.lr = optimizer_->param_groups()[0].options().get_lr();
   note_nonfinite(result);
@@ -217,6 +229,8 @@ double Session::evaluate(int64_t batches) {
   return sum / targets;
 }
 
+// The weights and the optimizer's state of now, under a step and counters that may be those from
+// before a row of refused steps.
 Checkpoint Session::checkpoint_at(const std::string& config_hash, const Counters& counters) {
   Checkpoint out{.step = counters.step, .config_hash = config_hash};
   for (const auto& p : model_->parameters())

@@ -40,11 +40,14 @@ class Session {
   // trained or evaluated.
   explicit Session(const RunSpec& spec, DataUse use = DataUse::read);
 
+  // Takes one optimizer step on the next batch; clips and schedules as the spec says.
   StepResult train_step();
-  double evaluate(int64_t batches);  // mean validation loss over the first batches; 0: all
+  // The mean validation loss, in nats, over the first `batches` batches; 0: over all of them.
+  double evaluate(int64_t batches);
 
-  int64_t step() const { return step_; }                          // steps taken
-  int64_t skipped_in_a_row() const { return skipped_in_a_row_; }  // or trained on NaN or Inf
+  int64_t step() const { return step_; }  // steps taken
+  // How many of the last steps in a row were refused, or trained on NaN or Inf.
+  int64_t skipped_in_a_row() const { return skipped_in_a_row_; }
   // Names of the weights, then of the optimizer's state, that hold NaN or Inf.
   std::vector<std::string> nonfinite_state();
   Model& model() { return *model_; }
@@ -53,20 +56,21 @@ class Session {
   const Groups& groups() const { return groups_; }
   const RunSpec& spec() const { return spec_; }
 
-  // Routes as the run of this checkpoint does, before the first step. True where that is otherwise
-  // than a new run would.
+  // Takes a fused q, k, v as the run of this checkpoint did, as three matrices or as one; to be
+  // called before the first step. Returns true where a new run would take it otherwise.
   bool route_as(const Checkpoint& checkpoint);
 
-  // Weights, optimizer, step and counters. restore: of a checkpoint that require_same_run accepts.
+  // The weights, the optimizer's state, the step and the counters of now.
   Checkpoint checkpoint(const std::string& config_hash) {
     return checkpoint_at(config_hash, now());
   }
-  // Of the step before the row of refused steps that this one belongs to: since then only counters
-  // have changed.
+  // The same as it was before the row of refused steps that the last one belongs to: since then
+  // only counters have changed.
   Checkpoint checkpoint_before_streak(const std::string& config_hash) {
     return checkpoint_at(config_hash, before_streak_);
   }
   int64_t step_before_streak() const { return before_streak_.step; }
+  // Goes back to a checkpoint that require_same_run accepts; messages name its `source`.
   void restore(const Checkpoint& checkpoint, const std::string& source);
 
  private:
@@ -74,6 +78,7 @@ class Session {
     int64_t step = 0, skipped_in_a_row = 0, skipped = 0;
     LossWindow losses;
   };
+  // The counters after the steps taken so far.
   Counters now() const { return {step_, skipped_in_a_row_, optimizer_->skipped_steps(), losses_}; }
   Checkpoint checkpoint_at(const std::string& config_hash, const Counters& counters);
 

@@ -8,22 +8,24 @@
 
 namespace steepest {
 
-// float64, float32, bfloat16 and float16.
+// Whether norms and steps compute in this dtype: float64, float32, bfloat16 or float16.
 bool is_computable(at::ScalarType dtype);
 constexpr const char* kComputable = "float64, float32, bfloat16, float16";
 
-// bfloat16 or float16.
+// Whether the dtype is bfloat16 or float16.
 inline bool is_half(at::ScalarType dtype) { return dtype == at::kBFloat16 || dtype == at::kHalf; }
 
-// float32 for these two, else the dtype itself.
+// float32 for bfloat16 and float16, else the dtype itself: what sums and divisions are made in.
 inline at::ScalarType at_least_float32(at::ScalarType dtype) {
   return is_half(dtype) ? at::kFloat : dtype;
 }
 
-// "float32" and the like for these dtypes, torch's name for any other.
+// The dtype as options and messages write it: "float32" and the like for the computable ones,
+// torch's name for any other.
 std::string dtype_name(at::ScalarType dtype);
 
-// One of the four by its name; throws c10::ValueError beginning with `option`.
+// The computable dtype that `text` names; throws c10::ValueError, whose message begins with
+// `option`, for any other text.
 at::ScalarType read_dtype(const std::string& option, const std::string& text);
 
 }  // namespace steepest

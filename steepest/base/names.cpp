@@ -13,12 +13,15 @@ namespace {
 using Names = std::vector<std::string>;
 using Map = std::unordered_map<std::string, std::string>;
 
-bool of_wrapper(const std::string& part) {
+// Whether this part of a dotted name was put there by a wrapper (DDP, torch.compile, FSDP) and not
+// by the model.
+bool is_wrapper_part(const std::string& part) {
   return part == "module" || part == "_orig_mod" || part == "_fsdp_wrapped_module" ||
          part == "_checkpoint_wrapped_module";
 }
 
-// Nothing where two names have one plain name.
+// Maps the plain form of each name (without the parts of wrappers) to the name itself; nothing
+// where two names have one plain form.
 std::optional<Map> by_plain_name(const Names& names) {
   Map map;
   for (const auto& name : names) {
@@ -27,7 +30,8 @@ std::optional<Map> by_plain_name(const Names& names) {
   return map;
 }
 
-Map themselves(const Names& names) {
+// Maps each name to itself.
+Map identity_map(const Names& names) {
   Map map;
   for (const auto& name : names) map.emplace(name, name);
   return map;
@@ -78,7 +82,7 @@ std::string plain_name(const std::string& name) {
     const size_t end = std::min(name.find('.', begin), name.size());
     const auto part = name.substr(begin, end - begin);
     const bool last = end == name.size();  // the parameter's own name
-    if (last || !of_wrapper(part)) plain += (plain.empty() ? "" : ".") + part;
+    if (last || !is_wrapper_part(part)) plain += (plain.empty() ? "" : ".") + part;
     begin = end + 1;
   }
   return plain;
@@ -87,9 +91,9 @@ std::string plain_name(const std::string& name) {
 Map match_names(const Names& own, const Names& saved) {
   const std::unordered_set<std::string> known(own.begin(), own.end());
   const auto is_known = [&](const std::string& name) { return known.count(name) != 0; };
-  if (std::all_of(saved.begin(), saved.end(), is_known)) return themselves(own);
+  if (std::all_of(saved.begin(), saved.end(), is_known)) return identity_map(own);
   const auto own_plain = by_plain_name(own), saved_plain = by_plain_name(saved);
-  if (!own_plain || !saved_plain) return themselves(own);
+  if (!own_plain || !saved_plain) return identity_map(own);
   Map map;
   for (const auto& [plain, name] : *own_plain) {
     const auto found = saved_plain->find(plain);
@@ -97,7 +101,7 @@ Map match_names(const Names& own, const Names& saved) {
   }
   const auto fits = [&](const auto& entry) { return own_plain->count(entry.first) != 0; };
   const bool all = std::all_of(saved_plain->begin(), saved_plain->end(), fits);
-  return all ? map : themselves(own);
+  return all ? map : identity_map(own);
 }
 
 std::string name_difference(const Names& received, const Names& allowed) {

@@ -13,9 +13,10 @@ namespace steepest {
 // "_checkpoint_wrapped_module", wherever they stand.
 std::string plain_name(const std::string& name);
 
-// Under which of the `saved` names each of `own` is found: its own, where every saved name is one
-// of `own`; else the one with the same plain name, where that fits every saved name to one of
-// `own`; else its own again, for the caller to refuse what is left.
+// Maps each of a model's `own` parameter names to the one of the `saved` names of a checkpoint
+// under which its state lies: itself, where every saved name is one of `own`; else the one with the
+// same plain name, where that fits every saved name to one of `own`; else itself again, for the
+// caller to refuse what is left.
 std::unordered_map<std::string, std::string> match_names(const std::vector<std::string>& own,
                                                          const std::vector<std::string>& saved);
 

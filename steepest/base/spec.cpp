@@ -10,16 +10,19 @@
 namespace steepest {
 namespace {
 
-// A cursor over the text; every reader skips leading blanks.
+// Reads a spec's text from position `at` on; every function skips leading blanks, and throws
+// c10::ValueError with the position where it does not find what it reads.
 struct Reader {
   const std::string& text;
   size_t at = 0;
 
-  void blanks() {
-    while (at < text.size() && (text[at] == ' ' || text[at] == '\t')) ++at;  // a spec is one line
+  // A spec is one line, so that no line ends are blanks.
+  void skip_blanks() {
+    while (at < text.size() && (text[at] == ' ' || text[at] == '\t')) ++at;
   }
+  // Moves past the character `c` where it comes next; returns whether it did.
   bool take(char c) {
-    blanks();
+    skip_blanks();
     if (at >= text.size() || text[at] != c) return false;
     ++at;
     return true;
@@ -28,7 +31,7 @@ struct Reader {
     TORCH_CHECK_VALUE(take(c), "spec ", shown(text), ": expected '", c, "' at position ", at);
   }
   std::string word() {
-    blanks();
+    skip_blanks();
     const size_t begin = at;
     while (at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) ||
                                 text[at] == '_' || text[at] == '-')) {
@@ -38,12 +41,12 @@ struct Reader {
     return text.substr(begin, at - begin);
   }
   bool at_number() {
-    blanks();
+    skip_blanks();
     return at < text.size() &&
            (std::isdigit(static_cast<unsigned char>(text[at])) || text[at] == '.');
   }
   double number() {
-    blanks();
+    skip_blanks();
     double value = 0;
     const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), value);
     TORCH_CHECK_VALUE(error == std::errc(), "spec ", shown(text),
@@ -51,13 +54,14 @@ struct Reader {
     at = static_cast<size_t>(end - text.data());
     return value;
   }
-  void end() {
-    blanks();
+  void expect_end() {
+    skip_blanks();
     TORCH_CHECK_VALUE(at == text.size(), "spec ", shown(text), ": unexpected text at position ",
                       at);
   }
 };
 
+// Reads one term without its weight: "name" or "name(key=number, ..)".
 Spec read_spec(Reader& in) {
   Spec spec{in.word(), {}, 1};
   if (!in.take('(') || in.take(')')) return spec;
@@ -76,7 +80,7 @@ Spec read_spec(Reader& in) {
 Spec parse_spec(const std::string& text) {
   Reader in{text};
   Spec spec = read_spec(in);
-  in.end();
+  in.expect_end();
   return spec;
 }
 
@@ -94,7 +98,7 @@ std::vector<Spec> parse_mixture(const std::string& text) {
     terms.push_back(read_spec(in));
     terms.back().weight = weight;
   } while (in.take('+'));
-  in.end();
+  in.expect_end();
   return terms;
 }
 

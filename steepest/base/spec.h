@@ -17,19 +17,25 @@ struct Spec {
   double weight = 1;  // of a mixture's term
 };
 
-// Throws c10::ValueError with the text and the position that could not be read.
+// Reads one term, "ky_fan(k=8)". Throws c10::ValueError with the text and the position that could
+// not be read.
 Spec parse_spec(const std::string& text);
-std::vector<Spec> parse_mixture(const std::string& text);  // at most kMaxTerms
+// Reads a sum of up to kMaxTerms terms with optional weights, "0.5*spectral+0.5*inf"; throws as
+// parse_spec does.
+std::vector<Spec> parse_mixture(const std::string& text);
 constexpr size_t kMaxTerms = 16;
 
-// "ky_fan(k=8)"; numbers print without trailing zeros.
+// A term without its weight as text that parse_spec reads, "ky_fan(k=8)"; numbers print without
+// trailing zeros.
 std::string print_spec(const Spec& spec);
 
-// The argument `key`, or `fallback` when it is not given; throws when it is not in [low, high].
+// The argument `key`, or `fallback` where the spec does not give it; throws c10::ValueError where
+// it is not in [low, high].
 double argument(const Spec& spec, const std::string& key, double fallback, double low, double high);
+// The same of an argument that is a whole number from `low` to 1e9.
 int64_t integer_argument(const Spec& spec, const std::string& key, int64_t fallback, int64_t low);
 
-// Throws when the spec has an argument that is not among `allowed`.
+// Throws c10::ValueError where the spec has an argument that is not among `allowed`.
 void allow_arguments(const Spec& spec, const std::vector<std::string>& allowed);
 
 }  // namespace steepest

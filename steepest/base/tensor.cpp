@@ -28,8 +28,8 @@ at::Tensor largest_magnitude(const at::Tensor& t) {
 
 std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors) {
   std::vector<double> all(tensors.size());
-  std::vector<at::Tensor> waiting;
-  std::vector<size_t> of;
+  std::vector<at::Tensor> on_device;  // fetched together: one wait for all of them
+  std::vector<size_t> positions;      // of these in the result
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (!tensors[i].defined()) continue;
     const auto largest = largest_magnitude(tensors[i]);
@@ -37,12 +37,13 @@ std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors) {
       all[i] = largest.item<double>();
       continue;
     }
-    waiting.push_back(waiting.empty() ? largest : largest.to(waiting[0].device()));
-    of.push_back(i);
+    on_device.push_back(on_device.empty() ? largest : largest.to(on_device[0].device()));
+    positions.push_back(i);
   }
-  if (waiting.empty()) return all;
-  const auto found = at::stack(waiting).cpu();
-  for (size_t k = 0; k < of.size(); ++k) all[of[k]] = found[static_cast<int64_t>(k)].item<double>();
+  if (on_device.empty()) return all;
+  const auto found = at::stack(on_device).cpu();
+  for (size_t k = 0; k < positions.size(); ++k)
+    all[positions[k]] = found[static_cast<int64_t>(k)].item<double>();
   return all;
 }
 
@@ -60,7 +61,8 @@ at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b) {
   }
   const auto x = a.to(at::kDouble);
   if (!x.is_cpu() || x.numel() == 0) return at::mul(x, b).sum({1, 2});
-  // Where products would leave float64, at the matrices' own scales.
+  // Where products would overflow or underflow float64, each matrix of a is first divided by the
+  // power of two below its largest entry.
   const auto size = at::linalg_vector_norm(x, std::numeric_limits<double>::infinity(), {1, 2});
   const double most = size.max().item<double>();
   const double least = at::where(size == 0, 1.0, size).min().item<double>();

@@ -12,8 +12,8 @@
 
 namespace steepest {
 
-// The largest magnitude of each tensor's entries, 0 of an undefined or empty one; NaN where an
-// entry is. One wait a device.
+// The largest magnitude of each tensor's entries, 0 of an undefined or empty one, NaN where an
+// entry is NaN. Those of tensors on a device are fetched together, with one wait for it.
 std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors);
 
 // <a, b> of each matrix of a batch [B, r, c], multiplied and accumulated in float64, which holds
@@ -23,15 +23,16 @@ at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b);
 // v [B] as [B, 1, 1] in m's dtype, to scale a batch of matrices.
 at::Tensor per_matrix(const at::Tensor& v, const at::Tensor& m);
 
-// float16 and bfloat16 as float32, else x itself: what reductions and divisions are done in.
+// float16 and bfloat16 as float32, any other x itself: what reductions and divisions are done in.
 at::Tensor widened(const at::Tensor& x);
 
 // x [B, r, c] / v for v [B] float64, and 0 where v is 0. The result has x's dtype; a v outside the
 // range of that dtype is no loss, as the division is then made in float64.
 at::Tensor divided(const at::Tensor& x, const at::Tensor& v);
 
-// The power of two next below |x|, of float64, and 1 where x is zero or not finite: by it a scale
-// is taken out of squares and put back without a rounding.
+// The largest power of two that is at most |x|, elementwise for float64 x, and 1 where x is zero or
+// not finite: dividing by it takes a scale out of squares, and multiplying by it puts it back,
+// without a rounding.
 at::Tensor power_of_two(const at::Tensor& x);
 
 // 2^-floor(log2 x) of float32 or float64 x >= 0, taken from the bits of its exponent: exact on

@@ -23,8 +23,9 @@ namespace fs = std::filesystem;
 constexpr size_t kRandomDigits = 16;
 const std::string kMark = ".tmp-";
 
-// Where a link points to; renaming over the link itself would cut it. The target need not exist.
-std::string target_of(const std::string& path) {
+// The path itself, or where it is a symbolic link, the path that the link leads to in the end:
+// renaming a file over the link would cut the link. The target need not exist.
+std::string follow_links(const std::string& path) {
   std::string target = path;
   for (int steps = 0; steps < 40; ++steps) {
     std::error_code error;
@@ -36,8 +37,9 @@ std::string target_of(const std::string& path) {
   throw_system_error("open", path, ELOOP);
 }
 
-// What is to be replaced; nothing where there is none.
-std::optional<struct stat> old_file(const std::string& path) {
+// The status of the file that is about to be replaced; nothing where there is none. Throws
+// FileError where the path is no regular file.
+std::optional<struct stat> stat_old_file(const std::string& path) {
   struct stat info {};
   bool there = true;
   system_call("examine", path, [&] {
@@ -52,7 +54,9 @@ std::optional<struct stat> old_file(const std::string& path) {
   return info;
 }
 
-// The new file belongs to whom the old one did, and is open to nobody to whom that was not.
+// Gives the new file the old one's owner, group and mode. Where the group cannot be given, the
+// group's rights are taken away, so that nobody may open the new file who could not open the old
+// one.
 void keep_rights(int descriptor, const struct stat& old) {
   struct stat now {};
   if (::fstat(descriptor, &now) != 0) return;
@@ -64,7 +68,9 @@ void keep_rights(int descriptor, const struct stat& old) {
   (void)!::fchmod(descriptor, mode);
 }
 
-std::string random_digits() {
+// Random hexadecimal digits from the kernel; where that has none at hand, the clock and the process
+// number stand in for them.
+std::string random_hex_digits() {
   uint64_t number = 0;
   if (::getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) {
     number = static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) ^
@@ -75,16 +81,18 @@ std::string random_digits() {
   return digits;
 }
 
-// How a temporary's name begins: that of the file, cut where the whole would be too long.
+// How the name of a temporary of `file` begins: with the file's own, cut where the whole would be
+// too long.
 std::string start_of_temporary(std::string_view file) {
   return std::string(file.substr(0, 230)) + kMark;
 }
 
-bool all_of(std::string_view text, std::string_view allowed) {
+bool consists_of(std::string_view text, std::string_view allowed) {
   return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
 }
 
-// A writer holds a lock on its temporary; the kernel gives it back when the writer ends.
+// Whether the temporary is one of this user's whose writer has ended: a writer holds a lock on it,
+// which the kernel gives back when the writer ends.
 bool is_abandoned(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (descriptor < 0) return false;
@@ -98,19 +106,20 @@ bool is_abandoned(const std::string& path) {
 }  // namespace
 
 AtomicFile::AtomicFile(const std::string& path, Links links)
-    : path_(links == Links::follow ? target_of(path) : path) {
-  const auto old = old_file(path_);
+    : path_(links == Links::follow ? follow_links(path) : path) {
+  const auto old = stat_old_file(path_);
   open_temporary(old ? 0600 : kFileMode);
   if (old) keep_rights(file_->descriptor(), *old);
 }
 
-// By chance, not by process number: in a container every start has the same one. Where the name is
-// taken all the same, another is tried.
+// Makes and locks a temporary beside path_. Its name is drawn by chance and not from the process
+// number, which is the same at every start of a container; where the name is taken all the same,
+// another is tried.
 void AtomicFile::open_temporary(mode_t mode) {
   const fs::path path(path_);
   const std::string start = start_of_temporary(path.filename().string());
   for (int tries = 1;; ++tries) {
-    temporary_ = (path.parent_path() / (start + random_digits())).string();
+    temporary_ = (path.parent_path() / (start + random_hex_digits())).string();
     try {
       file_ =
           std::make_unique<File>(temporary_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, path_, mode);
@@ -155,11 +164,11 @@ bool is_temporary_of(std::string_view name, std::string_view file) {
   const std::string start = start_of_temporary(file);
   if (!name.starts_with(start)) return false;
   const std::string_view end = name.substr(start.size());
-  if (end.size() == kRandomDigits && all_of(end, "0123456789abcdef")) return true;
+  if (end.size() == kRandomDigits && consists_of(end, "0123456789abcdef")) return true;
   // As the first versions named them: process number and a counter.
   const size_t dash = end.find('-');
-  return dash != std::string_view::npos && all_of(end.substr(0, dash), "0123456789") &&
-         all_of(end.substr(dash + 1), "0123456789");
+  return dash != std::string_view::npos && consists_of(end.substr(0, dash), "0123456789") &&
+         consists_of(end.substr(dash + 1), "0123456789");
 }
 
 void remove_leftovers(const std::string& path) {

@@ -20,13 +20,17 @@ enum class Links { follow, refuse };
 // stay those of the old file.
 class AtomicFile {
  public:
+  // Opens a temporary beside `path` for its new content.
   explicit AtomicFile(const std::string& path, Links links = Links::follow);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
+  // Appends to the temporary.
   void write(const void* data, size_t size);
-  void rewrite_start(const void* data, size_t size);  // the first bytes, once more
+  // Overwrites the first `size` bytes, for a header that is known only at the end.
+  void rewrite_start(const void* data, size_t size);
+  // Makes the temporary durable and lets it take the place of the file.
   void commit();
 
  private:
@@ -37,9 +41,11 @@ class AtomicFile {
   std::unique_ptr<File> file_;
 };
 
+// Writes the text as the whole content of `path`, complete and durable or not at all.
 void write_file(const std::string& path, std::string_view text, Links links = Links::follow);
 
-// Is `name` what AtomicFile calls a temporary of the file `file`? Both without a folder.
+// Whether AtomicFile gives the name `name` to temporaries of the file `file`; both are without a
+// folder.
 bool is_temporary_of(std::string_view name, std::string_view file);
 
 // Removes the temporaries that killed writers of `path` have left; never one that is being written.

@@ -19,7 +19,8 @@ namespace {
 
 std::atomic<FaultHook> fault_hook{nullptr};
 
-// Throws where the descriptor is not of the kind that is read and written as a whole.
+// Throws FileError unless the descriptor is a regular file, or a folder where the flags have
+// O_DIRECTORY.
 void require_kind(int descriptor, int flags, const std::string& name) {
   struct stat info {};
   system_call("examine", name, [&] { return ::fstat(descriptor, &info); });
@@ -27,6 +28,8 @@ void require_kind(int descriptor, int flags, const std::string& name) {
   if (!good) throw FileError(name + ": not a regular file");
 }
 
+// Opens a path, relative to the descriptor `folder`, without waiting for the other end of a pipe;
+// FileError shows `name` in place of the path.
 int open_once(const std::string& path, int flags, const std::string& name, mode_t mode,
               int folder) {
   try {
@@ -178,5 +181,4 @@ FileSum sum_file(const std::string& path) {
   return {size, crc32_text(crc)};
 }
 
-// Of a longer text the beginning and how long it is: a message stays a line that one can read.
 }  // namespace steepest

@@ -12,15 +12,19 @@
 
 namespace steepest {
 
+// Throws FileError: the path, the operation ("open") that failed, and the text of the system's
+// errno `error`.
 [[noreturn]] void throw_system_error(const char* operation, const std::string& path, int error);
 
 // Called before every operation of this header and of AtomicFile, so that tests can stop the
 // process between any two of them; a non-zero result is the errno with which the operation then
 // fails.
 using FaultHook = int (*)(const char* operation, const std::string& path);
+// Sets the hook of the whole process; nullptr takes it away.
 void set_fault_hook(FaultHook hook);
 
-// Runs a system call that reports failure by a negative result; again after EINTR.
+// Runs a system call that reports failure by a negative result, again after EINTR, and returns its
+// result; throws FileError with the operation and the path where it fails.
 int64_t system_call(const char* operation, const std::string& path,
                     const std::function<int64_t()>& call);
 
@@ -42,9 +46,13 @@ class File {
   int descriptor() const { return descriptor_; }
   const std::string& name() const { return name_; }
   void write_all(const void* data, size_t size);
-  size_t read_some(void* data, size_t size);  // 0 at the end of the file
-  void read_all(void* data, size_t size);     // throws when the file ends before
-  uint64_t size() const;                      // throws when this is not a regular file
+  // Reads up to `size` bytes and returns how many; 0 at the end of the file.
+  size_t read_some(void* data, size_t size);
+  // Reads exactly `size` bytes; throws FileError where the file ends before.
+  void read_all(void* data, size_t size);
+  // The bytes of a regular file; throws FileError where it is none.
+  uint64_t size() const;
+  // Returns when the content is on the disk.
   void sync();
 
  private:
@@ -52,24 +60,30 @@ class File {
   int descriptor_;
 };
 
-// Throws where the file is longer than `limit`: what a person writes is not, a sparse file may be.
 constexpr uint64_t kMaxText = uint64_t{64} << 20;
+// The file's content. Throws FileError where it is longer than `limit` bytes: what a person writes
+// is not, a sparse file may be.
 std::string read_file(const std::string& path, uint64_t limit = kMaxText);
 bool is_folder(const std::string& path);
+// The path without its last part, "." where there is no other.
 std::string folder_of(const std::string& path);
-void make_folder(const std::string& path);  // one level; throws when it exists
+// Makes one folder, whose parent exists; throws FileError where it exists itself.
+void make_folder(const std::string& path);
 void remove_file(const std::string& path);
-void remove_folder(const std::string& path);  // an empty one
+// Removes an empty folder; throws FileError where it is not empty.
+void remove_folder(const std::string& path);
 void rename_file(const std::string& from, const std::string& to);
 
 // CRC-32 (zlib's), continued from `start`; detects every change confined to 32 consecutive bits.
 uint32_t crc32_of(const void* data, size_t size, uint32_t start = 0);
-std::string crc32_text(uint32_t crc);  // 8 lower-case hexadecimal digits
+// The checksum as 8 lower-case hexadecimal digits.
+std::string crc32_text(uint32_t crc);
 
 struct FileSum {
   uint64_t size = 0;
   std::string crc32;
 };
+// Reads the file piece by piece for its size and its CRC-32.
 FileSum sum_file(const std::string& path);
 
 }  // namespace steepest

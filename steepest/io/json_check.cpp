@@ -11,27 +11,29 @@ namespace {
 
 using Json = nlohmann::json;
 
-// nlohmann's callback parser would search its parent at every end of an object, and takes the last
-// of two equal keys.
-class Watch : public Json::json_sax_t {
+// Throws JsonError where a text that nlohmann's SAX parser walks through breaks the limits or gives
+// a key twice. (Its callback parser would search the parent at every end of an object, and takes
+// the last of two equal keys.)
+class LimitChecker : public Json::json_sax_t {
  public:
-  explicit Watch(const JsonLimits& limits) : limits_(limits) {}
+  explicit LimitChecker(const JsonLimits& limits) : limits_(limits) {}
 
   std::vector<std::string> names;  // of the outermost object
 
-  bool null() override { return count(); }
-  bool boolean(bool) override { return count(); }
-  bool number_integer(number_integer_t) override { return count(); }
-  bool number_unsigned(number_unsigned_t) override { return count(); }
-  bool number_float(number_float_t, const string_t&) override { return count(); }
-  bool string(string_t&) override { return count(); }
-  bool binary(binary_t&) override { return count(); }
+  bool null() override { return count_entry(); }
+  bool boolean(bool) override { return count_entry(); }
+  bool number_integer(number_integer_t) override { return count_entry(); }
+  bool number_unsigned(number_unsigned_t) override { return count_entry(); }
+  bool number_float(number_float_t, const string_t&) override { return count_entry(); }
+  bool string(string_t&) override { return count_entry(); }
+  bool binary(binary_t&) override { return count_entry(); }
 
-  bool start_object(size_t) override { return open(true); }
-  bool end_object() override { return close(); }
-  bool start_array(size_t) override { return open(false); }
-  bool end_array() override { return close(); }
+  bool start_object(size_t) override { return open_level(true); }
+  bool end_object() override { return close_level(); }
+  bool start_array(size_t) override { return open_level(false); }
+  bool end_array() override { return close_level(); }
 
+  // Refuses a key that its object has already; keeps those of the outermost one.
   bool key(string_t& name) override {
     if (!open_.back().keys.insert(name).second) throw JsonError(shown(name) + " occurs twice");
     if (open_.size() == 1) names.push_back(name);
@@ -46,25 +48,28 @@ class Watch : public Json::json_sax_t {
 
  private:
   struct Level {
-    bool object = false;
+    bool is_object = false;
     size_t entries = 0;
     std::unordered_set<std::string> keys;
   };
 
-  bool count() {
-    if (open_.empty() || open_.back().object) return true;
+  // Counts a value where the innermost level is a list, which may be too long. As all of these it
+  // returns true, for the parser to go on.
+  bool count_entry() {
+    if (open_.empty() || open_.back().is_object) return true;
     if (++open_.back().entries > limits_.longest_list) {
       throw JsonError("a list of more than " + std::to_string(limits_.longest_list) + " entries");
     }
     return true;
   }
-  bool open(bool object) {
-    count();
+  // Begins an object, or else a list.
+  bool open_level(bool is_object) {
+    count_entry();
     if (open_.size() == limits_.depth) throw JsonError("nested too deeply");
-    open_.push_back({.object = object});
+    open_.push_back({.is_object = is_object});
     return true;
   }
-  bool close() {
+  bool close_level() {
     open_.pop_back();
     return true;
   }
@@ -76,9 +81,9 @@ class Watch : public Json::json_sax_t {
 }  // namespace
 
 std::vector<std::string> check_json(std::string_view text, const JsonLimits& limits) {
-  Watch watch(limits);
-  Json::sax_parse(text, &watch);
-  return std::move(watch.names);
+  LimitChecker checker(limits);
+  Json::sax_parse(text, &checker);
+  return std::move(checker.names);
 }
 
 }  // namespace steepest

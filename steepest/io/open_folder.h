@@ -18,6 +18,7 @@ struct FolderEntry {
   bool ours =
       false;  // of this process's user or the folder's owner; a folder: on the same disk too
 
+  // Whether it is of this kind, and ours to write to or remove.
   bool is(Kind wanted) const { return kind == wanted && ours; }
   std::string text() const;  // for messages: "a symbolic link", "a folder of another user", ..
 };
@@ -28,14 +29,16 @@ class OpenFolder {
   OpenFolder(const OpenFolder& parent, const std::string& name);  // the name may not
 
   const std::string& path() const { return file_.name(); }
+  // The path of a name in this folder, for messages.
   std::string operator/(const std::string& name) const { return path() + "/" + name; }
 
   std::vector<std::string> names() const;  // sorted
-  std::optional<FolderEntry> find(
-      const std::string& name) const;  // nothing where there is no such name
+  // What stands under the name, a link not followed; nothing where there is no such name.
+  std::optional<FolderEntry> find(const std::string& name) const;
   void make_folder(const std::string& name) const;
   void remove_file(const std::string& name) const;
   void remove_folder(const std::string& name) const;  // an empty one
+  // Makes what was created, renamed or removed in the folder durable.
   void sync() const;
 
  private:

@@ -18,6 +18,7 @@
 namespace steepest {
 namespace {
 
+// The indices of the entries in the order in which their bytes lie in the file.
 std::vector<size_t> order_by_offset(const std::vector<TensorEntry>& entries) {
   std::vector<size_t> order(entries.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -26,7 +27,8 @@ std::vector<size_t> order_by_offset(const std::vector<TensorEntry>& entries) {
   return order;
 }
 
-void place(std::vector<TensorEntry>& entries, const NamedTensors& tensors) {
+// Sets begin and end of each tensor's entry: end to end, the widest elements first.
+void assign_offsets(std::vector<TensorEntry>& entries, const NamedTensors& tensors) {
   uint64_t at = 0;
   for (const int64_t width : {8, 4, 2, 1}) {
     for (size_t i = 0; i < entries.size(); ++i) {
@@ -38,6 +40,7 @@ void place(std::vector<TensorEntry>& entries, const NamedTensors& tensors) {
   }
 }
 
+// Throws FileError where the format cannot hold this tensor under this name.
 void require_writable(const std::string& path, const std::string& name, const at::Tensor& tensor) {
   const auto require = [&](bool good, const std::string& what) {
     if (!good)
@@ -50,6 +53,8 @@ void require_writable(const std::string& path, const std::string& name, const at
   require(tensor.layout() == at::kStrided && !tensor.is_meta(), "has no plain memory");
 }
 
+// The header's entries of the tensors, in the same order; throws FileError where one cannot be
+// written or a name is given twice.
 std::vector<TensorEntry> entries_for(const std::string& path, const NamedTensors& tensors) {
   std::vector<TensorEntry> entries;
   std::set<std::string> names;
@@ -60,7 +65,7 @@ std::vector<TensorEntry> entries_for(const std::string& path, const NamedTensors
     }
     entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
   }
-  place(entries, tensors);
+  assign_offsets(entries, tensors);
   return entries;
 }
 
@@ -76,7 +81,7 @@ void require_bools(const std::string& path, const TensorEntry& entry, const at::
   }
 }
 
-// The length and the text.
+// The first bytes of a file of `size` bytes: 8 for the length of the header's text, and the text.
 std::string read_header(File& file, uint64_t size) {
   const auto require = [&](bool good, const std::string& what) {
     if (!good) throw FileError(file.name() + ": " + what);

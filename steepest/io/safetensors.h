@@ -10,14 +10,15 @@
 
 namespace steepest {
 
-// Atomic and durable (steepest/io/atomic_file.h). float64/32/16, bfloat16, int64/32/16/8, uint8 and
-// bool tensors of any strides and device. Throws FileError; the file that was there is then
-// unchanged.
+// Writes the tensors and the metadata as one file, atomic and durable (steepest/io/atomic_file.h):
+// float64/32/16, bfloat16, int64/32/16/8, uint8 and bool tensors of any strides and device. Throws
+// FileError; the file that was there is then unchanged.
 void write_safetensors(const std::string& path, const NamedTensors& tensors,
                        const Metadata& metadata = {});
 
-// Tensors on the CPU, in the order of the file's header. Throws FileError, with the tensor or the
-// offset, when the file is not exactly as it must be. Files without checksums are accepted.
+// Reads a file: its tensors on the CPU, in the order of the header. Throws FileError, with the
+// tensor or the offset, when the file is not exactly as it must be. Files without checksums are
+// accepted.
 SafeTensors read_safetensors(const std::string& path);
 
 }  // namespace steepest

@@ -28,10 +28,11 @@ struct SafeTensorsHeader {
 
 // The format's name of a dtype ("F32"), or nullptr when it has none here.
 const char* stored_name(at::ScalarType dtype);
+// The dtype that has this name in the format, or nothing.
 std::optional<at::ScalarType> dtype_of(const std::string& name);
 
 // The first 8 bytes of the file (the length) and the header's text, which ends at a multiple of 8;
-// both checksums are still zeros.
+// both checksums are still zeros. Throws FileError, naming `path`, for a name that is not UTF-8.
 std::string header_bytes(const std::string& path, const SafeTensorsHeader& header);
 
 // Writes the checksum of the data, then that of the header itself, into header_bytes().

@@ -33,77 +33,84 @@ struct Parsed {
   Json json;
 };
 
-Parsed parse_strictly(const Complaint& header, std::string_view text) {
+// Parses the header's text after check_json has found that it neither nests too deeply nor gives a
+// key twice; `complaint` says whose text it is.
+Parsed parse_strictly(const Complaint& complaint, std::string_view text) {
   constexpr size_t kDepth = 3, kLongestList = 64;  // a tensor's shape
   Parsed result;
   try {
     result.names = check_json(text, {kDepth, kLongestList, /*first_byte=*/8});
   } catch (const JsonError& error) {
-    throw header.error(error.what());
+    throw complaint.error(error.what());
   }
   result.json = Json::parse(text);
   return result;
 }
 
-std::vector<int64_t> read_shape(const Complaint& tensor, const Json& json) {
-  tensor.require(json.is_array() && json.size() <= 64, "shape must be a list of at most 64 sizes");
+std::vector<int64_t> read_shape(const Complaint& complaint, const Json& json) {
+  complaint.require(json.is_array() && json.size() <= 64,
+                    "shape must be a list of at most 64 sizes");
   std::vector<int64_t> shape;
   for (const auto& size : json) {
-    tensor.require(size.is_number_unsigned() && size.get<uint64_t>() <= INT64_MAX,
-                   "shape " + json.dump() + " has a size that is not a number from 0 to 2^63 - 1");
+    complaint.require(
+        size.is_number_unsigned() && size.get<uint64_t>() <= INT64_MAX,
+        "shape " + json.dump() + " has a size that is not a number from 0 to 2^63 - 1");
     shape.push_back(size.get<int64_t>());
   }
   return shape;
 }
 
-// The bytes of a tensor. Zeros count as one in the product that must not overflow, because the
-// strides of an empty tensor are computed that way.
-uint64_t bytes_of(const Complaint& tensor, const TensorEntry& entry) {
+// How many bytes a tensor of the entry's shape and dtype takes. Zeros count as one in the product
+// that must not overflow, because the strides of an empty tensor are computed that way.
+uint64_t byte_count(const Complaint& complaint, const TensorEntry& entry) {
   int64_t product = static_cast<int64_t>(c10::elementSize(entry.dtype));
   bool empty = false;
   for (const int64_t size : entry.shape) {
     empty = empty || size == 0;
-    tensor.require(!__builtin_mul_overflow(product, std::max<int64_t>(size, 1), &product),
-                   "shape has more than 2^63 - 1 bytes");
+    complaint.require(!__builtin_mul_overflow(product, std::max<int64_t>(size, 1), &product),
+                      "shape has more than 2^63 - 1 bytes");
   }
   return empty ? 0 : static_cast<uint64_t>(product);
 }
 
-at::ScalarType read_dtype(const Complaint& tensor, const Json& json) {
-  tensor.require(json.is_string(), "dtype must be a name");
+at::ScalarType read_dtype(const Complaint& complaint, const Json& json) {
+  complaint.require(json.is_string(), "dtype must be a name");
   const auto name = json.get<std::string>();
   const auto dtype = dtype_of(name);
-  tensor.require(dtype.has_value(), "dtype: received " + in_quotes(name) +
-                                        ", allowed F64, F32, F16, "
-                                        "BF16, I64, I32, I16, I8, U8, BOOL");
+  complaint.require(dtype.has_value(), "dtype: received " + in_quotes(name) +
+                                           ", allowed F64, F32, F16, "
+                                           "BF16, I64, I32, I16, I8, U8, BOOL");
   return *dtype;
 }
 
+// The entry of the tensor `name` from its value in the header, refused where it does not describe
+// bytes within the `data_size` that follow the header.
 TensorEntry read_entry(const std::string& path, const std::string& name, const Json& json,
                        uint64_t data_size) {
-  const Complaint tensor{path, "tensor " + in_quotes(name)};
-  tensor.require(json.is_object() && json.size() == 3 && json.contains("dtype") &&
-                     json.contains("shape") && json.contains("data_offsets"),
-                 "must have exactly dtype, shape and data_offsets");
-  TensorEntry entry{name, read_dtype(tensor, json["dtype"]), read_shape(tensor, json["shape"])};
+  const Complaint complaint{path, "tensor " + in_quotes(name)};
+  complaint.require(json.is_object() && json.size() == 3 && json.contains("dtype") &&
+                        json.contains("shape") && json.contains("data_offsets"),
+                    "must have exactly dtype, shape and data_offsets");
+  TensorEntry entry{name, read_dtype(complaint, json["dtype"]),
+                    read_shape(complaint, json["shape"])};
   const Json& offsets = json["data_offsets"];
-  tensor.require(offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() &&
-                     offsets[1].is_number_unsigned(),
-                 "data_offsets must be two numbers from 0");
+  complaint.require(offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() &&
+                        offsets[1].is_number_unsigned(),
+                    "data_offsets must be two numbers from 0");
   entry.begin = offsets[0].get<uint64_t>();
   entry.end = offsets[1].get<uint64_t>();
-  tensor.require(entry.begin <= entry.end && entry.end <= data_size,
-                 "data_offsets " + offsets.dump() + " are not within the " +
-                     std::to_string(data_size) + " bytes of data");
-  const uint64_t expected = bytes_of(tensor, entry);
-  tensor.require(entry.end - entry.begin == expected, "data_offsets " + offsets.dump() + " hold " +
-                                                          std::to_string(entry.end - entry.begin) +
-                                                          " bytes, shape and dtype " +
-                                                          std::to_string(expected));
+  complaint.require(entry.begin <= entry.end && entry.end <= data_size,
+                    "data_offsets " + offsets.dump() + " are not within the " +
+                        std::to_string(data_size) + " bytes of data");
+  const uint64_t expected = byte_count(complaint, entry);
+  complaint.require(entry.end - entry.begin == expected,
+                    "data_offsets " + offsets.dump() + " hold " +
+                        std::to_string(entry.end - entry.begin) + " bytes, shape and dtype " +
+                        std::to_string(expected));
   return entry;
 }
 
-// The tensors must lie end to end, from the first byte of the data to the last.
+// Throws FileError unless the tensors lie end to end, from the first byte of the data to the last.
 void require_coverage(const std::string& path, const std::vector<TensorEntry>& entries,
                       uint64_t data_size) {
   std::vector<const TensorEntry*> sorted;

@@ -34,24 +34,45 @@ struct Fact {
   bool stacked = false;           // of an ensemble: `shape` is without its first dimension
 };
 
-std::string kind(const Fact& f);  // the owner's type, "" if unknown
-std::string key(const Fact& f);   // what says what it does: "q_proj" of q_proj.weight
-std::string word(const Fact& f);  // its own name; of the entries of a list, the list's
-bool is_a(const Fact& f, const std::string& type);          // the owner, or one of its bases
-bool kind_has(const Fact& f, const std::string& fragment);  // in the owner's own type
-bool is_convolution(const Fact& f);
-bool is_linear(const Fact& f);  // by its name alone where nothing else is known
+// The type name of the module that owns the parameter, without the "Parametrized" that torch puts
+// before it; "" where the module is not known.
+std::string owner_type(const Fact& f);
+// The name that tells what the parameter is for: its layer's ("q_proj" of q_proj.weight), or its
+// own where that says more than "weight" ("in_proj_weight").
+std::string purpose_name(const Fact& f);
+// The parameter's name within its module; for a numbered entry of a list ("tokens.0"), the list's.
+std::string own_name(const Fact& f);
+// Whether the module that owns the parameter is of this type, or of one derived from it.
+bool is_a(const Fact& f, const std::string& type);
+// Whether the type name of the module that owns the parameter contains the fragment.
+bool owner_type_contains(const Fact& f, const std::string& fragment);
+// Whether it is a convolution's weight, told by the owner's type, or by name and shape where the
+// type is not known.
+bool is_convolution_weight(const Fact& f);
+// Whether it is a linear layer's weight, told by the owner's type, or by the name "weight" alone
+// where the type is not known.
+bool is_linear_weight(const Fact& f);
+// Whether it is one of the two factors of a LoRA adapter.
 bool is_lora(const Fact& f);
-bool is_bare(const Fact& f);    // neither linear nor convolution
-bool is_output(const Fact& f);  // can be an output layer
+// Whether the parameter is the weight of neither a linear layer nor a convolution.
+bool is_bare(const Fact& f);
+// Whether it is the weight of a linear layer or a convolution that may be an output layer: no
+// factor of an adapter, no magnitude of a weight norm.
+bool is_layer_weight(const Fact& f);
+// Whether it is the table of an embedding, by the owner's type, or by its layer's name where that
+// is not known.
 bool is_embedding(const Fact& f);
-int64_t wide_dims(const Fact& f);  // dimensions that are not 1
+// How many dimensions of the parameter are not 1.
+int64_t wide_dims(const Fact& f);
 
-// The first of these attributes that is positive: the module's own, then its configuration's.
+// The first of the attributes `names` that is positive: the module's own, then its configuration's;
+// nothing where none is.
 std::optional<int64_t> number(const Numbers& numbers, const std::vector<std::string>& names);
+// A module's attribute that is yes or no; nothing where it has none of this name.
 std::optional<bool> flag(const Numbers& numbers, const std::string& name);
 
-std::string joined(const std::vector<std::string>& path, size_t steps);
+// The first `steps` steps of a path as the beginning of a name, "layers.3.".
+std::string path_prefix(const std::vector<std::string>& path, size_t steps);
 
 // Fills in path, leaf, gain and stacked: wrappers (module., _orig_mod., a lone child) are left out,
 // weight_v, weight_orig and parametrizations.weight.original1 become the owner's "weight".

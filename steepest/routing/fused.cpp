@@ -10,29 +10,38 @@ namespace {
 
 using Sizes = std::vector<int64_t>;
 
+struct Storage {
+  bool in_out = false;  // stored (in, out), not (out, in)
+  std::string words;    // for the routing table: why; "" for an ordinary matrix
+};
+
 struct Parts {
   Sizes sizes;        // along out; none where they are not certain
   std::string words;  // for the routing table: what is fused, or why it is taken whole
 };
 
+// Whether the owner is an RNN, a GRU or an LSTM, or a cell of one.
 bool is_recurrent(const Fact& f) {
-  return is_a(f, "RNNBase") || is_a(f, "RNNCellBase") || kind_has(f, "LSTM") ||
-         kind_has(f, "GRU") || kind(f) == "RNN" || kind(f) == "RNNCell";
+  return is_a(f, "RNNBase") || is_a(f, "RNNCellBase") || owner_type_contains(f, "LSTM") ||
+         owner_type_contains(f, "GRU") || owner_type(f) == "RNN" || owner_type(f) == "RNNCell";
 }
 
+// How many gates are fused into a hidden-to-hidden weight [rows, width] of a recurrent layer: an
+// LSTM's 4, a GRU's 3, or 0 where the shape is neither's.
 int64_t gates_by_shape(int64_t rows, int64_t width) {
   return rows == 4 * width ? 4 : rows == 3 * width ? 3 : 0;
 }
 
-// LSTM and GRU by their type, layers and cells alike; where it is unknown, by the shape of the
-// square ones among the gates, (4 H, H) or (3 H, H).
-std::optional<Layout> recurrent(const Fact& f, const Model& model) {
+// The layout of weight_ih or weight_hh of a recurrent layer, its gates fused along out; nothing for
+// any other parameter. An LSTM's and a GRU's gates are known by the owner's type, layers and cells
+// alike; where that is unknown, by the shape of weight_hh, (4 H, H) or (3 H, H).
+std::optional<Layout> recurrent_layout(const Fact& f, const Model& model) {
   const bool input = f.leaf.starts_with("weight_ih"), hidden = f.leaf.starts_with("weight_hh");
   if (!input && !hidden) return std::nullopt;
-  int64_t gates = kind_has(f, "LSTM") ? 4 : kind_has(f, "GRU") ? 3 : 0;
+  int64_t gates = owner_type_contains(f, "LSTM") ? 4 : owner_type_contains(f, "GRU") ? 3 : 0;
   std::string words = " fused gates";
   if (gates == 0 && !is_recurrent(f)) {
-    const auto* square = hidden ? &f.shape : model.beside(f, "weight_hh" + f.leaf.substr(9));
+    const auto* square = hidden ? &f.shape : model.shape_beside(f, "weight_hh" + f.leaf.substr(9));
     if (!square || square->size() < 2) return std::nullopt;
     gates = gates_by_shape((*square)[square->size() - 2], square->back());
     words += " by shape";
@@ -41,16 +50,20 @@ std::optional<Layout> recurrent(const Fact& f, const Model& model) {
   return Layout{{.num_heads = gates}, std::to_string(gates) + words};
 }
 
+// Whether some c_attn is stored (in, 3 in) as in GPT-2, which tells that the model's other weights
+// of that kind are stored (in, out) too.
 bool has_fused_c_attn(const Model& model) {
   const auto& all = model.places();
   return std::any_of(all.begin(), all.end(), [](const Fact& f) {
-    return key(f) == "c_attn" && f.shape.size() == 2 && f.shape[1] == 3 * f.shape[0];
+    return purpose_name(f) == "c_attn" && f.shape.size() == 2 && f.shape[1] == 3 * f.shape[0];
   });
 }
 
-std::pair<bool, std::string> lora_in_out(const Fact& f) {
+// Whether a factor of a LoRA adapter is stored (in, out): told by which of its sizes is the rank,
+// the smaller one.
+Storage lora_storage(const Fact& f) {
   const int64_t rows = f.shape[0], cols = f.shape[1];
-  if (is_linear(f) || rows == cols) return {false, "LoRA pair"};
+  if (is_linear_weight(f) || rows == cols) return {false, "LoRA pair"};
   const auto steps = "." + f.name + ".";  // the rank is the smaller size
   const bool up =
       steps.find(".lora_B.") != std::string::npos || steps.find(".lora_up.") != std::string::npos;
@@ -58,31 +71,35 @@ std::pair<bool, std::string> lora_in_out(const Fact& f) {
   return {transposed, transposed ? "LoRA pair, stored (in, out)" : "LoRA pair"};
 }
 
+// Whether the weight has the name of one of GPT-2's Conv1D layers, which are stored (in, out).
 bool is_named_as_in_gpt2(const Fact& f) {
-  const auto name = key(f);
+  const auto name = purpose_name(f);
   return name == "c_attn" || name == "c_fc" || name == "c_proj" || name == "q_attn";
 }
 
-// Whether a matrix is stored (in, out), and why.
-std::pair<bool, std::string> in_out(const Fact& f, const Model& model) {
-  if (kind(f) == "Conv1D") return {true, "Conv1D, stored (in, out)"};
-  if (is_lora(f)) return lora_in_out(f);
+// Whether a weight of two dimensions is stored (in, out) and not (out, in), and why.
+Storage find_storage(const Fact& f, const Model& model) {
+  if (owner_type(f) == "Conv1D") return {true, "Conv1D, stored (in, out)"};
+  if (is_lora(f)) return lora_storage(f);
   if (!f.known && is_named_as_in_gpt2(f) && has_fused_c_attn(model)) {
     return {true, "Conv1D by c_attn's shape, stored (in, out)"};
   }
   const bool in_router = std::find(f.path.begin(), f.path.end(), "router") != f.path.end();
-  if (kRouterType.match(kind(f)) || in_router) return {false, "router"};
-  if (!f.known || is_linear(f) || is_a(f, "MultiheadAttention") || is_recurrent(f)) return {};
-  return {false, "matrix of " + kind(f) + " by shape, taken as (out, in)"};
+  if (kRouterType.match(owner_type(f)) || in_router) return {false, "router"};
+  if (!f.known || is_linear_weight(f) || is_a(f, "MultiheadAttention") || is_recurrent(f))
+    return {};
+  return {false, "matrix of " + owner_type(f) + " by shape, taken as (out, in)"};
 }
 
-// By the numbers and the size of the heads.
-Sizes sizes_of_heads(int64_t heads, int64_t groups, int64_t dim, int64_t out) {
+// The sizes of q, k and v for `heads` query heads and `groups` key and value heads of size `dim`
+// each; empty where they do not add up to `out`.
+Sizes qkv_sizes_by_heads(int64_t heads, int64_t groups, int64_t dim, int64_t out) {
   if ((heads + 2 * groups) * dim != out) return {};
   return {heads * dim, groups * dim, groups * dim};
 }
 
-// (q, k, v), from the attention's or its configuration's attributes, or equal where out = 3 in.
+// The sizes along `out` of q, k and v in a fused weight (out, in), from the attributes of the
+// attention or its configuration, or equal where out = 3 in; empty where they are not certain.
 Sizes qkv_sizes(const Numbers& n, int64_t out, int64_t in) {
   const auto heads = number(n, {"num_heads", "num_attention_heads", "n_head", "n_heads"});
   auto groups =
@@ -90,7 +107,7 @@ Sizes qkv_sizes(const Numbers& n, int64_t out, int64_t in) {
   if (!groups) groups = heads;
   const auto dim = number(n, {"head_dim", "head_size", "attention_head_size"});
   if (heads && dim) {
-    if (auto sizes = sizes_of_heads(*heads, *groups, *dim, out); !sizes.empty()) return sizes;
+    if (auto sizes = qkv_sizes_by_heads(*heads, *groups, *dim, out); !sizes.empty()) return sizes;
   }
   const auto key = number(n, {"key_dim"}), value = number(n, {"value_dim"});
   if (key && value && 2 * *key + *value == out) return {*key, *key, *value};
@@ -100,22 +117,31 @@ Sizes qkv_sizes(const Numbers& n, int64_t out, int64_t in) {
   return {};
 }
 
+// Whether a fused q, k, v has them take turns by head, so that no cut along out separates them:
+// told by the weight's name, or by the full type and the attributes of the attention.
 bool is_interleaved(const Fact& f, const std::string& type, const Numbers& attention) {
-  if (key(f) == "query_key_value" && type.find("glm") == std::string::npos) return true;
+  if (purpose_name(f) == "query_key_value" && type.find("glm") == std::string::npos) return true;
   return kInterleaved.match(type) || flag(attention, "multi_query") == false;
 }
 
+// Whether the gate and up projections of a gated MLP are fused into the weight, told by its name.
 bool is_gate_and_up(const Fact& f) {
-  return kGateUp.match(key(f)) || (key(f) == "fc1" && f.parent.ends_with("glumlp"));
+  return kGateUp.match(purpose_name(f)) ||
+         (purpose_name(f) == "fc1" && f.parent.ends_with("glumlp"));
 }
 
+// Whether only keys and values are fused into the weight (out, in), told by its name and the
+// attributes of the attention.
 bool is_key_and_value(const Fact& f, const Numbers& attention, int64_t out, int64_t in) {
-  const bool cross = key(f) == "c_attn" && flag(attention, "is_cross_attention").value_or(false);
-  return cross || (kKv.match(key(f)) && out == 2 * in);
+  const bool cross =
+      purpose_name(f) == "c_attn" && flag(attention, "is_cross_attention").value_or(false);
+  return cross || (kKv.match(purpose_name(f)) && out == 2 * in);
 }
 
-Parts parts_of_qkv(const Fact& f, const std::string& type, const Numbers& attention, int64_t out,
-                   int64_t in) {
+// The parts of a fused q, k, v (out, in) of an attention of this full type with these attributes;
+// without sizes where it has to be taken whole.
+Parts qkv_parts(const Fact& f, const std::string& type, const Numbers& attention, int64_t out,
+                int64_t in) {
   if (is_interleaved(f, type, attention)) {
     return {{}, "fused q, k, v, interleaved by head: taken whole"};
   }
@@ -126,7 +152,7 @@ Parts parts_of_qkv(const Fact& f, const std::string& type, const Numbers& attent
 // How the matrix f, (out, in) once any (in, out) storage is undone, splits along `out` into fused
 // matrices: gate and up; k and v; q, k and v. Without sizes but with words it is fused and taken
 // whole, for that reason; without either it is not known to be fused.
-Parts parts_of(const Fact& f, int64_t out, int64_t in) {
+Parts fused_parts(const Fact& f, int64_t out, int64_t in) {
   const bool own = f.leaf == "in_proj_weight";  // of the attention itself, not of a layer in it
   const Numbers& around = own ? f.numbers : f.parent_numbers;
   const Sizes halves = {out / 2, out / 2};
@@ -138,24 +164,24 @@ Parts parts_of(const Fact& f, int64_t out, int64_t in) {
   if (is_key_and_value(f, around, out, in)) {
     return out % 2 == 0 ? Parts{halves, "fused k, v"} : Parts{};
   }
-  if (!kQkv.match(key(f)) || (own && out != 3 * in)) return {};
-  return parts_of_qkv(f, own ? kind(f) : f.parent, around, out, in);
+  if (!kQkv.match(purpose_name(f)) || (own && out != 3 * in)) return {};
+  return qkv_parts(f, own ? owner_type(f) : f.parent, around, out, in);
 }
 
 }  // namespace
 
-Layout matrix(const Fact& f, const Model& model) {
+Layout matrix_layout(const Fact& f, const Model& model) {
   const auto experts = number(f.numbers, {"moe_num_experts"});
   const auto inner = number(f.numbers, {"ffn_hidden_size"});
   if (experts && inner &&
       *inner * *experts == f.shape[0]) {  // DBRX: (E I, H), the way down as well
-    const bool down = kDown.match(key(f));
+    const bool down = kDown.match(purpose_name(f));
     return {{.transposed = down, .num_heads = *experts},
             down ? "stacked experts (in, out)" : "stacked experts (out, in)"};
   }
-  if (const auto found = recurrent(f, model)) return *found;
-  const auto [transposed, words] = in_out(f, model);
-  auto parts = parts_of(f, f.shape[transposed], f.shape[!transposed]);
+  if (const auto found = recurrent_layout(f, model)) return *found;
+  const auto [transposed, words] = find_storage(f, model);
+  auto parts = fused_parts(f, f.shape[transposed], f.shape[!transposed]);
   const bool both = !words.empty() && !parts.words.empty();
   Layout layout{{.transposed = transposed}, words + (both ? "; " : "") + parts.words};
   layout.view.split_dim = !parts.sizes.empty() && transposed;

@@ -9,7 +9,8 @@
 
 namespace steepest::routing {
 
-// The reason of each head, by tensor.
+// Finds the output layers of a model: maps the number of each one's tensor to the reason for the
+// routing table.
 std::unordered_map<int64_t, std::string> find_heads(const Model& model);
 
 }  // namespace steepest::routing

@@ -14,6 +14,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+// The verdict on one parameter: a matrix with its layout, unless a rule gives a reason for the
+// backup or one side is 1.
 Verdict judge_one(const Fact& f, const Model& model, const Roles& roles) {
   Verdict verdict;
   Layout layout;
@@ -28,6 +30,7 @@ Verdict judge_one(const Fact& f, const Model& model, const Roles& roles) {
   return verdict;
 }
 
+// One fact of judge_json's list; what is not given stays as it is by default.
 Fact fact_of(const Json& json) {
   Fact f;
   f.name = json.at("name");

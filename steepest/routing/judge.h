@@ -16,17 +16,20 @@ struct Verdict {
   std::string reason;  // says "by shape" or "by position" where it is a guess
 };
 
-// One for each fact, in their order.
+// Decides for each parameter of a model whether it is a matrix or the backup's, and how it is laid
+// out; in the order of the facts.
 std::vector<Verdict> judge(std::vector<Fact> facts);
 
-// The same as text: [{"name", "shape", "tensor", "own", "around", "parent", "numbers",
-// "parent_numbers", "asked", "says"}, ..], all but the first three optional, to
-// [{"role", "reason", "view", "transposed", "split_sizes", "num_heads", "split_dim"}, ..].
+// judge() for another language, as JSON: from [{"name", "shape", "tensor", "own", "around",
+// "parent", "numbers", "parent_numbers", "asked", "says"}, ..], all but the first three optional,
+// to [{"role", "reason", "view", "transposed", "split_sizes", "num_heads", "split_dim"}, ..].
 std::string judge_json(const std::string& facts);
 
+// Whether the reason says that the shape or the position alone has decided.
 bool is_guess(const std::string& reason);
 
-// "2 matrices by shape only, 1 non-matrix by shape or position only", "" where nothing is a guess.
+// How many verdicts of each role are guesses, as a line below the routing table: "2 matrices by
+// shape only, 1 non-matrix by shape or position only", "" where there are none.
 std::string guesses(const std::vector<std::pair<Role, std::string>>& reasons);
 
 }  // namespace steepest::routing

@@ -13,21 +13,23 @@ namespace {
 
 using Shape = std::vector<int64_t>;
 
-std::string lower(std::string text) {
+std::string lower_case(std::string text) {
   for (char& c : text) c = 'A' <= c && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return text;
 }
 
-Layout convolution(const Fact& f) {
+// The layout of a convolution's weight, flattened to (out, in k), or transposed from (in, out k).
+Layout convolution_layout(const Fact& f) {
   const bool transposed =
-      kind_has(f, "ConvTranspose") || flag(f.numbers, "transposed").value_or(false);
+      owner_type_contains(f, "ConvTranspose") || flag(f.numbers, "transposed").value_or(false);
   std::string words =
       transposed ? "transposed convolution, stored (in, out k)" : "convolution, flattened";
   if (number(f.numbers, {"groups"}).value_or(1) > 1) words += ", its groups together";
   return {{.transposed = transposed}, words};
 }
 
-std::vector<const Shape*> besides(const Fact& f, const Model& model, const Names& names) {
+// The shapes of the matrices in the same module, f's own among them, whose names are among `names`.
+std::vector<const Shape*> shapes_beside(const Fact& f, const Model& model, const Names& names) {
   std::vector<const Shape*> shapes;
   for (const Fact* other : model.siblings(f)) {
     if (names.match(other->leaf) && other->shape.size() > 1) shapes.push_back(&other->shape);
@@ -36,13 +38,14 @@ std::vector<const Shape*> besides(const Fact& f, const Model& model, const Names
   return shapes;
 }
 
-// From the bias (E, out) of a stack.
+// Whether a stack of matrices is stored (in, out), told by which of the two sizes its bias (E, out)
+// has; nothing where there is none, or both are the same.
 std::optional<bool> in_out_by_bias(const Fact& f, const Model& model) {
   const int64_t rows = f.shape[f.shape.size() - 2], cols = f.shape.back();
   std::string named = f.leaf;
   if (const size_t at = named.find("weight"); at != std::string::npos) named.replace(at, 6, "bias");
   for (const auto& bias : {f.leaf + "_bias", named}) {
-    const auto* shape = bias != f.leaf ? model.beside(f, bias) : nullptr;
+    const auto* shape = bias != f.leaf ? model.shape_beside(f, bias) : nullptr;
     if (shape && !shape->empty() && rows != cols &&
         (shape->back() == rows || shape->back() == cols)) {
       return shape->back() == cols;
@@ -51,10 +54,11 @@ std::optional<bool> in_out_by_bias(const Fact& f, const Model& model) {
   return std::nullopt;
 }
 
-// From gate-up against down: 2I x H and H x I, or H x 2I and I x H.
+// Whether a stack of experts is stored (in, out), told by the gate-up beside the down projection:
+// they are 2I x H and H x I, or, stored (in, out), H x 2I and I x H; nothing where neither fits.
 std::optional<bool> in_out_by_pair(const Fact& f, const Model& model) {
-  for (const Shape* up : besides(f, model, kGateUp)) {
-    for (const Shape* down : besides(f, model, kDown)) {
+  for (const Shape* up : shapes_beside(f, model, kGateUp)) {
+    for (const Shape* down : shapes_beside(f, model, kDown)) {
       const int64_t u0 = (*up)[up->size() - 2], u1 = up->back();
       const int64_t d0 = (*down)[down->size() - 2], d1 = down->back();
       if (u0 == 2 * d1 && u1 == d0) return false;
@@ -64,8 +68,9 @@ std::optional<bool> in_out_by_pair(const Fact& f, const Model& model) {
   return std::nullopt;
 }
 
-// From the owner's word, the bias, gate-up against down, the owner's sizes; or unknown.
-std::optional<bool> stacked_in_out(const Fact& f, const Model& model) {
+// Whether a stack of matrices is stored (in, out), told by what the owner says, by the bias, by
+// gate-up against down, or by the owner's sizes; nothing where that is unknown.
+std::optional<bool> stack_is_in_out(const Fact& f, const Model& model) {
   if (const auto said = flag(f.numbers, "is_transposed")) return said;
   if (const auto found = in_out_by_bias(f, model)) return found;
   if (const auto found = in_out_by_pair(f, model)) return found;
@@ -76,12 +81,14 @@ std::optional<bool> stacked_in_out(const Fact& f, const Model& model) {
   if (out == rows && in == cols) return false;
   if (out == cols && in == rows) return true;
   const auto hidden = number(f.numbers, {"hidden_size", "hidden_dim"});
-  if (hidden == rows || hidden == cols) return (hidden == rows) != kDown.match(key(f));
+  if (hidden == rows || hidden == cols) return (hidden == rows) != kDown.match(purpose_name(f));
   return std::nullopt;
 }
 
-// (in, heads, size) of XLNet and Funnel; `o` leads back to the stream.
-std::optional<Layout> heads_of_one_matrix(const Fact& f) {
+// The layout of an attention weight (in, heads, size), as XLNet and Funnel have them, taken as one
+// matrix of all heads; their `o` leads back to the stream and is (out, heads, size). Nothing for
+// any other parameter.
+std::optional<Layout> head_layout(const Fact& f) {
   const auto heads = number(f.numbers, {"n_head", "num_heads"});
   const auto size = number(f.numbers, {"d_head"});
   if (f.shape.size() != 3 || f.shape[1] != heads || f.shape[2] != size) return std::nullopt;
@@ -90,13 +97,15 @@ std::optional<Layout> heads_of_one_matrix(const Fact& f) {
   return Layout{{.transposed = !out_first}, "its heads together, " + order};
 }
 
-// (out, in, k) of a layer that says so, splines for example.
+// Whether a parameter of three dimensions is (out, in, k) by the sizes of its layer, as in layers
+// of splines.
 bool is_out_in_k(const Fact& f) {
   return f.shape.size() == 3 && f.shape[0] == number(f.numbers, {"out_features"}) &&
          f.shape[1] == number(f.numbers, {"in_features"});
 }
 
-// The halves of a stack's out, where it is certain which dimension that is.
+// Splits a stack's fused gate and up into halves of out, where it is certain which dimension that
+// is, and adds to the words what was done.
 void split_gate_and_up(const Fact& f, bool certain, Layout& layout) {
   const bool transposed = layout.view.transposed;
   const int64_t out = transposed ? f.shape.back() : f.shape[f.shape.size() - 2];
@@ -111,18 +120,19 @@ void split_gate_and_up(const Fact& f, bool certain, Layout& layout) {
   layout.words += "; fused gate and up";
 }
 
-// (E, out, in) or (E, in, out), the leading dimensions a batch.
-Layout stack(const Fact& f, const Model& model) {
-  if (const auto found = heads_of_one_matrix(f)) return *found;
+// The layout of a parameter of three dimensions or more that is no convolution: a batch of
+// matrices, (E, out, in) or (E, in, out), unless its layer tells otherwise.
+Layout stack_layout(const Fact& f, const Model& model) {
+  if (const auto found = head_layout(f)) return *found;
   if (is_out_in_k(f)) return {{}, "flattened to (out, in k)"};
-  const bool experts = lower(f.name + kind(f)).find("expert") != std::string::npos;
-  const auto in_out = stacked_in_out(f, model);
+  const bool experts = lower_case(f.name + owner_type(f)).find("expert") != std::string::npos;
+  const auto in_out = stack_is_in_out(f, model);
   const bool transposed = in_out.value_or(false);
   std::string words = experts ? "stacked experts" : "stack";
   const bool guess = !in_out && f.shape.back() != f.shape[f.shape.size() - 2];
   words += guess ? " by shape, taken as (out, in)" : transposed ? " (in, out)" : " (out, in)";
   Layout layout{{.batch = true, .transposed = transposed}, words};
-  if (kGateUp.match(key(f))) split_gate_and_up(f, /*certain=*/in_out.has_value(), layout);
+  if (kGateUp.match(purpose_name(f))) split_gate_and_up(f, /*certain=*/in_out.has_value(), layout);
   return layout;
 }
 
@@ -136,12 +146,12 @@ std::pair<int64_t, int64_t> matrix_size(const Shape& shape, const View& view) {
 
 Layout find_layout(const Fact& f, const Model& model) {
   Layout layout;
-  if (is_convolution(f)) {
-    layout = convolution(f);
+  if (is_convolution_weight(f)) {
+    layout = convolution_layout(f);
   } else if (is_a(f, "Bilinear")) {
     layout = {{}, "bilinear, flattened to (out, in1 in2)"};
   } else {
-    layout = f.shape.size() > 2 ? stack(f, model) : matrix(f, model);
+    layout = f.shape.size() > 2 ? stack_layout(f, model) : matrix_layout(f, model);
   }
   if (f.stacked) {
     layout.view.batch = true;

@@ -9,10 +9,11 @@
 
 namespace steepest::routing {
 
-// Of a parameter with 2 dimensions or more.
+// How a parameter of two dimensions or more is seen as matrices, with the words of the routing
+// table.
 Layout find_layout(const Fact& f, const Model& model);
 
-// Rows and columns of one stored matrix, before splits.
+// Rows and columns of one matrix of a parameter as it is stored, before any split.
 std::pair<int64_t, int64_t> matrix_size(const std::vector<int64_t>& shape, const View& view);
 
 }  // namespace steepest::routing

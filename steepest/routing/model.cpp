@@ -8,12 +8,14 @@
 namespace steepest::routing {
 namespace {
 
-// "layer" of layer4, "" of what has no number at its end.
+// The part of a numbered name before its number, "layer" of layer4; "" of what has no number at its
+// end.
 std::string stem(const std::string& step) {
   const size_t end = step.find_last_not_of("0123456789");
   return end == std::string::npos || end + 1 == step.size() ? "" : step.substr(0, end + 1);
 }
 
+// The parameter's name within the module that its path reaches after `steps` steps.
 std::string name_below(const Fact& f, size_t steps) {
   std::string text;
   for (size_t i = steps; i < f.path.size(); ++i) text += f.path[i] + ".";
@@ -27,7 +29,7 @@ bool is_number(const std::string& step) {
 }
 
 bool is_norm(const Fact& f) {
-  if (f.known && !is_a(f, "ParameterDict")) return kind_has(f, "Norm") && is_bare(f);
+  if (f.known && !is_a(f, "ParameterDict")) return owner_type_contains(f, "Norm") && is_bare(f);
   return !f.path.empty() && kNorm.match(f.path.back()) && f.shape.size() < 3;
 }
 
@@ -39,7 +41,7 @@ Model::Model(std::vector<Fact> places) : places_(std::move(places)) {
     first_.emplace(f.tensor, i);
     ++count_[f.tensor];
     if (is_embedding(f)) embeddings_.insert(f.tensor);
-    const bool reads = kAttentionInput.match(key(f));
+    const bool reads = kAttentionInput.match(purpose_name(f));
     std::string prefix;
     below_[prefix].push_back(i);
     for (const auto& step : f.path) {
@@ -51,7 +53,7 @@ Model::Model(std::vector<Fact> places) : places_(std::move(places)) {
 
 bool Model::is_first(const Fact& f) const { return &places_[first_.at(f.tensor)] == &f; }
 
-const std::vector<int64_t>* Model::beside(const Fact& f, const std::string& leaf) const {
+const std::vector<int64_t>* Model::shape_beside(const Fact& f, const std::string& leaf) const {
   const size_t end = f.name.rfind('.');
   const auto found =
       by_name_.find((end == std::string::npos ? "" : f.name.substr(0, end + 1)) + leaf);
@@ -60,7 +62,7 @@ const std::vector<int64_t>* Model::beside(const Fact& f, const std::string& leaf
 
 std::vector<const Fact*> Model::siblings(const Fact& f) const {
   std::vector<const Fact*> found;
-  for (const size_t i : below_.at(joined(f.path, f.path.size()))) {
+  for (const size_t i : below_.at(path_prefix(f.path, f.path.size()))) {
     if (&places_[i] != &f && places_[i].path == f.path) found.push_back(&places_[i]);
   }
   return found;
@@ -74,7 +76,8 @@ bool Model::in_block(const Fact& f, size_t from) const {
   return false;
 }
 
-// A block has several layers, and stands in a list, or beside another like it, or all alone.
+// Whether the numbered module that f's path reaches with this step is a block: it has several
+// layers, and stands in a list, or beside another like it, or all alone.
 bool Model::is_block(const Fact& f, size_t step) const {
   const auto [parts, layers] = numbered_children(f, step);
   if (layers < 2) return false;
@@ -90,16 +93,18 @@ bool Model::is_block(const Fact& f, size_t step) const {
   });
 }
 
+// Looks at the module that f's path reaches before `step`: its children that are numbered in the
+// same way as the one that leads to f.
 Model::Children Model::numbered_children(const Fact& f, size_t step) const {
   const auto stem_here = stem(f.path[step]);
   Children found;
-  for (const size_t i : below_.at(joined(f.path, step))) {
+  for (const size_t i : below_.at(path_prefix(f.path, step))) {
     const Fact& other = places_[i];
     if (other.path.size() <= step) continue;
     const auto& child = other.path[step];
     if (is_number(child) != is_number(f.path[step]) || stem(child) != stem_here) continue;
     found.parts[child].insert(name_below(other, step + 1));
-    found.layers += child == f.path[step] && is_output(other) && wide_dims(other) > 1;
+    found.layers += child == f.path[step] && is_layer_weight(other) && wide_dims(other) > 1;
   }
   return found;
 }
@@ -107,7 +112,7 @@ Model::Children Model::numbered_children(const Fact& f, size_t step) const {
 bool Model::is_followed_by_norm(const Fact& f) const {
   if (f.path.empty() || !is_number(f.path.back())) return false;
   const size_t depth = f.path.size() - 1;
-  const auto& around = below_.at(joined(f.path, depth));
+  const auto& around = below_.at(path_prefix(f.path, depth));
   return std::any_of(around.begin(), around.end(), [&](size_t i) {
     const Fact& other = places_[i];
     const bool vector = !other.known && other.leaf == "weight" && other.shape.size() == 1;

@@ -13,27 +13,33 @@
 
 namespace steepest::routing {
 
+// What the rules ask of a parameter that its own fact does not tell; all questions take a fact of
+// places().
 class Model {
  public:
+  // Resolves the names of the facts and indexes them by name, tensor and module.
   explicit Model(std::vector<Fact> places);
 
   // In order; a tied parameter stands as often as it is named.
   const std::vector<Fact>& places() const { return places_; }
-  bool is_first(const Fact& f) const;  // not the second place of a tied parameter
+  // Whether f is the first place of its tensor, not a further one of a tied parameter.
+  bool is_first(const Fact& f) const;
   bool is_tied(const Fact& f) const { return count_.at(f.tensor) > 1; }
-  bool is_of_embedding(const Fact& f) const { return embeddings_.count(f.tensor) != 0; }
+  // Whether the tensor is an embedding's table, here or at another of its places.
+  bool is_embedding_tensor(const Fact& f) const { return embeddings_.count(f.tensor) != 0; }
 
-  // The shape of a parameter beside this one, nullptr if there is none.
-  const std::vector<int64_t>* beside(const Fact& f, const std::string& leaf) const;
+  // The shape of the parameter named `leaf` in the same module, nullptr where there is none.
+  const std::vector<int64_t>* shape_beside(const Fact& f, const std::string& leaf) const;
   // All other parameters of the same module.
   std::vector<const Fact*> siblings(const Fact& f) const;
 
   // Whether a layer lies in a numbered block, such as layers.3 or layer4, that is more than the
   // layer itself; only steps from `from` on are looked at.
   bool in_block(const Fact& f, size_t from = 0) const;
-  // Whether query, key and value are computed below this module, given as "a.b.".
+  // Whether query, key and value are computed by modules below this prefix of names, "a.b.".
   bool holds_attention(const std::string& prefix) const { return attention_.count(prefix) != 0; }
-  bool is_followed_by_norm(const Fact& f) const;  // in the same sequence
+  // Whether a norm comes after the layer in the same numbered sequence, so that it is no output.
+  bool is_followed_by_norm(const Fact& f) const;
 
  private:
   // The numbered children of a module, and how many layers the one has in which `f` lies.
@@ -52,7 +58,9 @@ class Model {
   std::unordered_set<std::string> attention_;
 };
 
+// Whether a step of a path is a number, as in layers.3.
 bool is_number(const std::string& step);
-bool is_norm(const Fact& f);  // by its module's type, or by its name where no type is known
+// Whether a norm owns the parameter, by its module's type, or by its name where no type is known.
+bool is_norm(const Fact& f);
 
 }  // namespace steepest::routing

@@ -8,18 +8,21 @@
 namespace steepest::routing {
 namespace {
 
+// The C++ type of a module with its namespaces, without the "Impl" at its end.
 std::string full_type(const torch::nn::Module& module) {
   auto name = module.name();
   if (name.ends_with("Impl")) name.resize(name.size() - 4);
   return name;
 }
 
+// The C++ type of a module without namespaces and without the "Impl" at its end.
 std::string short_type(const torch::nn::Module& module) {
   const auto name = full_type(module);
   const size_t colon = name.rfind(':');
   return colon == std::string::npos ? name : name.substr(colon + 1);
 }
 
+// Reads the attributes of a layer of type Convolution; false where the module is none.
 template <typename Convolution>
 bool read_convolution(const torch::nn::Module& module, Numbers& numbers) {
   const auto* layer = dynamic_cast<const Convolution*>(&module);
@@ -30,12 +33,14 @@ bool read_convolution(const torch::nn::Module& module, Numbers& numbers) {
   return true;
 }
 
+// As read_convolution, for the plain and the transposed convolution of D dimensions.
 template <int64_t D, typename Plain, typename Transposed>
 bool read_convolutions(const torch::nn::Module& module, Numbers& numbers) {
   return read_convolution<torch::nn::ConvNdImpl<D, Plain>>(module, numbers) ||
          read_convolution<torch::nn::ConvNdImpl<D, Transposed>>(module, numbers);
 }
 
+// The attributes of a module that the rules ask for, which only convolutions have.
 Numbers numbers_of(const torch::nn::Module& module) {
   using namespace torch::nn;
   Numbers numbers;
@@ -45,11 +50,14 @@ Numbers numbers_of(const torch::nn::Module& module) {
   return numbers;
 }
 
-// One module after another, each before its children, as named_parameters() goes.
+// Collects the parameters of one module after another, each before its children, as
+// named_parameters() goes.
 class Reader {
  public:
   std::vector<Place> places;
 
+  // Adds the parameters of a module and of all below it. `prefix` begins their names, `around` has
+  // the types of the modules from the root to `parent`.
   void visit(const torch::nn::Module& module, const std::string& prefix,
              const torch::nn::Module* parent, std::vector<std::string> around) {
     around.push_back(short_type(module));
@@ -62,6 +70,8 @@ class Reader {
   }
 
  private:
+  // Adds one parameter of the module `owner` with all that is known of it; `around` ends with the
+  // owner.
   void add(const std::string& name, const at::Tensor& param, const torch::nn::Module& owner,
            const torch::nn::Module* parent, const std::vector<std::string>& around) {
     Fact f;
@@ -74,7 +84,7 @@ class Reader {
     if (parent) f.parent = full_type(*parent);
     for (char& c : f.parent) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     f.numbers = numbers_of(owner);
-    if (is_convolution(f)) f.own.emplace_back("_ConvNd");
+    if (is_convolution_weight(f)) f.own.emplace_back("_ConvNd");
     places.push_back({std::move(f), param});
   }
 

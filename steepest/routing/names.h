@@ -10,8 +10,10 @@ namespace steepest::routing {
 // large model has few names.
 class Names {
  public:
+  // A regular expression that a name is to match as a `whole`, or somewhere.
   explicit Names(const char* pattern, bool whole = false);
-  bool match(const std::string& name) const;  // false for numbers, as in layers.3
+  // Whether the name matches the pattern; a number, as in layers.3, never does.
+  bool match(const std::string& name) const;
 
  private:
   struct Pattern;

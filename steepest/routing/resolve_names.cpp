@@ -14,22 +14,25 @@ namespace {
 
 using Shapes = std::unordered_map<std::string, const std::vector<int64_t>*>;
 
+// Whether a step of a path is a number, as in layers.3.
 bool is_number(const std::string& step) {
   return !step.empty() &&
          std::all_of(step.begin(), step.end(), [](char c) { return '0' <= c && c <= '9'; });
 }
 
+// Whether at most one dimension is not 1.
 bool is_vector(const std::vector<int64_t>& shape) {
   return std::count_if(shape.begin(), shape.end(), [](int64_t n) { return n != 1; }) < 2;
 }
 
 // Drops step i of the path, and the type of the module there.
-void drop(Fact& f, size_t i) {
+void drop_step(Fact& f, size_t i) {
   f.path.erase(f.path.begin() + static_cast<std::ptrdiff_t>(i));
   if (f.around.size() > i + 1) f.around.erase(f.around.begin() + static_cast<std::ptrdiff_t>(i));
 }
 
-void split(Fact& f) {
+// Cuts the dotted name into path and leaf.
+void split_name(Fact& f) {
   std::istringstream steps(f.name);
   f.path.clear();
   for (std::string step; std::getline(steps, step, '.');) f.path.push_back(step);
@@ -38,7 +41,9 @@ void split(Fact& f) {
   f.path.pop_back();
 }
 
-// parametrizations.weight.original1 of torch.nn.utils.parametrizations.
+// Gives a parameter of torch.nn.utils.parametrizations the name of the weight that it stands for:
+// parametrizations.weight.original1 becomes the owner's "weight". An original0 that is a vector
+// beside it is the gain of a weight norm. `shapes` has the shape of every parameter by its name.
 void unfold_parametrization(Fact& f, const Shapes& shapes) {
   const auto at = std::find(f.path.begin(), f.path.end(), "parametrizations");
   if (at == f.path.end() || at + 1 == f.path.end()) return;
@@ -50,12 +55,15 @@ void unfold_parametrization(Fact& f, const Shapes& shapes) {
   if (f.around.size() > steps + 1) f.around.resize(steps + 1);
 }
 
+// Whether the two shapes can be those of weight_g and weight_v of a weight norm.
 bool are_gain_and_direction(const std::vector<int64_t>& gain,
                             const std::vector<int64_t>& direction) {
   return is_vector(gain) && (gain.empty() || gain.size() == direction.size());
 }
 
-// weight_g and weight_v of torch.nn.utils.weight_norm, weight_orig of spectral_norm and pruning.
+// Gives weight_v of torch.nn.utils.weight_norm, and weight_orig of spectral_norm and pruning, the
+// name "weight", and so weight_g, which is marked as a gain. `shapes` has the shape of every
+// parameter by its name.
 void unfold_hook(Fact& f, const Shapes& shapes) {
   if (!f.leaf.starts_with("weight")) return;
   const auto ends = [&](const char* tail) { return f.leaf.ends_with(tail); };
@@ -75,8 +83,9 @@ void unfold_hook(Fact& f, const Shapes& shapes) {
 }
 
 // Whether all parameters lie below one child, which is the model itself: as in Sequential(model) or
-// a holder with self.model. A number is one only of the outermost: else the only block of a list.
-bool is_lone_child(const std::vector<Fact>& facts, bool outermost) {
+// a holder with self.model. A child named by a number is one only of the outermost module: else it
+// is the only block of a list.
+bool all_below_one_child(const std::vector<Fact>& facts, bool outermost) {
   if (facts.empty() || facts[0].path.empty()) return false;
   const std::string& step = facts[0].path[0];
   const auto same = [&](const Fact& f) { return !f.path.empty() && f.path[0] == step; };
@@ -89,24 +98,28 @@ bool is_lone_child(const std::vector<Fact>& facts, bool outermost) {
                         : around[0] != "ModuleList";
 }
 
-// Wrappers by name; then lone children.
+// Takes wrappers known by their names out of all paths, then the children that hold all the rest.
 void unwrap(std::vector<Fact>& facts) {
   for (auto& f : facts) {
     for (size_t i = f.path.size(); i-- > 0;) {
-      if (kWrapper.match(f.path[i])) drop(f, i);
+      if (kWrapper.match(f.path[i])) drop_step(f, i);
     }
   }
-  for (bool outermost = true; is_lone_child(facts, outermost); outermost = false) {
-    for (auto& f : facts) drop(f, 0);
+  for (bool outermost = true; all_below_one_child(facts, outermost); outermost = false) {
+    for (auto& f : facts) drop_step(f, 0);
   }
 }
 
-bool is_loose(const Fact& f) {  // in no layer
+// Whether the parameter belongs to no layer.
+bool is_loose(const Fact& f) {
   return !f.known || is_a(f, "ParameterDict") || is_a(f, "ParameterList");
 }
 
-// What the parameters of one module, or all loose ones, have in common.
+// What the parameters of one module, or all loose ones, have in common: whether they are those of
+// several `models`, stacked along a first dimension.
 struct Stack {
+  // Counts a parameter in: whether the first dimension of all is the number of models, and one of
+  // them is a bias.
   void add(const Fact& f) {
     const int64_t size = f.shape.size() < 2 ? 0 : f.shape[0];
     if (models < 0) models = size;
@@ -117,11 +130,12 @@ struct Stack {
   bool is_one = true, has_bias = false;
 };
 
-// torch.func.stack_module_state: every tensor has a first dimension more, biases and norms too.
+// Marks the parameters of models stacked by torch.func.stack_module_state and takes the first
+// dimension from their shapes: there every tensor has one more, biases and norms too.
 void unstack(std::vector<Fact>& facts) {
   std::unordered_map<std::string, Stack> stacks;
   const auto stack_of = [&](const Fact& f) -> Stack& {
-    return stacks[f.known ? joined(f.path, f.path.size()) + "!" : ""];
+    return stacks[f.known ? path_prefix(f.path, f.path.size()) + "!" : ""];
   };
   for (const auto& f : facts) {
     if (is_loose(f)) stack_of(f).add(f);
@@ -139,7 +153,7 @@ void resolve_names(std::vector<Fact>& facts) {
   Shapes shapes;
   for (const auto& f : facts) shapes.emplace(f.name, &f.shape);
   for (auto& f : facts) {
-    split(f);
+    split_name(f);
     unfold_parametrization(f, shapes);
     unfold_hook(f, shapes);
   }

@@ -11,33 +11,37 @@
 namespace steepest::routing {
 namespace {
 
-std::optional<int64_t> channels(const Fact& f) {
-  return is_convolution(f) ? number(f.numbers, {"in_channels"}) : std::nullopt;
+// How many channels a convolution reads, by its module; nothing for other parameters and where the
+// module is not known.
+std::optional<int64_t> input_channels(const Fact& f) {
+  return is_convolution_weight(f) ? number(f.numbers, {"in_channels"}) : std::nullopt;
 }
 
+// Whether each of a convolution's groups reads one channel; by the shape where the module is not
+// known.
 bool is_depthwise(const Fact& f) {
-  const auto groups = number(f.numbers, {"groups"}), in = channels(f);
+  const auto groups = number(f.numbers, {"groups"}), in = input_channels(f);
   if (!groups || !in) return f.shape[1] == 1;
   return *groups > 1 && groups == in;
 }
 
-// A patch embedding reads an image, not features of numbered layers.
+// Whether a patch embedding's layer reads an image, not the features that numbered layers compute.
 bool reads_image(const Fact& f) {
-  if (is_convolution(f)) return f.shape[1] <= 4;
+  if (is_convolution_weight(f)) return f.shape[1] <= 4;
   return std::none_of(f.path.begin(), f.path.empty() ? f.path.end() : f.path.end() - 1,
                       [](const auto& step) { return is_number(step) && !kPatch.match(step); });
 }
 
-// The first layer of each patch embedding.
-std::unordered_set<const Fact*> first_patches(const Model& model) {
+// The first layer of each patch embedding that reads an image.
+std::unordered_set<const Fact*> first_patch_layers(const Model& model) {
   std::map<std::string, const Fact*> first;
   for (const auto& f : model.places()) {
-    if (!is_output(f)) continue;
+    if (!is_layer_weight(f)) continue;
     for (size_t i = 0; i < f.path.size(); ++i) {
       if (!kPatch.match(f.path[i])) continue;
       auto step = f.path[i];
       step.resize(step.find_last_not_of("0123456789") + 1);
-      first.emplace(joined(f.path, i) + step, &f);
+      first.emplace(path_prefix(f.path, i) + step, &f);
       break;
     }
   }
@@ -48,20 +52,21 @@ std::unordered_set<const Fact*> first_patches(const Model& model) {
   return found;
 }
 
-// In no list and in no side branch.
+// Whether it is the weight of a linear layer that is in no list and in no side branch.
 bool is_main_linear(const Fact& f) {
-  return is_linear(f) && !is_lora(f) && std::none_of(f.path.begin(), f.path.end(), [](auto& step) {
-           return is_number(step) || kBranch.match(step);
-         });
+  return is_linear_weight(f) && !is_lora(f) &&
+         std::none_of(f.path.begin(), f.path.end(),
+                      [](auto& step) { return is_number(step) || kBranch.match(step); });
 }
 
-// The first one, unless it lies in a block of what reads words, or in a list behind a linear layer.
+// The model's first convolution, which reads its input; nullptr where there is none, or where it
+// reads something else: in a block of a model with embeddings, or in a list behind a linear layer.
 const Fact* find_first_convolution(const Model& model) {
   const auto& all = model.places();
   const bool words = std::any_of(all.begin(), all.end(), is_embedding);
   bool fed = false;
   for (const auto& f : all) {
-    if (is_convolution(f) && !is_lora(f) && !f.gain) {
+    if (is_convolution_weight(f) && !is_lora(f) && !f.gain) {
       const auto numbered = std::find_if(f.path.begin(), f.path.end(), is_number);
       const bool inside = f.path.end() - numbered > 1;
       return (words && model.in_block(f)) || (fed && inside) ? nullptr : &f;
@@ -71,19 +76,21 @@ const Fact* find_first_convolution(const Model& model) {
   return nullptr;
 }
 
-// One model's convolutions, stacked.
-bool is_lone_stack(const Fact& f) {
-  return is_convolution(f) && f.shape.size() > 4 && f.shape[0] == 1;
+// Whether the weight is [1, out, in, ..], a stack of one model's convolution.
+bool is_stack_of_one(const Fact& f) {
+  return is_convolution_weight(f) && f.shape.size() > 4 && f.shape[0] == 1;
 }
 
-// A weight that is beside a bias of its own shape.
+// Whether a weight is a norm's: the bias beside it has the same shape, and no linear layer is known
+// to own it.
 bool is_norm_by_bias(const Fact& f, const Model& model) {
-  const auto* bias = f.leaf == "weight" ? model.beside(f, "bias") : nullptr;
-  return bias && is_linear(f) != f.known && bias->size() == f.shape.size() + f.stacked &&
+  const auto* bias = f.leaf == "weight" ? model.shape_beside(f, "bias") : nullptr;
+  return bias && is_linear_weight(f) != f.known && bias->size() == f.shape.size() + f.stacked &&
          std::equal(f.shape.rbegin(), f.shape.rend(), bias->rbegin());
 }
 
-// [E, out] or [E, in] beside [E, out, in].
+// Whether a parameter [E, out] or [E, in] is the bias of a stack of matrices [E, out, in] beside
+// it.
 bool is_bias_of_stack(const Fact& f, const Model& model) {
   if (f.shape.size() != 2 || !is_bare(f) || !kStackBias.match(f.leaf)) return false;
   const auto beside = model.siblings(f);
@@ -99,60 +106,62 @@ Roles::Roles(const Model& model)
     : model_(model),
       heads_(find_heads(model)),
       first_convolution_(find_first_convolution(model)),
-      patches_(first_patches(model)) {}
+      patches_(first_patch_layers(model)) {}
 
 std::string Roles::why_backup(const Fact& f) const {
-  for (const auto rule : {&Roles::vector_like, &Roles::table, &Roles::narrow, &Roles::layer}) {
+  for (const auto rule :
+       {&Roles::why_vector_like, &Roles::why_table, &Roles::why_narrow, &Roles::why_layer}) {
     if (auto reason = (this->*rule)(f); !reason.empty()) return reason;
   }
   return "";
 }
 
-std::string Roles::vector_like(const Fact& f) const {
-  if (kBias.match(word(f))) return "bias";
+std::string Roles::why_vector_like(const Fact& f) const {
+  if (kBias.match(own_name(f))) return "bias";
   if (f.gain) return "gain of a weight norm";
-  if (f.known && is_norm(f)) return "norm: " + kind(f);
+  if (f.known && is_norm(f)) return "norm: " + owner_type(f);
   if (is_norm(f)) return "norm by name";
   if (f.name.find("lora_magnitude") != std::string::npos) return "magnitude of DoRA";
   if (f.shape.size() < 2) return "";
   if (is_norm_by_bias(f, model_)) return "norm by shape: a bias of the same";
-  if (is_bare(f) && kGain.match(word(f))) return "gain or scale";
+  if (is_bare(f) && kGain.match(own_name(f))) return "gain or scale";
   return is_bias_of_stack(f, model_) ? "bias of a stack" : "";
 }
 
-std::string Roles::table(const Fact& f) const {
+std::string Roles::why_table(const Fact& f) const {
   if (f.name.find("lora_embedding_") != std::string::npos) return "LoRA of an embedding";
-  if (model_.is_of_embedding(f)) return model_.is_tied(f) ? "embedding, tied" : "embedding";
+  if (model_.is_embedding_tensor(f)) return model_.is_tied(f) ? "embedding, tied" : "embedding";
   if (is_lora(f)) return "";
   if (const auto head = heads_.find(f.tensor); head != heads_.end()) return head->second;
-  return is_bare(f) ? bare_table(f) : "";
+  return is_bare(f) ? why_bare_table(f) : "";
 }
 
-std::string Roles::bare_table(const Fact& f) {
-  if (kTable.match(word(f))) return "position table or token";
-  if (kStateSpace.match(word(f))) return "state space";
-  if (kind_has(f, "Codebook") || kind_has(f, "VectorQuant")) return "codebook: " + kind(f);
+std::string Roles::why_bare_table(const Fact& f) {
+  if (kTable.match(own_name(f))) return "position table or token";
+  if (kStateSpace.match(own_name(f))) return "state space";
+  if (owner_type_contains(f, "Codebook") || owner_type_contains(f, "VectorQuant"))
+    return "codebook: " + owner_type(f);
   if (f.shape.size() > 2 && f.shape[0] == 1 && wide_dims(f) > 1) {
     return "table by shape: a first dimension of 1";
   }
   return "";
 }
 
-std::string Roles::narrow(const Fact& f) const {
+std::string Roles::why_narrow(const Fact& f) const {
   const int64_t wide = wide_dims(f);
   if (wide >= 2) return "";
   if (f.shape.size() > 1) return "1 x n";
   return wide == 0 ? "scalar" : "vector";
 }
 
-std::string Roles::layer(const Fact& f) const {
+std::string Roles::why_layer(const Fact& f) const {
   if (f.stacked && f.shape.size() > 2) return "stacked convolutions: no matrices as stored";
   if (is_lora(f)) return "";
-  if (is_lone_stack(f)) return "stacked convolutions: no matrices as stored";
-  if (is_convolution(f) && is_depthwise(f)) return "depthwise convolution";
+  if (is_stack_of_one(f)) return "stacked convolutions: no matrices as stored";
+  if (is_convolution_weight(f) && is_depthwise(f)) return "depthwise convolution";
   if (patches_.count(&f) != 0) return "patch embedding";
   if (&f == first_convolution_) return "first convolution";
-  const auto in = channels(f);
+  const auto in = input_channels(f);
   return in && *in <= 3 ? "convolution of a raw input" : "";
 }
 

@@ -14,15 +14,22 @@ class Roles {
  public:
   explicit Roles(const Model& model);
 
-  // Why it goes to the backup, "" for a matrix. The first rule that speaks wins.
+  // The reason why a parameter goes to the backup, "" for a matrix. The first rule that speaks
+  // wins.
   std::string why_backup(const Fact& f) const;
 
  private:
-  std::string vector_like(const Fact& f) const;  // biases, norms, gains, of any shape
-  std::string table(const Fact& f) const;        // embeddings, heads, positions and tokens
-  static std::string bare_table(const Fact& f);  // of a parameter that belongs to no layer
-  std::string narrow(const Fact& f) const;       // fewer than 2 dimensions that are not 1
-  std::string layer(const Fact& f) const;        // depthwise, and what reads an input
+  // Biases, norms and gains of any shape go to the backup; "" for all others.
+  std::string why_vector_like(const Fact& f) const;
+  // Embeddings, output heads, positions and tokens go to the backup; "" for all others.
+  std::string why_table(const Fact& f) const;
+  // Position tables, tokens, states of a state space and codebooks, which belong to no layer, go to
+  // the backup; "" for all others.
+  static std::string why_bare_table(const Fact& f);
+  // What has fewer than two dimensions that are not 1 goes to the backup; "" for all others.
+  std::string why_narrow(const Fact& f) const;
+  // Depthwise convolutions and what reads the model's input go to the backup; "" for all others.
+  std::string why_layer(const Fact& f) const;
 
   const Model& model_;
   std::unordered_map<int64_t, std::string> heads_;

@@ -11,7 +11,8 @@
 
 namespace steepest::trainer {
 
-// For options that are whole numbers; CLI11 itself takes what is too large as the largest.
+// Checks that an option is a whole number from `low` to `high`; CLI11 itself takes what is too
+// large as the largest.
 inline CLI::Validator whole_number(int64_t low, int64_t high = INT64_MAX) {
   const auto check = [=](const std::string& text) -> std::string {
     int64_t value = 0;
@@ -24,6 +25,8 @@ inline CLI::Validator whole_number(int64_t low, int64_t high = INT64_MAX) {
   return CLI::Validator(check, "");
 }
 
+// Each adds one subcommand to the command line. CLI11 runs its callback where it is chosen, which
+// leaves the command's exit code in `exit_code`.
 void add_train(CLI::App& app, int& exit_code);
 void add_eval(CLI::App& app, int& exit_code);
 void add_sample(CLI::App& app, int& exit_code);

@@ -24,7 +24,8 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int kDepth = 16;
 constexpr size_t kLongest = size_t{1} << 20;  // bytes of a line
 
-// Copying a value recurses through it, so that a deep one has to be refused before.
+// How deep the brackets of a line of JSON nest. Copying a value recurses through it, so that a deep
+// one has to be refused before.
 int depth_of(std::string_view line) {
   int depth = 0, deepest = 0;
   bool text = false;
@@ -45,9 +46,9 @@ int depth_of(std::string_view line) {
   return deepest;
 }
 
-// Calls `use` with every line of metrics.jsonl. A last line without its end was cut by whatever
-// stopped the run.
-void each_line(const std::string& run, const std::function<void(const Json&)>& use) {
+// Calls `use` with every line of the run's metrics.jsonl but a last one without its end, which was
+// cut by whatever stopped the run. Throws RunError for what is not a line of metrics.
+void for_each_line(const std::string& run, const std::function<void(const Json&)>& use) {
   const std::string path = run + "/metrics.jsonl", text = read_file(path);
   size_t number = 1;
   for (size_t begin = 0, end; (end = text.find('\n', begin)) != text.npos; begin = end + 1) {
@@ -61,13 +62,14 @@ void each_line(const std::string& run, const std::function<void(const Json&)>& u
   }
 }
 
-// The last values that a run wrote of each kind.
+// One row of the comparison: the last values that a run wrote of each kind, and its best validation
+// loss.
 Json summary(const std::string& run) {
   if (run.empty()) throw ConfigError("runs: received nothing, allowed folders of runs");
   const auto spec = load_config(run + "/config.toml");
   Json last = Json::object();
   double best = kNaN;
-  each_line(run, [&](const Json& line) {
+  for_each_line(run, [&](const Json& line) {
     last.update(line);
     if (line.contains("val_loss") && line["val_loss"].is_number())
       best = std::fmin(best, line["val_loss"].get<double>());
@@ -86,12 +88,14 @@ Json summary(const std::string& run) {
           {"optimizer_share", number("optimizer_seconds") / number("seconds")}};
 }
 
+// The validation loss, by which the rows are ordered; infinity where there is none.
 double sort_key(const Json& row) {
   return row["val_loss"].is_number() && !std::isnan(row["val_loss"].get<double>())
              ? row["val_loss"].get<double>()
              : std::numeric_limits<double>::infinity();
 }
 
+// The rows of the comparison as a table of text, a line for each run.
 std::string table_of(const std::vector<Json>& rows) {
   std::vector<std::string> names = {"run"};
   for (const auto& r : rows) names.push_back(one_line(r["run"].get<std::string>()));

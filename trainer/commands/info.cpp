@@ -27,6 +27,7 @@ struct Options {
   bool polar_errors = false;
 };
 
+// What the data of a run file are, and, for text, the losses of simple predictors.
 Json data_info(const Options& o) {
   if (o.data->empty()) throw ConfigError("--data: received nothing, allowed a run file");
   const auto spec = load_config(*o.data, o.set);
@@ -40,6 +41,7 @@ Json data_info(const Options& o) {
   return out;
 }
 
+// The versions and what torch may use of this machine.
 Json machine_info() {
   const char* isa = std::getenv("ONEDNN_MAX_CPU_ISA");
   return {{"steepest", kVersion},

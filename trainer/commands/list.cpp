@@ -17,18 +17,21 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string momentum_of(const Choices& c) {
+// The momentum of a recipe in the words of the table, "ema 0.95 nesterov, zero".
+std::string momentum_text(const Choices& c) {
   if (c.momentum == 0) return "none";
   return name_of(c.form) + " " + print_number(c.momentum) + (c.nesterov ? " nesterov" : "") + ", " +
          name_of(c.start) + (c.place == MomentumPlace::after ? ", after the norm" : "");
 }
 
+// Every choice of a recipe, and the name of its Momo form, null where it has none.
 Json json_of(const Recipe& r) {
   auto json = Json::parse(recipe_json(r));
   json["momo"] = r.matrix.place == MomentumPlace::before ? Json(r.name + "-momo") : Json();
   return json;
 }
 
+// The rows as lines, each column as wide as its widest word and two blanks apart.
 std::string table_of(const std::vector<std::vector<std::string>>& rows) {
   std::string text;
   std::vector<size_t> widths(rows[0].size());
@@ -44,12 +47,12 @@ std::string table_of(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
-void list_optimizers() {
+void print_optimizers() {
   std::vector<std::vector<std::string>> rows = {
       {"name", "update", "outer", "norm", "non-matrix", "momentum", "radius", "paper"}};
   for (const auto& r : optimizer_catalog()) {
     rows.push_back({r.name, name_of(r.update), name_of(r.outer), r.matrix.norm, r.backup.norm,
-                    momentum_of(r.matrix), r.matrix.radius, r.paper});
+                    momentum_text(r.matrix), r.matrix.radius, r.paper});
   }
   print_out(table_of(rows) +
             "\nBehind any name whose momentum comes before the norm, -momo makes its Momo form: "
@@ -57,7 +60,7 @@ void list_optimizers() {
             "--norms the norms.\n");
 }
 
-void list_norms() {
+void print_norms() {
   std::vector<std::vector<std::string>> rows = {{"norm", "arguments", "unit ball and direction"}};
   for (const auto& norm : norm_catalog()) {
     rows.push_back({norm.name, join(norm.arguments), norm.summary});
@@ -76,13 +79,13 @@ void add_list(CLI::App& app, int& exit_code) {
   command->add_flag("--norms", *norms, "The norms instead");
   command->callback([json, norms, &exit_code] {
     if (*norms) {
-      list_norms();
+      print_norms();
     } else if (*json) {
       Json rows = Json::array();
       for (const auto& r : optimizer_catalog()) rows.push_back(json_of(r));
       print_out(rows.dump(1) + "\n");
     } else {
-      list_optimizers();
+      print_optimizers();
     }
     exit_code = 0;
   });

@@ -21,6 +21,7 @@ struct Options {
   int64_t seed = 0;
 };
 
+// The prompt as token ids: those of --ids, or the bytes of --prompt for a model of bytes.
 std::vector<int64_t> prompt_of(const Options& o, bool bytes) {
   if (!o.ids.empty()) return o.ids;
   TORCH_CHECK_VALUE(bytes, "sample: --prompt: received text for a model of tokens, allowed --ids");
@@ -30,6 +31,8 @@ std::vector<int64_t> prompt_of(const Options& o, bool bytes) {
   return prompt;
 }
 
+// Prints what the run's model writes after the prompt, as text for a model of bytes, else as token
+// ids.
 void sample(const Options& o) {
   const auto session = open_run(o.run, {}, DataUse::none);
   auto& model = session->model();

@@ -25,7 +25,8 @@ struct Options {
   bool dry_run = false, quiet = false, help_config = false;
 };
 
-// The plan of a run, nothing written: the resolved config, the model, and every parameter's fate.
+// Prints what a run would be, and writes nothing: the resolved config, the model, every parameter's
+// group, the plan, the data.
 void print_dry_run(const RunSpec& spec) {
   Session session(spec);
   std::ostringstream text;
@@ -37,7 +38,9 @@ void print_dry_run(const RunSpec& spec) {
   print_out(text.str());
 }
 
-// The folder is a value, not a piece of TOML: it may hold quotes and backslashes.
+// The run's options: from the run file, or with --resume from that folder's own config.toml unless
+// a file is given. The folder is set as a value, not as a piece of TOML: it may hold quotes and
+// backslashes.
 RunSpec spec_of(const Options& o) {
   if (!o.resume) return load_config(o.config.value_or(""), o.set);
   RunSpec spec = load_config(o.config.value_or(*o.resume + "/config.toml"), o.set);
@@ -50,7 +53,8 @@ RunSpec spec_of(const Options& o) {
   return spec;
 }
 
-void require_folder(const RunSpec& spec, const Options& o) {
+// Throws ConfigError unless run.out is a name of a folder that config.toml can hold.
+void require_out(const RunSpec& spec, const Options& o) {
   if (spec.out.empty())
     throw ConfigError("run.out: received nothing, allowed the folder to write the run into");
   if (const auto at = invalid_utf8(spec.out))
@@ -59,6 +63,7 @@ void require_folder(const RunSpec& spec, const Options& o) {
                       " is not UTF-8, allowed a name that config.toml can hold");
 }
 
+// What `steepest train` does with these options; returns the exit code.
 int train(const Options& o) {
   if (o.help_config) {
     print_out(config_help());
@@ -73,7 +78,7 @@ int train(const Options& o) {
     print_dry_run(spec);
     return kDone;
   }
-  require_folder(spec, o);
+  require_out(spec, o);
   refuse_own_output(spec);
   return run_training(spec, {.resume = o.resume.has_value(), .quiet = o.quiet});
 }

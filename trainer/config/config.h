@@ -16,27 +16,29 @@ struct ConfigError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Defaults, then the file ("": none), then the overrides "section.key=value" ("group.0.lr=0.1") in
-// their order. Every value is checked, and so is what depends on several of them.
+// The spec of a run: the defaults, then the run file ("": none), then the overrides
+// "section.key=value" ("group.0.lr=0.1") in their order. Every value is checked, and so is what
+// depends on several of them; throws ConfigError.
 RunSpec load_config(const std::string& file, const std::vector<std::string>& overrides = {});
 
-// The same of a text; `name` stands for the file in messages.
+// load_config of a run file's text; `name` stands for the file in messages.
 RunSpec parse_config(const std::string& text, const std::string& name,
                      const std::vector<std::string>& overrides = {});
 
-// Every option that has a value, in the order of the table; parse_config of it gives the same spec.
+// Every option that has a value as a run file, in the order of the table; parse_config of it gives
+// the same spec.
 std::string resolved_toml(const RunSpec& spec);
 
 // A run file with every key, its default, what it means and what is allowed; it can be parsed.
 std::string config_help();
 
-// Of the options that must not change between a run and its resumption.
+// A hash of the options that must not change between a run and its resumption.
 std::string config_hash(const RunSpec& spec);
 // Whether a checkpoint of this hash was made with these options, by this version or an older one.
 bool has_config_hash(const RunSpec& spec, const std::string& hash);
 
-// The first such option that differs, "optimizer.lr: received 0.02, expected 0.01"; "" when none
-// does.
+// The first option that differs among those that must not change between a run and its resumption,
+// "optimizer.lr: received 0.02, expected 0.01"; "" where none does.
 std::string first_difference(const RunSpec& received, const RunSpec& expected);
 
 }  // namespace steepest::trainer

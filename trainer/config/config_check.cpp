@@ -15,8 +15,8 @@
 namespace steepest::trainer {
 namespace {
 
-// The key that a message of another part speaks of: its first word, or the second, behind a
-// recipe's name. What has no key of its own comes from the recipe.
+// The key of `section` ("optimizer.lr") that another part's message speaks of: its first word, or
+// the second, behind a recipe's name. What has no key of its own comes from the recipe.
 std::string key_of(const std::string& section, const std::string& message) {
   RunSpec any;
   std::optional<std::string> preset;
@@ -38,13 +38,15 @@ std::string key_of(const std::string& section, const std::string& message) {
 struct Check {
   const WhereOf& where;
 
+  // Throws ConfigError, with the place where the key was given, unless `good`.
   void require(bool good, const std::string& key, const std::string& received,
                const std::string& allowed) const {
     if (good) return;
     throw ConfigError(where(key) + ": " + key + ": received " + received + ", allowed " + allowed);
   }
 
-  // Runs a check of another part, whose message begins with the key, perhaps without its section.
+  // Runs a check of another part, which throws a message that begins with the key, perhaps without
+  // its section, and throws that as ConfigError with the whole key and its place.
   void run(const std::string& section, const std::function<void()>& part) const {
     std::string message;
     try {
@@ -63,12 +65,14 @@ struct Check {
   }
 };
 
-void link(RunSpec& spec) {
+// Sets the fields of the data that other sections of the run file give.
+void fill_linked_fields(RunSpec& spec) {
   spec.data.seed = spec.seed;
   spec.data.context = spec.model.gpt.context;
   spec.data.vocab = spec.model.gpt.vocab;
 }
 
+// Refuses data that do not fit the model, and data of which the place is not given.
 void check_data(const Check& check, const RunSpec& spec) {
   const DataSpec& d = spec.data;
   const bool text = d.kind == "text" || d.kind == "tokens", gpt = spec.model.kind == "gpt";
@@ -83,6 +87,7 @@ void check_data(const Check& check, const RunSpec& spec) {
                 std::to_string(spec.model.gpt.vocab), "from 256 with data.kind \"text\"");
 }
 
+// Refuses micro-batches that do not divide the batch, and a warm-up longer than the run.
 void check_steps(const Check& check, const RunSpec& spec) {
   check.require(spec.data.batch % spec.accumulate == 0, "batch.accumulate",
                 std::to_string(spec.accumulate),
@@ -102,7 +107,7 @@ void check_groups(const Check& check, const RunSpec& spec) {
 }  // namespace
 
 void complete(RunSpec& spec, const WhereOf& where) {
-  link(spec);
+  fill_linked_fields(spec);
   const Check check{where};
   check.run("model", [&] { validate(spec.model); });
   check.run("optimizer", [&] { recipe(spec.recipe, spec.optimizer); });

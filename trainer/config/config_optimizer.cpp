@@ -8,12 +8,14 @@
 namespace steepest::trainer {
 namespace {
 
-// In a run file, a number that is 0 or more is a typing error long before infinity.
+// The range, bounded by 1e6 where it goes from a finite number up to infinity: in a run file such a
+// number is a typing error long before that.
 Range within_reason(Range range) {
   if (std::isfinite(range.low) && !std::isfinite(range.high)) range.high = 1e6;
   return range;
 }
 
+// The key of a run file for an option of the library, bound to its field of `said`.
 Key key_of(const Option& option, Overrides& said) {
   const auto field = std::visit([&](auto member) { return Field(&(said.*member)); }, option.said);
   Key key{option.name, field, option.help};
@@ -25,7 +27,7 @@ Key key_of(const Option& option, Overrides& said) {
   return key;
 }
 
-// What a group of parameters may say for itself.
+// Whether a group of parameters may have a value of its own for this option.
 bool is_of_groups(const Option& option) {
   return option.scope != Scope::network && option.scope != Scope::backup;
 }

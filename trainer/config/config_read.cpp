@@ -22,8 +22,10 @@ namespace {
   throw ConfigError(where + ": " + what);
 }
 
-std::string unknown_key(const Entry& given, const std::vector<Section>& all,
-                        const Section& section) {
+// The message on an entry whose key the section does not have: the section that it belongs to, or
+// the nearest key.
+std::string unknown_key_message(const Entry& given, const std::vector<Section>& all,
+                                const Section& section) {
   const Entry entry = given.shown();
   for (const auto& other : all) {
     for (const auto& key : other.keys) {
@@ -39,7 +41,8 @@ std::string unknown_key(const Entry& given, const std::vector<Section>& all,
   return entry.path() + ": unknown key" + nearest(entry.key, names);
 }
 
-// The section's key of this entry; throws when it has none, or not for this kind.
+// The section's key that the entry gives a value of; throws ConfigError where it has none, or not
+// for this kind.
 Key find_key(const Entry& entry, const std::vector<Section>& all, const Section& section) {
   for (const auto& key : section.keys) {
     if (key.name != entry.key) continue;
@@ -47,9 +50,11 @@ Key find_key(const Entry& entry, const std::vector<Section>& all, const Section&
     fail(entry.where, entry.path() + ": received a value with " + section.name + ".kind " +
                           in_quotes(section.kind) + ", allowed with " + steepest::join(key.only));
   }
-  fail(entry.where, unknown_key(entry, all, section));
+  fail(entry.where, unknown_key_message(entry, all, section));
 }
 
+// Sets the field of `spec` (or `preset`) that the entry gives a value of; throws ConfigError where
+// the key or the value is not allowed.
 void assign_entry(const Entry& entry, RunSpec& spec, std::optional<std::string>& preset) {
   auto sections = sections_of(spec, preset);
   const bool group = entry.section == "group";
@@ -68,17 +73,19 @@ void assign_entry(const Entry& entry, RunSpec& spec, std::optional<std::string>&
                         (value.is_string() ? nearest(begin, key.names) : ""));
 }
 
-// Kinds decide which keys there are, and a preset what the other keys start from.
-int rank(const Entry& entry) { return entry.key == "kind" ? 0 : entry.key == "preset" ? 1 : 2; }
+// Entries are assigned in three turns: the kinds, which decide which keys there are; a preset,
+// which the other keys start from; all others.
+int turn_of(const Entry& entry) { return entry.key == "kind" ? 0 : entry.key == "preset" ? 1 : 2; }
 
-RunSpec assemble(const Sources& sources) {
+// The defaults with all entries assigned, before the checks of what depends on several keys.
+RunSpec spec_from(const Sources& sources) {
   RunSpec spec;
   spec.groups.resize(sources.groups());
   std::optional<std::string> preset;
   for (int turn = 0; turn < 3; ++turn) {
     if (turn == 2 && preset) spec.model.gpt = gpt_preset(*preset);
     for (const auto& entry : sources.entries()) {
-      if (rank(entry) == turn) assign_entry(entry, spec, preset);
+      if (turn_of(entry) == turn) assign_entry(entry, spec, preset);
     }
   }
   return spec;
@@ -90,7 +97,7 @@ RunSpec parse_config(const std::string& text, const std::string& name,
                      const std::vector<std::string>& overrides) {
   Sources sources(text, name);
   for (const auto& override_text : overrides) sources.add_override(override_text);
-  RunSpec spec = assemble(sources);
+  RunSpec spec = spec_from(sources);
   std::map<std::string, std::string> where;
   for (const auto& entry : sources.entries()) where[entry.path()] = entry.where;
   complete(spec, [&](const std::string& key) {

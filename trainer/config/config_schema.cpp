@@ -12,6 +12,7 @@ constexpr Range kFromOne{.low = 1};
 constexpr Range kPart{.low = 0, .high = 1};
 constexpr Range kBelowOne{.low = 0, .high = 1, .high_open = true};
 
+// The keys of [run], bound to the fields of the spec.
 std::vector<Key> run_keys(RunSpec& s) {
   // Further steps change the rates of the steps before, unless the schedule is constant.
   const bool constant = s.schedule.kind == "constant";
@@ -33,11 +34,13 @@ std::vector<Key> run_keys(RunSpec& s) {
           .changeable()};
 }
 
+// The dropout of the model that its kind chooses: one key for three fields.
 double* dropout_of(ModelSpec& m) {
   if (m.kind == "mlp") return &m.mlp.dropout;
   return m.kind == "cnn" ? &m.cnn.dropout : &m.gpt.dropout;
 }
 
+// The keys of [model] that only a gpt has, dropout left out.
 std::vector<Key> gpt_keys(GptSpec& g) {
   std::vector<Key> keys = {
       Key{"vocab", &g.vocab, "text needs 256"}.within(kFromOne),
@@ -64,6 +67,7 @@ std::vector<Key> gpt_keys(GptSpec& g) {
   return keys;
 }
 
+// The keys of [model], bound to the fields of the spec. `preset` is not one of them.
 std::vector<Key> model_keys(ModelSpec& m, std::optional<std::string>& preset) {
   std::vector<Key> keys = {Key{"kind", &m.kind, "the network"}.one_of(model_kinds())};
   keys.push_back(Key{"preset", &preset, "published sizes, before the other keys"}
@@ -80,6 +84,7 @@ std::vector<Key> model_keys(ModelSpec& m, std::optional<std::string>& preset) {
   return keys;
 }
 
+// The keys of [data], bound to the fields of the spec.
 std::vector<Key> data_keys(DataSpec& d) {
   const std::vector<std::string> files = {"text", "tokens", "cifar10"};
   const std::vector<std::string> images = {"cifar10", "procedural"};
@@ -110,12 +115,14 @@ std::vector<Key> data_keys(DataSpec& d) {
           {"procedural"})};
 }
 
+// The keys of [batch], bound to the fields of the spec.
 std::vector<Key> batch_keys(RunSpec& s) {
   return {Key{"rows", &s.data.batch, "sequences or images a step"}.within(kFromOne),
           Key{"accumulate", &s.accumulate, "micro-batches a step; they divide the rows"}.within(
               kFromOne)};
 }
 
+// The keys of [schedule], bound to the fields of the spec.
 std::vector<Key> schedule_keys(ScheduleSpec& s) {
   return {Key{"kind", &s.kind, "of the learning rate"}.one_of(
               {"constant", "constant_linear", "cosine"}),

@@ -36,11 +36,15 @@ struct Key {
   bool may_change = false;              // between a run and its resumption
   bool later = false;  // came after 0.1: where it is not given, it has no part in the hash
 
-  // The same key with more said of it; the table reads as Key{..}.within(..).only_for(..).
+  // The same key for numbers of this range; the table reads as Key{..}.within(..).only_for(..).
   Key within(Range value) && { return range = value, std::move(*this); }
+  // The same key for one of these texts.
   Key one_of(std::vector<std::string> value) && { return names = value, std::move(*this); }
+  // The same key, which only these kinds of its section have.
   Key only_for(std::vector<std::string> value) && { return only = value, std::move(*this); }
+  // The same key for texts that may be written as a number.
   Key or_number() && { return numbers = true, std::move(*this); }
+  // The same key, whose value may change between a run and its resumption.
   Key changeable(bool value = true) && { return may_change = value, std::move(*this); }
 };
 
@@ -50,13 +54,16 @@ struct Section {
   std::string kind = {};  // the value of its key "kind", where it has one
 };
 
-// `preset` is read before everything else of [model] and is not part of the spec.
+// All sections of a run file but [[group]], with their keys bound to the fields of `spec`. `preset`
+// is read before everything else of [model] and is not part of the spec.
 std::vector<Section> sections_of(RunSpec& spec, std::optional<std::string>& preset);
+// The keys of one [[group]] table, bound to the fields of `group`.
 Section group_section(GroupSpec& group);
 
-// For sections_of: [optimizer], and what of it a [[group]] may override.
+// The keys of [optimizer], bound to the fields of `spec`.
 std::vector<Key> optimizer_keys(RunSpec& spec);
 
+// Whether the section has this key under the kind that it is of.
 bool applies(const Section& section, const Key& key);
 
 }  // namespace steepest::trainer

@@ -19,6 +19,7 @@ namespace {
   throw ConfigError(where + ": " + what);
 }
 
+// The place where an entry stands, for messages: "run.toml:12".
 std::string line_of(const std::string& name, const toml::source_region& region) {
   return name + ":" + std::to_string(region.begin.line);
 }
@@ -32,6 +33,7 @@ std::vector<std::string> section_names() {
   return names;
 }
 
+// Throws ConfigError unless a run file has a section of this name.
 void require_section(const std::string& where, const std::string& name) {
   const auto names = section_names();
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
@@ -40,8 +42,8 @@ void require_section(const std::string& where, const std::string& name) {
                   nearest(cut, names));
 }
 
-// The value alone, and nothing behind it: not a comment, not a second line.
-bool is_value(const std::string& text) {
+// Whether the text is one TOML value and nothing behind it: not a comment, not a second line.
+bool is_one_value(const std::string& text) {
   try {
     const toml::table list = toml::parse("value = [" + text + "]");
     const toml::array* items = list["value"].as_array();
@@ -51,18 +53,20 @@ bool is_value(const std::string& text) {
   }
 }
 
-// "0.1" as TOML where it is a TOML value, else as a text.
+// A table whose "value" is the text as TOML reads it ("0.1": a number), or where that is no TOML
+// value, the text itself.
 toml::table value_table(const std::string& text) {
   try {
     toml::table table = toml::parse("value = " + text);
-    if (table.size() == 1 && table.contains("value") && is_value(text)) return table;
+    if (table.size() == 1 && table.contains("value") && is_one_value(text)) return table;
   } catch (const toml::parse_error&) {
   }
   return toml::table{{"value", text}};
 }
 
-// Escaped where it would break the line, and cut where it would fill the screen.
-std::string shown(const std::string& text) {
+// An override for messages, escaped where it would break the line, and cut where it would fill the
+// screen.
+std::string shown_override(const std::string& text) {
   const std::string line = one_line(text, 200);
   return line == text || text.size() > 200 ? line : in_quotes(text);
 }
@@ -75,6 +79,7 @@ Entry Entry::shown() const {
   return copy;
 }
 
+// Adds the entries of a section, or of [[group]] table number `group`.
 void Sources::add_table(const std::string& section, size_t group, const toml::table& table) {
   for (const auto& [key, value] : table) {
     entries_.push_back({section, std::string(key.str()), group, &value,
@@ -82,6 +87,7 @@ void Sources::add_table(const std::string& section, size_t group, const toml::ta
   }
 }
 
+// Adds the entries of all [[group]] tables, which `node` is to be the list of.
 void Sources::add_groups(const std::string& where, const toml::node& node) {
   const toml::array* list = node.as_array();
   const bool tables = list && std::all_of(list->begin(), list->end(),
@@ -121,7 +127,8 @@ Sources::Sources(const std::string& given, const std::string& name) : name_(name
   });
 }
 
-// "group.2" -> 2
+// The number of the [[group]] table that an override names, the 2 of "group.2.lr"; throws
+// ConfigError where there is no such table.
 size_t Sources::group_index(const std::string& where, const std::string& text) const {
   size_t index = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
@@ -134,7 +141,7 @@ size_t Sources::group_index(const std::string& where, const std::string& text) c
 }
 
 void Sources::add_override(const std::string& text) {
-  const std::string where = "--set " + shown(text);
+  const std::string where = "--set " + shown_override(text);
   if (const auto at = invalid_utf8(text))
     fail(where, "received byte " + one_line(text.substr(*at, 1)) + ", allowed UTF-8 text");
   const size_t equals = text.find('='), dot = text.rfind('.', equals);

@@ -18,16 +18,21 @@ struct Entry {
   std::string where;
   std::optional<std::string> raw = {};  // of an override: the text itself
 
+  // The key as an override names it, "optimizer.lr" or "group.0.lr".
   std::string path() const {
     return section == "group" ? "group." + std::to_string(group) + "." + key : section + "." + key;
   }
-  Entry shown() const;  // with a key that a message can hold
+  // The entry with its key escaped and cut, so that a message can hold it.
+  Entry shown() const;
 };
 
 class Sources {
  public:
-  // Throws ConfigError for what is not TOML, and for unknown sections.
+  // Reads the text `given` of a run file, `name` in messages. Throws ConfigError for what is not
+  // TOML, and for unknown sections.
   Sources(const std::string& given, const std::string& name);
+  // Adds the entry that "section.key=value" or "group.0.key=value" gives; throws ConfigError for
+  // what is neither.
   void add_override(const std::string& text);
 
   const std::vector<Entry>& entries() const { return entries_; }  // in the order of the text

@@ -13,18 +13,21 @@ namespace {
 
 constexpr size_t kMaxDots = 2000;
 
+// The number of the line, from 1, in which the byte at `at` stands.
 size_t line_at(std::string_view text, size_t at) {
   return 1 +
          static_cast<size_t>(std::count(text.begin(), text.begin() + static_cast<long>(at), '\n'));
 }
 
+// The character of UTF-8 that begins at `at`.
 std::string_view character_at(std::string_view text, size_t at) {
   size_t end = at + 1;
   while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;
   return text.substr(at, end - at);
 }
 
-// Those that TOML forbids everywhere. The parser asserts that it never meets some of them.
+// Whether TOML forbids this control character everywhere. The parser asserts that it never meets
+// some of them.
 bool is_control(char c) {
   const bool blank = c == '\t' || c == '\n' || c == '\r';
   return (static_cast<unsigned char>(c) < 0x20 && !blank) || c == 0x7f;
@@ -35,7 +38,7 @@ std::string hex(char c) {
   return {digits[static_cast<size_t>(c) >> 4], digits[static_cast<size_t>(c) & 15]};
 }
 
-// Past the end of the quoted text that begins at `at`.
+// The offset behind the quoted text, of one line or of several, that begins at `at`.
 size_t end_of_quotes(std::string_view text, size_t at) {
   const char quote = text[at];
   const bool escapes = quote == '"';
@@ -52,8 +55,8 @@ size_t end_of_quotes(std::string_view text, size_t at) {
   return text.size();
 }
 
-// Does no name follow the bracket of a table's header? The parser asserts that one does.
-bool nameless(std::string_view text, size_t bracket) {
+// Whether no name follows the bracket of a table's header. The parser asserts that one does.
+bool is_nameless_table(std::string_view text, size_t bracket) {
   size_t at = text.find_first_not_of(" \t", bracket + 1);
   if (at < text.size() && text[at] == '[') at = text.find_first_not_of(" \t", at + 1);
   if (at >= text.size()) return false;  // the parser names it
@@ -64,14 +67,17 @@ bool nameless(std::string_view text, size_t bracket) {
 
 // Where a walk over the text stands: how deep in brackets, and are there only blanks before on the
 // line? A bracket outside of all others that begins a line begins a table.
-struct Place {
+struct Cursor {
   int64_t depth = 0;
   bool line_begins = true;
   char before = '\n';  // the last that is no blank
 
-  // Within a value the parser looks ahead, quotes or not, for what it may be.
+  // Whether a quote may begin here. Within a value the parser looks ahead, quotes or not, for what
+  // it may be.
   bool may_quote() const { return std::string_view("\n=[{,").find(before) != std::string::npos; }
+  // Whether the character c opens the header of a table.
   bool begins_table(char c) const { return c == '[' && depth == 0 && line_begins; }
+  // Moves the cursor past the character c.
   void pass(char c) {
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') depth = std::max<int64_t>(depth - 1, 0);
@@ -82,19 +88,20 @@ struct Place {
   }
 };
 
-TextFault outside_quotes(std::string_view text) {
+// The first fault in what is neither quoted nor a comment, where TOML allows no more than ASCII.
+TextFault find_fault_outside_quotes(std::string_view text) {
   size_t dots = 0;
-  Place place;
+  Cursor cursor;
   for (size_t at = 0; at < text.size();) {
     const char c = text[at];
-    if (place.begins_table(c) && nameless(text, at))
+    if (cursor.begins_table(c) && is_nameless_table(text, at))
       return {line_at(text, at), "received '[' without the name of a section, allowed [section]"};
     const bool quotes = c == '"' || c == '\'';
-    if (quotes && !place.may_quote())
+    if (quotes && !cursor.may_quote())
       return {line_at(text, at),
               "received a quote within a key or behind a value, allowed text in "
               "quotes alone behind =, [ or a comma"};
-    place.pass(c);
+    cursor.pass(c);
     if (quotes) {
       at = end_of_quotes(text, at);
       continue;
@@ -127,7 +134,7 @@ TextFault find_fault(std::string_view text) {
     return {line_at(text, at),
             "received control character " + one_line(text.substr(at, 1)) +
                 ", allowed tabs and ends of lines; in double quotes write \\u00" + hex(text[at])};
-  return outside_quotes(text);
+  return find_fault_outside_quotes(text);
 }
 
 }  // namespace steepest::trainer

@@ -14,8 +14,9 @@ struct TextFault {
   std::string what;  // received and allowed
 };
 
-// The first fault: no UTF-8, a NUL byte, a character outside of quotes and comments that no TOML
-// has there, more dots outside of them than any run file needs (each may nest a table in another).
+// The first fault for which a text is not given to the parser: it is not UTF-8, or has a control
+// character, a character outside of quotes and comments that no TOML has there, or more dots
+// outside of them than any run file needs (each may nest a table in another).
 TextFault find_fault(std::string_view text);
 
 }  // namespace steepest::trainer

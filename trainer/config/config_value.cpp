@@ -27,40 +27,41 @@ struct Unwrap<std::optional<T>> {
 template <class Pointer>
 using ValueOf = typename Unwrap<std::remove_pointer_t<Pointer>>::type;
 
-bool within(const Range& range, double value) {
+bool is_within(const Range& range, double value) {
   return std::isfinite(value) && (range.low_open ? value > range.low : value >= range.low) &&
          (range.high_open ? value < range.high : value <= range.high);
 }
 
-// Each read() fills `out` from a TOML value, or returns false.
-bool read(const Key&, const toml::node& node, bool& out) {
+// Each read_value fills `out` from a TOML value, or returns false where that has the wrong type or
+// is not what the key allows.
+bool read_value(const Key&, const toml::node& node, bool& out) {
   if (!node.is_boolean()) return false;
   out = node.as_boolean()->get();
   return true;
 }
 
-bool read(const Key& key, const toml::node& node, int64_t& out) {
+bool read_value(const Key& key, const toml::node& node, int64_t& out) {
   if (!node.is_integer()) return false;
   out = node.as_integer()->get();
-  return within(key.range, static_cast<double>(out));
+  return is_within(key.range, static_cast<double>(out));
 }
 
-bool read(const Key& key, const toml::node& node, uint64_t& out) {
+bool read_value(const Key& key, const toml::node& node, uint64_t& out) {
   int64_t value = 0;
-  if (!read(key, node, value) || value < 0) return false;
+  if (!read_value(key, node, value) || value < 0) return false;
   out = static_cast<uint64_t>(value);
   return true;
 }
 
-bool read(const Key& key, const toml::node& node, double& out) {
+bool read_value(const Key& key, const toml::node& node, double& out) {
   if (!node.is_number()) return false;
   out = *node.value<double>();
-  return within(key.range, out);
+  return is_within(key.range, out);
 }
 
-bool read(const Key& key, const toml::node& node, std::string& out) {
+bool read_value(const Key& key, const toml::node& node, std::string& out) {
   double number = 0;
-  if (key.numbers && read(key, node, number)) {
+  if (key.numbers && read_value(key, node, number)) {
     out = print_number(number);
     return true;
   }
@@ -71,29 +72,31 @@ bool read(const Key& key, const toml::node& node, std::string& out) {
 }
 
 template <class T>
-bool read(const Key& key, const toml::node& node, std::vector<T>& out) {
+bool read_value(const Key& key, const toml::node& node, std::vector<T>& out) {
   out.clear();
   const toml::array* list = node.as_array();
   if (!list) {
     out.emplace_back();  // one value stands for a list of one
-    return read(key, node, out.back());
+    return read_value(key, node, out.back());
   }
   for (const auto& item : *list) {
     out.emplace_back();
-    if (!read(key, item, out.back())) return false;
+    if (!read_value(key, item, out.back())) return false;
   }
   return true;
 }
 
-std::string print(bool value) { return value ? "true" : "false"; }
-std::string print(int64_t value) { return std::to_string(value); }
-std::string print(uint64_t value) { return std::to_string(value); }
-std::string print(double value) {
+// Each toml_text writes a value as TOML.
+std::string toml_text(bool value) { return value ? "true" : "false"; }
+std::string toml_text(int64_t value) { return std::to_string(value); }
+std::string toml_text(uint64_t value) { return std::to_string(value); }
+std::string toml_text(double value) {
   const std::string text = print_number(value);
   return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;  // n: nan, inf
 }
-// Between single quotes as it is; where it holds what these cannot, escaped between double quotes.
-std::string print(const std::string& value) {
+// A text between single quotes as it is, or, where it holds what these cannot, escaped between
+// double quotes.
+std::string toml_text(const std::string& value) {
   const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   if (value.find('\'') == value.npos && std::none_of(value.begin(), value.end(), control))
     return "'" + value + "'";
@@ -107,13 +110,14 @@ std::string print(const std::string& value) {
   return text + "\"";
 }
 template <class T>
-std::string print(const std::vector<T>& values) {
+std::string toml_text(const std::vector<T>& values) {
   std::vector<std::string> texts;
-  for (const auto& value : values) texts.push_back(print(value));
+  for (const auto& value : values) texts.push_back(toml_text(value));
   return "[" + steepest::join(texts) + "]";
 }
 
-std::string describe(const Range& range) {
+// How a message goes on after "a number": " from 0 and below 1".
+std::string range_text(const Range& range) {
   std::string text;
   if (std::isfinite(range.low)) {
     text += (range.low_open ? " above " : " from ") + print_number(range.low);
@@ -125,11 +129,12 @@ std::string describe(const Range& range) {
   return text;
 }
 
+// What a key allows, in the words of messages, where its values are of type T.
 template <class T>
-std::string type_name(const Key& key) {
+std::string allowed_type(const Key& key) {
   if constexpr (std::is_same_v<T, bool>) return "true, false";
-  if constexpr (std::is_same_v<T, double>) return "a number" + describe(key.range);
-  if constexpr (std::is_integral_v<T>) return "a whole number" + describe(key.range);
+  if constexpr (std::is_same_v<T, double>) return "a number" + range_text(key.range);
+  if constexpr (std::is_integral_v<T>) return "a whole number" + range_text(key.range);
   return key.numbers ? "a text or a number" : "a text";
 }
 
@@ -139,11 +144,11 @@ bool assign(const Key& key, const toml::node& value) {
   const auto set = [&](auto field) {
     if constexpr (std::is_same_v<decltype(field), NamedBool>) {
       std::string name;
-      if (!read(key, value, name)) return false;
+      if (!read_value(key, value, name)) return false;
       *field.value = name == key.names[1];
     } else {
       ValueOf<decltype(field)> result{};
-      if (!read(key, value, result)) return false;
+      if (!read_value(key, value, result)) return false;
       *field = std::move(result);
     }
     return true;
@@ -161,9 +166,9 @@ std::string allowed(const Key& key) {
       if constexpr (std::is_same_v<Value, std::vector<std::string>>) return "a list of texts";
       if constexpr (std::is_same_v<Value, std::vector<double>>) return "a list of numbers";
       if constexpr (std::is_same_v<Value, std::vector<int64_t>>) {
-        return "a list of whole numbers" + describe(key.range);
+        return "a list of whole numbers" + range_text(key.range);
       }
-      return type_name<Value>(key);
+      return allowed_type<Value>(key);
     }
   };
   return std::visit(name, key.field);
@@ -185,7 +190,7 @@ static std::string list_received(const toml::array& list) {
 
 std::string received(const toml::node& value) {
   if (value.is_string()) return in_quotes(value.as_string()->get().substr(0, 60));
-  if (value.is_floating_point()) return print(value.as_floating_point()->get());
+  if (value.is_floating_point()) return toml_text(value.as_floating_point()->get());
   if (value.is_table()) return "a table";
   if (value.is_array()) return list_received(*value.as_array());
   std::ostringstream text;
@@ -197,11 +202,11 @@ std::optional<std::string> toml_of(const Key& key) {
   const auto show = [&](auto field) -> std::optional<std::string> {
     using Type = decltype(field);
     if constexpr (std::is_same_v<Type, NamedBool>) {
-      return print(key.names[*field.value]);
+      return toml_text(key.names[*field.value]);
     } else if constexpr (std::is_same_v<std::remove_pointer_t<Type>, ValueOf<Type>>) {
-      return print(*field);
+      return toml_text(*field);
     } else {
-      return *field ? std::optional(print(**field)) : std::nullopt;
+      return *field ? std::optional(toml_text(**field)) : std::nullopt;
     }
   };
   return std::visit(show, key.field);

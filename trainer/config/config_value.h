@@ -11,13 +11,15 @@ namespace steepest::trainer {
 // wrong type, is out of range, not finite, or not one of the names.
 bool assign(const Key& key, const toml::node& value);
 
-std::string allowed(const Key& key);            // "a number above 0", "max, l2, hybrid"
-std::string received(const toml::node& value);  // in one short line
+// What the key allows, in the words of messages: "a number above 0", "max, l2, hybrid".
+std::string allowed(const Key& key);
+// The value as messages show it, in one short line.
+std::string received(const toml::node& value);
 
-// The field as TOML; nothing when it is not set.
+// The value of the key's field as TOML; nothing where it is not set.
 std::optional<std::string> toml_of(const Key& key);
 
-// Is the field a text, or a list of texts?
+// Whether the field is a text, or a list of texts.
 bool takes_text(const Key& key);
 
 }  // namespace steepest::trainer

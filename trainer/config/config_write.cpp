@@ -11,6 +11,7 @@
 namespace steepest::trainer {
 namespace {
 
+// The keys of a section that have a value, as lines of TOML.
 std::string lines_of(const Section& section) {
   std::string text;
   for (const auto& key : section.keys) {
@@ -21,7 +22,8 @@ std::string lines_of(const Section& section) {
   return text;
 }
 
-// "layers = 4             # blocks (gpt): a whole number from 1"
+// One key as a line of the help, "layers = 4   # blocks: a whole number from 1 (gpt)"; behind a #
+// where it has no value to write.
 std::string help_line(const Section& section, const Key& key) {
   const auto value = toml_of(key);
   const bool given = value && *value != "''" && applies(section, key);
@@ -87,8 +89,9 @@ std::string config_help() {
 
 namespace {
 
-// optimizer.nonfinite may change; in the first versions it was fixed, and had no default. It stays
-// in the hash as it was there, so that their checkpoints are known.
+// The hash of the options, with `nonfinite` for optimizer.nonfinite. That may change now; in the
+// first versions it was fixed, and had no default. It stays in the hash as it was there, so that
+// their checkpoints are known.
 std::string hash_with(const RunSpec& spec, const std::string& nonfinite) {
   auto values = fixed_values(spec);
   values["optimizer.nonfinite"] = nonfinite;

@@ -16,6 +16,7 @@ constexpr double pull = 4;  // a: 1 to 16 give the same to .005 on source code
 
 class Tables {
  public:
+  // Counts every byte, pair and triple of bytes.
   explicit Tables(std::span<const uint8_t> bytes) : one_(256), two_(1 << 16), three_(1 << 24) {
     uint32_t history = 0;  // zeros before the first byte
     for (const uint8_t byte : bytes) {
@@ -25,15 +26,16 @@ class Tables {
       ++three_[history];
     }
     total_ = static_cast<double>(bytes.size());
-    before_one_ = sums(two_);
-    before_two_ = sums(three_);
+    before_one_ = history_counts(two_);
+    before_two_ = history_counts(three_);
   }
 
-  struct Orders {
+  struct Probabilities {
     double one, two, three;
   };
-  // Probabilities of the last byte of a history of three.
-  Orders probability(uint32_t history) const {
+  // The probability of the last byte of a history of three, from its frequency alone, given one
+  // byte before it, and given two.
+  Probabilities probability(uint32_t history) const {
     const uint32_t last = history & 0xff, two = history & 0xffff;
     const double p1 = (one_[last] + 1. / 256) / (total_ + 1);
     const double p2 = (two_[two] + pull * p1) / (before_one_[two >> 8] + pull);
@@ -42,7 +44,9 @@ class Tables {
   }
 
  private:
-  static std::vector<double> sums(const std::vector<uint32_t>& table) {
+  // How often each history was followed by any byte: the sums over the last byte of a table of
+  // counts.
+  static std::vector<double> history_counts(const std::vector<uint32_t>& table) {
     std::vector<double> totals(table.size() / 256);
     for (size_t i = 0; i < table.size(); ++i) totals[i / 256] += table[i];
     return totals;
@@ -53,6 +57,7 @@ class Tables {
   std::vector<double> before_one_, before_two_;  // how often each history was followed
 };
 
+// The size of the bytes under deflate, level 9, in nats a byte.
 double zlib_nats(std::span<const uint8_t> bytes) {
   uLongf size = compressBound(bytes.size());
   std::vector<Bytef> packed(size);

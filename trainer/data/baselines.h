@@ -16,10 +16,10 @@ struct Baselines {
   double zlib = 0;     // deflate, level 9, of the validation bytes alone
 };
 
-// Tables counted on `train`, their cross-entropy measured on `validation`.
+// Counts the tables on `train` and measures their cross-entropy on `validation`.
 Baselines baselines(std::span<const uint8_t> train, std::span<const uint8_t> validation);
 
-// Of a text's bytes; throws DataError for other data.
+// The baselines of a dataset of text; throws DataError for other data.
 Baselines baselines(const Dataset& dataset);
 
 }  // namespace steepest::trainer

@@ -10,12 +10,13 @@
 namespace steepest::trainer {
 namespace {
 
-// Of the training pictures, as commonly used.
+// Mean and deviation of the training pictures, as commonly used.
 constexpr ImageDataset::Scaling scaling{{.4914f, .4822f, .4465f}, {.2470f, .2435f, .2616f}};
 
 std::string batch_name(int64_t i) { return "data_batch_" + std::to_string(i) + ".bin"; }
 
-// Any whole number of records is taken, so that a part of the data can be used.
+// Appends the records of one file and returns what it was. Any whole number of records is taken, so
+// that a part of the data can be used.
 DataFile append_records(const std::filesystem::path& path, Split split, Records& records) {
   const size_t begin = records.size();
   const auto size = static_cast<int64_t>(append_file(path.string(), records));

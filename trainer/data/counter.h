@@ -10,7 +10,7 @@
 
 namespace steepest::trainer {
 
-// splitmix64: a bijection of 64 bits.
+// splitmix64, a bijection of 64 bits whose results look random.
 constexpr uint64_t scramble(uint64_t x) {
   x += 0x9e3779b97f4a7c15;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
@@ -18,14 +18,14 @@ constexpr uint64_t scramble(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// Depends on the order of the words.
+// A hash of the seed and of the words in their order.
 template <class... Words>
 constexpr uint64_t hash_words(uint64_t seed, Words... words) {
   ((seed = scramble(seed ^ scramble(static_cast<uint64_t>(words)))), ...);
   return seed;
 }
 
-// Of any bytes; the same on every machine of the same byte order.
+// A hash of any bytes; the same on every machine of the same byte order.
 inline uint64_t hash_bytes(std::span<const uint8_t> bytes) {
   uint64_t hash = scramble(bytes.size());
   for (size_t i = 0; i < bytes.size(); i += 8) {
@@ -38,18 +38,19 @@ inline uint64_t hash_bytes(std::span<const uint8_t> bytes) {
 
 __extension__ using Wide = unsigned __int128;
 
-// Uniform in [0, n), n > 0, from 64 random bits.
+// A number uniform in [0, n), n > 0, from 64 random bits.
 constexpr uint64_t below(uint64_t bits, uint64_t n) {
   return static_cast<uint64_t>((static_cast<Wide>(bits) * n) >> 64);
 }
 
-// Uniform in [0, 1).
+// A number uniform in [0, 1) from 64 random bits.
 constexpr double unit(uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
 
 // A stream for one small job, such as one picture.
 class CounterStream {
  public:
   explicit constexpr CounterStream(uint64_t seed) : seed_(scramble(seed)) {}
+  // The next 64 random bits.
   constexpr uint64_t bits() { return scramble(seed_ + count_++ * 0xd1342543de82ef95); }
   constexpr int64_t range(int64_t low, int64_t high) {  // uniform in low..high, both included
     return low + static_cast<int64_t>(below(bits(), static_cast<uint64_t>(high - low + 1)));
@@ -63,17 +64,20 @@ class CounterStream {
 // number of bits, walked until it falls inside.
 class Permutation {
  public:
+  // The permutation of 0..n-1 that the key chooses, on numbers of 2 half_ bits.
   constexpr Permutation(uint64_t n, uint64_t key)
       : n_(n), key_(key), half_(n < 2 ? 1 : (std::bit_width(n - 1) + 1) / 2) {}
 
+  // Where the permutation takes i < n.
   constexpr uint64_t operator()(uint64_t i) const {
-    do i = once(i);
+    do i = feistel(i);
     while (i >= n_);
     return i;
   }
 
  private:
-  constexpr uint64_t once(uint64_t i) const {
+  // Six rounds of a Feistel network under the key: a permutation of the numbers of 2 half_ bits.
+  constexpr uint64_t feistel(uint64_t i) const {
     const uint64_t mask = (uint64_t{1} << half_) - 1;
     uint64_t left = i >> half_, right = i & mask;
     for (uint64_t round = 0; round < 6; ++round) {

@@ -43,13 +43,14 @@ class Dataset {
  public:
   virtual ~Dataset() = default;
 
-  // Rows [row, row + rows) of a step, with augmentation if the split is train.
+  // The batch of rows [row, row + rows) of a step, with augmentation if the split is train.
   Batch batch(Split split, int64_t step, int64_t row, int64_t rows) const;
   Batch batch(Split split, int64_t step) const { return batch(split, step, 0, spec_.batch); }
 
-  // Items [i*rows, (i+1)*rows) in file order, as they are; the last batch may be shorter. Over
+  // The items [i*rows, (i+1)*rows) in file order, as they are; the last batch may be shorter. Over
   // i < validation_batches(rows) every item is seen once.
   Batch validation_batch(int64_t i, int64_t rows) const;
+  // How many batches of `rows` rows hold all validation data.
   int64_t validation_batches(int64_t rows) const;
 
   virtual int64_t size(Split split) const = 0;  // items: non-overlapping windows, or images
@@ -85,10 +86,14 @@ class Dataset {
   // by the constructors of subclasses as soon as size() is known.
   void check_batch_size() const;
 
+  // The batch of the picked items, in their order.
   virtual Batch gather(const Picks& picks) const = 0;
-  virtual int64_t starts(Split split) const { return size(split); }  // choices of order "random"
+  // How many choices order "random" has.
+  virtual int64_t starts(Split split) const { return size(split); }
 
  private:
+  // The item that row `row` of a step is, by the spec's order: a function of these numbers and the
+  // seed.
   Pick pick(Split split, int64_t step, int64_t row) const;
 
   DataSpec spec_;

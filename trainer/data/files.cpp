@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
   throw DataError(one_line(path) + ": " + what);
 }
 
+// A regular file open for reading, and its size; DataError where the path is anything else.
 struct OpenFile {
   explicit OpenFile(const std::string& path) {
     // O_NONBLOCK: a pipe must be refused, not waited for.
@@ -53,7 +54,8 @@ struct OpenFile {
   size_t size = 0;
 };
 
-// Every shard of a glob stays open, and the usual limit of 1024 is only a default.
+// Raises the limit of open files: every shard of a glob stays open, and the usual limit of 1024 is
+// only a default.
 void allow_many_files() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
@@ -61,12 +63,16 @@ void allow_many_files() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Whether the file's name ends in one of these extensions; an empty list allows all.
 bool has_extension(const fs::path& path, const std::vector<std::string>& extensions) {
   return extensions.empty() || std::find(extensions.begin(), extensions.end(),
                                          path.extension().string()) != extensions.end();
 }
 
-std::vector<FoundFile> in_folder(const fs::path& root, const std::vector<std::string>& extensions) {
+// All files below the folder that have one of the extensions; throws DataError where there are
+// none.
+std::vector<FoundFile> files_below(const fs::path& root,
+                                   const std::vector<std::string>& extensions) {
   std::vector<FoundFile> found;
   try {
     for (const auto& entry : fs::recursive_directory_iterator(root)) {
@@ -84,7 +90,8 @@ std::vector<FoundFile> in_folder(const fs::path& root, const std::vector<std::st
   return found;
 }
 
-std::vector<FoundFile> matching(const std::string& pattern) {
+// All paths that the glob matches; throws DataError where there are none.
+std::vector<FoundFile> files_matching(const std::string& pattern) {
   const size_t wild = pattern.find_first_of("*?[");
   const size_t slash = pattern.rfind('/', wild);
   const size_t base = slash == std::string::npos ? 0 : slash + 1;
@@ -167,12 +174,12 @@ std::vector<FoundFile> find_files(const std::string& path,
   if (path.empty()) {
     throw DataError("data.path: received nothing, allowed a file, a folder or a glob");
   } else if (fs::is_directory(path, error)) {
-    found = in_folder(path, extensions);
+    found = files_below(path, extensions);
   } else if (fs::exists(fs::symlink_status(path, error)) ||
              path.find_first_of("*?[") == std::string::npos) {
     found = {{path, fs::path(path).filename().string()}};
   } else {
-    found = matching(path);
+    found = files_matching(path);
   }
   std::sort(found.begin(), found.end(),
             [](const FoundFile& a, const FoundFile& b) { return a.relative < b.relative; });

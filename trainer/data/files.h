@@ -17,6 +17,7 @@ namespace steepest::trainer {
 // cut while it is mapped kills the process that reads it.
 class PieceFile {
  public:
+  // Opens the file; throws DataError where it is empty or no regular file.
   explicit PieceFile(const std::string& path);
   ~PieceFile();
   PieceFile(const PieceFile&) = delete;
@@ -25,7 +26,7 @@ class PieceFile {
   const std::string& path() const { return path_; }
   uint64_t size() const { return size_; }  // when it was opened
 
-  // Fills `out` from the offset. Throws where the file ends before.
+  // Fills `out` from the offset. Throws DataError where the file ends before.
   void read(uint64_t offset, std::span<uint8_t> out) const;
 
   // A number that is another one after every change of content, size or time stamps.
@@ -37,8 +38,8 @@ class PieceFile {
   uint64_t size_ = 0;
 };
 
-// The file's bytes, appended; an empty file appends nothing. Returns how many. Throws before
-// reading where they are more than the machine's memory.
+// Appends the file's bytes to `out`, none of an empty file, and returns how many they are. Throws
+// DataError before reading where they are more than the machine's memory.
 size_t append_file(const std::string& path, std::vector<uint8_t>& out);
 
 uint64_t physical_memory();  // of the machine, in bytes
@@ -47,8 +48,9 @@ struct FoundFile {
   std::string path, relative;  // relative to the folder given, or to the glob's first folder
 };
 
-// In the order of the relative paths. A file; all files below a folder with one of the extensions
-// (links to folders are not followed); or a glob, whose matches must be files.
+// The files that a path stands for, in the order of their relative paths: a file; all files below a
+// folder with one of the extensions (links to folders are not followed); or the matches of a glob,
+// which must be files.
 std::vector<FoundFile> find_files(const std::string& path,
                                   const std::vector<std::string>& extensions = {});
 

@@ -13,35 +13,40 @@ namespace {
 
 const char* name_of(Split split) { return split == Split::train ? "train" : "validation"; }
 
-bool same(const DataFile& a, const DataFile& b) {
+// Whether both are the same bytes for the same split, whatever their names.
+bool same_content(const DataFile& a, const DataFile& b) {
   return a.split == b.split && a.size == b.size && a.crc32 == b.crc32;
 }
 
-std::string content(const DataFile& file) {
+std::string content_text(const DataFile& file) {
   return std::to_string(file.size) + " bytes with crc32 " + file.crc32;
 }
 
-std::string changed(const DataFile& now, const DataFile& then) {
-  return one_line(now.path) + ": received " + content(now) + ", expected " + content(then) +
-         (one_line(now.name) == then.name ? "" : " (" + then.name + ")") + " as at the run's start";
+// The message on a file that has other bytes than at the run's start.
+std::string change_message(const DataFile& now, const DataFile& then) {
+  return one_line(now.path) + ": received " + content_text(now) + ", expected " +
+         content_text(then) + (one_line(now.name) == then.name ? "" : " (" + then.name + ")") +
+         " as at the run's start";
 }
 
 using Key = std::pair<Split, std::string>;
 
+// The files by split and name, the name as a fingerprint has it.
 std::map<Key, const DataFile*> index_of(const std::vector<DataFile>& files) {
   std::map<Key, const DataFile*> index;
   for (const DataFile& file : files) index[{file.split, one_line(file.name)}] = &file;
   return index;
 }
 
-// By their names, which tell best what has happened: changed, missing or new.
+// The first difference of files matched by their names, which tell best what has happened: changed,
+// missing or new. "" where the names tell of none.
 std::string difference_by_name(const std::vector<DataFile>& now,
                                const std::vector<DataFile>& then) {
   const auto ours = index_of(now), theirs = index_of(then);
   for (const auto& [key, file] : ours) {
     const auto other = theirs.find(key);
-    if (other != theirs.end() && !same(*file, *other->second))
-      return changed(*file, *other->second);
+    if (other != theirs.end() && !same_content(*file, *other->second))
+      return change_message(*file, *other->second);
   }
   for (const auto& [key, file] : ours) {
     if (!theirs.count(key))
@@ -51,7 +56,7 @@ std::string difference_by_name(const std::vector<DataFile>& now,
   for (const auto& [key, file] : theirs) {
     if (!ours.count(key))
       return file->name + ": received no such file for " + std::string(name_of(file->split)) +
-             ", expected " + content(*file) + " as at the run's start";
+             ", expected " + content_text(*file) + " as at the run's start";
   }
   return "";
 }
@@ -85,19 +90,19 @@ std::vector<DataFile> read_fingerprint(const std::string& text) {
 }
 
 std::string data_difference(const std::vector<DataFile>& now, const std::vector<DataFile>& then) {
-  const bool equal = std::equal(now.begin(), now.end(), then.begin(), then.end(), same);
+  const bool equal = std::equal(now.begin(), now.end(), then.begin(), then.end(), same_content);
   if (equal) return "";
   const bool one = now.size() == then.size() &&
                    std::count_if(now.begin(), now.end(), [&](const DataFile& file) {
-                     return !same(file, then[static_cast<size_t>(&file - now.data())]);
+                     return !same_content(file, then[static_cast<size_t>(&file - now.data())]);
                    }) == 1;
   for (size_t i = 0; one && i < now.size(); ++i) {  // it may have another name
-    if (!same(now[i], then[i])) return changed(now[i], then[i]);
+    if (!same_content(now[i], then[i])) return change_message(now[i], then[i]);
   }
   const std::string by_name = difference_by_name(now, then);
   if (!by_name.empty()) return by_name;
   for (size_t i = 0; i < std::min(now.size(), then.size()); ++i) {
-    if (!same(now[i], then[i])) return changed(now[i], then[i]);
+    if (!same_content(now[i], then[i])) return change_message(now[i], then[i]);
   }
   return "the data: received " + std::to_string(now.size()) + " files, expected " +
          std::to_string(then.size()) + " as at the run's start";

@@ -20,9 +20,11 @@ struct DataFile {
   std::string crc32;
 };
 
-// One line a file; read_fingerprint of it gives the same files but for their paths. Names are
-// escaped where they hold control characters or bytes that are not UTF-8.
+// The files as text for a checkpoint, a line each; read_fingerprint of it gives the same files but
+// for their paths. Names are escaped where they hold control characters or bytes that are not
+// UTF-8.
 std::string fingerprint(const std::vector<DataFile>& files);
+// The files that the text of fingerprint() tells, without paths.
 std::vector<DataFile> read_fingerprint(const std::string& text);
 
 // The first file by which `now` are not the data `then`, in one line; "" where they are the same.

@@ -21,6 +21,7 @@ class ImageDataset : public Dataset {
   struct Scaling {
     std::array<float, 3> mean, deviation;
   };
+  // Takes the records of both splits; counts and files are what those functions return.
   ImageDataset(const DataSpec& spec, Records train, Records validation, Scaling scaling,
                std::vector<std::pair<std::string, int64_t>> counts,
                std::vector<DataFile> files = {});
@@ -46,15 +47,19 @@ class ImageDataset : public Dataset {
   std::vector<std::pair<std::string, int64_t>> counts_;
 };
 
-// spec.path: the folder of data_batch_1..5.bin and test_batch.bin (validation).
+// The images of CIFAR-10. spec.path is the folder of data_batch_1..5.bin and of test_batch.bin
+// (validation).
 std::unique_ptr<Dataset> make_cifar10(const DataSpec& spec);
 
-// The same layout without any file: gratings of five directions, and five shapes, of random place,
-// size, colour and contrast under noise. No pixel alone tells the class, so no linear model does.
+// Images in the same layout without any file: gratings of five directions, and five shapes, of
+// random place, size, colour and contrast under noise. No pixel alone tells the class, so no linear
+// model does.
 std::unique_ptr<Dataset> make_procedural(const DataSpec& spec);
+// Draws `count` such images, the ten classes in turn; each is a function of seed, split and its
+// number.
 Records draw_records(Split split, int64_t count, uint64_t seed);
 
-// As CIFAR-10's six files; the training records are cut into five equal parts.
+// Writes records as CIFAR-10's six files; the training records are cut into five equal parts.
 void write_cifar10(const std::string& folder, const Records& train, const Records& validation);
 
 }  // namespace steepest::trainer

@@ -10,7 +10,7 @@
 
 namespace steepest::trainer {
 
-// Reads and checks everything the spec names; throws DataError.
+// The data of a spec: reads and checks everything that it names; throws DataError.
 std::unique_ptr<Dataset> make_dataset(const DataSpec& spec);
 
 std::vector<std::string> data_kinds();  // "text", "tokens", "cifar10", "procedural"

@@ -25,13 +25,17 @@ const std::array<int64_t, turn>& sine_table() {
   return table;
 }
 
+// The sine in fixed point of any angle, a full turn being `turn`.
 int64_t sin_of(int64_t angle) { return sine_table()[static_cast<size_t>(angle & (turn - 1))]; }
+// The cosine in the same units.
 int64_t cos_of(int64_t angle) { return sin_of(angle + turn / 4); }
 
 // A picture's figure: at each pixel the share of the foreground, 0..256.
 struct Figure {
   int64_t label, angle, x, y, size, frequency, phase;
 
+  // Draws place, size, direction and phase of a figure of this class: 0..4 are gratings, 5..9 are
+  // shapes.
   static Figure random(int64_t label, CounterStream& random) {
     const bool grating = label < 5;
     // Directions 36 degrees apart, each up to 9 degrees off; a shape is turned freely.
@@ -46,6 +50,7 @@ struct Figure {
             random.range(0, turn - 1)};
   }
 
+  // The share of the foreground at pixel (px, py), 0..256.
   int64_t share(int64_t px, int64_t py) const {
     const int64_t dx = px - x, dy = py - y;
     const int64_t u = dx * cos_of(angle) + dy * sin_of(angle);  // in units of 1 / one
@@ -54,6 +59,8 @@ struct Figure {
     return inside(std::abs(u), v, size * one) ? 256 : 0;
   }
 
+  // Whether the point (u, v) from the centre, turned upright, lies in the shape of size r; all in
+  // fixed point, u >= 0 as the shapes are symmetric.
   bool inside(int64_t u, int64_t v, int64_t r) const {
     switch (label) {
       case 5:  // disk
@@ -70,13 +77,15 @@ struct Figure {
   }
 };
 
-// Roughly normal, of deviation about 148: the sum of four bytes, without its mean.
+// A number from 32 random bits, roughly normal, of deviation about 148: the sum of four bytes,
+// without its mean.
 int64_t noise(uint64_t bits) {
   return static_cast<int64_t>((bits & 255) + (bits >> 8 & 255) + (bits >> 16 & 255) +
                               (bits >> 24 & 255)) -
          510;
 }
 
+// Writes the figure as a record of label and pixels, under random colours, light and noise.
 void paint(const Figure& figure, CounterStream& random, uint8_t* record) {
   record[0] = static_cast<uint8_t>(figure.label);
   std::array<int64_t, 3> ground{}, contrast{};
@@ -99,6 +108,7 @@ void paint(const Figure& figure, CounterStream& random, uint8_t* record) {
     }
 }
 
+// Mean and deviation of each channel over all records.
 ImageDataset::Scaling scaling_of(const Records& records) {
   std::array<double, 3> sum{}, squares{};
   for (size_t i = 0; i < records.size(); ++i) {

@@ -28,7 +28,7 @@ struct Corpus {
   std::unordered_multimap<uint64_t, Place> seen;  // by content hash
   std::vector<DataFile> files;
 
-  // The file's bytes at the end of the part.
+  // Appends the file's bytes to the part, notes the file, and returns those bytes.
   std::span<const uint8_t> read(const FoundFile& found, Split split, Part& part) {
     const size_t begin = part.bytes.size();
     const size_t size = append_file(found.path, part.bytes);
@@ -37,6 +37,7 @@ struct Corpus {
     return {bytes, size};
   }
 
+  // Whether a file that was added before has the same bytes; `hash` is that of the bytes.
   bool is_copy(uint64_t hash, std::span<const uint8_t> file) const {
     const auto [first, last] = seen.equal_range(hash);
     return std::any_of(first, last, [&](const auto& entry) {
@@ -46,6 +47,7 @@ struct Corpus {
     });
   }
 
+  // Adds a file and the separator behind it to the split; copies and empty files are only counted.
   void add(const FoundFile& found, Split split, uint8_t separator) {
     Part& part = split == Split::train ? train : validation;
     const size_t begin = part.bytes.size();
@@ -66,6 +68,8 @@ struct Corpus {
   }
 };
 
+// Adds each of several files to training or validation by its name; throws DataError where one of
+// them gets none.
 void read_split_by_file(const DataSpec& spec, const std::vector<FoundFile>& files, Corpus& corpus) {
   const auto separator = static_cast<uint8_t>(spec.separator);
   for (const FoundFile& file : files) {
@@ -79,7 +83,7 @@ void read_split_by_file(const DataSpec& spec, const std::vector<FoundFile>& file
                     ", allowed another data.validation_fraction or a data.validation_path");
 }
 
-// One file alone: its end validates.
+// Reads the only file; its last part validates.
 void read_and_cut(const DataSpec& spec, const FoundFile& file, Corpus& corpus) {
   auto& train = corpus.train.bytes;
   corpus.read(file, Split::train, corpus.train);
@@ -90,7 +94,8 @@ void read_and_cut(const DataSpec& spec, const FoundFile& file, Corpus& corpus) {
   corpus.train.files = corpus.validation.files = 1;
 }
 
-void read(const DataSpec& spec, Corpus& corpus) {
+// Reads all files of the spec and splits them into training and validation.
+void read_corpus(const DataSpec& spec, Corpus& corpus) {
   const auto files = find_files(spec.path, spec.extensions);
   if (!spec.validation_path.empty()) {
     const auto separator = static_cast<uint8_t>(spec.separator);
@@ -120,7 +125,7 @@ std::unique_ptr<Dataset> make_text(const DataSpec& spec) {
     throw DataError("data.separator: received " + std::to_string(spec.separator) +
                     ", allowed 0..255");
   auto corpus = std::make_shared<Corpus>();
-  read(spec, *corpus);
+  read_corpus(spec, *corpus);
   const Part &train = corpus->train, &validation = corpus->validation;
   WindowDataset::Source source;
   source.train = {{train.bytes, nullptr}};

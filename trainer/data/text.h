@@ -6,11 +6,12 @@
 
 namespace steepest::trainer {
 
-// Files go to training or validation by a hash of their relative path, so that adding a file moves
-// no other; a single file is cut near its end. With spec.validation_path both are given instead.
+// A dataset of text as bytes. Files go to training or validation by a hash of their relative path,
+// so that adding a file moves no other; a single file is cut near its end. With
+// spec.validation_path both are given instead.
 std::unique_ptr<Dataset> make_text(const DataSpec& spec);
 
-// Is a file of this relative path part of the validation data?
+// Whether a file of this relative path is one of the `fraction` that validate.
 bool in_validation(const std::string& relative, double fraction);
 
 }  // namespace steepest::trainer

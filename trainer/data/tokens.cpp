@@ -20,25 +20,27 @@ static_assert(std::endian::native == std::endian::little, "token files are littl
 constexpr int32_t magic = 20240520, version = 1;
 using Header = std::array<int32_t, 256>;
 
-void check(const std::string& path, const char* what, int64_t received, int64_t allowed) {
+// Throws DataError, saying what differs, unless both numbers are equal.
+void check_equal(const std::string& path, const char* what, int64_t received, int64_t allowed) {
   if (received != allowed)
     throw DataError(path + ": " + what + ", received " + std::to_string(received) + ", allowed " +
                     std::to_string(allowed));
 }
 
-Header header_of(const PieceFile& file) {
+// The header of a shard; throws DataError unless it is llm.c's and fits the file's size.
+Header read_header(const PieceFile& file) {
   Header header;
   if (file.size() < sizeof(header))
     throw DataError(file.path() + ": shorter than its header, received " +
                     std::to_string(file.size()) + " bytes, allowed 1024 or more");
   file.read(0, {reinterpret_cast<uint8_t*>(header.data()), sizeof(header)});
-  check(file.path(), "wrong magic number", header[0], magic);
-  check(file.path(), "unknown version", header[1], version);
+  check_equal(file.path(), "wrong magic number", header[0], magic);
+  check_equal(file.path(), "unknown version", header[1], version);
   if (header[2] < 1)
     throw DataError(file.path() + ": token count in the header, received " +
                     std::to_string(header[2]) + ", allowed 1 or more");
-  check(file.path(), "bytes after the header against its token count",
-        static_cast<int64_t>(file.size() - sizeof(header)), int64_t{header[2]} * 2);
+  check_equal(file.path(), "bytes after the header against its token count",
+              static_cast<int64_t>(file.size() - sizeof(header)), int64_t{header[2]} * 2);
   return header;
 }
 
@@ -47,7 +49,7 @@ Header header_of(const PieceFile& file) {
 class Shard : public TokenSource {
  public:
   Shard(const std::string& path, int64_t vocab)
-      : file_(path), vocab_(vocab), count_(header_of(file_)[2]), stamp_(file_.stamp()) {
+      : file_(path), vocab_(vocab), count_(read_header(file_)[2]), stamp_(file_.stamp()) {
     crc_ = scan();
   }
 
@@ -64,6 +66,8 @@ class Shard : public TokenSource {
   }
 
  private:
+  // Reads tokens [first, first + tokens.size()) of the shard; throws DataError for the first that
+  // is beyond the vocabulary.
   void read_tokens(int64_t first, std::span<uint16_t> tokens) const {
     file_.read(sizeof(Header) + static_cast<uint64_t>(first) * 2,
                {reinterpret_cast<uint8_t*>(tokens.data()), tokens.size_bytes()});
@@ -78,7 +82,8 @@ class Shard : public TokenSource {
                     ", allowed 0.." + std::to_string(vocab_ - 1));
   }
 
-  // Reads the whole shard; throws DataError for the first token beyond the vocabulary.
+  // Reads the whole shard and returns its CRC-32; throws DataError for the first token beyond the
+  // vocabulary.
   uint32_t scan() const {
     Header header;
     file_.read(0, {reinterpret_cast<uint8_t*>(header.data()), sizeof(header)});
@@ -92,7 +97,8 @@ class Shard : public TokenSource {
     return crc;
   }
 
-  // A shard that was written to is read again: a touched one is still the same.
+  // Throws DataError where the shard was changed since it was opened. One that was written to is
+  // read again: a touched one is still the same.
   void require_unchanged() const {
     const uint64_t now = file_.stamp();
     if (now == stamp_) return;
@@ -122,7 +128,7 @@ std::vector<Run> open_shards(const std::string& path, int64_t vocab, Split split
   return runs;
 }
 
-int64_t total(const std::vector<Run>& runs) {
+int64_t total_tokens(const std::vector<Run>& runs) {
   int64_t count = 0;
   for (const Run& run : runs) count += run.count();
   return count;
@@ -143,9 +149,9 @@ std::unique_ptr<Dataset> make_tokens(const DataSpec& spec) {
   source.unit = "token";
   source.name = spec.path;
   source.counts = {{"train shards", static_cast<int64_t>(source.train.size())},
-                   {"train tokens", total(source.train)},
+                   {"train tokens", total_tokens(source.train)},
                    {"validation shards", static_cast<int64_t>(source.validation.size())},
-                   {"validation tokens", total(source.validation)}};
+                   {"validation tokens", total_tokens(source.validation)}};
   return std::make_unique<WindowDataset>(spec, std::move(source));
 }
 

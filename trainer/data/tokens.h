@@ -6,9 +6,11 @@
 
 namespace steepest::trainer {
 
-// spec.path and spec.validation_path are a shard or a glob of shards. Every token is checked.
+// A dataset of token shards. spec.path and spec.validation_path are a shard or a glob of shards.
+// Every token is checked.
 std::unique_ptr<Dataset> make_tokens(const DataSpec& spec);
 
+// Writes the tokens as one shard.
 void write_tokens(const std::string& path, std::span<const uint16_t> tokens);
 
 }  // namespace steepest::trainer

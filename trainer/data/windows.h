@@ -26,12 +26,14 @@ struct Run {
 
 class Windows {
  public:
+  // Counts the windows of `context` tokens in each run.
   Windows(std::vector<Run> runs, int64_t context);
 
   int64_t size() const { return windows_.back(); }   // window w of a run starts at w * context
   int64_t starts() const { return starts_.back(); }  // every start that leaves room for a window
 
-  // context tokens from window (or start) `index`, and those one further on.
+  // Writes the `context` tokens of window number `index`, or with `anywhere` of start number
+  // `index`, to `inputs`, and the tokens one further on to `targets`.
   void copy(int64_t index, bool anywhere, int64_t* inputs, int64_t* targets) const;
 
  private:
@@ -50,12 +52,14 @@ class WindowDataset : public Dataset {
     std::vector<std::pair<std::string, int64_t>> counts;
     std::vector<DataFile> files;
   };
+  // Throws DataError where a split has no window, or fewer than a batch has rows.
   WindowDataset(const DataSpec& spec, Source source);
 
   int64_t size(Split split) const override { return windows(split).size(); }
   int64_t classes() const override { return source_.classes; }
   std::string unit() const override { return source_.unit; }
   std::vector<std::pair<std::string, int64_t>> counts() const override { return source_.counts; }
+  // The split as one run of bytes; empty unless the data are text.
   std::span<const uint8_t> bytes(Split split) const override;
 
  protected:

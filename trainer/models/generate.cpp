@@ -15,7 +15,8 @@
 namespace steepest::trainer {
 namespace {
 
-int64_t choose(at::Tensor logits, const Sampling& sampling, at::Generator& generator) {
+// Draws the next token from its logits [vocab].
+int64_t draw_token(at::Tensor logits, const Sampling& sampling, at::Generator& generator) {
   if (sampling.temperature == 0) return logits.argmax().item<int64_t>();
   logits = logits / sampling.temperature;
   if (sampling.top_k > 0 && sampling.top_k < logits.size(0)) {
@@ -25,7 +26,9 @@ int64_t choose(at::Tensor logits, const Sampling& sampling, at::Generator& gener
   return at::multinomial(logits.softmax(0), 1, false, generator).item<int64_t>();
 }
 
-void check(const Model& model, const std::vector<int64_t>& prompt, const Sampling& sampling) {
+// Throws std::invalid_argument where generate() cannot work with these arguments.
+void check_arguments(const Model& model, const std::vector<int64_t>& prompt,
+                     const Sampling& sampling) {
   if (model.context() == 0)
     throw std::invalid_argument("generate: received an image model, allowed a gpt");
   if (prompt.empty())
@@ -44,7 +47,7 @@ void check(const Model& model, const std::vector<int64_t>& prompt, const Samplin
 
 std::vector<int64_t> generate(Model& model, std::vector<int64_t> prompt, int64_t n,
                               const Sampling& sampling, at::Generator generator) {
-  check(model, prompt, sampling);
+  check_arguments(model, prompt, sampling);
   const at::NoGradGuard no_grad;
   const bool was_training = model.is_training();
   const at::Device device = model.parameters().front().tensor.device();
@@ -54,7 +57,7 @@ std::vector<int64_t> generate(Model& model, std::vector<int64_t> prompt, int64_t
     const auto seen = std::min(static_cast<int64_t>(prompt.size()), model.context());
     const at::Tensor tokens = at::from_blob(&*(prompt.end() - seen), {1, seen}, at::kLong);
     const at::Tensor logits = model.logits({tokens.to(device, at::kLong, false, true), {}});
-    prompt.push_back(choose(logits[0][-1].to(at::kCPU, at::kFloat), sampling, generator));
+    prompt.push_back(draw_token(logits[0][-1].to(at::kCPU, at::kFloat), sampling, generator));
   }
   model.train(was_training);
   return {prompt.begin() + static_cast<std::ptrdiff_t>(begin), prompt.end()};

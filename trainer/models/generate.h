@@ -15,8 +15,9 @@ struct Sampling {
   int64_t top_k = 0;       // > 0: among the k likeliest
 };
 
-// n tokens that follow the prompt (which must not be empty); the last model.context() tokens are
-// what the model sees. Dropout is off meanwhile. `generator` is a CPU generator.
+// Lets the model go on from the prompt (which must not be empty) and returns the n tokens that
+// follow it. The model sees the last model.context() tokens; dropout is off meanwhile. `generator`
+// is a CPU generator.
 std::vector<int64_t> generate(Model& model, std::vector<int64_t> prompt, int64_t n,
                               const Sampling& sampling, at::Generator generator);
 

@@ -8,6 +8,7 @@
 
 namespace steepest::trainer {
 
+// A new random generator on the device, apart from torch's global one.
 at::Generator make_generator(at::Device device, uint64_t seed);
 
 }  // namespace steepest::trainer

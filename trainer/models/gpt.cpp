@@ -19,13 +19,15 @@
 namespace steepest::trainer {
 namespace {
 
+// The width between the linear maps of the MLP, which the spec may leave to this rule.
 int64_t mlp_width(const GptSpec& spec) {
   if (spec.mlp_width > 0) return spec.mlp_width;
   // swiglu has three matrices: 8/3 of the width keeps the number of parameters.
   return spec.activation == "swiglu" ? (spec.width * 8 / 3 + 63) / 64 * 64 : 4 * spec.width;
 }
 
-// As scaled_dot_product_attention, with a mask of dropout that is ours (see Dropout).
+// Causal attention as scaled_dot_product_attention, but with a mask of dropout that is ours (see
+// Dropout). q, k, v and the result are [rows, heads, length, head width].
 at::Tensor attention_with_dropout(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                   double scale, Dropout& dropout) {
   const at::Tensor later = at::ones({q.size(2), q.size(2)}, q.options().dtype(at::kBool)).triu(1);
@@ -34,6 +36,7 @@ at::Tensor attention_with_dropout(const at::Tensor& q, const at::Tensor& k, cons
   return dropout(scores.softmax(-1)).matmul(v);
 }
 
+// Throws std::invalid_argument unless the tokens are [rows, 1..context].
 void check_tokens(const at::Tensor& tokens, int64_t context) {
   if (tokens.dim() != 2 || tokens.size(1) < 1 || tokens.size(1) > context)
     throw std::invalid_argument("gpt: received tokens of shape " + c10::str(tokens.sizes()) +

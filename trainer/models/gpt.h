@@ -20,9 +20,12 @@ struct Pass {
 
 struct Attention : torch::nn::Module {
   Attention(const GptSpec& spec, at::Device device);
+  // x and the result are [rows, length, width].
   at::Tensor forward(const at::Tensor& x, Pass& pass) const;
 
  private:
+  // Causal attention of q, k, v [rows, length, heads, head width] with what follows: the output
+  // projection and dropout, [rows, length, width].
   at::Tensor attend(at::Tensor q, at::Tensor k, at::Tensor v, Pass& pass) const;
   int64_t heads_;
   double scale_;
@@ -32,6 +35,7 @@ struct Attention : torch::nn::Module {
 
 struct FeedForward : torch::nn::Module {
   FeedForward(const GptSpec& spec, at::Device device);
+  // x and the result are [rows, length, width].
   at::Tensor forward(const at::Tensor& x) const;
 
  private:
@@ -41,6 +45,7 @@ struct FeedForward : torch::nn::Module {
 
 struct GptBlock : torch::nn::Module {
   GptBlock(const GptSpec& spec, at::Device device);
+  // x and the result are [rows, length, width].
   at::Tensor forward(const at::Tensor& x, Pass& pass) const;
 
  private:
@@ -51,10 +56,12 @@ struct GptBlock : torch::nn::Module {
 
 struct Gpt : torch::nn::Module {
   Gpt(const GptSpec& spec, at::Device device);
-  at::Tensor forward(const Batch& batch);  // logits [rows, length, vocab]
+  // The logits of the next tokens, [rows, length, vocab].
+  at::Tensor forward(const Batch& batch);
   int64_t context() const { return spec_.context; }
 
  private:
+  // The tokens' vectors [rows, length, width], with those of learned positions.
   at::Tensor embed(const at::Tensor& tokens) const;
   GptSpec spec_;
   std::optional<Rotary> rotary_;

@@ -12,34 +12,42 @@
 namespace steepest::trainer {
 namespace {
 
-bool has(const std::string& name, const char* part) { return name.find(part) != std::string::npos; }
-
-bool into_residual(const std::string& name) {
-  return has(name, ".attention.output.") || has(name, ".mlp.down.");
+bool contains(const std::string& name, const char* part) {
+  return name.find(part) != std::string::npos;
 }
 
+// Whether a parameter belongs to a linear map whose result is added to the residual stream.
+bool projects_into_residual(const std::string& name) {
+  return contains(name, ".attention.output.") || contains(name, ".mlp.down.");
+}
+
+// How many inputs each output of a weight [out, ..] reads.
 double fan_in(const at::Tensor& weight) {
   return static_cast<double>(weight.numel()) / static_cast<double>(weight.size(0));
 }
 
+// Draws a weight or an embedding by the rule "gpt2".
 void fill_gpt2(const std::string& name, at::Tensor& p, const Init& init, at::Generator& random) {
   const double scale =
-      into_residual(name) ? 1 / std::sqrt(2 * static_cast<double>(init.layers)) : 1;
+      projects_into_residual(name) ? 1 / std::sqrt(2 * static_cast<double>(init.layers)) : 1;
   p.normal_(0, .02 * scale, random);
 }
 
+// Draws a weight or an embedding by the rules "torch" and "zero_proj".
 void fill_uniform(const std::string& name, at::Tensor& p, const Init& init, at::Generator& random) {
-  const bool zero = init.rule == "zero_proj" && (into_residual(name) || has(name, "head."));
-  const bool as_head = init.tied && has(name, "token_embedding.");
+  const bool zero =
+      init.rule == "zero_proj" && (projects_into_residual(name) || contains(name, "head."));
+  const bool as_head = init.tied && contains(name, "token_embedding.");
   const double bound = 1 / std::sqrt(fan_in(p));
   if (zero)
     p.zero_();
-  else if (has(name, "embedding.") && !as_head)
+  else if (contains(name, "embedding.") && !as_head)
     p.normal_(0, 1, random);
   else
     p.uniform_(-bound, bound, random);
 }
 
+// Draws the bias of the layer of this weight, or sets it to 0.
 void fill_bias(at::Tensor& p, const at::Tensor& weight, const Init& init, at::Generator& random) {
   const double bound = 1 / std::sqrt(fan_in(weight));
   if (init.rule == "torch" && weight.dim() > 1)
@@ -48,8 +56,10 @@ void fill_bias(at::Tensor& p, const at::Tensor& weight, const Init& init, at::Ge
     p.zero_();
 }
 
-uint64_t seed_of(const std::string& name, uint64_t seed) {
-  return hash_words(seed, hash_bytes({reinterpret_cast<const uint8_t*>(name.data()), name.size()}));
+// The seed from which the parameter of this name is drawn in a run of this seed.
+uint64_t seed_of(const std::string& name, uint64_t run_seed) {
+  return hash_words(run_seed,
+                    hash_bytes({reinterpret_cast<const uint8_t*>(name.data()), name.size()}));
 }
 
 }  // namespace

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// First values of all parameters, by name. Gains are 1.
-//   torch      uniform +-1/sqrt(fan in), biases too; embeddings N(0, 1), a tied one as the head it
-//   is gpt2       N(0, .02), projections into the residual stream N(0, .02 / sqrt(2 layers));
-//   biases 0 zero_proj  uniform +-1/sqrt(fan in), but those projections and the head 0; embeddings
-//   N(0, 1);
-//              biases 0
+// First values of all parameters, by name. Gains are 1. The rules:
+// - torch: uniform +-1/sqrt(fan in), biases too; embeddings N(0, 1), a tied one as the head it is
+// - gpt2: N(0, .02), projections into the residual stream N(0, .02 / sqrt(2 layers)); biases 0
+// - zero_proj: uniform +-1/sqrt(fan in), but those projections and the head 0; embeddings N(0, 1);
+//   biases 0
 #pragma once
 
 #include <torch/nn/module.h>
@@ -20,8 +19,8 @@ struct Init {
   uint64_t seed = 0;
 };
 
-// Each parameter is drawn from a generator of its own, seeded by the seed and the name: it does not
-// depend on the others.
+// Fills all parameters of the module by the rule. Each is drawn from a generator of its own, seeded
+// by the seed and the name: it does not depend on the others.
 void initialize(torch::nn::Module& module, const Init& init);
 
 }  // namespace steepest::trainer

@@ -24,6 +24,7 @@ struct SquaredRelu : torch::autograd::Function<SquaredRelu> {
     context->save_for_backward({positive});
     return positive.square();
   }
+  // d max(x, 0)^2 = 2 max(x, 0) dx
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
                                                torch::autograd::tensor_list gradient) {
     return {(gradient[0] * context->get_saved_variables()[0]).mul_(2)};

@@ -16,6 +16,8 @@ struct Linear : torch::nn::Module {
   at::Tensor weight, bias;
 };
 
+// A table of `entries` vectors, W [entries, width]; forward takes indices of any shape [..] to [..,
+// width].
 struct Embedding : torch::nn::Module {
   Embedding(int64_t entries, int64_t width, at::Device device);
   at::Tensor forward(const at::Tensor& index) const;
@@ -30,10 +32,10 @@ struct Normalization : torch::nn::Module {
   at::Tensor weight, bias;
 };
 
-// x / rms(x) over the last dimension.
+// x / rms(x) over the last dimension, times the gain of its size where one is given.
 at::Tensor rms_normalized(const at::Tensor& x, const at::Tensor& gain = {});
 
-// max(x, 0)^2
+// max(x, 0)^2, elementwise.
 at::Tensor squared_relu(const at::Tensor& x);
 
 // One batch's dropout: each place that drops takes the next mask of the batch's seed, so a step is
@@ -41,6 +43,7 @@ at::Tensor squared_relu(const at::Tensor& x);
 class Dropout {
  public:
   Dropout(double rate, bool training, uint64_t seed) : rate_(training ? rate : 0), seed_(seed) {}
+  // x with each entry set to 0 at the rate, and the others divided by 1 - rate.
   at::Tensor operator()(const at::Tensor& x);
   bool active() const { return rate_ > 0; }
 

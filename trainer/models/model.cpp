@@ -33,7 +33,8 @@ class GptModel : public ModelOf<Gpt> {
   int64_t context() const override { return net_->context(); }
 };
 
-std::string kind_of(const std::string& name, const at::Tensor& p) {
+// What tables call a parameter, told by its name and its dimensions.
+std::string parameter_kind(const std::string& name, const at::Tensor& p) {
   if (name.ends_with("bias")) return "bias";
   if (p.dim() == 1) return "gain";
   if (name == "head.weight") return "head";
@@ -41,9 +42,11 @@ std::string kind_of(const std::string& name, const at::Tensor& p) {
   return p.dim() == 2 ? "matrix" : "conv";
 }
 
+// Draws the network's parameters, makes it a Model of type Wrapped and moves it to the device; on
+// the meta device nothing is drawn.
 template <class Wrapped, class Net>
-std::unique_ptr<Model> finish(std::shared_ptr<Net> net, int64_t classes, const Init& init,
-                              at::Device device) {
+std::unique_ptr<Model> wrap(std::shared_ptr<Net> net, int64_t classes, const Init& init,
+                            at::Device device) {
   if (!device.is_meta()) initialize(*net, init);
   auto model = std::make_unique<Wrapped>(std::move(net), classes);
   if (!device.is_meta()) model->to(device);
@@ -61,7 +64,7 @@ at::Tensor Model::loss(const Batch& batch) { return cross_entropy(logits(batch),
 std::vector<Parameter> Model::parameters() {
   std::vector<Parameter> all;
   for (const auto& item : module().named_parameters())
-    all.push_back({item.key(), item.value(), kind_of(item.key(), item.value())});
+    all.push_back({item.key(), item.value(), parameter_kind(item.key(), item.value())});
   return all;
 }
 
@@ -73,13 +76,13 @@ std::unique_ptr<Model> make_model(const ModelSpec& spec, uint64_t seed, at::Devi
   validate(spec);
   const at::Device made = device.is_meta() ? device : at::Device(at::kCPU);
   if (spec.kind == "mlp")
-    return finish<ModelOf<Mlp>>(std::make_shared<Mlp>(spec.mlp, made), spec.mlp.classes,
-                                {.seed = seed}, device);
+    return wrap<ModelOf<Mlp>>(std::make_shared<Mlp>(spec.mlp, made), spec.mlp.classes,
+                              {.seed = seed}, device);
   if (spec.kind == "cnn")
-    return finish<ModelOf<Cnn>>(std::make_shared<Cnn>(spec.cnn, made), spec.cnn.classes,
-                                {.seed = seed}, device);
+    return wrap<ModelOf<Cnn>>(std::make_shared<Cnn>(spec.cnn, made), spec.cnn.classes,
+                              {.seed = seed}, device);
   const Init init{spec.gpt.init, spec.gpt.layers, spec.gpt.tied, seed};
-  return finish<GptModel>(std::make_shared<Gpt>(spec.gpt, made), spec.gpt.vocab, init, device);
+  return wrap<GptModel>(std::make_shared<Gpt>(spec.gpt, made), spec.gpt.vocab, init, device);
 }
 
 int64_t parameter_count(Model& model) {

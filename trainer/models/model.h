@@ -27,31 +27,35 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  // [rows, context, vocab] or [rows, classes]. In training, dropout is a function of batch.seed.
+  // The logits [rows, context, vocab] or [rows, classes]. In training, dropout is a function of
+  // batch.seed.
   virtual at::Tensor logits(const Batch& batch) = 0;
   virtual torch::nn::Module& module() = 0;
   virtual int64_t classes() const = 0;           // size of the vocabulary, or number of labels
   virtual int64_t context() const { return 0; }  // most tokens a row; 0: no sequences
 
-  at::Tensor loss(const Batch& batch);  // mean cross-entropy in nats, a scalar
-  std::vector<Parameter> parameters();  // in the order of state_dict
-  void train(bool on = true);           // dropout on or off
+  // The mean cross-entropy over the batch's targets in nats, a scalar.
+  at::Tensor loss(const Batch& batch);
+  // All parameters, in the order of state_dict.
+  std::vector<Parameter> parameters();
+  // Puts the model into training, with dropout, or out of it.
+  void train(bool on = true);
   bool is_training();
   void to(at::Device device);
 };
 
-// Mean over all targets, in nats; logits [..., classes], targets [...].
+// The mean cross-entropy over all targets, in nats; logits [.., classes], targets [..].
 at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets);
 
-// Validates the spec. Every parameter is a function of seed and its own name, the same on each
-// device (it is drawn on the CPU); the global random generator is not used. On the meta device
-// nothing is drawn: shapes only.
+// Builds the model of a spec, which it validates. Every parameter is a function of seed and its own
+// name, the same on each device (it is drawn on the CPU); the global random generator is not used.
+// On the meta device nothing is drawn: shapes only.
 std::unique_ptr<Model> make_model(const ModelSpec& spec, uint64_t seed,
                                   at::Device device = at::kCPU);
 
 int64_t parameter_count(Model& model);
 
-// A table: name, kind, shape, count; and the total.
+// The model's parameters as a table: name, kind, shape, count; and the total.
 std::string describe(Model& model);
 
 }  // namespace steepest::trainer

@@ -11,10 +11,11 @@ namespace steepest::trainer {
 
 class Rotary {
  public:
-  // `fraction` of the D/2 frequencies turn, spread over the whole range; the rest stay.
+  // Makes the table of turns of `context` positions. A `fraction` of the D/2 frequencies turn,
+  // spread over the whole range; the rest stay.
   Rotary(int64_t context, int64_t head_width, double base, double fraction, at::Device device);
 
-  // x [rows, length, heads, head_width], at positions 0, 1, ...
+  // Turns queries or keys x [rows, length, heads, head_width] at positions 0, 1, ..
   at::Tensor operator()(const at::Tensor& x) const;
 
   void to(at::Device device);

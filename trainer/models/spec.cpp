@@ -10,6 +10,7 @@ namespace steepest::trainer {
 namespace {
 
 template <class Value, class Allowed>
+// Throws std::invalid_argument: the key of [model], what was received, what is allowed.
 [[noreturn]] void refuse(const std::string& key, const Value& received, const Allowed& allowed) {
   std::ostringstream text;
   text << "model." << key << ": received " << received << ", allowed " << allowed;
@@ -83,7 +84,8 @@ void validate_cnn(const CnnSpec& spec) {
            "as many as model.side = " + std::to_string(spec.side) + " can be halved");
 }
 
-GptSpec published(int64_t layers, int64_t heads, int64_t width) {
+// A GPT-2 of this size as it was published.
+GptSpec published_gpt2(int64_t layers, int64_t heads, int64_t width) {
   GptSpec spec{.vocab = 50257, .context = 1024, .layers = layers, .heads = heads, .width = width};
   spec.positions = "learned";
   spec.normalization = "layer";
@@ -106,10 +108,10 @@ void validate(const ModelSpec& spec) {
 
 GptSpec gpt_preset(const std::string& name) {
   if (name == "tiny") return {};
-  if (name == "gpt2") return published(12, 12, 768);
-  if (name == "gpt2-medium") return published(24, 16, 1024);
-  if (name == "gpt2-large") return published(36, 20, 1280);
-  if (name == "gpt2-xl") return published(48, 25, 1600);
+  if (name == "gpt2") return published_gpt2(12, 12, 768);
+  if (name == "gpt2-medium") return published_gpt2(24, 16, 1024);
+  if (name == "gpt2-large") return published_gpt2(36, 20, 1280);
+  if (name == "gpt2-xl") return published_gpt2(48, 25, 1600);
   refuse("preset", "'" + name + "'", "tiny, gpt2, gpt2-medium, gpt2-large, gpt2-xl");
 }
 

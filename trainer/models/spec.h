@@ -49,7 +49,8 @@ struct ModelSpec {
 
 std::vector<std::string> model_kinds();
 
-// Throws std::invalid_argument: key, received, allowed.
+// Throws std::invalid_argument, with key, received and allowed, for the first choice that cannot be
+// built.
 void validate(const ModelSpec& spec);
 
 // Ready-made sizes of GptSpec: "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl" (as published:

@@ -10,7 +10,7 @@ namespace steepest::trainer {
 
 struct Mlp : torch::nn::Module {
   Mlp(const MlpSpec& spec, at::Device device);
-  at::Tensor forward(const Batch& batch);
+  at::Tensor forward(const Batch& batch);  // logits [rows, classes]
 
  private:
   double dropout_;
@@ -20,7 +20,7 @@ struct Mlp : torch::nn::Module {
 
 struct Cnn : torch::nn::Module {
   Cnn(const CnnSpec& spec, at::Device device);
-  at::Tensor forward(const Batch& batch);
+  at::Tensor forward(const Batch& batch);  // logits [rows, classes]
 
  private:
   struct Convolution;

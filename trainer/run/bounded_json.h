@@ -9,7 +9,7 @@
 
 namespace steepest::trainer {
 
-// Nothing where the text is not JSON, or nests more than `depth` brackets.
+// The text as JSON; nothing where it is none, or nests more than `depth` brackets.
 std::optional<nlohmann::ordered_json> parse_bounded(std::string_view text, int depth);
 
 }  // namespace steepest::trainer

@@ -15,12 +15,13 @@
 namespace steepest::trainer {
 namespace {
 
-SafeTensors& part_of(Checkpoint& checkpoint, size_t i) {
+// The content of the file kParts[i].
+SafeTensors& part_at(Checkpoint& checkpoint, size_t i) {
   SafeTensors* const parts[] = {&checkpoint.model, &checkpoint.optimizer, &checkpoint.state};
   return *parts[i];
 }
-const SafeTensors& part_of(const Checkpoint& checkpoint, size_t i) {
-  return part_of(const_cast<Checkpoint&>(checkpoint), i);
+const SafeTensors& part_at(const Checkpoint& checkpoint, size_t i) {
+  return part_at(const_cast<Checkpoint&>(checkpoint), i);
 }
 
 // A folder that was renamed is not the checkpoint of the step in its new name.
@@ -46,12 +47,13 @@ Manifest verify_checkpoint(const std::string& folder, int64_t step) {
   return manifest;
 }
 
+// Reads the files of a checkpoint whose manifest was verified.
 Checkpoint read_parts(const std::string& folder, const Manifest& manifest) {
   Checkpoint checkpoint{.step = manifest.step, .config_hash = manifest.config_hash};
   checkpoint.finite = manifest.finite.value_or(true);
   try {
     for (size_t i = 0; i < std::size(kParts); ++i) {
-      part_of(checkpoint, i) = read_safetensors(folder + "/" + kParts[i]);
+      part_at(checkpoint, i) = read_safetensors(folder + "/" + kParts[i]);
     }
   } catch (const FileError& error) {
     if (error.unreadable()) throw;
@@ -64,12 +66,13 @@ Checkpoint read_parts(const std::string& folder, const Manifest& manifest) {
   return checkpoint;
 }
 
+// Writes the files of a checkpoint, and last the manifest by which it is one.
 Manifest write_parts(const std::string& folder, const Checkpoint& checkpoint) {
   Manifest manifest{.step = checkpoint.step, .config_hash = checkpoint.config_hash};
   manifest.finite = checkpoint.finite && all_finite(checkpoint.model.tensors);
   for (size_t i = 0; i < std::size(kParts); ++i) {
     const std::string path = folder + "/" + kParts[i];
-    const SafeTensors& content = part_of(checkpoint, i);
+    const SafeTensors& content = part_at(checkpoint, i);
     write_safetensors(path, content.tensors, content.metadata);
     const FileSum sum = sum_file(path);
     manifest.files.push_back({kParts[i], sum.size, sum.crc32});
@@ -95,13 +98,15 @@ Health health_of(const std::string& folder, int64_t step) {
   }
 }
 
-// What is another's stays so, and is told once; what could not be done now may be told again.
+// Adds the error's line. One about the files of another program (code 0) does not pass, and is told
+// once; what could not be done now may be told again.
 void add_warning(std::vector<std::string>& warnings, const FileError& error) {
   static std::set<std::string> told;
   if (error.code != 0 || told.insert(error.what()).second) warnings.emplace_back(error.what());
 }
 
-// A failure is no reason to stop a run: the new checkpoint is durable.
+// Removes the checkpoints that save_checkpoint does not keep. Returns what could not be removed: no
+// reason to stop a run, as the newest one is durable.
 std::vector<std::string> prune(const OpenFolder& run, const Manifest& newest, int keep) {
   std::vector<std::string> warnings;
   int kept = newest.finite.value_or(true) ? 1 : 0;
@@ -137,8 +142,9 @@ std::optional<Manifest> already_saved(const std::string& folder, const Checkpoin
   return std::nullopt;
 }
 
-// Makes room for a checkpoint; another's files may stay beside those of the checkpoint.
-void clear(const OpenFolder& run, int64_t step) {
+// Removes what stands under a new checkpoint's name and makes its folder; files of another may stay
+// in it.
+void make_room(const OpenFolder& run, int64_t step) {
   try {
     remove_checkpoint(run, step);
   } catch (const FileError& error) {
@@ -147,8 +153,9 @@ void clear(const OpenFolder& run, int64_t step) {
   make_checkpoint_folder(run, step);
 }
 
-// Gives back the space of a full disk, as far as that goes.
-void give_back(const OpenFolder& run, int64_t step) {
+// Removes a checkpoint that could not be written whole, for the space of a full disk, as far as
+// that goes.
+void remove_unfinished(const OpenFolder& run, int64_t step) {
   try {
     if (!has_manifest(checkpoint_folder(run.path(), step))) remove_checkpoint(run, step);
   } catch (const FileError&) {
@@ -158,8 +165,9 @@ void give_back(const OpenFolder& run, int64_t step) {
 // Thrown where a checkpoint was removed while it was read.
 struct Vanished {};
 
-// Nothing where the folder holds no checkpoint; otherwise its manifest, every file verified.
-std::optional<Manifest> look_at(const OpenFolder& run, int64_t step) {
+// The manifest of the step's checkpoint, every file verified; nothing where its folder holds no
+// checkpoint.
+std::optional<Manifest> verify_if_complete(const OpenFolder& run, int64_t step) {
   const std::string folder = checkpoint_folder(run.path(), step);
   if (has_manifest(folder)) return verify_checkpoint(folder, step);
   const auto entry = run.find(checkpoint_name(step));
@@ -191,12 +199,13 @@ class Search {
   }
 
  private:
+  // The step's checkpoint where it is valid and wanted; else nothing, and the reason in faults_.
   std::optional<Latest> try_step(int64_t step) {
     const std::string folder = checkpoint_folder(run_.path(), step);
     try {
-      const auto manifest = look_at(run_, step);
+      const auto manifest = verify_if_complete(run_, step);
       if (!manifest) return std::nullopt;
-      if (want_ == Want::newest || manifest->finite.value_or(true)) return use(folder, *manifest);
+      if (want_ == Want::newest || manifest->finite.value_or(true)) return read(folder, *manifest);
       if (!not_finite_) not_finite_ = step;
       faults_.push_back(folder + ": its weights or its loss are not finite");
     } catch (const ForeignCheckpoint&) {
@@ -213,7 +222,8 @@ class Search {
     return std::nullopt;
   }
 
-  // Whoever removes a checkpoint begins with its manifest; a link is not removed.
+  // Whether another process has removed the step's checkpoint: it begins with the manifest, and
+  // does not remove links.
   bool vanished(int64_t step) const {
     try {
       const auto entry = run_.find(checkpoint_name(step));
@@ -224,7 +234,8 @@ class Search {
     }
   }
 
-  Latest use(const std::string& folder, const Manifest& manifest) {
+  // Reads the checkpoint, with a line on each newer one that was passed over.
+  Latest read(const std::string& folder, const Manifest& manifest) {
     Latest latest{read_parts(folder, manifest), folder, faults_};
     for (auto& line : latest.damaged) line += "; using " + folder;
     return latest;
@@ -254,11 +265,11 @@ Saved save_checkpoint(const std::string& run, const Checkpoint& checkpoint, int 
   const std::string folder = checkpoint_folder(run, checkpoint.step);
   auto manifest = already_saved(folder, checkpoint);
   if (!manifest) {
-    clear(opened, checkpoint.step);
+    make_room(opened, checkpoint.step);
     try {
       manifest = write_parts(folder, checkpoint);
     } catch (...) {
-      give_back(opened, checkpoint.step);
+      remove_unfinished(opened, checkpoint.step);
       throw;
     }
   }

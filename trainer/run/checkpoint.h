@@ -27,15 +27,15 @@ struct Saved {
   std::vector<std::string> warnings;
 };
 
-// Returns when the checkpoint is durable. Then keeps this one, the newest `keep` good ones (valid
-// and finite, this one counted) and what cannot be read now, and removes every other: older,
+// Saves a checkpoint; returns when it is durable. Then keeps this one, the newest `keep` good ones
+// (valid and finite, this one counted) and what cannot be read now, and removes every other: older,
 // damaged, not finite, left over, or ahead of this step. Nothing is removed through a link, and no
 // file that is not a checkpoint's own. A valid one of the same step and config is left as it is.
 // Throws FileError or CheckpointError; what was there before is then still there.
 Saved save_checkpoint(const std::string& run, const Checkpoint& checkpoint, int keep = 2);
 
-// One checkpoint, every byte of it verified. Throws CheckpointError where it is wrong, FileError
-// where it could not be read.
+// Reads one checkpoint, every byte of it verified. Throws CheckpointError where it is wrong,
+// FileError where it could not be read.
 Checkpoint load_checkpoint(const std::string& folder);
 
 struct Latest {

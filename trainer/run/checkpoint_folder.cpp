@@ -26,12 +26,13 @@ std::optional<int64_t> step_of(const std::string& name) {
   return step;
 }
 
+// Whether the trainer gives this name to a checkpoint's file, or to a temporary of one.
 bool is_own_name(const std::string& name) {
   const auto matches = [&](const char* own) { return name == own || is_temporary_of(name, own); };
   return matches(kManifest) || std::any_of(std::begin(kParts), std::end(kParts), matches);
 }
 
-// Throws unless the name is a folder of the trainer's in the run itself.
+// Throws FileError unless the entry of this name is a folder of the trainer's in the run itself.
 void require_folder(const OpenFolder& run, const std::string& name, const FolderEntry& entry) {
   if (entry.is(FolderEntry::Kind::folder)) return;
   throw FileError(run / name + ": left as it is: " + entry.text() +

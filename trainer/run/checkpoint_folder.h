@@ -16,15 +16,17 @@ std::string checkpoint_name(int64_t step);
 // Steps of everything in the run that is named like a checkpoint, complete or not, newest first.
 std::vector<int64_t> named_steps(const OpenFolder& run);
 
-// Is there a manifest? Throws FileError where that cannot be told.
+// Whether a manifest stands in the folder. Throws FileError where that cannot be told.
 bool has_manifest(const std::string& folder);
 
-// Removes the checkpoint's own files, then its folder. Neither goes through links nor touches
-// another's file: throws FileError naming what is left, with code 0 where it is not the trainer's.
+// Removes the checkpoint's own files, then its folder. Goes through no links and touches no file of
+// another program: throws FileError naming what is left, with code 0 where that is not the
+// trainer's.
 void remove_checkpoint(const OpenFolder& run, int64_t step);
 
-// Makes the folder, or takes the one that another's files keep; throws FileError where the name
-// stands for something else, or holds something under the name of a checkpoint's file.
+// Makes the folder of the step's checkpoint, or takes the one that is there, in which files of
+// another program may have stayed; throws FileError where the name stands for something else, or
+// the folder holds something under the name of a checkpoint's file.
 void make_checkpoint_folder(const OpenFolder& run, int64_t step);
 
 }  // namespace steepest::trainer

@@ -8,7 +8,7 @@
 namespace steepest::trainer {
 namespace {
 
-std::string shape_of(const at::Tensor& tensor) {
+std::string shape_and_dtype(const at::Tensor& tensor) {
   std::ostringstream text;
   text << tensor.sizes() << ' ' << c10::toString(tensor.scalar_type());
   return text.str();
@@ -26,16 +26,17 @@ Index index_of(const NamedTensors& tensors) {
   return index;
 }
 
+// Throws ForeignCheckpoint unless both files have tensors of the same names, shapes and dtypes.
 void require_tensors(const std::string& where, const NamedTensors& found,
                      const NamedTensors& expected) {
   const Index others = index_of(found), ours = index_of(expected);
   for (const auto& [name, tensor] : expected) {
     const auto other = others.find(name);
     if (other == others.end()) refuse(where, "tensor " + in_quotes(name) + " is missing");
-    const std::string shape = shape_of(*other->second);
-    if (shape != shape_of(tensor)) {
+    const std::string shape = shape_and_dtype(*other->second);
+    if (shape != shape_and_dtype(tensor)) {
       refuse(where, "tensor " + in_quotes(name) + ": received " + shape + ", expected " +
-                        shape_of(tensor));
+                        shape_and_dtype(tensor));
     }
   }
   for (const auto& [name, tensor] : found) {
@@ -43,6 +44,7 @@ void require_tensors(const std::string& where, const NamedTensors& found,
   }
 }
 
+// Throws ForeignCheckpoint unless the checkpoint's text for `what` is the expected one.
 void require_text(const std::string& where, const std::string& what, const std::string& found,
                   const std::string& expected) {
   if (found == expected) return;

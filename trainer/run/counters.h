@@ -14,7 +14,9 @@ struct Counters {
   int64_t val_step = -1;                      // -1: there was no validation yet
 };
 
+// Adds the counters to the tensors of a checkpoint's state.
 void put_counters(const Counters& counters, NamedTensors& state);
-Counters counters_of(const NamedTensors& state);  // what is missing stays as it is at the start
+// The counters in a checkpoint's state; one that is missing has its value of a new run.
+Counters counters_of(const NamedTensors& state);
 
 }  // namespace steepest::trainer

@@ -6,8 +6,9 @@
 
 namespace steepest::trainer {
 
-// Before the first torch operation and before any thread. An ONEDNN_MAX_CPU_ISA that the user has
-// set is left alone. Returns true where AMX had to be switched off.
+// Multiplies in bfloat16 in a child process and, where that dies of AMX, keeps torch off it in this
+// one. To be called before the first torch operation and before any thread; an ONEDNN_MAX_CPU_ISA
+// that the user has set is left alone. Returns true where AMX had to be switched off.
 bool avoid_broken_amx();
 
 }  // namespace steepest::trainer

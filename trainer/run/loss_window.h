@@ -17,11 +17,13 @@ class LossWindow {
   static constexpr size_t kMin = 16;      // before there are so many, nothing is a spike
   static constexpr double kSpike = 6;
 
-  // The loss's z where it is above kSpike, else NaN; then the loss is one of the window's. Losses
-  // that are not finite are no spikes and do not enter.
+  // Compares a loss with the window and puts it in. Returns its z where it is above kSpike, else
+  // NaN. A loss that is not finite is no spike and does not enter.
   double add(double loss);
 
-  at::Tensor tensor() const;  // [n] float64, the oldest first
+  // The losses as [n] float64, the oldest first, for a checkpoint.
+  at::Tensor tensor() const;
+  // Takes the losses that tensor() gave.
   void restore(const at::Tensor& tensor);
 
  private:

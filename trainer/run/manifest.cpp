@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 const std::string kStart = "{\n  \"crc32\": \"";
 const std::string kZeros = "00000000";
 
+// The manifest's text with its own checksum in the place kept for it.
 std::string sealed(std::string text) {
   text.replace(kStart.size(), kZeros.size(), kZeros);
   text.replace(kStart.size(), kZeros.size(), crc32_text(crc32_of(text.data(), text.size())));
@@ -27,7 +28,9 @@ std::string sealed(std::string text) {
 
 constexpr uint64_t kMaxManifest = 64 << 10;
 
-Manifest from_json(const Json& json) {
+// The manifest that a JSON object tells; throws Json::exception where a field is missing or of
+// another type.
+Manifest manifest_from(const Json& json) {
   Manifest manifest{json.at("format"), json.at("step"), json.at("config_hash"), {}, {}};
   if (json.contains("finite")) manifest.finite = json["finite"].get<bool>();
   for (const auto& [name, file] : json.at("files").items()) {
@@ -57,6 +60,7 @@ void require_content(const std::string& path, const Manifest& manifest) {
                                           ", expected " + std::to_string(i));
 }
 
+// Throws CheckpointError unless the file has the size and the checksum that the manifest says.
 void verify_file(const std::string& folder, const ManifestFile& expected) {
   const std::string path = folder + "/" + expected.name;
   std::error_code unknown;  // then reading says why
@@ -73,7 +77,8 @@ void verify_file(const std::string& folder, const ManifestFile& expected) {
   }
 }
 
-// A fraction, or 1e30, is none that the trainer writes, and has no value as an integer.
+// Whether all numbers in the JSON are integers: a fraction, or 1e30, is none that the trainer
+// writes, and has no value as one.
 bool has_whole_numbers(const Json& json) {
   if (!json.is_structured()) return !json.is_number_float();
   return std::all_of(json.begin(), json.end(), has_whole_numbers);
@@ -109,7 +114,7 @@ Manifest parse_manifest(const std::string& path, const std::string& text) {
       throw ForeignCheckpoint(path + ": format: received " + std::to_string(format) + ", allowed " +
                               std::to_string(kCheckpointFormat));
     }
-    Manifest manifest = from_json(*json);
+    Manifest manifest = manifest_from(*json);
     // No key twice, none too many, no number of another kind: there is one way to say it.
     if (manifest_text(manifest) != text) {
       throw CheckpointError(path + ": damaged: not as the trainer writes it");

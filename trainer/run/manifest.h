@@ -41,7 +41,8 @@ struct Manifest {
   std::vector<ManifestFile> files;
 };
 
-// Deterministic text; any change of any byte of it is found by parse_manifest.
+// The content of manifest.json, the same for the same manifest; parse_manifest finds any change of
+// any byte of it.
 std::string manifest_text(const Manifest& manifest);
 
 // Throws CheckpointError unless the text is, byte for byte, what manifest_text makes of kParts and

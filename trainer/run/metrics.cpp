@@ -21,7 +21,7 @@ constexpr size_t kMaxLine = size_t{16} << 20, kChunk = size_t{1} << 16;
 // Nor does a power failure leave more zeros than this: a sparse file may be endless to read.
 constexpr uint64_t kMaxZeros = uint64_t{1} << 30;
 
-// The step of a line; nothing when the line is broken.
+// The step that a line of metrics tells; nothing where the line is broken.
 std::optional<int64_t> step_of(std::string_view line) {
   const auto json = parse_bounded(line, 8);
   if (!json || !json->is_object()) return std::nullopt;
@@ -30,8 +30,8 @@ std::optional<int64_t> step_of(std::string_view line) {
   return step->get<int64_t>();
 }
 
-// Can this be the beginning of a line that something cut off? Zeros are what a power failure leaves
-// of bytes that were not yet on the disk.
+// Whether this can be the beginning of a line that something cut off. Zeros are what a power
+// failure leaves of bytes that were not yet on the disk.
 bool is_cut_line(std::string_view text) {
   const std::string_view start = R"({"step":)";
   const size_t length = std::min(text.size(), start.size());
@@ -67,7 +67,7 @@ class Lines {
   }
 
   const std::string& line() const { return line_; }
-  bool whole() const { return whole_; }
+  bool whole() const { return whole_; }      // with its end, and of a length that ours may have
   bool ended() const { return ended_; }      // by a newline
   bool endless() const { return endless_; }  // too long to look for its end
   uint64_t begin() const { return begin_; }  // where it stands in the file
@@ -81,8 +81,9 @@ class Lines {
   bool whole_ = false, ended_ = true, endless_ = false;
 };
 
-// How many bytes to keep.
-uint64_t length_up_to(const std::string& path, int64_t step) {
+// How many bytes of the file to keep: the lines before the first of a later step than `step`,
+// without a last one that was cut off. Throws FileError for a line that is not one of metrics.
+uint64_t bytes_up_to(const std::string& path, int64_t step) {
   const auto refuse = [&](size_t number) {
     throw FileError(path + ":" + std::to_string(number) +
                     ": not a line of metrics: repair or remove the file, then resume");
@@ -100,8 +101,9 @@ uint64_t length_up_to(const std::string& path, int64_t step) {
   return lines.begin();
 }
 
-// Other names of the same file (hard links) keep what they have: the run goes on in a copy.
-void take_for_itself(const std::string& path, uint64_t size) {
+// Puts a copy of the file's first `size` bytes in its place, for the run to go on in: other names
+// of the same file (hard links) keep what they have.
+void replace_by_copy(const std::string& path, uint64_t size) {
   File from(path, O_RDONLY | O_NOFOLLOW);
   AtomicFile copy(path, Links::refuse);
   std::string buffer(kChunk, '\0');
@@ -123,11 +125,11 @@ Metrics Metrics::create(const std::string& path) {
 Metrics Metrics::resume(const std::string& path, int64_t step) {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW;
   auto file = std::make_unique<File>(path, kFlags);
-  const uint64_t kept = length_up_to(path, step);
+  const uint64_t kept = bytes_up_to(path, step);
   struct stat info {};
   system_call("examine", path, [&] { return ::fstat(file->descriptor(), &info); });
   if (info.st_nlink > 1) {
-    take_for_itself(path, kept);
+    replace_by_copy(path, kept);
     return Metrics(std::make_unique<File>(path, kFlags));
   }
   if (kept != static_cast<uint64_t>(info.st_size)) {

@@ -14,18 +14,19 @@ namespace steepest::trainer {
 
 class Metrics {
  public:
-  // A new file; throws FileError when there is one.
+  // Makes a new file; throws FileError when there is one.
   static Metrics create(const std::string& path);
-  // Keeps the lines up to the first whose "step" is greater than `step`, and drops what follows.
-  // Throws FileError, changing nothing, when a kept line is not one of ours or the path is a link.
-  // Other names of the file (hard links) keep its old content.
+  // Opens a file and keeps its lines up to the first whose "step" is greater than `step`; drops
+  // what follows. Throws FileError, changing nothing, when a kept line is not one of ours or the
+  // path is a link. Other names of the file (hard links) keep its old content.
   static Metrics resume(const std::string& path, int64_t step);
 
-  // One line, handed to the system at once. Numbers that are not finite become null. When the line
-  // cannot be written whole, none of it stays, and FileError is thrown.
+  // Appends one line, handed to the system at once. Numbers that are not finite become null. When
+  // the line cannot be written whole, none of it stays, and FileError is thrown.
   void write(const nlohmann::ordered_json& line);
 
-  // Call before a checkpoint is saved: what the run can be resumed from must not be lost.
+  // Makes the lines durable; to be called before a checkpoint is saved: what the run can be resumed
+  // from must not be lost.
   void sync() { file_->sync(); }
 
  private:

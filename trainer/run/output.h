@@ -20,7 +20,7 @@ struct OutputError : std::runtime_error {
 // error instead of a signal.
 void secure_standard_streams();
 
-// All of the text to stdout, at once. Throws OutputError.
+// Writes all of the text to stdout before it returns. Throws OutputError.
 void print_out(std::string_view text);
 
 }  // namespace steepest::trainer

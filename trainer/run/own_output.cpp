@@ -21,30 +21,32 @@ const std::vector<std::string> kFiles = {
     ".lock",       "ckpt-1/manifest.json", "ckpt-1/model.safetensors"};
 const std::vector<std::string> kFolders = {"", "ckpt-1"};
 
-// Absolute, without links and "..", whether it exists or not.
-fs::path resolved(const fs::path& path) {
+// The path as an absolute one without links and "..", whether it exists or not.
+fs::path resolved_path(const fs::path& path) {
   std::error_code error;
   const fs::path whole = fs::weakly_canonical(fs::absolute(path, error), error);
   const fs::path shown = error ? fs::absolute(path).lexically_normal() : whole;
   return shown.has_filename() ? shown : shown.parent_path();
 }
 
-bool inside(const fs::path& path, const fs::path& folder) {
+// Whether the path is the folder or lies in it.
+bool is_inside(const fs::path& path, const fs::path& folder) {
   const auto [left, end] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
   (void)end;
   return left == folder.end();
 }
 
+// Whether the file's name ends in one of these extensions; an empty list allows all.
 bool has_extension(const fs::path& path, const std::vector<std::string>& extensions) {
   return extensions.empty() || std::find(extensions.begin(), extensions.end(),
                                          path.extension().string()) != extensions.end();
 }
 
-// The folder without wildcards is resolved, what follows stays a pattern.
+// A glob whose folder before the first wildcard is resolved; what follows stays a pattern.
 std::string resolved_pattern(const std::string& pattern) {
   const size_t slash = pattern.rfind('/', pattern.find_first_of("*?["));
   const std::string folder = slash == std::string::npos ? "." : pattern.substr(0, slash + 1);
-  return resolved(folder).string() + "/" +
+  return resolved_path(folder).string() + "/" +
          (slash == std::string::npos ? pattern : pattern.substr(slash + 1));
 }
 
@@ -52,7 +54,8 @@ bool matches(const std::string& pattern, const fs::path& path) {
   return ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0;
 }
 
-// Would data of this path read what a run writes into `out`? As find_files looks for them.
+// Whether data of this path and these extensions would include a file or folder that a run writes
+// into `out`, looked for as find_files does.
 bool reads_output(const std::string& data, const std::vector<std::string>& extensions,
                   const fs::path& out) {
   std::error_code ignored;
@@ -62,12 +65,13 @@ bool reads_output(const std::string& data, const std::vector<std::string>& exten
     });
   };
   if (fs::is_directory(data, ignored)) {
-    return inside(out, resolved(data)) &&
+    return is_inside(out, resolved_path(data)) &&
            any(kFiles, [&](const fs::path& file) { return has_extension(file, extensions); });
   }
   if (fs::exists(fs::symlink_status(data, ignored)) ||
       data.find_first_of("*?[") == std::string::npos) {
-    return any(kFiles, [&, file = resolved(data)](const fs::path& own) { return own == file; });
+    return any(kFiles,
+               [&, file = resolved_path(data)](const fs::path& own) { return own == file; });
   }
   const auto test = [&, pattern = resolved_pattern(data)](const fs::path& path) {
     return matches(pattern, path);
@@ -84,7 +88,7 @@ void refuse_own_output(const RunSpec& spec) {
   const std::pair<const char*, const std::string*> sources[] = {
       {"data.path", &spec.data.path}, {"data.validation_path", &spec.data.validation_path}};
   for (const auto& [key, path] : sources) {
-    if (path->empty() || !reads_output(*path, extensions, resolved(spec.out))) continue;
+    if (path->empty() || !reads_output(*path, extensions, resolved_path(spec.out))) continue;
     throw ConfigError("run.out: received " + in_quotes(spec.out) + ", whose files " + key + " = " +
                       in_quotes(*path) + " would read as data, allowed a folder outside of it");
   }

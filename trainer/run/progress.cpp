@@ -15,21 +15,21 @@
 namespace steepest::trainer {
 namespace {
 
-std::string number(const char* format, double value) {
+std::string formatted(const char* format, double value) {
   char text[64];
   std::snprintf(text, sizeof text, format, value);
   return text;
 }
 
-// 41.2k, 3.1M
+// A count as people read it, "41.2k" or "3.1M".
 std::string short_count(double value) {
-  if (value >= 1e9) return number("%.1fG", value / 1e9);
-  if (value >= 1e6) return number("%.1fM", value / 1e6);
-  if (value >= 1e3) return number("%.1fk", value / 1e3);
-  return number("%.1f", value);
+  if (value >= 1e9) return formatted("%.1fG", value / 1e9);
+  if (value >= 1e6) return formatted("%.1fM", value / 1e6);
+  if (value >= 1e3) return formatted("%.1fk", value / 1e3);
+  return formatted("%.1f", value);
 }
 
-// 12s, 3m05s, 2h07m, 4d03h
+// A time as people read it: 12s, 3m05s, 2h07m, 4d03h.
 std::string duration(double seconds) {
   const auto total = static_cast<long>(std::min(seconds, 1e9) + 0.5);
   char text[64];
@@ -45,7 +45,7 @@ std::string duration(double seconds) {
   return text;
 }
 
-// A closed stderr is no reason to stop a run.
+// Writes the text, or not: a closed stderr is no reason to stop a run.
 void put(int descriptor, const std::string& text) {
   (void)!::write(descriptor, text.data(), text.size());
 }
@@ -58,13 +58,13 @@ double steady_seconds() {
 
 std::string format_status(const Status& status, std::optional<double> seconds_left) {
   std::string text = "step " + std::to_string(status.step) + "/" + std::to_string(status.steps);
-  text += "  loss " + number("%.4f", status.loss);
+  text += "  loss " + formatted("%.4f", status.loss);
   if (status.rate) text += "  " + short_count(*status.rate) + " " + status.unit + "/s";
   if (seconds_left) text += "  left " + duration(*seconds_left);
-  if (status.lr) text += "  lr " + number("%.3g", *status.lr);
-  if (status.q) text += "  q " + number("%.3g", *status.q);
-  if (status.dual) text += "  D " + number("%.3g", *status.dual);
-  if (status.share) text += "  optimizer " + number("%.0f%%", 100 * *status.share);
+  if (status.lr) text += "  lr " + formatted("%.3g", *status.lr);
+  if (status.q) text += "  q " + formatted("%.3g", *status.q);
+  if (status.dual) text += "  D " + formatted("%.3g", *status.dual);
+  if (status.share) text += "  optimizer " + formatted("%.0f%%", 100 * *status.share);
   return text;
 }
 
@@ -88,6 +88,7 @@ Progress::~Progress() {
   if (shown_ > 0) put(descriptor_, "\n");
 }
 
+// The time to the last step at the mean pace since the first status; nothing at that one.
 std::optional<double> Progress::seconds_left(const Status& status, double now) {
   if (!first_step_) {
     first_step_ = status.step;
@@ -113,7 +114,8 @@ void Progress::update(const Status& status) {
   }
 }
 
-// Blanks instead of an escape code rub out what was longer.
+// Puts the line in the place of the live line, cut to the terminal's width. Blanks instead of an
+// escape code rub out what was longer.
 void Progress::show(const std::string& line) {
   const std::string text = line.substr(0, options_.width > 1 ? options_.width - 1 : 1);
   const std::string rest(shown_ > text.size() ? shown_ - text.size() : 0, ' ');
@@ -124,6 +126,7 @@ void Progress::show(const std::string& line) {
   shown_ = text.size();
 }
 
+// Rubs out the live line, so that another can be written in its place.
 void Progress::clear() {
   if (shown_ > 0) put(descriptor_, "\r" + std::string(shown_, ' ') + "\r");
   shown_ = 0;

@@ -21,7 +21,8 @@ struct Status {
   std::optional<double> share;  // of the time that the optimizer takes, 0 to 1
 };
 
-// "step 120/1000  loss 3.2154  41.2k tokens/s  left 1m05s  lr 0.02  q 0.83  D 12.4  optimizer 8%"
+// The status as one line: "step 120/1000  loss 3.2154  41.2k tokens/s  left 1m05s  lr 0.02  q 0.83
+// D 12.4  optimizer 8%".
 std::string format_status(const Status& status, std::optional<double> seconds_left);
 
 struct ProgressOptions {
@@ -32,19 +33,23 @@ struct ProgressOptions {
   size_t width = 80;
 };
 
-// Live on a terminal that is not "dumb"; colours unless NO_COLOR is set to anything but "".
+// The options for this descriptor, with a plain line every `every` steps: live on a terminal that
+// is not "dumb"; colours unless NO_COLOR is set to anything but "".
 ProgressOptions detect_progress(int descriptor, int64_t every);
 
 class Progress {
  public:
-  // `now` in seconds; a steady clock by default.
+  // Shows progress on a descriptor. `now` gives the time in seconds; a steady clock by default.
   Progress(int descriptor, ProgressOptions options, std::function<double()> now = {});
   ~Progress();  // ends the live line, if one stands there
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  // Shows the status where its turn has come: on a live line every `interval` seconds, as a plain
+  // line every `every` steps, and after the last step.
   void update(const Status& status);
-  void note(const std::string& line);  // a message as one line of its own
+  // Writes a message as one line of its own.
+  void note(const std::string& line);
 
  private:
   std::optional<double> seconds_left(const Status& status, double now);

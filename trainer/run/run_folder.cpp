@@ -26,7 +26,7 @@ using Json = nlohmann::ordered_json;
 constexpr char kConfig[] = "config.toml", kMetrics[] = "metrics.jsonl", kEnvironment[] = "env.json",
                kLock[] = ".lock";
 
-// What shows that a folder holds a run; "" when nothing does.
+// The name of a file that shows that the folder holds a run; "" where none does.
 std::string trace_of_run(const OpenFolder& folder) {
   for (const auto& name : folder.names()) {
     if (name == kConfig || name == kMetrics || name.starts_with("ckpt-")) return name;
@@ -34,7 +34,8 @@ std::string trace_of_run(const OpenFolder& folder) {
   return "";
 }
 
-// A run never writes through a link, nor to what another may read from at the same time (a pipe).
+// Throws RunError where the name stands for anything but a regular file: a run never writes through
+// a link, nor to what another may read from at the same time (a pipe).
 void require_regular(const OpenFolder& folder, const std::string& name) {
   const auto entry = folder.find(name);
   if (!entry || entry->kind == FolderEntry::Kind::file) return;
@@ -42,7 +43,8 @@ void require_regular(const OpenFolder& folder, const std::string& name) {
                  ", allowed a regular file in the run's own folder");
 }
 
-bool is_start(const Json& entry) {
+// Whether an entry of env.json is one that the trainer wrote at a start.
+bool is_start_entry(const Json& entry) {
   return entry.is_object() && entry.contains("started") && entry["started"].is_string() &&
          entry.contains("steepest") && entry["steepest"].is_string();
 }
@@ -55,12 +57,14 @@ Json read_starts(const OpenFolder& folder) {
   auto starts = parse_bounded(read_file(path), 3);
   if (!starts || !starts->is_array()) throw RunError(path + ": not a list of starts");
   for (const auto& entry : *starts) {
-    if (!is_start(entry)) throw RunError(path + ": not a list of starts of a run");
+    if (!is_start_entry(entry)) throw RunError(path + ": not a list of starts of a run");
   }
   return std::move(*starts);
 }
 
-void require_new(const OpenFolder& folder) {
+// Throws RunError where the folder holds a run already, or something else under the name of one of
+// its files.
+void require_no_run(const OpenFolder& folder) {
   const std::string trace = trace_of_run(folder);
   if (!trace.empty()) {
     throw RunError(folder.path() + ": already holds a run (" + trace +
@@ -74,6 +78,7 @@ void require_new(const OpenFolder& folder) {
   require_regular(folder, kLock);
 }
 
+// Throws RunError unless the folder holds a run whose files are its own.
 void require_run(const OpenFolder& folder) {
   if (!folder.find(kConfig)) {
     throw RunError(folder.path() + ": no run to resume (no config.toml)");
@@ -82,13 +87,15 @@ void require_run(const OpenFolder& folder) {
   read_starts(folder);
 }
 
+// Removes what killed writers of the run's files have left.
 void remove_all_leftovers(const std::string& path) {
   for (const char* name : {kConfig, kMetrics, kEnvironment}) {
     remove_leftovers(path + "/" + name);
   }
 }
 
-// To write where that is allowed: a lock can be had without it.
+// Opens the lock file, and makes it where there is none; for reading only where writing is not
+// allowed, as a lock can be had without it.
 std::unique_ptr<File> open_lock(const std::string& path) {
   try {
     return std::make_unique<File>(path, O_RDWR | O_CREAT | O_NOFOLLOW);
@@ -100,23 +107,24 @@ std::unique_ptr<File> open_lock(const std::string& path) {
   }
 }
 
-bool is_process(const std::string& text) {
+bool is_process_number(const std::string& text) {
   return !text.empty() && text.size() <= 10 &&
          text.find_first_not_of("0123456789") == std::string::npos;
 }
 
-std::string content_of(File& lock) {
+// The content of the lock file, the number of the process that holds it.
+std::string read_owner(File& lock) {
   char text[32] = {};
   return {text, lock.read_some(text, sizeof text)};
 }
 
-// The process number, for whoever is refused: into a file of this name that the trainer wrote, not
-// into another's, nor one that has other names elsewhere.
+// Writes this process's number into the lock file, for whoever is refused: into a file of this name
+// that the trainer wrote, not into another's, nor one that has other names elsewhere.
 void write_owner(File& lock) {
   struct stat info {};
   system_call("examine", lock.name(), [&] { return ::fstat(lock.descriptor(), &info); });
-  const std::string old = content_of(lock);
-  const bool ours = old.empty() || is_process(old) ||
+  const std::string old = read_owner(lock);
+  const bool ours = old.empty() || is_process_number(old) ||
                     old.find_first_not_of('\0') == std::string::npos;  // after a power failure
   const bool writable = (::fcntl(lock.descriptor(), F_GETFL) & O_ACCMODE) == O_RDWR;
   if (!ours || !writable || info.st_nlink != 1) return;
@@ -126,7 +134,8 @@ void write_owner(File& lock) {
   lock.write_all(owner.data(), owner.size());
 }
 
-// Network file systems: no locks at all, none without a server for them, none on what is read only.
+// Whether the errno of flock says that there are no locks. Network file systems have none at all,
+// none without a server for them, or none on what is read only.
 bool means_no_locks(int error) {
   return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP || error == EINVAL ||
          error == EBADF;
@@ -150,9 +159,9 @@ RunFolder::RunFolder(const std::string& path) : path_(path), lock_(open_lock(pat
                 [&] { return ::flock(lock_->descriptor(), LOCK_EX | LOCK_NB); });
   } catch (const FileError& error) {
     if (error.code == EWOULDBLOCK) {
-      const std::string owner = content_of(*lock_);
+      const std::string owner = read_owner(*lock_);
       throw RunError(path + ": another trainer is writing to it" +
-                     (is_process(owner) ? " (process " + owner + ")" : ""));
+                     (is_process_number(owner) ? " (process " + owner + ")" : ""));
     }
     if (!means_no_locks(error.code)) throw;
     warnings_.push_back(std::string(error.what()) +
@@ -167,9 +176,9 @@ RunFolder RunFolder::create(const std::string& path) {
   const OpenFolder opened(path);
   require_regular(opened, kLock);
   if (!opened.find(kLock))
-    require_new(opened);  // else the lock would be a file in another's folder
+    require_no_run(opened);  // else the lock would be a file in another's folder
   RunFolder folder(path);
-  require_new(opened);  // now that nobody else is starting
+  require_no_run(opened);  // now that nobody else is starting
   write_owner(*folder.lock_);
   remove_all_leftovers(path);
   return folder;

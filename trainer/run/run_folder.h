@@ -26,23 +26,27 @@ struct Environment {
 // anything is written; leftovers of killed writers of these files are removed.
 class RunFolder {
  public:
-  // A new run, its parents made as needed; throws RunError where one is already, or something else
-  // has the name of one of its files.
+  // Makes the folder of a new run, its parents as needed; throws RunError where one is already, or
+  // something else has the name of one of its files.
   static RunFolder create(const std::string& path);
-  // An existing run; throws RunError where there is none, or one of its files is not its own.
+  // Opens the folder of an existing run; throws RunError where there is none, or one of its files
+  // is not its own.
   static RunFolder resume(const std::string& path);
 
   const std::string& path() const { return path_; }
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
-  // What the user must know, a line each: that the file system has no locks.
+  // What the user must know, a line each, such as that the file system has no locks.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
+  // Writes the resolved options as config.toml.
   void write_config(const std::string& toml) const;
+  // Adds an entry for this start to env.json.
   void add_environment(const Environment& environment) const;
 
  private:
-  explicit RunFolder(const std::string& path);  // takes the lock
+  // Takes the lock, or throws RunError where another trainer has it.
+  explicit RunFolder(const std::string& path);
 
   std::string path_;
   std::vector<std::string> warnings_;

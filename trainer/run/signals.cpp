@@ -19,7 +19,9 @@ int64_t milliseconds_now() {
   return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000 + 1;  // never 0
 }
 
-void remember(int signal) {
+// The handler of all stop signals: the first is only remembered; one that a person repeats, later
+// than kSameRequest, ends the process.
+void remember_or_end(int signal) {
   const int64_t now = milliseconds_now();
   int64_t none = 0;
   if (first_at.compare_exchange_strong(none, now)) {
@@ -35,7 +37,7 @@ void remember(int signal) {
 StopSignals::StopSignals() {
   signal_received = 0, first_at = 0;
   struct sigaction action {};
-  action.sa_handler = remember;
+  action.sa_handler = remember_or_end;
   action.sa_flags = SA_RESTART;
   ::sigemptyset(&action.sa_mask);
   for (const int signal : kStopSignals) ::sigaddset(&action.sa_mask, signal);

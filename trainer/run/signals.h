@@ -12,7 +12,8 @@ namespace steepest::trainer {
 // (USR1, XCPU, TERM).
 constexpr int kStopSignals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU};
 
-// A second request of a person ends the process; a terminal or a batch system just repeats itself.
+// Whether a second signal of this kind ends the process, as a person's request does; a terminal or
+// a batch system just repeats itself.
 constexpr bool ends_at_once(int signal) {
   return signal == SIGINT || signal == SIGQUIT || signal == SIGTERM;
 }
@@ -26,6 +27,8 @@ constexpr int kSameRequest = 1000;
 // ignored. A file that grows beyond the process's limit is an error, not a signal (SIGXFSZ).
 class StopSignals {
  public:
+  // Sets the handlers: the first stop signal is only remembered, a SIGHUP that was ignored stays
+  // so, and SIGXFSZ becomes an error of the write. The destructor puts back what was there before.
   StopSignals();
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
