@@ -38,10 +38,12 @@ def _choose_torch() -> None:
 
 
 def build_wheel(*args, **kwargs):
+    """PEP 517's hook: scikit-build-core's, with the torch of the Python that runs pip."""
     _choose_torch()
     return _backend.build_wheel(*args, **kwargs)
 
 
 def build_editable(*args, **kwargs):
+    """PEP 660's hook: scikit-build-core's, with the torch of the Python that runs pip."""
     _choose_torch()
     return _backend.build_editable(*args, **kwargs)

@@ -16,7 +16,10 @@ sys.path = [p for p in sys.path if p and not p.endswith("/scripts")]
 
 
 def torch_folder():
-    """The folder that holds a new enough torch, or an exit with the reason."""
+    """The folder that holds this Python's torch package, site-packages as a rule.
+
+    Exits with status 1 where there is no torch, or one that is too old or has no C++ headers.
+    """
     spec = importlib.util.find_spec("torch")
     if not spec or not spec.origin:
         sys.exit(1)

@@ -36,10 +36,11 @@ TORCHS += ("weight_decay", "backup_weight_decay", "polar")
 
 
 def main() -> None:
+    """Prints the module: a TypedDict of what all classes take, and one with what torch's lack."""
     lines = {name: f"    {name}: {_table.annotation(name)}\n" for name in _table.signature()}
     common = [line for name, line in lines.items() if name not in TORCHS]
-    own = [line for name, line in lines.items() if name in TORCHS]
-    print(HEAD + "".join(common) + OPTIONS + "".join(own), end="")
+    elsewhere = [line for name, line in lines.items() if name in TORCHS]
+    print(HEAD + "".join(common) + OPTIONS + "".join(elsewhere), end="")
 
 
 if __name__ == "__main__":

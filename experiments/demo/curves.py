@@ -5,6 +5,7 @@ import importlib.util
 import json
 import pathlib
 import subprocess
+from collections.abc import Sequence
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -40,7 +41,7 @@ def torch_folder() -> pathlib.Path:
 
 
 def settings(name: str, lr: float) -> list[str]:
-    """The --set arguments of one curve at one learning rate."""
+    """The trainer's arguments for one curve, a key of CURVES, at one learning rate."""
     curve = CURVES[name]
     keys = dict(curve["set"])
     keys["optimizer.lr"] = lr
@@ -49,8 +50,19 @@ def settings(name: str, lr: float) -> list[str]:
     return [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
 
 
-def train(binary, name, lr, out, extra=(), quiet=False) -> dict:
-    """One run; its progress goes to stderr, its summary is returned."""
+def train(
+    binary: str,
+    name: str,
+    lr: float,
+    out: pathlib.Path,
+    extra: Sequence[str] = (),
+    quiet: bool = False,
+) -> dict:
+    """Trains one curve at one learning rate; progress goes to stderr, the summary is returned.
+
+    ``binary`` is the trainer, ``out`` the folder of the run, ``extra`` are settings "key=value" of
+    the run file. Exits where the trainer fails.
+    """
     command = [str(binary), "train", str(CONFIG), *settings(name, lr), "--set", f"run.out={out}"]
     command += [word for item in extra for word in ("--set", item)]
     if quiet:
@@ -62,9 +74,11 @@ def train(binary, name, lr, out, extra=(), quiet=False) -> dict:
 
 
 def recorded_sweep() -> dict:
+    """sweep.json: the "steps" of a trial and, by curve, its trials: "lr", "val_loss", "skipped"."""
     return json.loads(SWEEP.read_text())
 
 
 def best_lr(sweep: dict, name: str) -> float:
+    """The learning rate of a curve's best trial; one without a validation loss has diverged."""
     trials = [t for t in sweep["curves"][name] if t["val_loss"] is not None]
     return min(trials, key=lambda t: t["val_loss"])["lr"]

@@ -9,12 +9,14 @@ import matplotlib
 matplotlib.use("Agg")
 import curves
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 
 COLORS = {"adamw": "#c0392b", "muon": "#2471a3", "best": "#1e8449"}
 LINES = {"bigram": ":", "trigram": "--", "zlib": "-."}
 
 
 def metrics(run: pathlib.Path) -> list[dict]:
+    """The lines of a run's log, in order."""
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
@@ -25,7 +27,13 @@ def smooth(values: list[float], width: int = 20) -> list[float]:
     ]
 
 
-def draw_losses(axes, out: pathlib.Path, x: str, label: str, lines: dict) -> None:
+def draw_losses(
+    axes: Axes, out: pathlib.Path, x: str, label: str, baselines: dict[str, float]
+) -> None:
+    """Training and validation losses of the runs in ``out``, against their log's key ``x``.
+
+    ``baselines`` are losses by name, in nats a byte, drawn as horizontal lines.
+    """
     for name, curve in curves.CURVES.items():
         rows = metrics(out / name)
         train = [r for r in rows if "loss" in r]
@@ -43,10 +51,10 @@ def draw_losses(axes, out: pathlib.Path, x: str, label: str, lines: dict) -> Non
             label=curve["title"],
         )
     for name, style in LINES.items():
-        axes.axhline(lines[name], color="0.4", ls=style, lw=1)
+        axes.axhline(baselines[name], color="0.4", ls=style, lw=1)
         axes.annotate(
-            f"{name} {lines[name]:.2f}",
-            (0.99, lines[name]),
+            f"{name} {baselines[name]:.2f}",
+            (0.99, baselines[name]),
             xycoords=("axes fraction", "data"),
             ha="right",
             va="bottom",
@@ -56,7 +64,8 @@ def draw_losses(axes, out: pathlib.Path, x: str, label: str, lines: dict) -> Non
     axes.set(xlabel=label, ylabel="loss, nats a byte", ylim=(1.1, 3.0))
 
 
-def draw_sweep(axes, sweep: dict) -> None:
+def draw_sweep(axes: Axes, sweep: dict) -> None:
+    """Final validation losses of the recorded trials against learning rate; a star on the best."""
     for name, curve in curves.CURVES.items():
         trials = [t for t in sweep["curves"][name] if t["val_loss"] is not None]
         axes.plot(
@@ -72,10 +81,11 @@ def draw_sweep(axes, sweep: dict) -> None:
     axes.set(xscale="log", xlabel="learning rate", ylabel="final validation loss, nats a byte")
 
 
-def draw(out: pathlib.Path, sweep: dict, lines: dict) -> pathlib.Path:
+def draw(out: pathlib.Path, sweep: dict, baselines: dict[str, float]) -> pathlib.Path:
+    """Draws the runs in ``out`` and the recorded ``sweep``; the path of the picture, in ``out``."""
     figure, (steps, seconds, rates) = plt.subplots(1, 3, figsize=(15, 4.6), layout="constrained")
-    draw_losses(steps, out, "step", "steps", lines)
-    draw_losses(seconds, out, "seconds", "seconds of training", lines)
+    draw_losses(steps, out, "step", "steps", baselines)
+    draw_losses(seconds, out, "seconds", "seconds of training", baselines)
     draw_sweep(rates, sweep)
     steps.set_title("validation (dots) and training loss (faint)", fontsize=10)
     seconds.set_title("the same against time", fontsize=10)

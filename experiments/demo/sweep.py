@@ -19,13 +19,18 @@ import curves
 LOCK = threading.Lock()
 
 
-def load(fresh: bool) -> dict:
+def load_sweep(fresh: bool) -> dict:
+    """The recorded sweep, to be continued; an empty one where there is none or ``fresh`` is set."""
     if curves.SWEEP.exists() and not fresh:
         return curves.recorded_sweep()
     return {"threads_per_trial": 1, "curves": {name: [] for name in curves.CURVES}}
 
 
 def record(sweep: dict, name: str, lr: float, result: dict) -> None:
+    """Adds a curve's finished trial to ``sweep`` and writes sweep.json; any thread may call it.
+
+    ``result`` is the run's summary.
+    """
     with LOCK:
         trial = {"lr": lr, "val_loss": result["val_loss"], "skipped": result["skipped"]}
         sweep["curves"].setdefault(name, []).append(trial)
@@ -36,12 +41,13 @@ def record(sweep: dict, name: str, lr: float, result: dict) -> None:
 
 
 def main() -> None:
+    """Runs the trials that are not recorded yet, several at a time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--binary", default=str(curves.ROOT / "build/bin/steepest"))
     parser.add_argument("--fresh", action="store_true")
     options = parser.parse_args()
-    sweep = load(options.fresh)
+    sweep = load_sweep(options.fresh)
     known = {(name, t["lr"]) for name, trials in sweep["curves"].items() for t in trials}
     todo = [(n, lr) for n, c in curves.CURVES.items() for lr in c["lrs"] if (n, lr) not in known]
     with tempfile.TemporaryDirectory() as folder:

@@ -23,9 +23,12 @@ class PlainConstructor(Face):
 
 
 class RankConstructor(Face):
+    """A class whose constructor takes lr, options and the rank k of its norm."""
+
     def _build_ranked(
         self, params: Any, lr: float | Tensor, rank: int | None, options: Options
     ) -> None:
+        """Builds the optimizer from the class's catalog row, as "neon(k=4)" where rank is 4."""
         given: Group = dict(options)
-        arguments = "" if rank is None else f"(k={count('rank', rank)})"
-        self._build_recipe(params, lr, given, arguments)
+        row_arguments = "" if rank is None else f"(k={count('rank', rank)})"
+        self._build_recipe(params, lr, given, row_arguments)

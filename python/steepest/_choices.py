@@ -20,83 +20,94 @@ TORCH = {
 }
 
 
-def base(recipe: str) -> str:
-    """The recipe without Momo, which is the choice step_size."""
+def without_momo(recipe: str) -> str:
+    """A recipe's name without "-momo": that choice is compared as the option step_size."""
     return recipe.removesuffix("-momo")
 
 
 def show(value: Any) -> str:
-    """As JSON prints it, in one line."""
+    """A value for a message: as JSON prints it, cut to 80 characters."""
     text = json.dumps(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def compare(received: Any, allowed: dict[str, Any], free: set[str], path: str = "") -> None:
-    """ValueError with the first choice that differs, in the words of snapshot.cpp."""
+def compare_choices(received: Any, allowed: dict[str, Any], free: set[str], path: str = "") -> None:
+    """Raises ValueError naming a choice in which a saved recipe differs from the optimizer's.
+
+    Both are dicts of choices by name, in which a side of the recipe ("matrix", "backup") is a dict
+    of its own. ``free``: the names that may differ. ``path``: what precedes a name in the message,
+    such as "matrix.". The messages are those of the C++ loader, snapshot_restore.cpp.
+    """
     for key, value in allowed.items():
         if key in free:
             continue
-        found = _table.unmentioned(key)
-        found = received.get(key, found) if isinstance(received, dict) else None
+        saved = _table.unmentioned(key)
+        saved = received.get(key, saved) if isinstance(received, dict) else None
         if isinstance(value, dict):
-            compare(found, value, free, f"{path}{key}.")
-        elif found != value:
+            compare_choices(saved, value, free, f"{path}{key}.")
+        elif saved != value:
             raise ValueError(
-                f"{path}{key}: received {show(found)}, allowed the optimizer's {show(value)}"
+                f"{path}{key}: received {show(saved)}, allowed the optimizer's {show(value)}"
             )
     for key in received if isinstance(received, dict) else ():
         if key not in allowed:
             raise ValueError(f'choices: received "{path}{key}", which this version does not know')
 
 
-def _plain(options: Group) -> dict[str, Any]:
+def _as_json(options: Group) -> dict[str, Any]:
+    """Options in the types that JSON has, to be compared: tuples as lists, dtypes as text."""
     return json.loads(json.dumps(options, default=str))
 
 
 def compare_groups(plan: Plan, received: list[Group], allowed: list[Group]) -> None:
-    """ValueError with the first choice by which a state_dict's groups differ from the optimizer's.
+    """Raises ValueError naming a choice in which a state_dict's groups differ from those here.
 
-    Both lists are canonical and have the same roles. The choices of the whole network are compared
-    first, then those of each group's sides. What a state_dict may change is passed over.
+    ``received`` are the groups with what the state_dict brings, ``allowed`` the optimizer's, of
+    which ``plan`` was made: both with SteepestDescent's keys, in one order, with the same roles.
+    The choices of the whole network are compared first, then those of each group and role. Rates,
+    and whatever else a state_dict may change, are passed over.
     """
-    network = [_plain(_options.network_options(groups)) for groups in (received, allowed)]
-    compare(network[0], network[1], _table.BROUGHT)
+    network = [_as_json(_options.network_options(groups)) for groups in (received, allowed)]
+    compare_choices(network[0], network[1], _table.BROUGHT)
     for index, role in plan.sides:
-        sides = [_plain(_options.side_options(g[index], role)) for g in (received, allowed)]
+        sides = [_as_json(_options.side_options(g[index], role)) for g in (received, allowed)]
         keys = {key: sides[1].get(key) for key in (*sides[1], *sides[0])}
-        compare(sides[0], keys, _table.BROUGHT, f"param_groups[{index}]: {role}.")
+        compare_choices(sides[0], keys, _table.BROUGHT, f"param_groups[{index}]: {role}.")
 
 
-def known(group: Group) -> bool:
-    """Whether a saved group is of this package rather than of torch."""
+def saved_here(group: Group) -> bool:
+    """Whether a saved group is an optimizer's of this package rather than of torch.optim."""
     return "recipe" in group
 
 
-def check_recipe(groups: list[Group], own: str) -> None:
-    """ValueError unless every saved group is of the recipe, or of torch's class of its name."""
+def check_recipe(groups: list[Group], recipe: str) -> None:
+    """Raises ValueError unless each saved group is of ``recipe`` or of torch's class of that name.
+
+    A group of torch's has no recipe: it is known by the keys that only its class writes.
+    """
     for index, group in enumerate(groups):
-        if known(group):
-            if base(group["recipe"]) != base(own):
-                raise ValueError(f"recipe: received {group['recipe']}, allowed {own}")
+        if saved_here(group):
+            if without_momo(group["recipe"]) != without_momo(recipe):
+                raise ValueError(f"recipe: received {group['recipe']}, allowed {recipe}")
             continue
-        if base(own) not in TORCH:
+        if without_momo(recipe) not in TORCH:
             raise ValueError(
-                f"recipe: received none, allowed {own}: load_torch_state takes the momentum of "
+                f"recipe: received none, allowed {recipe}: load_torch_state takes the momentum of "
                 "torch's optimizers"
             )
-        name, keys = TORCH[base(own)]
+        name, keys = TORCH[without_momo(recipe)]
         for key in keys:
             if key not in group:
                 raise ValueError(
-                    f"param_groups[{index}]: received no {key}, allowed a state_dict of {own} or "
-                    f"of torch.optim.{name}"
+                    f"param_groups[{index}]: received no {key}, allowed a state_dict of {recipe} "
+                    f"or of torch.optim.{name}"
                 )
 
 
-def differing(groups: list[Group], skip: set[str]) -> Iterator[str]:
-    """Keys on which saved groups do not agree."""
+def differing_keys(groups: list[Group], skip: set[str]) -> Iterator[str]:
+    """The keys, but those in ``skip``, whose values are not the same in all saved groups."""
     first = groups[0]
     for other in groups[1:]:
         for key in sorted(first.keys() | other.keys()):
-            if key not in skip and _plain({"": first.get(key)}) != _plain({"": other.get(key)}):
+            if key not in skip and _as_json({"": first.get(key)}) != _as_json({"": other.get(key)}):
                 yield key

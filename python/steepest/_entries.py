@@ -18,31 +18,39 @@ States = MutableMapping[Tensor, _state.State]
 def make_states(
     plan: Plan, states: States, params: Sequence[Tensor], grads: Sequence[Tensor | None]
 ) -> None:
-    """Makes the state of whatever has a gradient or a state already.
+    """Adds to ``states``, before a step, the tensors that the engine will write there.
 
-    ValueError, and nothing made, where a state does not fit its parameter.
+    A parameter with a gradient and no state gets all of them; one that has state, those that it
+    lacks. ``params`` and ``grads`` are in the plan's order. Raises ValueError, and adds nothing,
+    where a state does not fit its parameter.
     """
     lacking: list[int] = []
     for index, (param, grad) in enumerate(zip(params, grads)):
-        entry = states.get(param)
-        if not entry:
+        state = states.get(param)
+        if not state:
             if grad is not None:
                 lacking.append(index)
             continue
-        if not _fits_all(entry, plan, index, param):
+        if not _prepare_state(state, plan, index, param):
             lacking.append(index)
-    for index, fresh in zip(lacking, make(plan, params, lacking)):
-        _state.complete(states[params[index]], plan, index, params[index], fresh)
+    for index, new_tensors in zip(lacking, new_states(plan, params, lacking)):
+        _state.complete(states[params[index]], plan, index, params[index], new_tensors)
 
 
-def _fits_all(entry: _state.State, plan: Plan, index: int, param: Tensor) -> bool:
-    """Whether nothing is missing; ValueError where something does not fit."""
-    shape, device, complete = param.shape, param.device, "step" in entry
+def _prepare_state(state: _state.State, plan: Plan, index: int, param: Tensor) -> bool:
+    """Mends what the program around has done to a parameter's state, before a step.
+
+    A step that is a number becomes a tensor, and tensors follow the parameter to its device.
+    ``index`` is the parameter's in the plan. Returns whether the state is complete: has the step
+    and every tensor that the plan lists. Raises ValueError where a tensor of the parameter's shape
+    has another one.
+    """
+    shape, device, complete = param.shape, param.device, "step" in state
     shaped = plan.shaped[index]
-    if complete and not isinstance(entry["step"], Tensor):
-        _state.tensor_step(entry)
+    if complete and not isinstance(state["step"], Tensor):
+        _state.tensor_step(state)
     for key in plan.state[index]:
-        value = entry.get(key)
+        value = state.get(key)
         if value is None:
             complete = False
             continue
@@ -53,26 +61,31 @@ def _fits_all(entry: _state.State, plan: Plan, index: int, param: Tensor) -> boo
                 "likewise, or deleted: optimizer.state.pop(parameter)"
             )
         if value.device != device:  # the parameter has moved
-            entry[key] = value.to(device)
+            state[key] = value.to(device)
     return complete
 
 
-def make(plan: Plan, params: Sequence[Tensor], indices: list[int]) -> list[list[Tensor]]:
-    """The new state of each of these parameters, all zero, in the plan's order."""
+def new_states(plan: Plan, params: Sequence[Tensor], indices: list[int]) -> list[list[Tensor]]:
+    """The state tensors of a parameter before its first step, for each of ``indices``.
+
+    Each list has the order of ``plan.state``; the tensors lie on their parameter's device.
+    """
     tensors = iter(ops.make_states([params[index] for index in indices], plan.text, indices))
     return [[next(tensors) for _ in plan.state[index]] for index in indices]
 
 
 def forget_old_shapes(plan: Plan, states: States, params: Sequence[Tensor]) -> None:
-    """Drops what a parameter of another shape had a row, a side or a matrix: it begins anew.
+    """Deletes state tensors that were made for an earlier shape of their parameter.
 
-    Solvers' starts, old duals, curvature. State of the parameter's own shape is refused instead.
+    Only those are deleted whose shape follows from rows, columns or the number of matrices
+    (solvers' starts, old duals, curvature): they may begin anew. Those of the parameter's own shape
+    (momentum, second moments) stay, and :func:`make_states` refuses them.
     """
     having = [index for index, param in enumerate(params) if states.get(param)]
     like = [torch.empty_like(param, device="meta", requires_grad=False) for param in params]
-    for index, fresh in zip(having, make(plan, like, having)):
-        entry = states[params[index]]
-        for key, tensor in zip(plan.state[index], fresh):
-            flat = key not in plan.shaped[index] and tensor.dim() > 0
-            if flat and entry.get(key) is not None and entry[key].shape != tensor.shape:
-                del entry[key]
+    for index, new_tensors in zip(having, new_states(plan, like, having)):
+        state = states[params[index]]
+        for key, tensor in zip(plan.state[index], new_tensors):
+            derived = key not in plan.shaped[index] and tensor.dim() > 0
+            if derived and state.get(key) is not None and state[key].shape != tensor.shape:
+                del state[key]

@@ -53,22 +53,22 @@ class Face(Groups, Observing, Stateful):
             return result
         plan = self._plan()
         grads = [_gradient(group, p) for group in self.param_groups for p in group["params"]]
-        found = sum(grad is not None for grad in grads)
-        self._watch.note_step(found, self._params(), not self.state)
-        if found == 0:
+        with_grad = sum(grad is not None for grad in grads)
+        self._watch.note_step(with_grad, self._params(), not self.state)
+        if with_grad == 0:
             self._drop_loss(given)
         elif self._is_empty_step(given, grads):
             make_states(plan, self.state, list(self._params()), grads)
         else:
-            self._call(plan, grads, self._take_loss(given))
+            self._step_engine(plan, grads, self._take_loss(given))
             self._observations.clear()
         return result
 
     def _is_empty_step(self, loss: object, grads: list[Tensor | None]) -> bool:
-        """torch.distributed.checkpoint makes states by a step of zero gradients at lr 0.
+        """Whether this is the step by which torch.distributed.checkpoint makes states.
 
-        It is no step of training: a momentum that starts at the first gradient, and a bias
-        correction, must not begin with it.
+        It has zero gradients and lr 0, and is no step of training: a momentum that starts at the
+        first gradient, and a bias correction, must not begin with it.
         """
         if any(float(group["lr"]) != 0 for group in self.param_groups):
             return False
@@ -77,10 +77,16 @@ class Face(Groups, Observing, Stateful):
         return not any(bool(grad.any()) for grad in grads if grad is not None)
 
     def _params(self) -> Iterator[Tensor]:
+        """All parameters, group after group: the plan's order."""
         for group in self.param_groups:
             yield from group["params"]
 
-    def _call(self, plan: Plan, grads: list[Tensor | None], loss: Tensor | None) -> None:
+    def _step_engine(self, plan: Plan, grads: list[Tensor | None], loss: Tensor | None) -> None:
+        """Hands parameters, ``grads`` (one each, in the plan's order), state and rates to C++.
+
+        The operator changes parameters and state in place. At least one gradient must be there;
+        ``loss`` is Momo's, or what nonfinite="skip" looks at.
+        """
         params = list(self._params())
         self._settle()
         if self._momo() and not self.state:  # thrown away, and with it what the model is of
@@ -88,7 +94,7 @@ class Face(Groups, Observing, Stateful):
         make_states(plan, self.state, params, grads)
         bound = _state.bind(plan, self.state, params)
         device = next(grad.device for grad in grads if grad is not None)
-        self._place(device, plan.leaf_count)
+        self._place_outputs(device, plan.leaf_count)
         first, none = self.param_groups[0], torch.empty(0, device="cpu")
         lr, decay, momentum = plan.rates([self._canonical(group) for group in self.param_groups])
         ops.step_(
@@ -107,10 +113,14 @@ class Face(Groups, Observing, Stateful):
             loss,
         )
 
-    def _place(self, device: torch.device, leaves: int) -> None:
-        """What a step writes beside the state, where the gradients are."""
-        if self._stats is None or self._stats.numel() != 4 + leaves:
-            self._stats = torch.zeros(4 + leaves, dtype=torch.float64, device=device)
+    def _place_outputs(self, device: torch.device, leaf_count: int) -> None:
+        """Makes sure that what a step writes beside the parameters' state lies on ``device``.
+
+        These are the numbers for :meth:`stats` (skipped, D, q, f~ - f*, and a coefficient for each
+        of the plan's leaves) and Momo's running model.
+        """
+        if self._stats is None or self._stats.numel() != 4 + leaf_count:
+            self._stats = torch.zeros(4 + leaf_count, dtype=torch.float64, device=device)
         if self._momo() and self.param_groups[0]["momo"].device != device:  # the model has moved
             self.param_groups[0]["momo"] = self.param_groups[0]["momo"].to(device)
             self._share_model()
@@ -131,6 +141,7 @@ class Face(Groups, Observing, Stateful):
         return _state.stats(plan, bound, self._stats, lr)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        """As torch's, of a pickle, a copy or a load; what an older version lacked is added."""
         super().__setstate__(state)
         if "_cache" not in self.__dict__:
             self._process_group = None
@@ -141,16 +152,17 @@ class Face(Groups, Observing, Stateful):
 
 
 def _complete_groups(optimizer: Face) -> None:
-    """Gives the groups of an optimizer that an older version has pickled what they lack."""
-    lacking = {**PLAIN, **optimizer.defaults}
+    """Adds the keys that came after the version by which the optimizer was pickled."""
+    initial = {**PLAIN, **optimizer.defaults}
     for group in optimizer.param_groups:
         if SINCE_0_2 not in group:
             group.update(optimizer._read_old(group))
-        for key, value in lacking.items():
+        for key, value in initial.items():
             group.setdefault(key, value)
 
 
 def _gradient(group: Group, p: Tensor) -> Tensor | None:
+    """The gradient of what is minimised: the negative one where the group has ``maximize``."""
     grad = p.grad
     if grad is None:
         return None

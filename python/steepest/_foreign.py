@@ -29,7 +29,10 @@ _ELSEWHERE = {
 
 
 def foreign_role(group: Group) -> str | None:
-    """The role that another library's group key asks for."""
+    """The role, matrix or backup, that a group key of another library asks for; None without one.
+
+    Raises ValueError for a dion algorithm that is neither.
+    """
     if "use_muon" in group:  # Jordan, DeepSpeed, timm
         return "matrix" if group["use_muon"] else "backup"
     if "use_fallback" in group:  # timm
@@ -44,16 +47,22 @@ def foreign_role(group: Group) -> str | None:
     return _ALGORITHMS.get(kind) if isinstance(kind, str) else None
 
 
-def translate_foreign_keys(group: Group, defaults: Group, own: tuple[str, ...], name: str) -> None:
-    """AdamW's betas and eps in a group mean the backup's; warns of what was meant as an option.
+def translate_foreign_keys(
+    group: Group, defaults: Group, torch_keys: tuple[str, ...], name: str
+) -> None:
+    """Renames AdamW's betas and eps in a new group to backup_betas and backup_eps, in place.
+
+    Not those that the class itself takes under torch's names (``torch_keys``); eps only where the
+    group's role is the backup. Then warns, with the class's ``name``, of the first key that was
+    meant as an option and is none of ``defaults``.
 
     A key that nothing here reads may be data of the program or of a library (``rho``,
     ``lr_scale``, ``layer_id``): only one that nearly is an option, or is another optimizer's name
     for one, is taken for a mistake.
     """
-    if "betas" in group and "betas" not in own:
+    if "betas" in group and "betas" not in torch_keys:
         group["backup_betas"] = group.pop("betas")
-    if "eps" in group and "betas" not in own and group["role"] == "backup":
+    if "eps" in group and "betas" not in torch_keys and group["role"] == "backup":
         group["backup_eps"] = group.pop("eps")
     for key, value in group.items():
         if key in defaults or not isinstance(key, str) or not value:
@@ -71,19 +80,20 @@ _INTERNAL = {"roles", "layouts", "recipe", "momo", "momo_step"}
 
 
 def _misspelt(key: str, options: Iterable[str]) -> str | None:
-    """What to write where an option differs by one slip of the keyboard, not by a word."""
-    letters = _plain(key)
+    """The advice "write <option>" where a key is an option but for one typing error, else None."""
+    letters = _letters(key)
     for option in options:
-        if len(option) > 3 and option not in _INTERNAL and _one_slip(letters, _plain(option)):
+        if len(option) > 3 and option not in _INTERNAL and _one_edit(letters, _letters(option)):
             return f"write {option}"
     return None
 
 
-def _plain(name: str) -> str:
+def _letters(name: str) -> str:
+    """A key as it is compared: in lower case and without what separates words."""
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
-def _one_slip(a: str, b: str) -> bool:
+def _one_edit(a: str, b: str) -> bool:
     """Whether at most one letter is added, dropped or changed, or two neighbours are swapped."""
     if len(a) > len(b):
         a, b = b, a

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from steepest import _options, _params, _state, _table
+from steepest import _arguments, _options, _params, _state, _table
 from steepest._entries import forget_old_shapes
 from steepest._foreign import foreign_role, translate_foreign_keys
 from steepest._loss import Observations
-from steepest._numbers import clean, clean_group
+from steepest._numbers import clean_group, clean_options
 from steepest._options import Group
 from steepest._plan import Plan, make_plan, signature
 from steepest._tensors import check_each, check_memory, warn_of_no_matrix, warn_of_shapes
@@ -31,13 +31,20 @@ class Groups(Optimizer):
     # -- construction ------------------------------------------------------------------------------
 
     def _build(self, params: Any, options: Group, process_group: Any = None) -> None:
-        options = clean(options)
+        """What every constructor ends in: checks the options, makes the groups and the plan.
+
+        Args:
+            params: what the user gave: tensors, pairs, groups, Routes or a module.
+            options: a value for every option of the class, ``lr`` and ``backup_lr`` among them.
+            process_group: over which Momo's losses are averaged.
+        """
+        options = clean_options(options)
         self._process_group = process_group
         self._watch = Watch(type(self).__name__, params)
         self._reset()
-        _options.check_lr(options["lr"])
-        ratio = _options.ratio(options["lr"], options.pop("backup_lr"))
-        _options.check_supported(type(self).__name__, options)
+        _arguments.check_lr(options["lr"])
+        ratio = _arguments.backup_lr_ratio(options["lr"], options.pop("backup_lr"))
+        _arguments.check_supported(type(self).__name__, options)
         _options.check_momo(options)
         for key in _table.of_type("dtype"):
             options[key] = _options.dtype_name(options.get(key))
@@ -50,14 +57,18 @@ class Groups(Optimizer):
         warn_of_shapes(p for group in self.param_groups for p in _bare(group))
 
     def _build_recipe(
-        self, params: Any, lr: float | Tensor, options: Group, arguments: str = ""
+        self, params: Any, lr: float | Tensor, options: Group, row_arguments: str = ""
     ) -> None:
-        """The catalog row of the class, with what the caller has chosen otherwise."""
+        """Builds the optimizer from the class's catalog row, overridden by the caller's options.
+
+        ``row_arguments`` are appended to the row's name: "(k=4)" makes "neon" "neon(k=4)".
+        """
         process_group = options.pop("process_group", None)
-        group = _options.with_row(self._recipe + arguments, self._own, lr, options)
+        group = _arguments.with_row(self._recipe + row_arguments, self._own, lr, options)
         self._build(params, group, process_group)
 
     def _reset(self) -> None:
+        """Forgets the plan, the observed losses and the last step's numbers; state stays."""
         self._cache: tuple[Any, Plan] | None = None
         self._observations = Observations()
         self._stats: Tensor | None = None
@@ -76,19 +87,24 @@ class Groups(Optimizer):
         if self._building:
             super().add_param_group(group)
             return
-        count, released = len(self.param_groups), self._let_go(group)
+        count, released = len(self.param_groups), self._release_frozen(group)
         try:
             super().add_param_group(group)
             self._plan()
         except Exception:
-            for old, lists in released:
-                old.update(lists)
+            for old, lists_before in released:
+                old.update(lists_before)
             del self.param_groups[count:]
             raise
         warn_of_shapes(_bare(group))
 
     def _complete(self, group: Group) -> Group:
-        """What follows from the keys that the caller has given."""
+        """A new group, which the caller gave, as it goes to torch's add_param_group.
+
+        Values are read, other libraries' keys are translated, and roles, layouts and rates that
+        the caller left open are filled in; options that are still missing torch takes from the
+        defaults.
+        """
         number = len(self.param_groups)
         for key in ("recipe", "momo", "momo_step"):  # of an optimizer whose groups are given
             group.pop(key, None)
@@ -96,7 +112,7 @@ class Groups(Optimizer):
         role = group.get("role") or foreign_role(group)
         group["role"] = role
         translate_foreign_keys(group, self.defaults, self._own, type(self).__name__)
-        group = _options.serve_both(clean_group(group, number, self.defaults), self._own)
+        group = _arguments.share_eps(clean_group(group, number, self.defaults), self._own)
         module = self._watch.module()
         if module is not None and any("param_names" in old for old in self.param_groups):
             _params.name_from_module(group, module, number)
@@ -109,19 +125,26 @@ class Groups(Optimizer):
         return group
 
     def _complete_rates(self, group: Group) -> None:
+        """Sets what follows for a new group's lr and weight decay from its role and its own keys.
+
+        A group of the backup's has the constructor's backup_lr and backup_weight_decay, unless it
+        says lr or weight_decay itself, which then hold for all of its parameters.
+        """
         if "weight_decay" in group:
             group.setdefault("backup_weight_decay", None)  # the group's own, of all in it
         if group["role"] == "backup":
             if "lr" not in group:
                 group.setdefault("lr_ratio", self.defaults["backup_lr_ratio"])
-            own = self.defaults.get("backup_weight_decay")
-            if own is not None:
-                group.setdefault("weight_decay", own)
+            backup_decay = self.defaults.get("backup_weight_decay")
+            if backup_decay is not None:
+                group.setdefault("weight_decay", backup_decay)
 
-    def _let_go(self, group: Group) -> list[tuple[Group, Group]]:
-        """Takes what was frozen at first, and is still untrained, out of the older groups.
+    def _release_frozen(self, group: Group) -> list[tuple[Group, Group]]:
+        """Takes the parameters of a new ``group`` out of the older groups, where that is allowed.
 
-        Returns each changed group with the lists that it had.
+        It is for those that were frozen when the optimizer was made and have no state yet; torch
+        refuses any other parameter that is given twice. Returns each changed group with the lists
+        (params, param_names, roles, layouts) that it had, by which the change can be undone.
         """
         params = group["params"] if isinstance(group.get("params"), list) else []
         tensors = [tensor for _, tensor in _params.named_of(params)]
@@ -134,16 +157,21 @@ class Groups(Optimizer):
         return released
 
     def _canonical(self, group: Group) -> Group:
-        """The group in the vocabulary of SteepestDescent, for classes that keep torch's names."""
+        """A group under SteepestDescent's keys; classes that keep torch's keys translate theirs."""
         return group
 
     def _read_old(self, saved: Group) -> Group:
-        """A group that 0.1 has saved, with the values that mean the same here."""
+        """A group that version 0.1 has saved, with values that mean the same in this version."""
         return saved
 
     # -- the plan ----------------------------------------------------------------------------------
 
     def _plan(self) -> Plan:
+        """The plan of the groups as they are now; it is made again only where they have changed.
+
+        Raises ValueError or TypeError where groups or parameters do not fit; the old plan then
+        stays.
+        """
         key = signature(self.param_groups)
         if self._cache is None or self._cache[0] != key:
             groups = [
@@ -160,11 +188,15 @@ class Groups(Optimizer):
             self._cache = (key, plan)
             if self._momo():
                 self._share_model()
-            self._say_if_no_matrix(plan, groups, params)
+            self._warn_if_no_matrix(plan, groups, params)
         return self._cache[1]
 
-    def _say_if_no_matrix(self, plan: Plan, groups: list[Group], params: list[Tensor]) -> None:
-        """Unless the caller says so by roles, or names and modules say so of whole shapes."""
+    def _warn_if_no_matrix(self, plan: Plan, groups: list[Group], params: list[Tensor]) -> None:
+        """Warns once of an optimizer of matrices that has none: shapes may have been lost.
+
+        Not where the caller has given every group a role, nor where names or a module told the
+        roles of parameters that still have more than one dimension.
+        """
         if self._watch.no_matrix_said or any(role == "matrix" for _, role in plan.sides):
             return
         module = self._watch.module() is not None
@@ -176,13 +208,19 @@ class Groups(Optimizer):
             warn_of_no_matrix(type(self).__name__, first["norm"], first["backup"], params)
 
     def _name(self) -> str:
+        """The recipe's name, with which the engine's messages begin."""
         return self.param_groups[0]["recipe"]
 
     def _momo(self) -> bool:
+        """Whether step sizes are Momo's, which need a loss and keep a model of it in the groups."""
         return bool(self.param_groups) and self.param_groups[0]["step_size"] == "momo"
 
     def _share_model(self) -> None:
-        """Momo's running model: one pair of tensors, seen by all groups."""
+        """Gives all groups the first one's tensors of Momo's model, made here where it has none.
+
+        These are "momo_step", the 0-dim count of its steps on the CPU, and "momo", float64 [3] of
+        loss average, weight and f_star: the same two objects in every group.
+        """
         first = self.param_groups[0]
         if first["momo"] is None:
             params = [p for group in self.param_groups for p in group["params"] if not p.is_meta]
@@ -195,6 +233,6 @@ class Groups(Optimizer):
 
 
 def _bare(group: Group) -> list[Tensor]:
-    """The tensors of a group of which nothing but the shape is known."""
-    known = group["role"] is not None or group["roles"] is not None
-    return [] if known else group["params"]
+    """A group's parameters, where nothing but their shape says whether they are matrices."""
+    has_roles = group["role"] is not None or group["roles"] is not None
+    return [] if has_roles else group["params"]

@@ -18,11 +18,12 @@ class Layout:
     split_dim: int = 0
 
     def keys(self) -> dict[str, Any]:
-        """As keys of a parameter group."""
+        """The layout as a parameter group holds it: one key a field, sizes as a list."""
         sizes = None if self.split_sizes is None else list(self.split_sizes)
         return {**asdict(self), "split_sizes": sizes}
 
     def __str__(self) -> str:
+        """In words, as the table of routes shows it; "-" for a matrix as it is stored."""
         words = ["batch"] if self.view == "batch" else []
         words += ["transposed"] if self.transposed else []
         if self.split_sizes is not None:
@@ -33,7 +34,10 @@ class Layout:
 
 
 def layout_of(keys: dict[str, Any]) -> Layout:
-    """From the keys a user wrote. Raises ValueError for an unknown key or value."""
+    """The layout that a user wrote for route's ``views``; keys left out have their defaults.
+
+    Raises ValueError for an unknown key or view.
+    """
     allowed = Layout().keys()
     for key in keys:
         if key not in allowed:
@@ -45,7 +49,10 @@ def layout_of(keys: dict[str, Any]) -> Layout:
 
 
 def check_layout(name: str, shape: tuple[int, ...], layout: Layout) -> None:
-    """Raises ValueError where the engine would refuse this layout for a matrix of this shape."""
+    """Raises ValueError where the engine would refuse the layout for the parameter of this shape.
+
+    ``name`` is the parameter's; its role is matrix.
+    """
     sizes, heads = layout.split_sizes, layout.num_heads
     if len(shape) < 2:
         raise ValueError(
@@ -58,6 +65,7 @@ def check_layout(name: str, shape: tuple[int, ...], layout: Layout) -> None:
 
 
 def _check_split(name: str, shape: tuple[int, ...], layout: Layout) -> None:
+    """The part of :func:`check_layout` for a layout with split_sizes or num_heads."""
     sizes, heads = layout.split_sizes, layout.num_heads
     if layout.split_dim not in (0, 1):
         raise ValueError(f"{name}: split_dim: received {layout.split_dim}, allowed 0 or 1")

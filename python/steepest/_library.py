@@ -12,6 +12,7 @@ _FOLDER = Path(__file__).parent / "lib"
 
 
 def _series(version: str) -> str:
+    """The version without its patch, such as "2.11": libraries of one series fit each other."""
     return ".".join(version.split(".")[:2])
 
 
@@ -34,8 +35,8 @@ def load() -> None:
             f"steepest: no {path}: install the package (pip install --no-build-isolation .) or "
             "set STEEPEST_LIBRARY to a build tree's lib/libsteepest.so"
         )
-    found, built = _series(torch.__version__), _built_for(folder)
-    if built and built != found:
+    running, built = _series(torch.__version__), _built_for(folder)
+    if built and built != running:
         raise ImportError(
             f"steepest: built for torch {built}, found torch {torch.__version__}: reinstall it "
             "with this torch (pip install --no-build-isolation --force-reinstall .)"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ways into an optimizer's state: everything is compared before anything changes."""
+"""load_state_dict: everything is compared before anything changes."""
 
 from __future__ import annotations
 
@@ -30,30 +30,33 @@ _KEPT |= {"fused", "capturable", "differentiable"}
 # -- who is who ------------------------------------------------------------------------------------
 
 
-def own_names(groups: list[Group]) -> list[str] | None:
+def all_names(groups: list[Group]) -> list[str] | None:
+    """The names of all parameters, in the groups' order; None where a group has none."""
     if not all("param_names" in group for group in groups if group["params"]):
         return None
     return [name for group in groups for name in group.get("param_names", ())]
 
 
 def untrained(groups: list[Group]) -> set[int]:
-    """The places of frozen parameters: who saved may not have had them in the optimizer."""
+    """The indices, over all groups, of frozen parameters: a saved state may lack them."""
     params = [param for group in groups for param in group["params"]]
     return {index for index, param in enumerate(params) if not param.requires_grad}
 
 
-def _match(source: Source, own: list[Group]) -> list[Saved | None]:
-    """The saved parameter of each of ours, by name where both sides have names.
+def _match(source: Source, groups: list[Group]) -> list[Saved | None]:
+    """For each parameter of ``groups``, the optimizer's, its saved one in the state_dict.
 
-    None is a frozen one that the file has not.
+    They are matched by name where both sides have names, else by order. None stands for a frozen
+    parameter that the state_dict lacks. Raises ValueError where names, or numbers of groups or of
+    parameters, differ.
     """
-    ours, theirs = own_names(own), source.names
-    if ours and theirs:
-        places = _names.pair(theirs, ours, untrained(own))
+    names = all_names(groups)
+    if names and source.names:
+        places = _names.pair(source.names, names, untrained(groups))
         return [None if place is None else source.params[place] for place in places]
-    if len(source.groups) != len(own):
-        raise ValueError(f"param_groups: received {len(source.groups)}, allowed {len(own)}")
-    for index, group in enumerate(own):
+    if len(source.groups) != len(groups):
+        raise ValueError(f"param_groups: received {len(source.groups)}, allowed {len(groups)}")
+    for index, group in enumerate(groups):
         count = sum(saved.group == index for saved in source.params)
         if count != len(group["params"]):
             raise ValueError(
@@ -62,36 +65,44 @@ def _match(source: Source, own: list[Group]) -> list[Saved | None]:
     return list(source.params)
 
 
-def _groups_of(source: Source, own: list[Group], matched: list[Saved | None]) -> list[Group]:
-    """For each of our groups, the saved one from which its rates come."""
-    found, rest = [], list(matched)
-    for index, group in enumerate(own):
+def _saved_groups(source: Source, groups: list[Group], matched: list[Saved | None]) -> list[Group]:
+    """For each of ``groups``, the optimizer's, the saved group from which its rates come.
+
+    It is the one that holds the group's parameters, which ``matched`` has in order; {} where none
+    of them is saved. Raises ValueError where they are in several groups of different rates.
+    """
+    chosen, rest = [], list(matched)
+    for index, group in enumerate(groups):
         members, rest = rest[: len(group["params"])], rest[len(group["params"]) :]
         numbers = sorted({saved.group for saved in members if saved})
         if not numbers:
-            same = index < len(source.groups) and len(source.groups) == len(own)
+            same = index < len(source.groups) and len(source.groups) == len(groups)
             numbers = [index] if same else []
-        groups = [source.groups[number] for number in numbers]
-        for key in _choices.differing(groups, _KEPT | _PLACE) if groups else ():
+        candidates = [source.groups[number] for number in numbers]
+        for key in _choices.differing_keys(candidates, _KEPT | _PLACE) if candidates else ():
             raise ValueError(
                 f"param_groups[{index}]: {key}: its parameters are in groups {numbers} of the "
                 "state_dict, which differ in it: make the same groups here"
             )
-        found.append(groups[0] if groups else {})
-    return found
+        chosen.append(candidates[0] if candidates else {})
+    return chosen
 
 
-def _check_places(source: Source, own: list[Group], matched: list[Saved | None]) -> None:
-    """Role and layout of every parameter, where the file has them, must be those of here."""
+def _check_places(source: Source, groups: list[Group], matched: list[Saved | None]) -> None:
+    """Raises ValueError where a parameter's saved role or layout is not the one in ``groups``.
+
+    ``matched`` is the saved one of each parameter of ``groups``, the optimizer's. Saved groups
+    without any role, such as torch's, are passed over.
+    """
     rest = iter(matched)
-    for group in own:
+    for group in groups:
         for index, param in enumerate(group["params"]):
             if (saved := next(rest)) is None:
                 continue
-            theirs = source.groups[saved.group]
-            if theirs.get("role") is None and "roles" not in theirs:
-                continue  # a file that does not say it
-            full = {**PLAIN, **theirs}
+            saved_group = source.groups[saved.group]
+            if saved_group.get("role") is None and "roles" not in saved_group:
+                continue
+            full = {**PLAIN, **saved_group}
             there, here = (
                 {"role": role_of(where, at, param), **_options.view_of(where, at)}
                 for where, at in ((full, saved.index), (group, index))
@@ -102,19 +113,21 @@ def _check_places(source: Source, own: list[Group], matched: list[Saved | None])
 # -- load_state_dict -------------------------------------------------------------------------------
 
 
-def _candidate(group: Group, saved: Group, same_order: bool, names: bool) -> Group:
-    """Our group with what a load takes from the saved one.
+def _loaded_group(group: Group, saved: Group, same_order: bool, take_names: bool) -> Group:
+    """The optimizer's ``group`` after a load: with the saved group's rates and other values.
 
-    Roles and layouts mean the same; they are in the order of the parameters.
+    Roles and layouts, which mean the same on both sides, are taken where the parameters come in
+    the ``same_order``; names where ``take_names``.
     """
     kept = _KEPT if same_order else _KEPT | _PLACE
     taken = {key: value for key, value in saved.items() if key not in kept}
-    if names and "param_names" in saved:
+    if take_names and "param_names" in saved:
         taken["param_names"] = list(saved["param_names"])
     return {**group, **copied(taken)}
 
 
 def _check_flags(where: str, group: Group) -> None:
+    """Raises ValueError where a load has brought a flag that no step can serve."""
     momo = group.get("step_size") == "momo"
     for key, bad in (("amsgrad", True), ("maximize", momo)):
         if bad and group.get(key):
@@ -126,35 +139,42 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
 
     Raises ValueError or TypeError in one line, without the name of what was called.
     """
-    own = optimizer.param_groups
+    before = optimizer.param_groups
     plan, source = optimizer._plan(), read_source(state_dict)
-    _choices.check_recipe(source.groups, own[0]["recipe"])
-    matched = _match(source, own)
-    _check_places(source, own, matched)
-    groups = _candidates(optimizer, source, matched)
-    canonical = [[optimizer._canonical(group) for group in side] for side in (groups, own)]
+    _choices.check_recipe(source.groups, before[0]["recipe"])
+    matched = _match(source, before)
+    _check_places(source, before, matched)
+    groups = _loaded_groups(optimizer, source, matched)
+    canonical = [[optimizer._canonical(group) for group in side] for side in (groups, before)]
     _choices.compare_groups(plan, canonical[0], canonical[1])
     if optimizer._momo():
-        _share(groups, read_model(source.groups, optimizer._device()))
-    foreign = not _choices.known(source.groups[0]) if source.groups else False
+        set_model(groups, read_model(source.groups, optimizer._device()))
+    foreign = not _choices.saved_here(source.groups[0]) if source.groups else False
     state = _read_states(optimizer, optimizer._planned(groups), matched, foreign)
     if optimizer._momo():
-        _check_model(groups[0], state)
+        check_model(groups[0], state)
     state.update(source.others)
     return {"state": state, "param_groups": groups}
 
 
-def _candidates(optimizer: Stateful, source: Source, matched: list[Saved | None]) -> list[Group]:
-    """Our groups with what the load takes from the saved ones."""
-    own = optimizer.param_groups
-    saved = [
-        theirs if _table.SINCE_0_2 in theirs else optimizer._read_old(theirs)
-        for theirs in _groups_of(source, own, matched)
+def _loaded_groups(optimizer: Stateful, source: Source, matched: list[Saved | None]) -> list[Group]:
+    """The optimizer's groups as they are to be after the load; those that it has are not changed.
+
+    ``matched`` is the saved one of each of its parameters. An optimizer without names takes those
+    of the state_dict.
+    """
+    before = optimizer.param_groups
+    saved_groups = [
+        group if _table.SINCE_0_2 in group else optimizer._read_old(group)
+        for group in _saved_groups(source, before, matched)
     ]
-    adopt = own_names(own) is None and source.names is not None
-    same = all(found is saved for found, saved in zip(matched, source.params))
-    same = same and [len(group["params"]) for group in own] == source.sizes
-    groups = [_candidate(mine, theirs, same, adopt) for mine, theirs in zip(own, saved)]
+    take_names = all_names(before) is None and source.names is not None
+    same_order = all(a is b for a, b in zip(matched, source.params))
+    same_order = same_order and [len(group["params"]) for group in before] == source.sizes
+    groups = [
+        _loaded_group(group, saved, same_order, take_names)
+        for group, saved in zip(before, saved_groups)
+    ]
     for index, group in enumerate(groups):
         _check_flags(f"param_groups[{index}]", group)
     return groups
@@ -163,42 +183,59 @@ def _candidates(optimizer: Stateful, source: Source, matched: list[Saved | None]
 def _read_states(
     optimizer: Stateful, plan: Plan, matched: list[Saved | None], foreign: bool
 ) -> defaultdict[Any, Any]:
-    state: defaultdict[Any, Any] = defaultdict(dict)
-    wishes = _stored.wanted(plan, list(optimizer._params()))
-    for index, (wish, found) in enumerate(zip(wishes, matched)):
-        if entry := _read(plan, index, wish, found, foreign):
-            state[wish.param] = entry
+    """The new ``optimizer.state``, by parameter: the saved states, checked and completed.
+
+    ``matched`` is the saved one of each parameter; ``foreign``: they are of torch's class.
+    """
+    states: defaultdict[Any, Any] = defaultdict(dict)
+    expected = _stored.wanted(plan, list(optimizer._params()))
+    for index, (wanted, saved) in enumerate(zip(expected, matched)):
+        if saved is None:
+            continue
+        if state := read_state(plan, index, wanted, saved, foreign):
+            states[wanted.param] = state
+    return states
+
+
+def read_state(
+    plan: Plan, index: int, wanted: _stored.Wanted, saved: Saved, foreign: bool
+) -> dict[str, Any]:
+    """One parameter's new state, {} where none is saved; raises ValueError where it does not fit.
+
+    ``index`` is the parameter's in the plan, ``wanted`` what its state is made of. Tensors that
+    the saved one lacks and that follow from the others are made.
+    """
+    state = _stored.read_entry(saved.where, saved.entry, wanted, foreign)
+    if state.keys() & _stored.KNOWN:
+        _state.complete(state, plan, index, wanted.param)
     return state
 
 
-def _read(
-    plan: Plan, index: int, wish: _stored.Wanted, saved: Saved | None, foreign: bool
-) -> dict[str, Any]:
-    if saved is None:
-        return {}
-    entry = _stored.read_entry(saved.where, saved.entry, wish, foreign)
-    if entry.keys() & _stored.KNOWN:
-        _state.complete(entry, plan, index, wish.param)
-    return entry
+def check_model(group: Group, state: dict[Any, Any]) -> None:
+    """Raises ValueError where Momo's model in ``group`` counts steps and no parameter has state.
 
-
-def _check_model(group: Group, state: dict[Any, Any]) -> None:
-    """Momo's model is one of momenta: with steps and without any of them, they were lost."""
+    The model is made of the parameters' momenta: these were lost.
+    """
     if not state and float(group["momo_step"]) > 0:
         raise ValueError(f"state: received none, but {float(group['momo_step']):g} momo_steps")
 
 
-def _share(groups: list[Group], model: tuple[Tensor, Tensor]) -> None:
+def set_model(groups: list[Group], model: tuple[Tensor, Tensor]) -> None:
+    """Puts Momo's step count and model, as :func:`read_model` returns them, into all groups."""
     for group in groups:
         group["momo_step"], group["momo"] = model
 
 
 def read_model(groups: list[Group], device: Any) -> tuple[Tensor, Tensor]:
-    """Momo's step count and model; a new one where the groups have none."""
-    found = [(i, g) for i, g in enumerate(groups) if g.get("momo_step") is not None]
-    found += [(i, g) for i, g in enumerate(groups) if g.get("momo") is not None]
+    """Momo's step count (0-dim, on the CPU) and model (float64 [3], on ``device``).
+
+    They are read from the saved groups, which must all have the same; where none has any, a new
+    model begins, all zero. Raises ValueError where it is no model.
+    """
+    having = [(i, g) for i, g in enumerate(groups) if g.get("momo_step") is not None]
+    having += [(i, g) for i, g in enumerate(groups) if g.get("momo") is not None]
     models = []
-    for index, group in found:
+    for index, group in having:
         where = f"param_groups[{index}]: "
         step = _stored.read_step(where + "momo_step", group.get("momo_step"))
         _stored.check_tensor(where + "momo", group.get("momo"), [3])
@@ -213,64 +250,3 @@ def read_model(groups: list[Group], device: Any) -> tuple[Tensor, Tensor]:
         return models[0]
     count = torch.zeros((), dtype=_state.scalar_dtype(), device="cpu")
     return count, torch.zeros(3, dtype=torch.float64, device=device)
-
-
-# -- load_torch_state ------------------------------------------------------------------------------
-
-
-def merge(optimizer: Stateful, state_dicts: tuple[Any, ...]) -> dict[str, Any]:
-    """The new state and groups; see Stateful.load_torch_state."""
-    if len(state_dicts) not in (1, 2):
-        raise ValueError(f"received {len(state_dicts)} state_dicts, allowed one or two")
-    plan, sources = optimizer._plan(), []
-    for number, state_dict in enumerate(state_dicts):
-        try:
-            sources.append(read_source(state_dict))
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"state_dict {number}: {error}") from None
-    found = _merged(sources, plan, optimizer.param_groups)
-    state: defaultdict[Any, Any] = defaultdict(dict)
-    for index, wish in enumerate(_stored.wanted(plan, list(optimizer._params()))):
-        if index not in found:
-            continue
-        source, saved = found[index]
-        foreign = not _choices.known(source.groups[saved.group])
-        if entry := _read(plan, index, wish, saved, foreign):
-            state[wish.param] = entry
-    groups = [dict(group) for group in optimizer.param_groups]
-    if optimizer._momo():
-        saved_groups = [group for source in sources for group in source.groups]
-        _share(groups, read_model(saved_groups, optimizer._device()))
-        _check_model(groups[0], state)
-    return {"state": state, "param_groups": groups}
-
-
-def _merged(sources: list[Source], plan: Plan, own: list[Group]) -> dict[int, tuple[Source, Saved]]:
-    """By name where all have names; else the first has the matrices, the second the rest.
-
-    Without the frozen ones that the files have not.
-    """
-    ours = own_names(own)
-    every = [(source, saved) for source in sources for saved in source.params]
-    theirs = [saved.name for _, saved in every]
-    if ours and theirs and all(name is not None for name in theirs):
-        places = _names.pair([str(name) for name in theirs], ours, untrained(own))
-        return {index: every[place] for index, place in enumerate(places) if place is not None}
-    return _merged_in_order(sources, plan)
-
-
-def _merged_in_order(sources: list[Source], plan: Plan) -> dict[int, tuple[Source, Saved]]:
-    everything = range(len(plan.names))
-    parts = [list(everything)]
-    if len(sources) == 2:
-        roles = [plan.sides[side][1] for side in plan.side_of]
-        parts = [[i for i in everything if roles[i] == role] for role in ("matrix", "backup")]
-    found: dict[int, tuple[Source, Saved]] = {}
-    for number, (wanted, source) in enumerate(zip(parts, sources)):
-        if len(source.params) != len(wanted):
-            raise ValueError(
-                f"state_dict {number}: received {len(source.params)} parameters, allowed "
-                f"{len(wanted)}"
-            )
-        found |= {index: (source, saved) for index, saved in zip(wanted, source.params)}
-    return found

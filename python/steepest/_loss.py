@@ -14,11 +14,14 @@ from steepest._numbers import number, number_or_nan
 from steepest._options import Group
 from steepest._say import warn
 
-Token = tuple[tuple[int, int], ...]
+GradientVersions = tuple[tuple[int, int], ...]
 
 
-def _gradients(groups: list[Group]) -> Token:
-    """Changes whenever a backward pass or a zeroing touches a gradient."""
+def _gradient_versions(groups: list[Group]) -> GradientVersions:
+    """Identity and version of every gradient: unequal once a backward pass or a zeroing has come.
+
+    So it is known whether gradients have changed since a loss was observed.
+    """
     grads = (p.grad for group in groups for p in group["params"])
     return tuple((id(g), g._version) for g in grads if g is not None)
 
@@ -27,14 +30,20 @@ _SOURCES = {"observed": "observe()", "argument": "step(loss=)", "closure": "a cl
 
 
 def refuse_two(name: str, **sources: bool) -> None:
-    """ValueError where more than one source has a loss."""
+    """Raises ValueError where more than one source has given a step its loss.
+
+    ``name`` begins the message; ``sources``: whether each of observed, argument and closure did.
+    """
     given = [_SOURCES[source] for source, present in sources.items() if present]
     if len(given) > 1:
         raise ValueError(f"{name}: loss: received {' and '.join(given)}, allowed one")
 
 
-def _one_number(what: str, loss: Any) -> Tensor:
-    """A loss as a tensor; TypeError or ValueError where it is none."""
+def _as_loss(what: str, loss: Any) -> Tensor:
+    """A loss as a floating tensor of one element without a graph; ``what`` names it in messages.
+
+    Raises TypeError or ValueError where it is not one real number; NaN and Inf are let through.
+    """
     if not isinstance(loss, Tensor):
         return _state.as_tensor(number_or_nan(what, loss))
     if loss.numel() != 1:
@@ -44,10 +53,10 @@ def _one_number(what: str, loss: Any) -> Tensor:
     return loss.detach() if loss.is_floating_point() else loss.detach().double()
 
 
-def real_number(loss: Any) -> Tensor | None:
-    """A loss as a tensor; None for whatever else a closure may return."""
+def loss_or_none(loss: Any) -> Tensor | None:
+    """What a closure has returned as a tensor, where it is a loss; None where it is not."""
     try:
-        return _one_number("loss", loss)
+        return _as_loss("loss", loss)
     except (TypeError, ValueError):
         return None
 
@@ -60,39 +69,45 @@ class LossCheck:
     """
 
     def __init__(self) -> None:
-        self._said: set[str] = set()
-        self._coming: tuple[Tensor, torch.cuda.Event] | None = None
+        self._warned: set[str] = set()  # "below" and "nonfinite", once they were said
+        self._arriving: tuple[Tensor, torch.cuda.Event] | None = None
 
     def check(self, loss: Tensor, group: Group) -> None:
-        if len(self._said) == 2:
+        """Looks at the loss of a step; ``group``, any of the optimizer's, has f_star."""
+        if len(self._warned) == 2:
             return
         if not loss.is_cuda:
-            self._judge(float(loss), group)
+            self._warn_of(float(loss), group)
         elif not torch.cuda.is_current_stream_capturing():
             self._check_later(loss, group)
 
     def _check_later(self, loss: Tensor, group: Group) -> None:
-        if self._coming is not None:
-            value, event = self._coming
+        """Looks at an earlier loss that has arrived from the GPU, and then sends this one.
+
+        While one is on its way, the next ones are not looked at.
+        """
+        if self._arriving is not None:
+            value, event = self._arriving
             if not event.query():
                 return
-            self._judge(float(value), group)
-        self._coming = self._send(loss)
+            self._warn_of(float(value), group)
+        self._arriving = self._send(loss)
 
     @staticmethod
     def _send(loss: Tensor) -> tuple[Tensor, torch.cuda.Event]:
-        """A copy on the host, and what says that it has arrived."""
+        """Starts a copy of a GPU's loss to the host; the event says when it has arrived."""
         host = torch.empty((), dtype=loss.dtype, device="cpu", pin_memory=True)
         host.copy_(loss.reshape(()), non_blocking=True)
         event = torch.cuda.Event()
         event.record(torch.cuda.current_stream(loss.device))
         return host, event
 
-    def _judge(self, loss: float, group: Group) -> None:
+    def _warn_of(self, loss: float, group: Group) -> None:
+        """Warns of a loss that is NaN, Inf or below f_star, once for either kind."""
         name, f_star = group["recipe"], group["f_star"]
         if not math.isfinite(loss):
             skips = group["nonfinite"] == "skip"
-            self._say(
+            self._warn_once(
                 "nonfinite",
                 f"{name}: loss: received {loss}: "
                 + (
@@ -103,56 +118,63 @@ class LossCheck:
                 ),
             )
         elif not isinstance(f_star, str) and loss < f_star:
-            self._say(
+            self._warn_once(
                 "below",
                 f"{name}: loss: received {loss:g}, below f_star={f_star:g}, Momo's lower bound on "
                 f"it: where the bound is wrong its steps are 0: write one that holds, such as "
                 f"f_star={_bound_below(loss):g}",
             )
 
-    def _say(self, what: str, message: str) -> None:
-        if what not in self._said:
-            self._said.add(what)
+    def _warn_once(self, kind: str, message: str) -> None:
+        """Warns, unless it has warned of this kind of loss ("below", "nonfinite") before."""
+        if kind not in self._warned:
+            self._warned.add(kind)
             warn(message)
 
 
 def _bound_below(loss: float) -> float:
-    """A round number well below a loss."""
+    """A round number well below a loss, to propose as f_star: 0, or minus a power of ten."""
     return 0.0 if loss >= 0 else -(10.0 ** math.ceil(math.log10(-2 * loss)))
 
 
 class Observations:
-    """A weighted mean that is still open."""
+    """The losses that were observed since the last step, and their weighted mean."""
 
     def __init__(self) -> None:
-        self._seen: list[tuple[Token, Tensor, float]] = []
+        # The gradients when each loss was observed, the loss (float64, 0-dim) and its weight.
+        self._seen: list[tuple[GradientVersions, Tensor, float]] = []
         self._loss_check = LossCheck()
         self.count = 0  # of all that were ever made
 
     def __bool__(self) -> bool:
+        """Whether a loss was observed that no step has used yet."""
         return bool(self._seen)
 
     def clear(self) -> None:
+        """Forgets the observed losses: a step has used them, or was left out."""
         self._seen.clear()
 
     def add(self, loss: Tensor | float, weight: float, groups: list[Group]) -> None:
-        """ValueError unless loss is one number and weight finite and above 0."""
-        value = _one_number("observe: loss", loss)
+        """Adds the loss of a micro-batch; ``groups`` have the gradients of now.
+
+        Raises ValueError unless the loss is one number and the weight finite and above 0.
+        """
+        value = _as_loss("observe: loss", loss)
         weight = number("observe: weight", weight)
         if weight <= 0:
             raise ValueError(f"observe: weight: received {weight}, allowed a finite number above 0")
         self.count += 1
-        self._seen.append((_gradients(groups), value.double().reshape(()), weight))
+        self._seen.append((_gradient_versions(groups), value.double().reshape(()), weight))
 
     def drop_stale(self, groups: list[Group]) -> None:
-        """Before gradients are zeroed: what was observed before they came goes with them.
+        """Drops the losses whose gradients are there; called before gradients are zeroed.
 
         An observation that no backward pass has followed belongs to the step to come: programs
         zero between the forward and the backward pass, too.
         """
         if self._seen:
-            now = _gradients(groups)
-            self._seen = [entry for entry in self._seen if entry[0] == now]
+            now = _gradient_versions(groups)
+            self._seen = [seen for seen in self._seen if seen[0] == now]
 
     def mean(self, process_group: Any = None) -> Tensor | None:
         """The weighted mean, over all processes of the group; None where nothing was seen."""
@@ -170,8 +192,13 @@ class Observations:
                 )
         return pair[0] / pair[1]
 
-    def take(self, loss: Any, group: Group, process_group: Any = None) -> Tensor:
-        """The step's loss: what was observed, or else ``loss``."""
+    def step_loss(self, loss: Any, group: Group, process_group: Any = None) -> Tensor:
+        """The step's loss: the mean of what was observed, or else ``loss``.
+
+        ``group``, any of the optimizer's, has the recipe's name and f_star. Raises ValueError where
+        there is no loss. What was observed stays until :meth:`clear`, as the step may yet be
+        refused.
+        """
         observed = self.mean(process_group)
         value = observed if observed is not None else loss
         name = group["recipe"]
@@ -180,6 +207,6 @@ class Observations:
                 f"{name}: loss: received none, allowed one by observe(loss), by step(loss=) or "
                 "by a closure"
             )
-        value = _one_number("loss", value)
+        value = _as_loss("loss", value)
         self._loss_check.check(value, group)
         return value

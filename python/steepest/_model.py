@@ -15,7 +15,7 @@ WRAPPERS = {"base_layer", "module", "_orig_mod", "_checkpoint_wrapped_module",
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundParam:
     """One parameter. `owner` and `parent` are None where only its name and shape are known."""
 
     name: str
@@ -30,7 +30,7 @@ class Found:
 
     @property
     def is_layer(self) -> bool:
-        """The weight of a linear layer or of a convolution, and no LoRA of it."""
+        """Whether it is the weight of a linear layer or a convolution, and no LoRA of one."""
         kind = type(self.owner).__name__
         layer = isinstance(self.owner, (nn.Linear, _ConvNd)) or "Linear" in kind or "Conv" in kind
         return layer and self.tensor.dim() > 1 and ".lora_" not in self.name
@@ -38,15 +38,18 @@ class Found:
 
 @dataclass
 class Model:
-    """The distinct parameters in order; `places` has a tied one as often as it stands."""
+    """A network's parameters in order: `found` has each once, `places` a tied one at every place.
 
-    found: list[Found]
-    places: list[Found]
+    `modules` are its modules by their path, none where the network was (name, tensor) pairs.
+    """
+
+    found: list[FoundParam]
+    places: list[FoundParam]
     modules: dict[str, nn.Module] = field(default_factory=dict)
 
     @property
     def module(self) -> nn.Module | None:
-        """What was read, None where that was pairs."""
+        """The network itself, None where it was (name, tensor) pairs."""
         return self.modules.get("")
 
 
@@ -67,19 +70,24 @@ def read(model: nn.Module | Iterable[tuple[str, torch.Tensor]]) -> Model:
     return Model([f for f in places if first[id(f.tensor)] is f], places, modules)
 
 
-def _of_pairs(pairs: Iterable[tuple[str, torch.Tensor]]) -> Iterator[Found]:
+def _of_pairs(pairs: Iterable[tuple[str, torch.Tensor]]) -> Iterator[FoundParam]:
+    """The parameters of (name, tensor) pairs; raises TypeError for what is none."""
     for pair in pairs:
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
             raise TypeError(f"route: received {type(pair).__name__}, allowed (name, tensor) pairs")
-        yield Found(*pair)
+        yield FoundParam(*pair)
 
 
-def _of_module(modules: dict[str, nn.Module]) -> Iterator[Found]:
-    """Names and order are those of named_parameters()."""
+def _of_module(modules: dict[str, nn.Module]) -> Iterator[FoundParam]:
+    """Every parameter of ``modules``, a network's named_modules(), at each place that it has.
+
+    Names and order are those of named_parameters(). The owner of a parametrized weight is the
+    module whose weight it is.
+    """
     for prefix, holder in modules.items():
         steps = prefix.split(".") if prefix else []
-        own = [(leaf, tensor) for leaf, tensor in holder._parameters.items() if tensor is not None]
-        if not own:
+        params = [(leaf, p) for leaf, p in holder._parameters.items() if p is not None]
+        if not params:
             continue
         path = steps
         if "parametrizations" in steps:  # conv.parametrizations.weight.original1
@@ -89,12 +97,15 @@ def _of_module(modules: dict[str, nn.Module]) -> Iterator[Found]:
             type(modules[".".join(steps[:i])]).__name__ if ".".join(steps[:i]) in modules else ""
             for i in range(len(steps) + 1)
         )
-        for leaf, tensor in own:
-            yield Found(".".join([*steps, leaf]), tensor, owner, parent, around)
+        for leaf, tensor in params:
+            yield FoundParam(".".join([*steps, leaf]), tensor, owner, parent, around)
 
 
 def _parent(modules: dict[str, nn.Module], path: list[str]) -> nn.Module | None:
-    """The module around path's, past wrappers and lists."""
+    """The parent of the module at ``path``, the parts of its name; None of the root.
+
+    The parent of a wrapped module is that of its wrapper.
+    """
     while path and path[-1] in WRAPPERS:
         path = path[:-1]
     return modules.get(".".join(path[:-1])) if path else None

@@ -9,18 +9,18 @@ from collections.abc import Collection
 from steepest._library import ops
 
 
-def _twice(names: list[str]) -> str | None:
+def _first_repeated(names: list[str]) -> str | None:
     return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
 def pair(
     received: list[str], allowed: list[str], untrained: Collection[int] = ()
 ) -> list[int | None]:
-    """The place in ``received`` of each allowed name.
+    """For each allowed name, the optimizer's, its index in ``received``, the names in a file.
 
-    Names are compared as they are, and then without wrappers. Those at the places ``untrained``
-    may be missing, for None. Raises ValueError with the first name that one side lacks, and the
-    prefix where it is only that.
+    Names are compared as they are, and then without wrappers. ``untrained`` are the indices of
+    allowed names that may be missing from the file; their index is then None. Raises ValueError
+    with the first name that one side lacks, and the prefix where it is only that.
     """
     found = _places(received, allowed, untrained)
     if found is not None:
@@ -34,13 +34,13 @@ def pair(
 
 
 def _places(
-    theirs: list[str], ours: list[str], untrained: Collection[int]
+    received: list[str], allowed: list[str], untrained: Collection[int]
 ) -> list[int | None] | None:
-    """The place of each of ours among theirs; None where they are not the same names."""
-    if theirs == ours:
-        return list(range(len(ours)))
-    place: dict[str, int] = {name: index for index, name in enumerate(theirs)}
-    there = [n for i, n in enumerate(ours) if i not in untrained or n in place]
-    if sorted(theirs) != sorted(there) or _twice(ours) is not None:
+    """:func:`pair` of names as they are; None where the two lists do not hold the same names."""
+    if received == allowed:
+        return list(range(len(allowed)))
+    place: dict[str, int] = {name: index for index, name in enumerate(received)}
+    needed = [n for i, n in enumerate(allowed) if i not in untrained or n in place]
+    if sorted(received) != sorted(needed) or _first_repeated(allowed) is not None:
         return None
-    return [place.get(name) for name in ours]
+    return [place.get(name) for name in allowed]

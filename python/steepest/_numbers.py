@@ -26,7 +26,7 @@ _OPTIONAL |= {"adjust_lr_fn", "polar", "radius", "amsgrad", "roles", "layouts"}
 
 
 def shown(value: object) -> str:
-    """A value for a message of one line."""
+    """A value for a message: in one line of at most 80 characters."""
     if isinstance(value, str):
         return f'"{value[:60]}"'
     shape = getattr(value, "shape", None)
@@ -44,6 +44,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _refuse(name: str, value: object, allowed: str) -> None:
+    """Raises TypeError: the option ``name`` has received ``value`` where ``allowed`` is meant."""
     text = f"{name}: received {shown(value)}, allowed {allowed}"
     if isinstance(value, (str, bytes)) and "number" in allowed:
         text += ", not text (YAML reads 1e-3 as text: write 1.0e-3)"
@@ -51,38 +52,44 @@ def _refuse(name: str, value: object, allowed: str) -> None:
 
 
 def number(name: str, value: Any) -> float:
-    """A finite number; TypeError for text, flags and what is none, ValueError for NaN and Inf."""
+    """The finite number that the option ``name`` was given, from Python, numpy or torch.
+
+    Raises TypeError for text, flags and what is no number, ValueError for NaN and Inf.
+    """
     plain = _scalar(value)
     real = isinstance(plain, (numbers.Real, Decimal)) and not isinstance(plain, bool)
     if not real:
         _refuse(name, value, "a number")
     try:
-        found = plain if type(plain) in (int, float) else float(plain)
-        finite = math.isfinite(found)
+        result = plain if type(plain) in (int, float) else float(plain)
+        finite = math.isfinite(result)
     except (OverflowError, ValueError):
         finite = False
     if not finite:
         raise ValueError(f"{name}: received {shown(plain)}, allowed a finite number")
-    return found
+    return result
 
 
 def number_or_nan(name: str, value: Any) -> float:
-    """The same, where training itself may come to NaN or Inf."""
+    """:func:`number`, and NaN and Inf too: a loss may come to them."""
     plain = _scalar(value)
     wild = isinstance(plain, float) and not math.isfinite(plain)
     return plain if wild else number(name, value)
 
 
 def count(name: str, value: Any) -> int:
-    """A whole number, also one that is stored as a float."""
-    found = number(name, value)
-    if found != int(found):
+    """The whole number that the option ``name`` was given, perhaps as a float such as 3.0.
+
+    Raises TypeError for what is no number, ValueError for one that is not whole.
+    """
+    result = number(name, value)
+    if result != int(result):
         raise ValueError(f"{name}: received {shown(value)}, allowed a whole number")
-    return int(found)
+    return int(result)
 
 
 def flag(name: str, value: Any) -> bool:
-    """True or False; 1 and 0 are these, text is not."""
+    """The flag that the option ``name`` was given; 1 and 0 are flags, else TypeError."""
     plain = _scalar(value)
     if not isinstance(plain, (bool, int)) or plain not in (0, 1):
         _refuse(name, value, "True or False")
@@ -90,42 +97,49 @@ def flag(name: str, value: Any) -> bool:
 
 
 def word(name: str, value: Any) -> str:
+    """The text that the option ``name`` was given; raises TypeError for anything else."""
     if not isinstance(value, str):
         _refuse(name, value, "text")
     return str(value)
 
 
 def word_or_number(name: str, value: Any) -> str | float:
+    """The text or the finite number that the option ``name`` was given, such as a radius."""
     return str(value) if isinstance(value, str) else number(name, value)
 
 
-def several(name: str, value: Any, length: int | None = None) -> tuple[float, ...]:
-    """A tuple of numbers from a tuple, a list, an array; of ``length`` where that is given."""
+def several_numbers(name: str, value: Any, length: int | None = None) -> tuple[float, ...]:
+    """The finite numbers that the option ``name`` was given as a tuple, a list or an array.
+
+    There must be ``length`` of them where that is given. Raises TypeError for anything else,
+    ValueError for another number of them.
+    """
     allowed = "numbers" if length is None else f"{length} numbers"
     bare = isinstance(value, (str, bytes, Mapping, set)) or not isinstance(value, Iterable)
     if bare or getattr(value, "shape", None) == ():
         _refuse(name, value, allowed)
-    found = tuple(number(f"{name}[{i}]", item) for i, item in enumerate(value))
-    if length is not None and len(found) != length:
-        raise ValueError(f"{name}: received {shown(found)}, allowed {allowed}")
-    return found
+    result = tuple(number(f"{name}[{i}]", item) for i, item in enumerate(value))
+    if length is not None and len(result) != length:
+        raise ValueError(f"{name}: received {shown(result)}, allowed {allowed}")
+    return result
 
 
 def betas(name: str, value: Any) -> tuple[float, ...]:
-    """Two numbers from 0 to below 1."""
-    found = several(name, value, 2)
-    for index, beta in enumerate(found):
+    """Adam's (beta1, beta2) from the option ``name``; raises ValueError outside [0, 1)."""
+    pair = several_numbers(name, value, 2)
+    for index, beta in enumerate(pair):
         if not 0 <= beta < 1:
             raise ValueError(f"{name}[{index}]: received {beta}, allowed 0 to below 1")
-    return found
+    return pair
 
 
-def sizes(name: str, value: Any) -> list[int]:
-    return [count(f"{name}[{i}]", size) for i, size in enumerate(several(name, value))]
+def whole_numbers(name: str, value: Any) -> list[int]:
+    """The whole numbers that the option ``name`` was given as a tuple, a list or an array."""
+    return [count(f"{name}[{i}]", item) for i, item in enumerate(several_numbers(name, value))]
 
 
-def _each(kind: type, allowed: str) -> Callable[[str, Any], Any]:
-    """Of each parameter one."""
+def _list_of(kind: type, allowed: str) -> Callable[[str, Any], Any]:
+    """A reader of group keys that list a value of type ``kind`` for each parameter."""
 
     def read_each(name: str, value: Any) -> Any:
         listed = isinstance(value, (list, tuple))
@@ -136,57 +150,67 @@ def _each(kind: type, allowed: str) -> Callable[[str, Any], Any]:
     return read_each
 
 
-def _list(name: str, value: Any) -> list[float]:
-    return list(several(name, value))
+def _list_of_numbers(name: str, value: Any) -> list[float]:
+    """:func:`several_numbers` as a list, which is how groups keep options of any length."""
+    return list(several_numbers(name, value))
 
 
-def _each_of(reader: Callable[[str, Any], Any], *names: str) -> dict[str, Any]:
-    return dict.fromkeys(names, reader)
-
-
-_KINDS: dict[str, Callable[[str, Any], Any]] = {
-    **_each_of(number, *_table.of_type("float"), *_NUMBERS),
-    **_each_of(count, *_table.of_type("int"), *_COUNTS),
-    **_each_of(flag, *_table.of_type("bool"), *_FLAGS),
-    **_each_of(word, *_table.of_type("text"), *_WORDS),
-    **_each_of(word_or_number, *_table.EITHER, "f_star"),
-    **_each_of(_list, *_table.of_type("floats")),
-    **_each_of(sizes, *_table.of_type("ints"), "split_sizes"),
+# The reader of each option: it takes the option's name and what the caller gave, and returns the
+# plain value.
+_READERS: dict[str, Callable[[str, Any], Any]] = {
+    **dict.fromkeys((*_table.of_type("float"), *_NUMBERS), number),
+    **dict.fromkeys((*_table.of_type("int"), *_COUNTS), count),
+    **dict.fromkeys((*_table.of_type("bool"), *_FLAGS), flag),
+    **dict.fromkeys((*_table.of_type("text"), *_WORDS), word),
+    **dict.fromkeys((*_table.EITHER, "f_star"), word_or_number),
+    **dict.fromkeys(_table.of_type("floats"), _list_of_numbers),
+    **dict.fromkeys((*_table.of_type("ints"), "split_sizes"), whole_numbers),
     "betas": betas,
     "backup_betas": betas,
-    "ns_coefficients": lambda name, value: several(name, value, 3),
-    "roles": _each(str, "a list of texts"),
-    "layouts": _each(Mapping, "a list of dicts"),
+    "ns_coefficients": lambda name, value: several_numbers(name, value, 3),
+    "roles": _list_of(str, "a list of texts"),
+    "layouts": _list_of(Mapping, "a list of dicts"),
 }
 
 
-def read(name: str, value: Any) -> Any:
-    """``value`` as the option ``name`` takes it; of other names, as it is."""
-    kind = _KINDS.get(name)
-    if kind is None or (value is None and name in _OPTIONAL):
+def read_option(name: str, value: Any) -> Any:
+    """The plain value of the option ``name`` that was given ``value``.
+
+    A tensor of one element stays one where schedulers write it in place. Under a name that is no
+    option anything goes. TypeError or ValueError names the option.
+    """
+    reader = _READERS.get(name)
+    if reader is None or (value is None and name in _OPTIONAL):
         return value
     if name in _IN_PLACE and isinstance(value, Tensor):
         if value.numel() != 1:
             raise ValueError(f"Tensor {name} must be 1-element")  # torch's words
         return value
-    return kind(name, value)
+    return reader(name, value)
 
 
-def clean(group: Mapping[str, Any]) -> dict[str, Any]:
-    """A group, or options, with plain values; TypeError or ValueError names the option."""
-    return {key: read(key, value) for key, value in group.items()}
+def clean_options(group: Mapping[str, Any]) -> dict[str, Any]:
+    """A group, or options, with every value read by :func:`read_option`."""
+    return {key: read_option(key, value) for key, value in group.items()}
 
 
 def clean_group(
     group: Mapping[str, Any], number: int, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The same of a group's keys that are ``options``, naming the group; others may be anything."""
+    """A parameter group with plain values under those of its keys that are ``options``.
+
+    Other keys may hold anything. TypeError or ValueError names the group, by its ``number``, and
+    the option.
+    """
     try:
-        return {**group, **clean({key: group[key] for key in options if key in group})}
+        return {**group, **clean_options({key: group[key] for key in options if key in group})}
     except (TypeError, ValueError) as error:
         raise type(error)(f"param_groups[{number}]: {error}") from None
 
 
-def now(name: str, value: Any) -> float:
-    """A number that is read at every step."""
+def read_rate(name: str, value: Any) -> float:
+    """:func:`number` as a float, for options that a step reads: a float is let through unseen.
+
+    The engine checks it at the step.
+    """
     return value if type(value) is float else float(number(name, value))

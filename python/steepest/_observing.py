@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from steepest._loss import Observations, real_number, refuse_two
+from steepest._loss import Observations, loss_or_none, refuse_two
 
 
 class Observing(Optimizer):
@@ -21,8 +21,8 @@ class Observing(Optimizer):
 
     if TYPE_CHECKING:
 
-        def _name(self) -> str: ...
-        def _momo(self) -> bool: ...
+        def _name(self) -> str: ...  # the recipe's, see Groups
+        def _momo(self) -> bool: ...  # whether step sizes are Momo's, see Groups
 
     @torch.compiler.disable  # type: ignore[misc]
     def observe(self, loss: Tensor | float, weight: float = 1) -> Tensor | float:
@@ -45,7 +45,11 @@ class Observing(Optimizer):
     def _evaluate(
         self, closure: Callable[[], Any] | None, loss: Tensor | float | None
     ) -> tuple[Any, Any]:
-        """(the closure's value, the loss that is given); ValueError where Momo has two."""
+        """Calls the closure, if any; ``loss`` is step's argument.
+
+        Returns the closure's value, None without one, and the loss that the step was given by
+        closure or argument. Raises ValueError where Momo was given two losses.
+        """
         self._refuse_two(
             observed=loss is not None and bool(self._observations),
             argument=loss is not None,
@@ -62,17 +66,27 @@ class Observing(Optimizer):
         return result, result
 
     def _refuse_two(self, **sources: bool) -> None:
+        """:func:`refuse_two` under Momo; other step sizes need no loss and take any number."""
         if self._momo():
             refuse_two(self._name(), **sources)
 
     def _take_loss(self, loss: Tensor | float | None) -> Tensor | None:
+        """What the engine is given as the loss, from what step's argument or closure gave.
+
+        Under Momo it is the observed mean, or else ``loss``; raises ValueError where there is
+        neither.
+        """
         if not self._momo():
             # Where steps with NaN or Inf are refused, a loss that is at hand is looked at as well.
-            return real_number(loss) if self.param_groups[0]["nonfinite"] == "skip" else None
-        return self._observations.take(loss, self.param_groups[0], self._process_group)
+            return loss_or_none(loss) if self.param_groups[0]["nonfinite"] == "skip" else None
+        return self._observations.step_loss(loss, self.param_groups[0], self._process_group)
 
     def _drop_loss(self, given: Any) -> None:
-        """Of a step without a gradient; other processes may have one, and wait for its loss."""
+        """Clears what was observed for a step that has no gradient and so does nothing.
+
+        Other processes of the group may have gradients and wait for this one's part of the mean
+        loss, which is sent. ``given`` is the loss of step's argument or closure.
+        """
         if self._process_group is not None and (given is not None or self._observations):
             self._take_loss(given)
         self._observations.clear()

@@ -11,7 +11,7 @@ import torch
 
 from steepest import _table
 from steepest._library import ops
-from steepest._numbers import clean, now, number, read
+from steepest._numbers import number, read_rate
 from steepest._table import OPTIONS
 
 Group = dict[str, Any]
@@ -50,30 +50,38 @@ PLAIN: Group = {
 
 
 @functools.cache
-def _row(name: str, options: str) -> str:
+def _row_json(name: str, options: str) -> str:
     return ops.row(name, options)
 
 
 def row(name: str, **options: object) -> dict[str, Any]:
-    """A catalog row of the engine, as it prints it."""
-    return json.loads(_row(name, json.dumps(options)))
+    """The engine's catalog row of that name, overridden by ``options``: all of its choices.
+
+    Those of the network stand beside "matrix" and "backup", dicts of the choices of either side.
+    Raises ValueError for an unknown name.
+    """
+    return json.loads(_row_json(name, json.dumps(options)))
 
 
 def _backup_betas(backup: dict[str, Any], matrix: dict[str, Any]) -> tuple[float, float] | None:
+    """The option backup_betas that says what a row's backup side does, from the row's two sides.
+
+    None where it says nothing: the momentum is the matrices', the second moment's the default.
+    """
     same = all(matrix[key] == backup[key] for key in _table.MOMENTUM)
     plain = backup["beta2"] == OPTIONS["beta2"].default
     return None if same and plain else (backup["momentum"], backup["beta2"])
 
 
 def group_of_row(name: str) -> Group:
-    """The row's choices as a parameter group holds them, with ``backup_lr``."""
+    """A catalog row's choices under the keys of a parameter group, and ``backup_lr``."""
     chosen = row(name)
     matrix, backup = chosen["matrix"], chosen["backup"]
     group = {key: chosen[key] for key in _table.NETWORK} | {"recipe": name}
-    own = (key for key in _table.SIDES if OPTIONS[key].initial is not None)
-    shown = (key for key in _table.BACKUP if OPTIONS[key].initial is not None)
-    group |= {key: matrix[key] for key in (*own, "lr", "weight_decay")}
-    group |= {key: backup[OPTIONS[key].side] for key in shown}
+    of_matrix = (key for key in _table.SIDES if OPTIONS[key].initial is not None)
+    of_backup = (key for key in _table.BACKUP if OPTIONS[key].initial is not None)
+    group |= {key: matrix[key] for key in (*of_matrix, "lr", "weight_decay")}
+    group |= {key: backup[OPTIONS[key].side] for key in of_backup}
     return group | {
         "backup_lr": backup["lr"],
         "backup_weight_decay": backup["weight_decay"],
@@ -83,21 +91,26 @@ def group_of_row(name: str) -> Group:
 
 
 def dtype_name(dtype: torch.dtype | str | None) -> str | None:
+    """A dtype as the engine reads it: "float32" for torch.float32."""
     return None if dtype is None else str(dtype).removeprefix("torch.")
 
 
 def check_number(name: str, value: object, low: float, high: float | None = None) -> None:
-    """ValueError unless low <= value, and value < high where that is given."""
-    found = number(name, value)
-    if found < low or (high is not None and found >= high):
+    """Raises ValueError, naming the option, unless low <= value (and value < high, if given)."""
+    x = number(name, value)
+    if x < low or (high is not None and x >= high):
         allowed = (
             f"a finite number from {low:g} up" if high is None else f"{low:g} to below {high:g}"
         )
-        raise ValueError(f"{name}: received {found:g}, allowed {allowed}")
+        raise ValueError(f"{name}: received {x:g}, allowed {allowed}")
 
 
-def _adaptive(group: Group, role: str) -> Group:
-    """Of the norms that keep a second moment. backup_betas and backup_eps serve both roles."""
+def _second_moment_options(group: Group, role: str) -> Group:
+    """beta2 and eps, as the engine is told them for the parameters of ``role`` in a group.
+
+    Matrices in an adaptive norm share backup_betas and backup_eps with the backup, unless beta2 and
+    eps say otherwise; None leaves a number to the engine.
+    """
     betas, backup = group["backup_betas"], role == "backup"
     if not backup and "ada_" not in group["norm"]:
         return {"beta2": group["beta2"], "eps": group["eps"]}
@@ -107,16 +120,24 @@ def _adaptive(group: Group, role: str) -> Group:
 
 
 def _backup_momentum(group: Group) -> Group:
-    betas, own = group["backup_betas"], {key: group[key] for key in _table.MOMENTUM}
+    """The engine's options of the momentum of a group's non-matrix parameters.
+
+    The matrices' own, or an EMA of factor backup_betas[0] where that is set; with bias_correction
+    it starts corrected.
+    """
+    betas, options = group["backup_betas"], {key: group[key] for key in _table.MOMENTUM}
     if group["step_size"] == "momo":  # one momentum map for all blocks
-        return own
+        return options
     if betas is not None:
-        own = {key: OPTIONS[key].default for key in _table.MOMENTUM} | {"momentum": betas[0]}
-    return own | ({"start": "corrected"} if group["bias_correction"] else {})
+        options = {key: OPTIONS[key].default for key in _table.MOMENTUM} | {"momentum": betas[0]}
+    return options | ({"start": "corrected"} if group["bias_correction"] else {})
 
 
 def check_momo(group: Group) -> None:
-    """ValueError where Momo is given two momenta (schedulers may move one later), or ascends."""
+    """Raises ValueError where a group of Momo's maximizes, or has two momenta.
+
+    Two may not be given; schedulers, which write only one of the keys, may move them apart later.
+    """
     if group.get("step_size") != "momo":
         return
     if group.get("maximize"):
@@ -132,31 +153,40 @@ def check_momo(group: Group) -> None:
 
 
 def _matrix_options(group: Group) -> Group:
-    return {key: group[key] for key in _table.SIDES} | _adaptive(group, "matrix")
+    """The engine's options of the matrices in a group with SteepestDescent's keys."""
+    return {key: group[key] for key in _table.SIDES} | _second_moment_options(group, "matrix")
 
 
 def _backup_options(group: Group) -> Group:
-    """The engine's options of a canonical group's non-matrix parameters.
+    """The engine's options of the non-matrix parameters in a group with SteepestDescent's keys.
 
     A key ``backup_*`` that is set overrides the group's shared option.
     """
     options = {key: group[key] for key in _table.of_scope("both")}
-    options |= _backup_momentum(group) | _adaptive(group, "backup")
-    own = {OPTIONS[key].side: group[key] for key in _table.BACKUP if group[key] is not None}
-    return options | own
+    options |= _backup_momentum(group) | _second_moment_options(group, "backup")
+    return options | {
+        OPTIONS[key].side: group[key] for key in _table.BACKUP if group[key] is not None
+    }
 
 
 def side_momentum(group: Group, role: str) -> float:
-    """What :func:`side_options` says of the momentum alone."""
-    betas, own = group["backup_betas"], group["backup_momentum"]
-    if role == "backup" and own is not None:
-        return now("backup_momentum", own)
+    """The momentum, as it is at this step, of a group's parameters of ``role``.
+
+    The group has SteepestDescent's keys. The number is that of :func:`side_options`, without the
+    time that all the options take.
+    """
+    betas, backup_momentum = group["backup_betas"], group["backup_momentum"]
+    if role == "backup" and backup_momentum is not None:
+        return read_rate("backup_momentum", backup_momentum)
     shared = role == "matrix" or betas is None or group["step_size"] == "momo"
-    return now("momentum", group["momentum"] if shared else betas[0])
+    return read_rate("momentum", group["momentum"] if shared else betas[0])
 
 
 def side_options(group: Group, role: str) -> Group:
-    """The engine's options of the parameters of ``role`` in a canonical group."""
+    """The engine's options, in JSON's types, of a group's parameters of ``role``.
+
+    The group has SteepestDescent's keys. Options that are None are left to the engine.
+    """
     options = _matrix_options(group) if role == "matrix" else _backup_options(group)
     for key in options:
         if OPTIONS[key].is_dtype:
@@ -166,31 +196,36 @@ def side_options(group: Group, role: str) -> Group:
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _beside(options: Group, row_options: Group) -> Group:
+def _without_those_of(row_options: Group, options: Group) -> Group:
+    """The ``options`` that ``row_options`` lacks or has with another value."""
     return {k: v for k, v in options.items() if k not in row_options or v != row_options[k]}
 
 
-def said(group: Group, role: str) -> Group:
-    """The same, without what the recipe's row says anyway."""
+def side_overrides(group: Group, role: str) -> Group:
+    """Those of :func:`side_options` in which the group differs from its recipe's catalog row."""
     name = group["recipe"]
-    return _beside(side_options(group, role), {} if name == SPELT_OUT else _of_row(name, role))
+    row_options = {} if name == SPELT_OUT else _side_options_of_row(name, role)
+    return _without_those_of(row_options, side_options(group, role))
 
 
 @functools.cache
-def _of_row(name: str, role: str) -> Group:
+def _side_options_of_row(name: str, role: str) -> Group:
     return side_options(PLAIN | group_of_row(name), role)
 
 
-def said_of_network(groups: list[Group]) -> Group:
-    """What the groups say of the whole network beside the recipe's row."""
+def network_overrides(groups: list[Group]) -> Group:
+    """Those of :func:`network_options` in which the groups differ from the recipe's catalog row."""
     options, name = network_options(groups), groups[0]["recipe"]
     if name == SPELT_OUT:
         return options
-    return _beside(options, network_options([PLAIN | group_of_row(name)]))
+    return _without_those_of(network_options([PLAIN | group_of_row(name)]), options)
 
 
 def network_options(groups: list[Group]) -> Group:
-    """The choices of the whole network; ValueError where groups differ."""
+    """The engine's options of the whole network, which every group holds.
+
+    Raises ValueError where the groups differ in one.
+    """
     first = groups[0]
     for index, group in enumerate(groups):
         for key in NETWORK:
@@ -209,76 +244,14 @@ def network_options(groups: list[Group]) -> Group:
 
 
 def view_of(group: Group, index: int) -> Group:
-    """The layout of a group's parameter, as the engine reads it."""
+    """The layout of the group's parameter number ``index``, in the keys that the engine reads.
+
+    What group["layouts"] says of this parameter goes before the group's own layout keys.
+    """
     layouts = group["layouts"]
-    own = layouts[index] if layouts and index < len(layouts) else {}
-    found = {key: own.get(key, group[key]) for key in LAYOUT}
-    view = {key: value for key, value in found.items() if value is not None}
-    if "split_sizes" in view:
-        view["split_sizes"] = list(view["split_sizes"])
+    layout = layouts[index] if layouts and index < len(layouts) else {}
+    view = {key: layout.get(key, group[key]) for key in LAYOUT}
+    view = {key: value for key, value in view.items() if value is not None}
+    if (sizes := view.get("split_sizes")) is not None:
+        view["split_sizes"] = list(sizes)
     return view
-
-
-_UNSUPPORTED = {
-    "fused": "there is no fused kernel; leave it out: same-shape matrices already go in one call",
-    "differentiable": "a step works in place; steepest.steepest is the function alone",
-    "capturable": "learning rates are read on the host",
-}
-
-
-def check_supported(name: str, options: Group) -> None:
-    """RuntimeError, as torch raises it, for what no class has."""
-    for key, why in _UNSUPPORTED.items():
-        if options.get(key):
-            raise RuntimeError(f"{name}: `{key}=True` is not supported: {why}")
-
-
-def check_lr(lr: float | torch.Tensor) -> None:
-    if isinstance(lr, torch.Tensor) and lr.numel() != 1:
-        raise ValueError("Tensor lr must be 1-element")
-    check_number("lr", lr, 0)
-
-
-def ratio(lr: float | torch.Tensor, backup_lr: float | None) -> float:
-    """Of the backup's rate to the matrices'."""
-    if backup_lr is None:
-        return 1.0
-    check_number("backup_lr", backup_lr, 0)
-    rate = now("lr", lr)
-    return number("backup_lr", backup_lr) / rate if rate > 0 else 1.0
-
-
-def refuse_unknown(name: str, options: Group, known: set[str]) -> None:
-    """TypeError for the first option that is none."""
-    unknown = [key for key in options if key not in known]
-    if unknown:
-        raise TypeError(f"{name}: got an unexpected option '{unknown[0]}'")
-
-
-def serve_both(options: Group, own: tuple[str, ...]) -> Group:
-    """Where eps is an option of the engine's, rather than torch's, it is the backup's as well."""
-    if options.get("eps") is not None and "eps" not in own:
-        options.setdefault("backup_eps", options["eps"])
-    return options
-
-
-def with_row(name: str, own: tuple[str, ...], lr: float | torch.Tensor, options: Group) -> Group:
-    """A catalog row with what the caller has chosen otherwise; TypeError for an unknown option."""
-    options, lr = serve_both(clean(options), own), read("lr", lr)
-    check_lr(lr)
-    momo = "-momo" if options.get("step_size") == "momo" else ""
-    group = group_of_row(name + momo)
-    refuse_unknown(name, options, {*group, *PLAIN, *own})
-    group["backup_lr"] = now("lr", lr) * (group["backup_lr"] / group["lr"] if group["lr"] else 1.0)
-    if "weight_decay" in options:
-        group["backup_weight_decay"] = None
-    if momo and group["backup_betas"] and "momentum" in options:
-        group["backup_betas"] = (options["momentum"], group["backup_betas"][1])
-    return {**group, **options, "lr": lr}
-
-
-def spelt_out(lr: float | torch.Tensor, options: Group) -> Group:
-    """The same of an optimizer whose choices are all spelt out."""
-    initial = _table.signature()
-    refuse_unknown(SPELT_OUT, options, set(initial))
-    return {**initial, **serve_both(clean(options), ()), "lr": lr, "recipe": SPELT_OUT}

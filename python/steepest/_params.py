@@ -15,7 +15,7 @@ from steepest._tensors import Named, check_each
 
 
 def as_params(params: Any) -> Any:
-    """What torch's constructor takes, for which a module is routed.
+    """The constructor's ``params`` as torch's constructor takes them: a module becomes its routes.
 
     Parameters that are frozen now have a place, too: torch trains what is unfrozen later.
     """
@@ -33,7 +33,11 @@ def as_params(params: Any) -> Any:
 
 
 def take_params(group: Group) -> None:
-    """Makes a list of a group's params, whatever they are, without what stands there twice."""
+    """Replaces group["params"], one tensor or any iterable, by a list without repetitions.
+
+    The items are tensors or (name, tensor) pairs. Repetitions are warned of; TypeError or
+    ValueError where a tensor cannot be trained.
+    """
     params = group.get("params")
     if isinstance(params, Tensor):
         group["params"] = [params]
@@ -42,7 +46,7 @@ def take_params(group: Group) -> None:
     params = list(params)
     unique: dict[int, Any] = {}
     for item in params:
-        unique.setdefault(id(_tensor(item)), item)
+        unique.setdefault(id(_tensor_of(item)), item)
     if len(unique) < len(params):
         warn(
             "optimizer contains a parameter group with duplicate parameters: "
@@ -52,34 +56,39 @@ def take_params(group: Group) -> None:
     check_each(named_of(params))
 
 
-def _pair(item: Any) -> bool:
+def _is_pair(item: Any) -> bool:
     return isinstance(item, tuple) and len(item) == 2
 
 
-def _tensor(item: Any) -> Any:
-    return item[1] if _pair(item) else item
+def _tensor_of(item: Any) -> Any:
+    """The tensor of an item of params, which is a tensor or a (name, tensor) pair."""
+    return item[1] if _is_pair(item) else item
 
 
 def named_of(params: list[Any]) -> Named:
-    """Every parameter with a name for messages."""
+    """Pairs of a name for messages and a tensor, from a list of tensors or (name, tensor) pairs."""
     return [
-        (str(item[0]), item[1]) if _pair(item) else (f"parameter {index}", item)
+        (str(item[0]), item[1]) if _is_pair(item) else (f"parameter {index}", item)
         for index, item in enumerate(params)
     ]
 
 
 def route_by_name(group: Group) -> None:
-    """Gives a group of (name, tensor) pairs its parameters' roles and layouts; others none."""
+    """Sets "roles" and "layouts" in a group of (name, tensor) pairs, as the rules judge the names.
+
+    A group of bare tensors is left as it is.
+    """
     params = group.get("params")
-    if not isinstance(params, list) or not params or not all(_pair(p) for p in params):
+    if not isinstance(params, list) or not params or not all(_is_pair(p) for p in params):
         return
     from steepest.route import route
 
-    _place(group, [found for net in _networks(params) for found in route(net, frozen=True)])
+    routes = [routed for network in _networks(params) for routed in route(network, frozen=True)]
+    _set_places(group, routes)
 
 
 def _networks(pairs: Named) -> list[Named]:
-    """Pairs of one network each: a name that comes again begins the next."""
+    """Splits the pairs of several networks: a name that comes again begins the next one."""
     networks: list[Named] = [[]]
     seen: set[str] = set()
     for name, tensor in pairs:
@@ -92,7 +101,11 @@ def _networks(pairs: Named) -> list[Named]:
 
 
 def name_from_module(group: Group, module: torch.nn.Module, number: int) -> None:
-    """Gives bare tensors their names in a module that was routed, and what it says of them."""
+    """Replaces a new group's bare tensors by pairs with their names in the optimizer's ``module``.
+
+    Others are named by the group's ``number`` and their index. Where the group has no role and one
+    of them is the module's, "roles" and "layouts" are set as the module is routed.
+    """
     params = group.get("params")
     if not isinstance(params, list) or not all(isinstance(p, Tensor) for p in params):
         return
@@ -102,34 +115,44 @@ def name_from_module(group: Group, module: torch.nn.Module, number: int) -> None
         return
     from steepest.route import route
 
-    _place(group, route(module, frozen=True))
+    _set_places(group, route(module, frozen=True))
 
 
-def _place(group: Group, routes: Iterable[Group]) -> None:
-    """Roles and layouts of a group's pairs; by dimensions where the routes do not know one."""
-    routed = {id(tensor): found for found in routes for _, tensor in found["params"]}
-    known = [(p, routed.get(id(p))) for _, p in group["params"]]
-    group["roles"] = [found["role"] if found else _by_shape(p) for p, found in known]
+def _set_places(group: Group, routes: Iterable[Group]) -> None:
+    """Sets "roles" and "layouts" of a group of pairs as ``routes``, the groups of route(), say.
+
+    A parameter that is not in the routes has the role of its number of dimensions.
+    """
+    route_of = {id(tensor): routed for routed in routes for _, tensor in routed["params"]}
+    routed_params = [(p, route_of.get(id(p))) for _, p in group["params"]]
+    group["roles"] = [
+        routed["role"] if routed else _role_by_shape(p) for p, routed in routed_params
+    ]
     if not any(key in group for key in LAYOUT):  # else they are the caller's own
-        _set_layouts(group, [found for _, found in known])
+        _set_layouts(group, [routed for _, routed in routed_params])
 
 
-def _set_layouts(group: Group, known: list[Group | None]) -> None:
-    layouts = [{key: found[key] for key in LAYOUT} if found else {} for found in known]
+def _set_layouts(group: Group, routes: list[Group | None]) -> None:
+    """Sets "layouts" of a group from the route of each parameter, unless all have the default."""
+    layouts = [{key: routed[key] for key in LAYOUT} if routed else {} for routed in routes]
     plain = {key: PLAIN[key] for key in LAYOUT}
     if any(layout not in ({}, plain) for layout in layouts):
         group["layouts"] = layouts
 
 
-def _by_shape(tensor: Tensor) -> str:
+def _role_by_shape(tensor: Tensor) -> str:
     return "matrix" if tensor.dim() == 2 else "backup"
 
 
+# The keys of a group that list something for each of its parameters.
 OF_PARAMS = ("params", "param_names", "roles", "layouts")
 
 
 def without(group: Group, taken: set[int]) -> Group:
-    """The group's lists of one entry a parameter, without those whose id is in ``taken``."""
+    """What a group lists for each parameter, by key, without the parameters ``taken`` (their ids).
+
+    The group itself is not changed.
+    """
     kept = [i for i, p in enumerate(group["params"]) if id(p) not in taken]
     lists = {key: group[key] for key in OF_PARAMS if group.get(key)}
     return {key: [values[i] for i in kept] for key, values in lists.items()}

@@ -7,14 +7,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from steepest import _options
 from steepest._library import ops
-from steepest._numbers import now
+from steepest._numbers import read_rate
 from steepest._options import Group
 
 # What the plan is made of; the rest is read at every step.
@@ -22,99 +22,152 @@ _PLANNED = (*_options.OF_PLAN, *_options.LAYOUT, "role", "roles", "layouts")
 _VALUES = (str, int, float, tuple, type(None), torch.dtype)
 
 
-def _frozen(value: Any) -> Any:
-    """A value as it is now: lists and tensors may change in place."""
+def _snapshot_of(value: Any) -> Any:
+    """A group's value as it is now, to be compared later: lists and tensors may change in place."""
     if isinstance(value, list):
         return tuple(value)
     return value if isinstance(value, _VALUES) else repr(value)
 
 
 def signature(groups: list[Group]) -> Any:
-    """Equal for groups whose plan is the same, and whose parameters are the same tensors."""
+    """A value that stays equal as long as the plan of the groups need not be made again.
+
+    It changes with the parameters' identities, shapes and dtypes, their names, and the options of
+    which a plan is made; not with rates, which are read at every step.
+    """
     return [
         (
             [(id(p), p.shape, p.dtype) for p in group["params"]],
-            _frozen(group.get("param_names")),
-            _has_momentum(group.get("momentum")),
-            [_frozen(group.get(key)) for key in _PLANNED],
+            _snapshot_of(group.get("param_names")),
+            _momentum_signature(group.get("momentum")),
+            [_snapshot_of(group.get(key)) for key in _PLANNED],
             tuple(group.get("betas", ()))[1:],  # the first is the momentum
         )
         for group in groups
     ]
 
 
-def _has_momentum(value: Any) -> Any:
-    return value > 0 if isinstance(value, float) else repr(value)
+def _momentum_signature(momentum: Any) -> Any:
+    """What the plan takes from a group's momentum: whether it is above 0, and so has a buffer.
+
+    A value that is no float is told by its text, as it is yet to be read.
+    """
+    return momentum > 0 if isinstance(momentum, float) else repr(momentum)
+
+
+class _Placed(NamedTuple):
+    """A parameter's name, and where it stands."""
+
+    group: int
+    place: int  # in the group
+    name: str
 
 
 def parameter_names(groups: list[Group]) -> list[str]:
     """A name of its own for each parameter, of an optimizer's groups or of a state_dict's.
 
     Two networks may use one name: it is then qualified by its group, and by its place where the
-    group has it twice. ValueError where a group has names for some only, or that is taken, too.
+    group has it twice. Raises ValueError where a group has names for some only, or that is taken,
+    too.
     """
-    names: list[tuple[int, int, str]] = []
-    for number, group in enumerate(groups):
-        own = group.get("param_names")
-        count = len(group["params"])
-        if own is not None and len(own) != count:
-            raise ValueError(
-                f"param_groups[{number}]: param_names: received {len(own)} names, allowed one for "
-                f"each of its {count} parameters: add to both lists"
-            )
-        given = own if own is not None else [f"{number}.{index}" for index in range(count)]
-        names += [(number, index, str(name)) for index, name in enumerate(given)]
-    everywhere = Counter(name for _, _, name in names)
-    in_group = Counter((number, name) for number, _, name in names)
-    unique = [
-        name
-        if everywhere[name] == 1
-        else f"param_groups[{number}].{name}"
-        if in_group[number, name] == 1
-        else f"param_groups[{number}].params[{index}].{name}"
-        for number, index, name in names
+    placed = [
+        _Placed(number, index, str(name))
+        for number, group in enumerate(groups)
+        for index, name in enumerate(_names_in_group(number, group))
     ]
+    unique = _qualified(placed)
     twice = next((name for name, count in Counter(unique).items() if count > 1), None)
     if twice is not None:
         raise ValueError(f'param_names: received "{twice}" for two parameters, allowed for one')
     return unique
 
 
+def _names_in_group(number: int, group: Group) -> list[Any]:
+    """A group's param_names; without any, "2.0", "2.1", .. where ``number``, the group's, is 2.
+
+    Raises ValueError unless there is one for each parameter.
+    """
+    names, count = group.get("param_names"), len(group["params"])
+    if names is None:
+        return [f"{number}.{index}" for index in range(count)]
+    if len(names) != count:
+        raise ValueError(
+            f"param_groups[{number}]: param_names: received {len(names)} names, allowed one for "
+            f"each of its {count} parameters: add to both lists"
+        )
+    return names
+
+
+def _qualified(placed: list[_Placed]) -> list[str]:
+    """The names, with as much of their places as tells those apart that occur more than once."""
+    everywhere = Counter(one.name for one in placed)
+    in_group = Counter((one.group, one.name) for one in placed)
+    names = []
+    for group, index, name in placed:
+        if everywhere[name] == 1:
+            names.append(name)
+        elif in_group[group, name] == 1:
+            names.append(f"param_groups[{group}].{name}")
+        else:
+            names.append(f"param_groups[{group}].params[{index}].{name}")
+    return names
+
+
+class Rates(NamedTuple):
+    """What schedulers may change from step to step, of each of the engine's groups."""
+
+    lr: list[float]
+    weight_decay: list[float]
+    momentum: list[float]
+
+
 @dataclass(frozen=True)
 class Plan:
-    text: str
+    """Parameter groups laid over their parameters' shapes, as the engine has planned them.
+
+    The engine has a group of its own, a side, for each role that occurs in a parameter group.
+    Lists of each parameter are in the order of the groups; see docs/glossary.md for the leaves.
+    """
+
+    text: str  # JSON, which the operators read
     sides: list[tuple[int, str]]  # of each of the engine's groups: param group and role
     names: list[str]  # of the parameters
-    side_of: list[int]  # of each parameter
+    side_of: list[int]  # of each parameter: its index in sides
     state: list[list[str]]  # names of each parameter's state tensors
     shaped: list[set[str]]  # those of the parameter's own shape
-    leaves: list[list[int]]  # of each parameter
+    leaves: list[list[int]]  # of each parameter: its leaves in the tree of the outer norm
     leaf_count: int
-    recipe: dict[str, Any]
-    table: str
+    recipe: dict[str, Any]  # all choices: the network's, and those of matrix and backup
+    table: str  # the plan for a person to read
 
-    def rates(self, groups: list[Group]) -> tuple[list[float], list[float], list[float]]:
-        """Learning rate, weight decay and momentum of each of the engine's groups, now."""
-        lrs, decays, momenta = [], [], []
+    def rates(self, groups: list[Group]) -> Rates:
+        """This step's effective rates, from the optimizer's groups (SteepestDescent's keys)."""
+        rates = Rates([], [], [])
         for index, role in self.sides:
             group = groups[index]
             mixed = role == "backup" and group["role"] is None
             ratio = group["backup_lr_ratio"] if mixed else group["lr_ratio"]
-            own = group["backup_weight_decay"] if mixed else None
-            lrs.append(now("lr", group["lr"]) * now("lr_ratio", ratio))
-            decays.append(now("weight_decay", group["weight_decay"] if own is None else own))
-            momenta.append(_options.side_momentum(group, role))
-        return lrs, decays, momenta
+            decay = group["backup_weight_decay"] if mixed else None
+            decay = group["weight_decay"] if decay is None else decay
+            rates.lr.append(read_rate("lr", group["lr"]) * read_rate("lr_ratio", ratio))
+            rates.weight_decay.append(read_rate("weight_decay", decay))
+            rates.momentum.append(_options.side_momentum(group, role))
+        return rates
 
     def check_rates(self, groups: list[Group]) -> None:
-        """ValueError where a rate is negative or not finite; each step looks again."""
+        """Raises ValueError where the engine's step would refuse a learning rate or a weight decay.
+
+        ``groups`` are the optimizer's, with SteepestDescent's keys. Each step looks again.
+        """
         lrs, decays, _ = self.rates(groups)
         for (index, _), lr, decay in zip(self.sides, lrs, decays):
             _options.check_number(f"param_groups[{index}]: lr", lr, 0)
             _options.check_number(f"param_groups[{index}]: weight_decay", decay, 0)
+        ops.check_rates(self.text, lrs, decays)
 
 
 def role_of(group: Group, index: int, param: Tensor) -> str:
+    """The role of the group's parameter number ``index``: the group's, its own, or its shape's."""
     if group["role"] is not None:
         return group["role"]
     if group["roles"] is not None and index < len(group["roles"]):
@@ -123,12 +176,19 @@ def role_of(group: Group, index: int, param: Tensor) -> str:
 
 
 def first_of(role: str, sides: Iterable[tuple[int, str]]) -> int:
-    """The parameter group that speaks for a side of the network: the first of its role, if any."""
+    """The number of the first parameter group with parameters of ``role``; 0 where none has any.
+
+    The plan's recipe shows that group's options as those of the role. ``sides``: see Plan.
+    """
     return next((number for number, its in sides if its == role), 0)
 
 
 def make_plan(name: str, groups: list[Group]) -> Plan:
-    """Raises ValueError naming the group or the parameter that does not fit."""
+    """The plan of an optimizer's groups, which have SteepestDescent's keys and plain values.
+
+    ``name`` begins the engine's messages.
+    Raises ValueError naming the group or the parameter that does not fit.
+    """
     sides: dict[tuple[int, str], int] = {}
     engine_groups: list[Group] = []
     params: list[Group] = []
@@ -142,7 +202,7 @@ def make_plan(name: str, groups: list[Group]) -> Plan:
                 )
             if (number, role) not in sides:
                 sides[number, role] = len(sides)
-                options = _options.said(group, role)
+                options = _options.side_overrides(group, role)
                 engine_groups.append({"role": role, "options": options})
             params.append(
                 {
@@ -153,15 +213,17 @@ def make_plan(name: str, groups: list[Group]) -> Plan:
                 }
             )
     if not params:
-        engine_groups = [{"role": "matrix", "options": _options.said(groups[0], "matrix")}]
+        engine_groups = [
+            {"role": "matrix", "options": _options.side_overrides(groups[0], "matrix")}
+        ]
     recipe = groups[0]["recipe"]
     text = json.dumps(
         {
             "recipe": "" if recipe == _options.SPELT_OUT else recipe,
             "name": name,
-            "options": _options.said_of_network(groups),
+            "options": _options.network_overrides(groups),
             "sides": {
-                role: _options.said(groups[first_of(role, sides)], role)
+                role: _options.side_overrides(groups[first_of(role, sides)], role)
                 for role in ("matrix", "backup")
             },
             "groups": engine_groups,

@@ -10,7 +10,7 @@ from torch import nn
 
 from ._layouts import Layout
 from ._library import ops
-from ._model import Found, Model
+from ._model import FoundParam, Model
 
 # What the rules ask of a module or of its configuration.
 _NUMBERS = ("groups", "in_channels", "kernel_size", "num_heads", "num_attention_heads", "n_head",
@@ -33,8 +33,8 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def skip_reason(found: Found) -> str:
-    """Why a parameter takes no part, "" if it does."""
+def skip_reason(found: FoundParam) -> str:
+    """Why a parameter cannot be trained, for the table of routes; "" where it can."""
     tensor = found.tensor
     if not tensor.is_floating_point():
         return f"not floating point: {str(tensor.dtype).removeprefix('torch.')}"
@@ -46,9 +46,13 @@ def skip_reason(found: Found) -> str:
 
 
 def judge(model: Model) -> dict[str, Verdict]:
-    """By name; the second place of a tied parameter as well."""
+    """The rules' verdict on each parameter by its name; a tied one has one under each name.
+
+    The facts that the rules look at (names, shapes, types and numbers of modules) go to the library
+    as JSON, and the verdicts come back in their order.
+    """
     ids: dict[int, int] = {}
-    asked, answered = _ask(model)
+    heads, answers = _ask_for_heads(model)
     numbers: dict[int, dict[str, int]] = {}
 
     def numbers_of(module: nn.Module | None) -> dict[str, int]:
@@ -61,55 +65,64 @@ def judge(model: Model) -> dict[str, Verdict]:
         fact: dict[str, Any] = {"name": found.name, "shape": found.shape}
         fact["tensor"] = ids.setdefault(id(found.tensor), len(ids))
         if found.owner is not None:
-            fact |= {"own": _types(found.owner), "around": found.around}
+            fact |= {"own": _type_names(found.owner), "around": found.around}
             fact |= {"numbers": numbers_of(found.owner), "parent": _full_type(found.parent)}
             fact["parent_numbers"] = numbers_of(found.parent)
-        fact["asked"] = asked.get(id(found.tensor), "")
-        fact["says"] = _closest(found.name, answered)
+        fact["asked"] = heads.get(id(found.tensor), "")
+        fact["says"] = _innermost_answer(found.name, answers)
         facts.append(fact)
     verdicts = {}
-    for found, word in zip(model.places, json.loads(ops.route(json.dumps(facts))), strict=True):
-        sizes = word["split_sizes"]
-        layout = Layout(word["view"], word["transposed"], sizes and tuple(sizes),
-                        word["num_heads"], word["split_dim"])  # fmt: skip
-        verdicts[found.name] = Verdict(word["role"], layout, word["reason"])
+    for found, judged in zip(model.places, json.loads(ops.route(json.dumps(facts))), strict=True):
+        sizes = judged["split_sizes"]
+        layout = Layout(judged["view"], judged["transposed"], sizes and tuple(sizes),
+                        judged["num_heads"], judged["split_dim"])  # fmt: skip
+        verdicts[found.name] = Verdict(judged["role"], layout, judged["reason"])
     return verdicts
 
 
-def _types(owner: nn.Module) -> list[str]:
-    """Its own type, and those of torch among its bases."""
+def _type_names(owner: nn.Module) -> list[str]:
+    """The name of a module's class, and of those bases of it that the rules know (``_BASES``)."""
     kinds = [cls.__name__ for cls in type(owner).__mro__ if cls.__module__.startswith("torch.")]
     return [type(owner).__name__, *(kind for kind in kinds if kind in _BASES)]
 
 
 def _full_type(module: nn.Module | None) -> str:
+    """A module's class with its package, in lower case: "torch.nn.modules.linear.linear"."""
     return f"{type(module).__module__}.{type(module).__name__}".lower()
 
 
 def _numbers(module: nn.Module | None) -> dict[str, int]:
-    """Whole numbers and flags; a kernel's size, which may be a tuple, as its product's first."""
-    found: dict[str, int] = {}
+    """What the rules ask of a module and of its config (_NUMBERS and _FLAGS), by attribute name.
+
+    Only what the module has is there; of a tuple, such as a kernel's size, the first number. The
+    names of its config's begin with "config.".
+    """
+    numbers: dict[str, int] = {}
     for prefix, source in (("", module), ("config.", getattr(module, "config", None))):
         for name in _NUMBERS if source is not None else ():
             value = getattr(source, name, None)
             if isinstance(value, tuple) and value:
                 value = value[0]
             if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:
-                found[prefix + name] = value
+                numbers[prefix + name] = value
     for name in _FLAGS if module is not None else ():
         value = getattr(module, name, None)
         if isinstance(value, bool):
-            found[name] = int(value)
-    return found
+            numbers[name] = int(value)
+    return numbers
 
 
-def _ask(model: Model) -> tuple[dict[int, str], dict[str, str]]:
-    """What modules themselves call their output, by Transformers' and timm's methods.
+class _Heads(NamedTuple):
+    """What a network's modules say of their output heads."""
 
-    By tensor, the method; by the asked module's name, "head" or "none".
-    """
-    asked: dict[int, str] = {}
-    answered: dict[str, str] = {}
+    methods: dict[int, str]  # of a head's weight, by id: the method that named it
+    answers: dict[str, str]  # of a module that was asked, by its name: "head" or "none"
+
+
+def _ask_for_heads(model: Model) -> _Heads:
+    """Asks every module that has Transformers' or timm's method for its output head."""
+    methods: dict[int, str] = {}
+    answers: dict[str, str] = {}
     for prefix, module in model.modules.items():
         for method in ("get_output_embeddings", "get_classifier"):
             answer = getattr(type(module), method, None)
@@ -119,34 +132,41 @@ def _ask(model: Model) -> tuple[dict[int, str], dict[str, str]]:
                 answer = answer(module)
             except Exception:  # of any kind: the method is another library's
                 continue
-            heads = [f for head in _as_list(answer) for f in _layers_of(head, model)]
+            heads = [f for head in _modules_in(answer) for f in _layers_of(head, model)]
             for found in heads:
-                asked.setdefault(id(found.tensor), method)
-            if heads or prefix not in answered:
-                answered[prefix] = "head" if heads else "none"
-    return asked, answered
+                methods.setdefault(id(found.tensor), method)
+            if heads or prefix not in answers:
+                answers[prefix] = "head" if heads else "none"
+    return _Heads(methods, answers)
 
 
-def _as_list(answer: Any) -> list[nn.Module]:
+def _modules_in(answer: Any) -> list[nn.Module]:
+    """The modules in what a method has returned that names heads: one, several, or none."""
     heads = answer if isinstance(answer, (tuple, list)) else [answer]
     return [head for head in heads if isinstance(head, nn.Module)]
 
 
-def _layers_of(head: nn.Module, model: Model) -> list[Found]:
-    """A head's matrices; of a sequence the last alone."""
+def _layers_of(head: nn.Module, model: Model) -> list[FoundParam]:
+    """The weights of a head's linear layers and convolutions, in order; of a Sequential the last.
+
+    Earlier layers of a Sequential are hidden ones.
+    """
     order = {id(p): i for i, p in enumerate(head.parameters()) if p.dim() > 1}
-    own = [f for f in model.places if id(f.tensor) in order and f.is_layer]
-    own.sort(key=lambda found: order[id(found.tensor)])
-    return own[-1:] if isinstance(head, nn.Sequential) else own
+    layers = [f for f in model.places if id(f.tensor) in order and f.is_layer]
+    layers.sort(key=lambda found: order[id(found.tensor)])
+    return layers[-1:] if isinstance(head, nn.Sequential) else layers
 
 
-def _closest(name: str, answered: dict[str, str]) -> str:
-    """What the innermost asked module around a parameter answered."""
-    if not answered:
+def _innermost_answer(name: str, answers: dict[str, str]) -> str:
+    """The answer of the innermost module around the parameter ``name`` that was asked, else "".
+
+    ``answers``: see _Heads.
+    """
+    if not answers:
         return ""
     prefix = name
     while "." in prefix:
         prefix = prefix.rpartition(".")[0]
-        if prefix in answered:
-            return answered[prefix]
-    return answered.get("", "")
+        if prefix in answers:
+            return answers[prefix]
+    return answers.get("", "")

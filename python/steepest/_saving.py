@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from steepest import _loading, _state, _stored
+from steepest import _loading, _merging, _state, _stored
 from steepest._options import Group
 from steepest._plan import Plan, make_plan
 from steepest._snapshot import Loans
@@ -24,15 +24,15 @@ class Stateful(Optimizer):
     _loans: Loans | None = None
 
     if TYPE_CHECKING:
-
-        def _plan(self) -> Plan: ...
-        def _params(self) -> Iterator[Tensor]: ...
-        def _name(self) -> str: ...
-        def _momo(self) -> bool: ...
-        def _canonical(self, group: Group) -> Group: ...
-        def _read_old(self, saved: Group) -> Group: ...
-        def _share_model(self) -> None: ...
-        def _reset(self) -> None: ...
+        # Of Groups, but _params, which is Face's.
+        def _plan(self) -> Plan: ...  # of the groups as they are now
+        def _params(self) -> Iterator[Tensor]: ...  # all of them, in the plan's order
+        def _name(self) -> str: ...  # the recipe's
+        def _momo(self) -> bool: ...  # whether step sizes are Momo's
+        def _canonical(self, group: Group) -> Group: ...  # under SteepestDescent's keys
+        def _read_old(self, saved: Group) -> Group: ...  # as this version says what 0.1 saved
+        def _share_model(self) -> None: ...  # gives all groups one model of Momo's
+        def _reset(self) -> None: ...  # forgets the plan, observed losses, the last step's numbers
 
     @torch.compiler.disable  # type: ignore[misc]
     def state_dict(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Stateful(Optimizer):
         return self._loans.lend(shown, self.state)
 
     def _placed_state(self) -> Any:
-        """Without the state of tensors whose group was taken away, which torch cannot number."""
+        """The state without that of tensors that are in no group: torch could not number them."""
         placed = set(self._params())
         if all(key in placed for key in self.state if isinstance(key, Tensor)):
             return self.state
@@ -60,12 +60,15 @@ class Stateful(Optimizer):
         return defaultdict(dict, kept)
 
     def _settle(self) -> None:
-        """Before a step changes tensors that a state_dict still shows."""
+        """Before a step: gives the optimizer copies of tensors that a state_dict still shows."""
         if self._loans is not None:
             self._loans.settle(self.state)
 
     def _complete_states(self) -> None:
-        """What the next step would make, where a momentum has just become positive."""
+        """Adds the state tensors that the next step would make, so that they are saved.
+
+        Some are missing where a momentum has just become positive.
+        """
         with contextlib.suppress(
             ValueError
         ):  # of a group that was changed by hand: the step says it
@@ -103,24 +106,28 @@ class Stateful(Optimizer):
 
         The first belongs to the matrices, the second to the rest, each in the order of the
         parameters here; by name where all have names. One alone belongs to all. Rates and options
-        stay as they are here, moments are taken as they are, and Momo's model begins anew.
+        stay as they are here, moments are taken as they are, and Momo's model begins anew. Raises
         ValueError, and nothing changed, where names, counts, shapes or the kinds of state differ.
         """
         self._load("load_torch_state", *state_dicts)
 
     @torch.compiler.disable  # type: ignore[misc]
     def _load(self, what: str, *state_dicts: Any) -> None:
+        """The body of the public method ``what``, which begins the messages.
+
+        All is read and compared before anything changes; torch's hooks of load_state_dict run.
+        """
         # Tensors that are made in inference mode could not be stepped outside of it.
         with torch.inference_mode(False), torch.no_grad():
             hooked = what == "load_state_dict"
             if hooked:
                 state_dicts = (self._before_load(state_dicts[0]),)
             try:
-                read = _loading.load if hooked else _loading.merge
-                found = read(self, *state_dicts) if hooked else read(self, state_dicts)
+                read = _loading.load if hooked else _merging.merge
+                loaded = read(self, *state_dicts) if hooked else read(self, state_dicts)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"{what}: {str(error).splitlines()[0]}") from error
-            self.__setstate__(found)
+            self.__setstate__(loaded)
             self._reset()
             self._loans = None
             if self._momo():
@@ -130,7 +137,7 @@ class Stateful(Optimizer):
                     hook(self)
 
     def _before_load(self, state_dict: Any) -> Any:
-        """torch's hooks, which see a copy of the dict."""
+        """The state_dict after torch's pre-hooks of load_state_dict, which see a copy of it."""
         if not isinstance(state_dict, Mapping):
             return state_dict
         state_dict = dict(state_dict)
@@ -150,5 +157,6 @@ class Stateful(Optimizer):
         return plan
 
     def _device(self) -> torch.device | None:
+        """The device of the first parameter and of Momo's model; None without parameters."""
         first = next(self._params(), None)
         return None if first is None else first.device

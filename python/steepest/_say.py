@@ -14,7 +14,7 @@ _INSIDE = tuple(str(Path(file).parent) + os.sep for file in (__file__, str(torch
 
 
 def warn(message: str) -> None:
-    """One line, under the first caller that is neither this package nor torch."""
+    """Warns, at the line of the first caller that is neither in this package nor in torch."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
         level, frame = level + 1, frame.f_back

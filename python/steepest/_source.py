@@ -18,11 +18,11 @@ from steepest._options import Group
 class Saved:
     """A parameter in a state_dict."""
 
-    group: int
+    group: int  # its number
     index: int  # in its group
     name: str | None
-    where: str
-    entry: Any
+    where: str  # begins messages of its state: "state[3]", with the name before it if there is one
+    entry: Any  # its state as it stands in the state_dict, not looked at yet
 
 
 @dataclass
@@ -40,12 +40,16 @@ class Source:
 
     @property
     def names(self) -> list[str] | None:
+        """The names of all parameters in their order; None where one has none."""
         names = [saved.name for saved in self.params]
         return None if any(name is None for name in names) else names  # type: ignore[return-value]
 
 
 def read_source(state_dict: Any) -> Source:
-    """TypeError or ValueError unless it is built as torch builds state_dicts."""
+    """Takes a state_dict apart: its groups with checked values, its parameters, other state.
+
+    Raises TypeError or ValueError unless it is built as torch builds state_dicts.
+    """
     _check_parts(state_dict)
     seen: set[Any] = set()
     source, state = Source([], []), state_dict["state"]
@@ -60,24 +64,29 @@ def read_source(state_dict: Any) -> Source:
             name = names[index] if names else None
             place = f"state[{key}]" if name is None else f"{name}: state[{key}]"
             source.params.append(Saved(number, index, name, place, state.get(key, {})))
-    source.others = _of_no_parameter(state, seen)
+    source.others = _other_state(state, seen)
     return source
 
 
-def _of_no_parameter(state: Mapping[Any, Any], seen: set[Any]) -> dict[str, Any]:
-    """What hooks and programs keep in the state under names of their own."""
+def _other_state(state: Mapping[Any, Any], seen: set[Any]) -> dict[str, Any]:
+    """What hooks and programs keep in a state_dict's "state" under names of their own.
+
+    ``seen`` are the keys of parameters. Raises ValueError for a parameter's state that is in no
+    group.
+    """
     others: dict[str, Any] = {}
     for key, entry in state.items():
         if key in seen:
             continue
-        lost = isinstance(entry, Mapping) and entry.keys() & _stored.KNOWN
-        if lost or not isinstance(key, str):
+        is_param_state = isinstance(entry, Mapping) and entry.keys() & _stored.KNOWN
+        if is_param_state or not isinstance(key, str):
             raise ValueError(f"state: received {show(key)}, which is in no group's params")
         others[key] = entry
     return others
 
 
 def _check_parts(state_dict: Any) -> None:
+    """Raises TypeError or ValueError unless it has a list "param_groups" and a dict "state"."""
     if not isinstance(state_dict, Mapping):
         raise TypeError(f"received {show(state_dict)}, allowed an optimizer's state_dict")
     parts: tuple[tuple[str, Any, str], ...] = (
@@ -92,11 +101,19 @@ def _check_parts(state_dict: Any) -> None:
 
 
 def _is_key(value: Any) -> bool:
-    """torch numbers parameters; torch.distributed.checkpoint has their names."""
+    """Whether it may stand for a parameter in "params" and as a key of "state".
+
+    torch numbers parameters there; torch.distributed.checkpoint has their names.
+    """
     return isinstance(_kinds.plain(value), (int, str)) and not isinstance(value, (bool, Tensor))
 
 
 def _read_group(where: str, group: Any) -> Group:
+    """A saved group with its values as an optimizer's group holds them.
+
+    Raises ValueError, which begins with ``where`` ("param_groups[0]"), where a value is of another
+    kind.
+    """
     if not isinstance(group, Mapping):
         raise ValueError(f"{where}: received {show(group)}, allowed a dict")
     if "params" not in group:
@@ -108,5 +125,5 @@ def _read_group(where: str, group: Any) -> Group:
         if not isinstance(key, str):
             raise ValueError(f"{where}: received the key {show(key)}, allowed text")
     read = {key: _kinds.read_value(where, key, value) for key, value in group.items()}
-    _kinds.read_lists(where, read, len(params))
+    _kinds.check_lists(where, read)
     return read

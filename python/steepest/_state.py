@@ -19,7 +19,7 @@ State = MutableMapping[str, Any]
 
 
 def scalar_dtype() -> torch.dtype:
-    """Of a step count, as in torch."""
+    """The dtype of a step count, as torch chooses it: float32, unless the default is float64."""
     return torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
 
 
@@ -33,60 +33,73 @@ def as_tensor(loss: Any) -> Tensor:
     return torch.tensor(float(loss), dtype=torch.float64, device="cpu")
 
 
-def tensor_step(entry: State) -> None:
-    """Old checkpoints, and programs that reset a state, hold the step as a number."""
-    if not isinstance(entry["step"], Tensor):
-        count = number("step", entry["step"])
-        entry["step"] = torch.tensor(count, dtype=scalar_dtype(), device="cpu")
+def tensor_step(state: State) -> None:
+    """Makes a parameter's step count a tensor where it is a number.
+
+    It is one in old checkpoints, and where a program has reset the state.
+    """
+    if not isinstance(state["step"], Tensor):
+        count = number("step", state["step"])
+        state["step"] = torch.tensor(count, dtype=scalar_dtype(), device="cpu")
 
 
-def tensor_steps(state: MutableMapping[Any, State]) -> None:
-    for entry in state.values():  # hooks may leave entries of other kinds
-        if isinstance(entry, dict) and "step" in entry:
-            tensor_step(entry)
+def tensor_steps(states: MutableMapping[Any, State]) -> None:
+    """:func:`tensor_step` of every parameter's state in an optimizer's."""
+    for state in states.values():  # hooks may leave values of other kinds
+        if isinstance(state, dict) and "step" in state:
+            tensor_step(state)
 
 
 def complete(
-    entry: State, plan: Plan, index: int, param: Tensor, fresh: list[Tensor] | None = None
+    state: State, plan: Plan, index: int, param: Tensor, new_tensors: list[Tensor] | None = None
 ) -> None:
-    """Makes what is missing: all of it at the first gradient, else what another optimizer lacks.
+    """Adds the tensors that a parameter's state lacks: all of them before its first step.
 
-    A buffer without a step count is torch.optim.Muon's or SGD's: it has begun. ``fresh`` is what
-    the operators ``make_states`` has made for many at once.
+    Later those that another optimizer, such as torch's, has not kept; they get the values that they
+    would have had. ``index`` is the parameter's in the plan. ``new_tensors``: all of its state as
+    it is before the first step, where the caller has made it for many parameters at once.
     """
     names = plan.state[index]
-    if "step" in entry and all(entry.get(name) is not None for name in names):
+    if "step" in state and all(state.get(name) is not None for name in names):
         return
-    begun = any(entry.get(name) is not None for name in names)
-    if "step" not in entry:
-        entry["step"] = torch.tensor(float(begun), dtype=scalar_dtype(), device="cpu")
-    if fresh is None:
-        fresh = ops.make_state(param, plan.text, index)
-    for name, tensor in zip(names, fresh):
-        if entry.get(name) is None:
-            entry[name] = tensor
+    begun = any(state.get(name) is not None for name in names)
+    if "step" not in state:  # a buffer without one is of torch's Muon or SGD, which do not count
+        state["step"] = torch.tensor(float(begun), dtype=scalar_dtype(), device="cpu")
+    if new_tensors is None:
+        new_tensors = ops.make_state(param, plan.text, index)
+    for name, tensor in zip(names, new_tensors):
+        if state.get(name) is None:
+            state[name] = tensor
             if begun:
-                _catch_up(entry, plan, index, param, name)
+                _catch_up(state, plan, index, param, name)
 
 
-def _catch_up(entry: State, plan: Plan, index: int, param: Tensor, name: str) -> None:
-    """What a new tensor would hold, had it been there while the momentum grew."""
+def _catch_up(state: State, plan: Plan, index: int, param: Tensor, name: str) -> None:
+    """Fills the new tensor ``name`` with what it would hold, had it been there all the time.
+
+    It follows from the momentum, which has been; other tensors begin as they are.
+    """
     names = plan.state[index]
     if name == "intercept":  # Momo's <g, w>-average, as if g had been constant
-        momentum = entry[names[0]].double()
-        entry[name].copy_((momentum * param.double()).sum())
+        momentum = state[names[0]].double()
+        state[name].copy_((momentum * param.double()).sum())
     if name == "dual":
-        entry[name].copy_(_measured_dual(entry, plan, index, param, names))
+        state[name].copy_(_measured_duals(state, plan, index, param, names))
 
 
-def _measured_dual(entry: State, plan: Plan, index: int, param: Tensor, names: list[str]) -> Tensor:
-    """The dual norm of the momentum as it is, for a state that has none stored."""
-    tensors = [entry[name] for name in names]
+def _measured_duals(
+    state: State, plan: Plan, index: int, param: Tensor, names: list[str]
+) -> Tensor:
+    """The dual norms of a parameter's momentum as it is now, one for each of its matrices.
+
+    ``names`` are those of its state tensors, in the plan's order.
+    """
+    tensors = [state[name] for name in names]
     params = [param if i == index else param.new_empty(0) for i in range(len(plan.names))]
     table = ops.survey(
         params,
         [None] * len(params),
-        [entry["step"]],
+        [state["step"]],
         tensors,
         plan.text,
         [index],
@@ -97,30 +110,31 @@ def _measured_dual(entry: State, plan: Plan, index: int, param: Tensor, names: l
 
 @dataclass
 class BoundState:
-    """An optimizer's tensors in the order of the plan."""
+    """An optimizer's tensors as the operators take them, in the order of the plan."""
 
     params: list[Tensor]
-    live: list[int]  # parameters that have state
-    steps: list[Tensor]
-    tensors: list[Tensor]
+    live: list[int]  # the indices of the parameters that have state
+    steps: list[Tensor]  # of these
+    tensors: list[Tensor]  # all state tensors of the first of these, then of the next, ..
 
 
-def bind(plan: Plan, state: MutableMapping[Tensor, State], params: list[Tensor]) -> BoundState:
+def bind(plan: Plan, states: MutableMapping[Tensor, State], params: list[Tensor]) -> BoundState:
+    """Lists an optimizer's ``states`` for an operator, without copies; each must be complete."""
     bound = BoundState(params, [], [], [])
     for index, param in enumerate(params):
-        entry = state.get(param)
-        if not entry or "step" not in entry:
+        state = states.get(param)
+        if not state or "step" not in state:
             continue
         bound.live.append(index)
-        bound.steps.append(entry["step"])
-        bound.tensors.extend(entry[name] for name in plan.state[index])
+        bound.steps.append(state["step"])
+        bound.tensors.extend(state[name] for name in plan.state[index])
     return bound
 
 
 # -- stats -----------------------------------------------------------------------------------------
 
 
-def _number(value: float) -> float | None:
+def _none_if_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
@@ -131,44 +145,58 @@ def _root_mean_square(values: list[float]) -> float:
 def stats(
     plan: Plan, bound: BoundState, last: Tensor | None, lr: list[float]
 ) -> dict[str, dict[str, Any]]:
-    """See SteepestDescent.stats."""
+    """The numbers of SteepestDescent.stats, which says what they are.
+
+    Args:
+        last: what the last step wrote, [4 + leaves]: skipped, D, q, f~ - f*, and the coefficient of
+            each leaf; None before any step.
+        lr: the effective learning rate of each of the engine's groups.
+    """
     grads = [p.grad for p in bound.params]
     table = ops.survey(
         bound.params, grads, bound.steps, bound.tensors, plan.text, bound.live, lr
     ).tolist()
     head = last[:4].tolist() if last is not None else [math.nan] * 4
-    factors = last[4:].tolist() if last is not None else []
+    coefficients = last[4:].tolist() if last is not None else []
     parameters = {
-        plan.names[index]: _parameter_stats(plan, index, table, factors)
+        plan.names[index]: _parameter_stats(plan, index, table, coefficients)
         for index in bound.live
         if plan.leaves[index]
     }
-    nonfinite = _count_nonfinite(bound, grads)
+    nonfinite = _count_nonfinite(bound.tensors, grads)
     step = {"D": head[1], "q": head[2], "model_gap": head[3], "skipped": head[0]}
     return {
-        "step": {key: _number(value) for key, value in step.items()} | {"nonfinite": nonfinite},
+        "step": {key: _none_if_nan(value) for key, value in step.items()}
+        | {"nonfinite": nonfinite},
         "parameters": parameters,
     }
 
 
 def _parameter_stats(
-    plan: Plan, index: int, table: list[list[float]], factors: list[float]
+    plan: Plan, index: int, table: list[list[float]], coefficients: list[float]
 ) -> dict[str, Any]:
+    """The numbers of one parameter, of index ``index`` in the plan.
+
+    ``table`` has a row for each leaf: what the direction is multiplied by (NaN where that needs the
+    whole network), its dual norm, the root mean square of its direction, its spectral norm and the
+    polar residual. ``coefficients`` are those of the last step, [] before any.
+    """
     rows = [table[leaf] for leaf in plan.leaves[index]]
     scales = [row[0] for row in rows]
-    if factors and all(math.isnan(scale) for scale in scales):
-        scales = [factors[leaf] for leaf in plan.leaves[index]]
+    if coefficients and all(math.isnan(scale) for scale in scales):
+        scales = [coefficients[leaf] for leaf in plan.leaves[index]]
     _, role = plan.sides[plan.side_of[index]]
     return {
         "role": role,
         "norm": plan.recipe[role]["norm"],
-        "update_rms": _number(_root_mean_square([f * r[2] for f, r in zip(scales, rows)])),
-        "dual_norm": _number(sum(row[1] for row in rows)),
-        "spectral_norm": _number(max(row[3] for row in rows)),
-        "polar_residual": _number(max(row[4] for row in rows)),
+        "update_rms": _none_if_nan(_root_mean_square([f * r[2] for f, r in zip(scales, rows)])),
+        "dual_norm": _none_if_nan(sum(row[1] for row in rows)),
+        "spectral_norm": _none_if_nan(max(row[3] for row in rows)),
+        "polar_residual": _none_if_nan(max(row[4] for row in rows)),
     }
 
 
-def _count_nonfinite(bound: BoundState, grads: Iterable[Tensor | None]) -> int:
-    seen = [grad for grad in grads if grad is not None] or bound.tensors
+def _count_nonfinite(state_tensors: list[Tensor], grads: Iterable[Tensor | None]) -> int:
+    """How many gradients hold a NaN or Inf; how many state tensors, where no gradient is left."""
+    seen = [grad for grad in grads if grad is not None] or state_tensors
     return sum(not bool(torch.isfinite(tensor).all()) for tensor in seen)

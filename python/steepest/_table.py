@@ -34,11 +34,15 @@ class Option:
 
     @property
     def is_dtype(self) -> bool:
+        """Whether its values, text in the table, name dtypes: Python takes torch.dtype as well."""
         return "bfloat16" in self.names
 
     @property
     def initial(self) -> Any:
-        """What a group has where nothing is said; None: it is up to something else."""
+        """The value that a group has unless the user gives one.
+
+        None where that leaves the choice to another option or to the engine.
+        """
         if self.name in _INITIAL:
             return _INITIAL[self.name]
         return None if self.may_be_open or self.scope == "backup" else self.default
@@ -57,12 +61,15 @@ RATES = ("lr", "weight_decay", "backup_lr", "backup_weight_decay")
 
 
 def of_scope(*scopes: str) -> tuple[str, ...]:
-    """The planned options of these scopes."""
+    """The names of the options of these scopes (see Option), in the table's order; no rates."""
     return tuple(o.name for o in OPTIONS.values() if o.scope in scopes and o.name not in RATES)
 
 
 def of_type(*types: str) -> tuple[str, ...]:
-    """The options whose values are of these types; dtypes, which torch has as such, are apart."""
+    """The names of the options of these types: the table's types, and "dtype" for those of dtypes.
+
+    Those that take text or a number are left out: see EITHER.
+    """
     kinds = {o.name: "dtype" if o.is_dtype else o.type for o in OPTIONS.values()}
     return tuple(name for name, kind in kinds.items() if kind in types and name not in EITHER)
 
@@ -79,7 +86,8 @@ SINCE_0_2 = "f_star_auto"
 # None means "the default" or "none".
 OPTIONAL = {o.name for o in OPTIONS.values() if o.initial is None}
 
-# What means what a state means, and what a load may bring along: see MayChange.
+# The choices that may differ between a saved state and the optimizer that loads it: where it comes
+# from a file, and where it is a state_dict, which brings its own along. See MayChange.
 FREE = {"paper", "equation"} | {
     o.side for o in OPTIONS.values() if o.may_change in ("in_file", "in_run")
 }
@@ -87,7 +95,11 @@ BROUGHT = FREE | {o.side for o in OPTIONS.values() if o.may_change == "in_state_
 
 
 def unmentioned(key: str) -> Any:
-    """What a file means that does not mention a choice: of one that came later, its default."""
+    """The value that a file means which has no ``key`` among its choices.
+
+    It is the default of an option that the format got later, which no older file can have, and else
+    None.
+    """
     option = OPTIONS.get(key)
     return option.default if option and option.later else None
 
@@ -115,7 +127,7 @@ def signature() -> dict[str, Any]:
 
 
 def annotation(name: str) -> str:
-    """The type of a keyword option, as written."""
+    """The type annotation of a keyword option, as it stands in source: "float | None"."""
     if name in ADAPTER_TYPES:
         return ADAPTER_TYPES[name]
     if name not in OPTIONS:

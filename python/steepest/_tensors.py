@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,13 +17,17 @@ Named = list[tuple[str, Tensor]]
 
 
 def check_each(named: Named) -> None:
-    """TypeError or ValueError names the first that cannot be trained."""
+    """Raises TypeError or ValueError for the first of the named tensors that cannot be trained."""
     for name, tensor in named:
         if isinstance(tensor, Tensor):  # torch refuses the rest in its own words
             _check_tensor(name, tensor)
 
 
 def _check_tensor(name: str, tensor: Tensor) -> None:
+    """Raises TypeError or ValueError, which begins with ``name``, where a tensor cannot be trained.
+
+    It must be dense, local, of a real floating dtype, and hold numbers of its own.
+    """
     kind = type(tensor).__name__
     if kind == "DTensor":
         raise TypeError(
@@ -57,44 +62,58 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
 # -- memory ----------------------------------------------------------------------------------------
 
 
+class _Range(NamedTuple):
+    """The addresses, in bytes, between a tensor's first and last entry."""
+
+    device: str
+    start: int
+    end: int  # behind the last entry
+    name: str
+    tensor: Tensor
+
+
 def check_memory(named: Named) -> None:
-    """ValueError where two entries, of one tensor or of two, are the same memory.
+    """Raises ValueError where two entries, of one tensor or of two, are the same memory.
 
     Tensors are sorted by address: only neighbours whose ranges meet are looked at entry by entry,
     so that the columns of one matrix may be separate parameters.
     """
-    ranges = []
+    ranges: list[_Range] = []
     for name, tensor in named:
-        if _has_no_memory(tensor):
+        if _is_never_written(tensor):
             continue
         steps = sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride()))
-        if not tensor.is_contiguous() and _meets_itself(tensor, steps + 1):
+        if not tensor.is_contiguous() and _overlaps_itself(tensor, steps + 1):
             raise ValueError(
                 f"{name}: received a tensor whose entries share memory (expanded?), allowed one "
                 "with memory for each: give its clone()"
             )
         start = tensor.data_ptr()
         size = tensor.element_size()
-        ranges.append((str(tensor.device), start, start + (steps + 1) * size, name, tensor))
-    ranges.sort(key=lambda entry: entry[:2])
-    cluster: list[tuple[str, int, int, str, Tensor]] = []
+        ranges.append(_Range(str(tensor.device), start, start + (steps + 1) * size, name, tensor))
+    ranges.sort(key=lambda found: (found.device, found.start))
+    cluster: list[_Range] = []
     end = 0
-    for entry in ranges:
-        if cluster and (entry[0] != cluster[0][0] or entry[1] >= end):
+    for found in ranges:
+        if cluster and (found.device != cluster[0].device or found.start >= end):
             _check_cluster(cluster)
             cluster, end = [], 0
-        cluster.append(entry)
-        end = max(end, entry[2])
+        cluster.append(found)
+        end = max(end, found.end)
     _check_cluster(cluster)
 
 
-def _has_no_memory(tensor: Tensor) -> bool:
-    """That a step could write to."""
+def _is_never_written(tensor: Tensor) -> bool:
+    """Whether no step writes to it as it is: frozen, without entries, or without memory."""
     idle = isinstance(tensor, torch.nn.Parameter) and not tensor.requires_grad
     return idle or tensor.numel() == 0 or tensor.is_meta
 
 
-def _meets_itself(tensor: Tensor, span: int) -> bool:
+def _overlaps_itself(tensor: Tensor, span: int) -> bool:
+    """Whether two entries of the tensor are the same memory, as those of an expanded one are.
+
+    ``span``: the number of entries from its first address to its last.
+    """
     if span < tensor.numel():
         return True
     reach = 0  # of the dimensions with smaller strides
@@ -106,27 +125,31 @@ def _meets_itself(tensor: Tensor, span: int) -> bool:
     return False
 
 
-def _check_cluster(cluster: list[tuple[str, int, int, str, Tensor]]) -> None:
-    """Whose ranges meet: marks every entry with the number of its tensor."""
+def _check_cluster(cluster: list[_Range]) -> None:
+    """Raises ValueError where two tensors whose ranges meet have an entry in common.
+
+    Every entry is marked with the number of its tensor; one that has a mark already is shared.
+    Tensors of different element sizes, or shifted by less than one, are not told apart.
+    """
     if len(cluster) < 2:
         return
-    first, size = cluster[0][1], cluster[0][4].element_size()
-    span = (max(end for _, _, end, _, _ in cluster) - first) // size
+    first, size = cluster[0].start, cluster[0].tensor.element_size()
+    span = (max(found.end for found in cluster) - first) // size
     alike = all(
-        tensor.element_size() == size and (start - first) % size == 0
-        for _, start, _, _, tensor in cluster
+        found.tensor.element_size() == size and (found.start - first) % size == 0
+        for found in cluster
     )
     marks = torch.zeros(span if alike else 0, dtype=torch.int32, device="cpu")
     for number, (_, start, _, name, tensor) in enumerate(cluster):
         other = 1
         if alike:
-            own = marks.as_strided(tensor.shape, tensor.stride(), (start - first) // size)
-            other = int(own.max())
-            own.fill_(number + 1)
+            entries = marks.as_strided(tensor.shape, tensor.stride(), (start - first) // size)
+            other = int(entries.max())
+            entries.fill_(number + 1)
         if other and (alike or number):
             raise ValueError(
-                f"{cluster[other - 1][3]} and {name}: received tensors that share memory, allowed "
-                "separate ones: tie parameters by giving one tensor"
+                f"{cluster[other - 1].name} and {name}: received tensors that share memory, "
+                "allowed separate ones: tie parameters by giving one tensor"
             )
 
 
@@ -134,11 +157,14 @@ def _check_cluster(cluster: list[tuple[str, int, int, str, Tensor]]) -> None:
 
 
 def warn_of_shapes(tensors: Iterable[Tensor]) -> None:
-    """Bare tensors say nothing of what they are; two shapes are suspicious."""
-    for item in tensors:
-        if item.dim() != 2:
+    """Warns of the first tensor that is taken as a matrix and has the shape of a table or vector.
+
+    ``tensors`` are parameters of which neither name nor module tells what they are.
+    """
+    for tensor in tensors:
+        if tensor.dim() != 2:
             continue
-        rows, columns = item.shape
+        rows, columns = tensor.shape
         if 1 in (rows, columns) or (rows >= 8192 and rows > 4 * columns):
             warn(
                 f"a bare tensor of shape {rows} x {columns} is taken as a matrix, but looks like "
@@ -152,7 +178,11 @@ _OF_ENTRIES = {"frobenius", "l2", "inf", "ada_inf", "ada_2"}
 
 
 def warn_of_no_matrix(name: str, norm: str, backup: str, tensors: list[Tensor]) -> None:
-    """For an optimizer of matrices that was given none."""
+    """Warns that none of an optimizer's ``tensors`` is a matrix, so that its norm is not used.
+
+    ``name`` is the optimizer's, ``norm`` and ``backup`` its norms. Where ``norm`` is one of
+    entries nothing is said, as vectors lose nothing by it.
+    """
     if norm in _OF_ENTRIES or not tensors:
         return
     flat = any(getattr(p, "_is_flat_param", False) for p in tensors)

@@ -23,8 +23,8 @@ _CLASSES = {
 }
 
 
-def _sender(state_dict: Any) -> str:
-    """The recipe of a state_dict that an optimizer of this package has made; "" of others."""
+def _recipe_of(state_dict: Any) -> str:
+    """The recipe of the optimizer of this package that made a state_dict; "" of any other's."""
     groups = state_dict.get("param_groups") if isinstance(state_dict, Mapping) else None
     first = groups[0] if isinstance(groups, list) and groups else None
     recipe = first.get("recipe") if isinstance(first, Mapping) and "momo_step" in first else None
@@ -32,26 +32,26 @@ def _sender(state_dict: Any) -> str:
 
 
 def check(receiver: torch.optim.Optimizer, state_dict: Any) -> None:
-    """ValueError where a class of torch.optim is given the state of another method.
+    """Raises ValueError where a class of torch.optim is given the state of another method.
 
     Wrappers and other libraries' classes, which may know what to do with it, are left alone.
     """
-    recipe = _sender(state_dict)
+    recipe = _recipe_of(state_dict)
     kind = type(receiver)
     if not recipe or not kind.__module__.startswith("torch.optim"):
         return
-    own = _CLASSES.get(recipe, ())
-    if kind.__name__ in own:
+    twins = _CLASSES.get(recipe, ())
+    if kind.__name__ in twins:
         return
     raise ValueError(
         f'load_state_dict: received the state of steepest\'s "{recipe}", allowed a state_dict of '
         f"torch.optim.{kind.__name__}: load it into the class that has made it"
-        + (f", or into torch.optim.{own[0]}" if own else "")
+        + (f", or into torch.optim.{twins[0]}" if twins else "")
     )
 
 
 def install() -> None:
-    """Once a process, however often the package is imported."""
+    """Makes load_state_dict of torch.optim's classes :func:`check` what it is given, once."""
     original = torch.optim.Optimizer.load_state_dict
     if getattr(original, "_steepest_checks", False):
         return

@@ -28,6 +28,7 @@ class Watch:
     _IDLE = 3  # steps without a gradient
 
     def __init__(self, name: str, params: object = None) -> None:
+        """``name``: the optimizer's class, for messages; ``params``: what it was made from."""
         module = _module_of(params)
         self._name = name
         self._module = weakref.ref(module) if module is not None else None
@@ -38,6 +39,7 @@ class Watch:
         self.no_matrix_said = False
 
     def module(self) -> torch.nn.Module | None:
+        """The module that the optimizer was made from, while it lives; None without one."""
         return self._module() if self._module is not None else None
 
     def note_step(self, gradients: int, params: Iterable[Tensor], fresh: bool) -> None:
@@ -66,7 +68,7 @@ class Watch:
             )
 
     def _is_due(self, gradients: int) -> bool:
-        """Counts the step."""
+        """Counts a step with so many ``gradients``, and says whether to look at the model now."""
         self._steps += 1
         changed = gradients != self._last and self._changes < self._MAX_CHANGES
         self._changes += changed
@@ -75,12 +77,13 @@ class Watch:
         return changed or gradients == 0 or self._steps & (self._steps - 1) == 0
 
     def _missing(self, params: list[Tensor]) -> list[str]:
+        """The names of the module's parameters with a gradient that are not among ``params``."""
         module = self.module()
         if module is None:
             return []
-        own = {id(p) for p in params}
+        held = {id(p) for p in params}
         named = module.named_parameters()
-        return [name for name, p in named if p.grad is not None and id(p) not in own]
+        return [name for name, p in named if p.grad is not None and id(p) not in held]
 
 
 def _left_alone(params: list[Tensor]) -> bool:
@@ -90,7 +93,10 @@ def _left_alone(params: list[Tensor]) -> bool:
 
 
 def _module_of(params: object) -> torch.nn.Module | None:
-    """The module that an optimizer is to train whole: itself, or with all that was routed of it."""
+    """The module that an optimizer made from ``params`` is to train whole, None where it is none.
+
+    ``params`` are then the module itself, or its Routes with all parameters still in the groups.
+    """
     if isinstance(params, torch.nn.Module):
         return params
     rows = getattr(params, "rows", None)  # of steepest.Routes

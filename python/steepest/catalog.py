@@ -191,6 +191,7 @@ class Named(Face):
     def __init__(
         self, name: str, params: Any, lr: float | Tensor | None = None, **options: Unpack[Options]
     ) -> None:
+        """``name``: of the row, as make() takes it, without "-momo"; ``lr``: by default its own."""
         self._recipe = name  # type: ignore[misc]
         given: Group = dict(options)
         rate = _options.row(name)["matrix"]["lr"] if lr is None else lr

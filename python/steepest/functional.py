@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from steepest._library import ops
+from steepest._options import dtype_name
 
 
 class Steepest(NamedTuple):
@@ -27,11 +28,8 @@ class Triplets(NamedTuple):
     Vh: Tensor
 
 
-def _dtype_name(dtype: torch.dtype | str | None) -> str | None:
-    return None if dtype is None else str(dtype).removeprefix("torch.")
-
-
-def _options(**options: object) -> str:
+def _options_json(**options: object) -> str:
+    """The engine's options as JSON; those that are None are left to the engine."""
     return json.dumps({name: value for name, value in options.items() if value is not None})
 
 
@@ -64,8 +62,8 @@ def polar(
     Raises:
         ValueError: an unknown method, steps or dtype; fewer than two dimensions.
     """
-    options = _options(
-        polar=method, polar_steps=steps, polar_dtype=_dtype_name(dtype), polar_tol=tol
+    options = _options_json(
+        polar=method, polar_steps=steps, polar_dtype=dtype_name(dtype), polar_tol=tol
     )
     return ops.polar(x, options)
 
@@ -98,7 +96,7 @@ def steepest(
     Raises:
         ValueError: an unknown norm, or one with state of its own (ada_inf, ada_2).
     """
-    options = _options(polar=polar, polar_steps=polar_steps, svd=svd, svd_tol=svd_tol)
+    options = _options_json(polar=polar, polar_steps=polar_steps, svd=svd, svd_tol=svd_tol)
     return Steepest(*ops.steepest(x, norm, options))
 
 
@@ -133,7 +131,7 @@ def svd(
     Raises:
         ValueError: an unknown method or stop, k below 1, tol outside (0, 1).
     """
-    options = _options(svd=method, svd_tol=tol, svd_passes=passes)
+    options = _options_json(svd=method, svd_tol=tol, svd_passes=passes)
     return Triplets(*ops.svd(x, k, options, stop, start)[:3])
 
 

@@ -92,7 +92,7 @@ class Logger:
         if loss is not None:
             line["loss"] = _number("loss", loss)
         line |= _rates(self.optimizer)
-        if self._due():
+        if self._stats_are_due():
             line |= _stats(self.optimizer)
         for name, value in numbers.items():
             if name in line:
@@ -105,7 +105,8 @@ class Logger:
         if self._writer is not None:
             _to_tensorboard(self._writer, line)
 
-    def _due(self) -> bool:
+    def _stats_are_due(self) -> bool:
+        """Whether this line has the numbers of ``optimizer.stats()``: every so many calls."""
         measurable = hasattr(self.optimizer, "stats")
         return measurable and self.every > 0 and self._calls % self.every == 0
 
@@ -129,6 +130,7 @@ class Logger:
 
 
 def _summary_writer(folder: Any) -> Any:
+    """A SummaryWriter of TensorBoard's into a folder; ImportError where the package is missing."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -139,7 +141,11 @@ def _summary_writer(folder: Any) -> Any:
 
 
 def _repair(path: Path) -> float:
-    """Removes a last line without its end; the seconds of the last line, 0 where there is none."""
+    """Makes a log that a killed process left fit to be continued: a last line cut off is removed.
+
+    Returns the "seconds" of the last whole line, from which the new session counts on; 0 where
+    there is no such line.
+    """
     if not path.exists():
         return 0.0
     data = path.read_bytes()
@@ -154,7 +160,10 @@ def _repair(path: Path) -> float:
 
 
 def _number(name: str, value: Any) -> float | int | None:
-    """One number as JSON has it: None where it is NaN or infinite."""
+    """A value of the log as JSON has it: a number, or None where it is NaN or infinite.
+
+    Raises TypeError, which names it, where it is not one number.
+    """
     if isinstance(value, int):
         return value
     try:
@@ -166,7 +175,11 @@ def _number(name: str, value: Any) -> float | int | None:
 
 
 def _rates(optimizer: Any) -> dict[str, Any]:
-    """``lr``, and ``lrs`` where it says more: effective rates, matrices before their backup."""
+    """The line's ``lr``, the first group's, and ``lrs`` where groups or roles have several rates.
+
+    Rates are effective ones, with the groups' ratios; in a group with both roles the matrices' goes
+    before the backup's. {} without an optimizer.
+    """
     if optimizer is None:
         return {}
     groups = optimizer.param_groups
@@ -174,13 +187,17 @@ def _rates(optimizer: Any) -> dict[str, Any]:
     first = rates[0]
     if hasattr(optimizer, "_plan"):
         plan = optimizer._plan()
-        found = zip(plan.sides, plan.rates([optimizer._canonical(group) for group in groups])[0])
-        rates = [rate for _, rate in sorted(found, key=lambda e: (e[0][0], e[0][1] != "matrix"))]
+        lr = plan.rates([optimizer._canonical(group) for group in groups]).lr
+        order = lambda side: (side[0][0], side[0][1] != "matrix")
+        rates = [rate for _, rate in sorted(zip(plan.sides, lr), key=order)]
     return {"lr": first} | ({"lrs": rates} if len(set(rates)) > 1 else {})
 
 
 def _stats(optimizer: Any) -> dict[str, Any]:
-    """The step's numbers that there are, and those of each parameter."""
+    """What a line has of ``optimizer.stats()``: the step's numbers and, by name, the parameters'.
+
+    Numbers that the recipe does not have are left out.
+    """
     stats = optimizer.stats()
     line = {key: _number(key, v) for key, v in stats["step"].items() if v is not None}
     parameters = {
@@ -191,6 +208,7 @@ def _stats(optimizer: Any) -> dict[str, Any]:
 
 
 def _to_tensorboard(writer: Any, line: dict[str, Any]) -> None:
+    """Gives a SummaryWriter every number of a line of the log, under its step."""
     step = line["step"]
     for key, value in line.items():
         if key == "lrs":

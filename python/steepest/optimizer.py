@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 from typing_extensions import Unpack
 
-from steepest import _options, _table
+from steepest import _arguments, _table
 from steepest._face import Face
 from steepest._options import Group
 from steepest._table import OPTIONS
@@ -93,24 +93,24 @@ class SteepestDescent(Face):
     def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
         given: Group = dict(options)
         process_group = given.pop("process_group", None)
-        self._build(params, _options.spelt_out(lr, given), process_group)
+        self._build(params, _arguments.spelt_out(lr, given), process_group)
 
 
-def _complete(cls: type[SteepestDescent]) -> None:
-    """Gives the signature every option with its default, and the docstring what it lacks.
+def _complete_documentation(cls: type[SteepestDescent]) -> None:
+    """Sets the signature that help() and editors see, and adds missing options to the docstring.
 
     Both come from the engine's table, so that an option that is new there is told of here.
     """
     keyword, text = inspect.Parameter.KEYWORD_ONLY, cls.__doc__ or ""
-    made = [
+    keywords = [
         inspect.Parameter(name, keyword, default=default, annotation=_table.annotation(name))
         for name, default in _table.signature().items()
     ]
     plain = list(inspect.signature(cls.__init__).parameters.values())[:3]
-    cls.__init__.__signature__ = inspect.Signature([*plain, *made])  # type: ignore[attr-defined]
-    told = set(re.findall(r"\w+", text.split("Args:")[1].split("Raises:")[0]))
-    lines = [f"        {o.name}: {o.help}.\n" for o in OPTIONS.values() if o.name not in told]
+    cls.__init__.__signature__ = inspect.Signature([*plain, *keywords])  # type: ignore[attr-defined]
+    mentioned = set(re.findall(r"\w+", text.split("Args:")[1].split("Raises:")[0]))
+    lines = [f"        {o.name}: {o.help}.\n" for o in OPTIONS.values() if o.name not in mentioned]
     cls.__doc__ = text.replace("        maximize:", "".join(lines) + "        maximize:")
 
 
-_complete(SteepestDescent)
+_complete_documentation(SteepestDescent)

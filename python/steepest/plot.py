@@ -39,7 +39,7 @@ class Run:
     rows: list[dict[str, Any]]
 
     def curve(self, key: str, x: str) -> Curve:
-        """(x, y) of the lines that have the key; NaN where it is null."""
+        """(x, y) of the lines that have the key; y is NaN where it is null, x steps or seconds."""
         return _curve([(row, row[key]) for row in self.rows if key in row], x)
 
     def rates(self, x: str) -> list[Curve]:
@@ -63,12 +63,16 @@ class Run:
 
 
 def _curve(points: list[tuple[dict[str, Any], Any]], x: str) -> Curve:
+    """(x, y) of pairs of a log's line and the y that was taken from it.
+
+    ``x`` is "steps" or "seconds"; lines without it are left out.
+    """
     key = "step" if x == "steps" else x
     points = [(row, y) for row, y in points if row.get(key) is not None]
-    return [float(row[key]) for row, _ in points], [_float(y) for _, y in points]
+    return [float(row[key]) for row, _ in points], [_float_or_nan(y) for _, y in points]
 
 
-def _float(value: Any) -> float:
+def _float_or_nan(value: Any) -> float:
     return float(value) if isinstance(value, (int, float)) else math.nan
 
 
@@ -99,6 +103,7 @@ def read_run(path: str) -> Run:
 
 
 def _parse(line: str, where: str) -> dict[str, Any]:
+    """One line of a log; PlotError, which begins with ``where`` ("file:7"), where it is none."""
     try:
         row = json.loads(line)
     except ValueError:
@@ -109,7 +114,7 @@ def _parse(line: str, where: str) -> dict[str, Any]:
 
 
 def _with_names(runs: list[Run], paths: Sequence[str]) -> list[Run]:
-    """Runs of one name are told apart by their paths."""
+    """The runs with names that differ: those of one name are named by their ``paths`` instead."""
     names = [run.name for run in runs]
     pairs = zip(runs, paths)
     return [Run(p if names.count(r.name) > 1 else r.name, r.rows) for r, p in pairs]
@@ -128,15 +133,20 @@ def smooth(values: list[float], width: int) -> list[float]:
 
 
 def _color(index: int) -> str:
+    """matplotlib's name of the color of run number ``index``, the same in every panel."""
     return f"C{index % 10}"
 
 
-def _width(index: int, runs: list[Run]) -> float:
-    """Earlier lines are wider: where curves lie on each other, all are seen."""
+def _line_width(index: int, runs: list[Run]) -> float:
+    """The line width, in points, of run number ``index``: from 3.7 of the first to 1.3 of the last.
+
+    Where curves lie on each other, all are seen.
+    """
     return 1.3 + 2.4 * (len(runs) - 1 - index) / max(1, len(runs) - 1)
 
 
 def _draw_losses(axes: Axes, runs: list[Run], x: str) -> None:
+    """Draws training losses of all runs, faint and smoothed, and validation losses as dots."""
     for index, run in enumerate(runs):
         color = _color(index)
         xs, loss = run.curve("loss", x)
@@ -148,17 +158,19 @@ def _draw_losses(axes: Axes, runs: list[Run], x: str) -> None:
 
 
 def _draw_rates(axes: Axes, runs: list[Run], x: str) -> None:
+    """Draws the learning rates of all runs: a run's in one color, in dashes where they differ."""
     several = False
     for index, run in enumerate(runs):
         curves = [c for n, c in enumerate(run.rates(x)) if c not in run.rates(x)[:n]]
         several |= len(curves) > 1
         for number, curve in enumerate(curves):
             style = ("-", "--", ":", "-.")[number % 4]
-            axes.plot(*curve, style, color=_color(index), lw=_width(index, runs))
+            axes.plot(*curve, style, color=_color(index), lw=_line_width(index, runs))
     axes.set_title("learning rate" + (", dashed: other groups" if several else ""))
 
 
 def _draw_number(axes: Axes, runs: list[Run], x: str, key: str, title: str) -> None:
+    """Draws one curve a run of the number that the log has under ``key``, such as "q"."""
     for index, run in enumerate(runs):
         axes.plot(*run.curve(key, x), color=_color(index), lw=1.4)
     axes.set_title(title)
@@ -167,7 +179,10 @@ def _draw_number(axes: Axes, runs: list[Run], x: str, key: str, title: str) -> N
 
 
 def _draw_parameters(axes: Axes, run: Run, x: str) -> None:
-    """Matrices in the model's order, dark to light; the rest in grey."""
+    """Draws the dual norms of a run's parameters: matrices from dark to light, the rest in grey.
+
+    Matrices, which alone have a polar residual, are in the model's order.
+    """
     from matplotlib import colormaps
 
     curves = run.parameters(x)
@@ -189,7 +204,10 @@ def _draw_parameters(axes: Axes, run: Run, x: str) -> None:
 
 
 def _log_where_it_helps(axes: Axes) -> None:
-    """A log axis where no value is below 0 and they differ 20 times; at most six decades of it."""
+    """Makes the y axis logarithmic where values are positive or 0 and span a factor of 20.
+
+    It then shows six decades at most, and three where some values are 0.
+    """
     lines: list[Any] = axes.get_lines()
     values = [float(y) for line in lines for y in line.get_ydata() if math.isfinite(y)]
     positive = [y for y in values if y > 0]
@@ -201,7 +219,11 @@ def _log_where_it_helps(axes: Axes) -> None:
 
 
 def _panels(runs: list[Run], x: str) -> list[tuple[Panel, bool]]:
-    """What there is to draw, and whether it takes the whole width."""
+    """The panels for which the runs have numbers: what draws each, and whether it is a full row.
+
+    Others take half the figure's width; the loss, which is first, a whole row where that leaves no
+    gap.
+    """
 
     def has(key: str) -> bool:
         return any(row.get(key) is not None for run in runs for row in run.rows)
@@ -240,6 +262,7 @@ def draw(runs: list[Run], x: str = "steps") -> Figure:
 
 
 def _finish(axes: Axes, x: str, legend: bool) -> None:
+    """Sets what all panels have in common: scale, x axis, grid; and the legend on one of them."""
     _log_where_it_helps(axes)
     axes.set_xlabel(_LABELS[x])
     axes.locator_params(axis="x", integer=x == "steps")
@@ -253,7 +276,7 @@ def _finish(axes: Axes, x: str, legend: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0, or 1 after one line on stderr."""
+    """Runs the command; returns the exit status: 0, or 1 after one line on stderr."""
     parser = argparse.ArgumentParser(prog="python -m steepest.plot", description="Draws runs.")
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run, or a .jsonl file")
     parser.add_argument("-o", "--output", default="runs.png", help="the picture; default runs.png")

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ._layouts import Layout, check_layout, layout_of
-from ._model import Found, read
+from ._model import FoundParam, read
 from ._roles import Verdict, judge, skip_reason
 
 # How the table shows a role: the backup trains what is no matrix.
@@ -57,10 +57,12 @@ class Routes(list[dict[str, Any]]):
 
     @property
     def reasons(self) -> dict[str, str]:
+        """Why each parameter in the groups has its role, by name."""
         return {row.name: row.reason for row in self.rows if row.role != "skipped"}
 
     @property
     def skipped(self) -> dict[str, str]:
+        """Why each parameter that is in no group was left out, by name."""
         return {row.name: row.reason for row in self.rows if row.role == "skipped"}
 
     def __repr__(self) -> str:
@@ -70,9 +72,10 @@ class Routes(list[dict[str, Any]]):
         )
 
     def __str__(self) -> str:
+        """The table of parameters with role, layout and reason; below it, how many have each."""
         head = ("parameter", "shape", "role", "layout", "reason")
         lines = [head] + [
-            (r.name, _text(r.shape), _ROLES[r.role], r.layout, r.reason) for r in self.rows
+            (r.name, _shape_text(r.shape), _ROLES[r.role], r.layout, r.reason) for r in self.rows
         ]
         widths = [max(len(line[i]) for line in lines) for i in range(4)] + [0]
         table = [
@@ -82,6 +85,7 @@ class Routes(list[dict[str, Any]]):
         return "\n".join([*table, *self._coverage()])
 
     def _coverage(self) -> Iterable[str]:
+        """The lines below the table: tensors and share of each role, and the number of guesses."""
         sizes_of = {
             role: [math.prod(r.shape) for r in self.rows if r.role == role] for role in _ROLES
         }
@@ -94,6 +98,7 @@ class Routes(list[dict[str, Any]]):
             yield ", ".join(guesses)
 
     def _guesses(self) -> list[str]:
+        """For each role, in words, how many parameters have it by their shape or position only."""
         guesses = []
         for role, one, many, how in _GUESSES:
             count = sum(r.role == role and _is_guess(r.reason) for r in self.rows)
@@ -138,9 +143,9 @@ def route(
         TypeError: neither a module nor (name, tensor) pairs.
     """
     model = read(model_or_named_params)
-    wishes = {glob: layout_of(dict(keys)) for glob, keys in (views or {}).items()}
-    asked = {"backup": _globs(backup), "matrix": _globs(matrix)}
-    _check_globs((*asked["backup"], *asked["matrix"], *wishes), model.found)
+    layouts = {glob: layout_of(dict(keys)) for glob, keys in (views or {}).items()}
+    roles = {"backup": _globs(backup), "matrix": _globs(matrix)}
+    _check_globs((*roles["backup"], *roles["matrix"], *layouts), model.found)
     verdicts = judge(model)
     groups: dict[tuple[str, Layout], dict[str, Any]] = {}
     rows = []
@@ -149,8 +154,8 @@ def route(
         if skipped and not (frozen and skipped == "frozen"):
             rows.append(RoutedParam(found.name, found.shape, "skipped", "-", skipped))
             continue
-        role, layout, reason = _decide(found, verdicts[found.name], asked)
-        layout = _wished(found.name, wishes) or layout
+        role, layout, reason = _decide(found, verdicts[found.name], roles)
+        layout = _requested_layout(found.name, layouts) or layout
         if role == "matrix":
             check_layout(found.name, found.shape, layout)
         if (role, layout) not in groups:
@@ -161,25 +166,34 @@ def route(
     return Routes(ordered, rows, model.modules.get(""))
 
 
-def _wished(name: str, wishes: dict[str, Layout]) -> Layout | None:
-    """The layout that the last matching glob asks for."""
-    return next((w for g, w in reversed(wishes.items()) if fnmatchcase(name, g)), None)
+def _requested_layout(name: str, layouts: dict[str, Layout]) -> Layout | None:
+    """The layout that the user asks for by the last glob that matches the parameter's name.
+
+    ``layouts`` are by glob, in the user's order; None where no glob matches.
+    """
+    matching = (layout for glob, layout in reversed(layouts.items()) if fnmatchcase(name, glob))
+    return next(matching, None)
 
 
-def _decide(found: Found, verdict: Verdict, asked: dict[str, tuple[str, ...]]) -> Verdict:
-    """The user's word before every rule."""
-    for wanted, globs in asked.items():
+def _decide(found: FoundParam, verdict: Verdict, roles: dict[str, tuple[str, ...]]) -> Verdict:
+    """A parameter's role and layout: the rules' ``verdict``, unless the user asks for a role.
+
+    ``roles`` are the user's globs by role; the first role with a glob that matches is taken.
+    """
+    for role, globs in roles.items():
         if any(fnmatchcase(found.name, glob) for glob in globs):
-            fits = wanted == "matrix" and len(found.shape) > 1
-            return Verdict(wanted, verdict.layout if fits else Layout(), "asked for")
+            fits = role == "matrix" and len(found.shape) > 1
+            return Verdict(role, verdict.layout if fits else Layout(), "asked for")
     return verdict if verdict.role == "matrix" else verdict._replace(layout=Layout())
 
 
 def _is_guess(reason: str) -> bool:
+    """Whether a reason says that neither a type nor a name told the parameter's role."""
     return "by shape" in reason or "by position" in reason
 
 
-def _check_globs(globs: Iterable[str], params: Iterable[Found]) -> None:
+def _check_globs(globs: Iterable[str], params: Iterable[FoundParam]) -> None:
+    """Raises ValueError for a glob that matches the name of no parameter."""
     names = [found.name for found in params]
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in names):
@@ -187,8 +201,10 @@ def _check_globs(globs: Iterable[str], params: Iterable[Found]) -> None:
 
 
 def _globs(globs: Iterable[str]) -> tuple[str, ...]:
+    """The globs of route's ``backup`` or ``matrix``, for which a single text may stand."""
     return (globs,) if isinstance(globs, str) else tuple(globs)
 
 
-def _text(shape: tuple[int, ...]) -> str:
+def _shape_text(shape: tuple[int, ...]) -> str:
+    """A shape for the table: "64x32"; "()" of a scalar."""
     return "x".join(map(str, shape)) or "()"

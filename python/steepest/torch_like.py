@@ -79,18 +79,24 @@ class Muon(Face):
         self._build_recipe(params, lr, given)
 
     def _canonical(self, group: Group) -> Group:
-        own = {**group, "eps": None}  # it keeps torch's step from 0 / 0, which cannot be here
-        if own["radius"] is None:
-            own["radius"] = own["adjust_lr_fn"] or "original"
-        jordan = tuple(own["ns_coefficients"]) == _JORDAN
-        if own["polar"] is None and (not jordan or own["ns_steps"] != _JORDAN_STEPS):
-            own["polar"] = "jordan" if jordan else "custom"
-            own["polar_coefficients"] = None if jordan else list(own["ns_coefficients"])
-            own["polar_steps"] = own["ns_steps"]
-            own["polar_dtype"] = own["polar_dtype"] or "bfloat16"  # as torch's
-        return own
+        """The group under SteepestDescent's keys: radius for adjust_lr_fn, polar_* for ns_*.
+
+        What the user says by the former goes before torch's keys.
+        """
+        canonical = {**group, "eps": None}  # it keeps torch's step from 0 / 0, which cannot be here
+        if canonical["radius"] is None:
+            canonical["radius"] = canonical["adjust_lr_fn"] or "original"
+        jordan = tuple(canonical["ns_coefficients"]) == _JORDAN
+        if canonical["polar"] is None and (not jordan or canonical["ns_steps"] != _JORDAN_STEPS):
+            canonical["polar"] = "jordan" if jordan else "custom"
+            coefficients = None if jordan else list(canonical["ns_coefficients"])
+            canonical["polar_coefficients"] = coefficients
+            canonical["polar_steps"] = canonical["ns_steps"]
+            canonical["polar_dtype"] = canonical["polar_dtype"] or "bfloat16"  # as torch's
+        return canonical
 
     def _read_old(self, saved: Group) -> Group:
+        """A group that 0.1 has saved, without polar_steps and polar_dtype that mean the default."""
         # 0.1 kept the numbers of Jordan's method under these names, whatever the method.
         if saved.get("polar") is None or saved.get("polar_steps") != _JORDAN_STEPS:
             return saved
@@ -100,6 +106,8 @@ class Muon(Face):
 
 
 class _Adam(Face):
+    """What Adam and AdamW share: torch's signature, and its keys betas and eps in the groups."""
+
     _own = ("betas", "eps", "amsgrad")
 
     def _build_adam(
@@ -112,6 +120,7 @@ class _Adam(Face):
         amsgrad: bool,
         options: Group,
     ) -> None:
+        """Builds the optimizer from torch's arguments, in their ranges, and ``options``."""
         _options.check_number("eps", eps, 0)
         _options.check_number("weight_decay", weight_decay, 0)
         given = {
@@ -124,6 +133,7 @@ class _Adam(Face):
         self._build_recipe(params, lr, given)
 
     def _canonical(self, group: Group) -> Group:
+        """The group under SteepestDescent's keys: momentum, backup_betas and backup_eps."""
         betas = tuple(group["betas"])
         if group["amsgrad"]:
             raise ValueError("amsgrad: received True, allowed False: it is no steepest descent")

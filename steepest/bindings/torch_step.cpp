@@ -128,6 +128,13 @@ void step_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors 
   write_stats(result, stats);
 }
 
+// What a step would refuse of these rates, one a group of the plan.
+void check_rates_of(const std::string& text, c10::ArrayRef<double> lr,
+                    c10::ArrayRef<double> weight_decay) {
+  const auto plan = plan_of(text);
+  engine::check_rates(*plan, read_rates(*plan, lr, weight_decay));
+}
+
 // See engine/survey.h.
 at::Tensor survey_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors state,
                    const std::string& text, at::IntArrayRef live, c10::ArrayRef<double> lr) {
@@ -151,6 +158,7 @@ TORCH_LIBRARY_FRAGMENT(steepest, m) {
       "live, float[] lr) -> Tensor");
   m.def("make_state(Tensor value, str plan, int index) -> Tensor[]");
   m.def("make_states(Tensor[] values, str plan, int[] indices) -> Tensor[]");
+  m.def("check_rates(str plan, float[] lr, float[] weight_decay) -> ()", &steepest::check_rates_of);
   m.def("layout(str plan) -> str", &steepest::layout);
 }
 

@@ -11,6 +11,7 @@
 #include "steepest/base/text.h"
 #include "steepest/engine/entries.h"
 #include "steepest/engine/finite.h"
+#include "steepest/options/validate.h"
 
 namespace steepest::engine {
 namespace {
@@ -74,12 +75,18 @@ bool has_gradients(const std::vector<Param>& params) {
                      [](const Param& param) { return param.grad.defined(); });
 }
 
+void check_rates(const Plan& plan, const std::vector<Rates>& rates) {
+  for (size_t g = 0; g < rates.size(); ++g) {
+    check_rate("lr", rates[g].lr);
+    check_rate("weight_decay", rates[g].weight_decay);
+    if (g >= plan.groups.size()) continue;  // of no parameter
+    validate_weight_decay(plan.recipe, plan.groups[g].choices, rates[g].weight_decay);
+  }
+}
+
 void check_step(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates,
                 const at::Tensor& loss) {
-  for (const auto& group : rates) {
-    check_rate("lr", group.lr);
-    check_rate("weight_decay", group.weight_decay);
-  }
+  check_rates(plan, rates);
   for (size_t i = 0; i < params.size(); ++i) {
     if (!params[i].grad.defined() && params[i].state->step == 0) continue;
     check_param(plan, i, params[i]);

@@ -7,7 +7,11 @@
 
 namespace steepest::engine {
 
-// Throws c10::ValueError: rates not finite or negative; a parameter or a gradient of another shape,
+// Throws c10::ValueError: a learning rate or a weight decay is negative or not finite, or does not
+// go with its group's choices.
+void check_rates(const Plan& plan, const std::vector<Rates>& rates);
+
+// Throws c10::ValueError: what check_rates refuses; a parameter or a gradient of another shape,
 // dtype, device or layout; state that does not fit its parameter; a missing loss under Momo.
 void check_step(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates,
                 const at::Tensor& loss);

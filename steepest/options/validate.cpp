@@ -95,14 +95,21 @@ void validate_momo(const Recipe& recipe) {
   for (const auto* c : {&recipe.matrix, &recipe.backup}) {
     TORCH_CHECK_VALUE(c->place == MomentumPlace::before, recipe.name,
                       ": step_size momo: received momentum_place after, allowed before");
-    TORCH_CHECK_VALUE(c->decoupled || c->weight_decay == 0, recipe.name,
-                      ": step_size momo: received coupled weight decay, allowed decoupled");
   }
   TORCH_CHECK_VALUE(std::isfinite(recipe.f_star), recipe.name, ": f_star: received ",
                     print_number(recipe.f_star), ", allowed a finite number");
 }
 
 }  // namespace
+
+// A coupled decay makes g = grad f + wd W the gradient of F = f + wd |W|^2 / 2. Momo's model of F
+// begins at F(W), and the loss that it is given is f(W): all its values would be too low by
+// wd |W|^2 / 2, and so the steps too short.
+void validate_weight_decay(const Recipe& recipe, const Choices& choices, double weight_decay) {
+  const bool fits = recipe.step_size == StepSize::fixed || choices.decoupled || weight_decay == 0;
+  TORCH_CHECK_VALUE(fits, recipe.name,
+                    ": step_size momo: received coupled weight decay, allowed decoupled");
+}
 
 bool same_momentum(const Choices& a, const Choices& b) {
   return std::ranges::all_of(options(), [&](const Option& option) {
@@ -115,6 +122,7 @@ void validate(const Recipe& recipe) {
   validate_choices(recipe, recipe.backup, "backup_");
   if (recipe.step_size == StepSize::momo) validate_momo(recipe);
   for (const auto* c : {&recipe.matrix, &recipe.backup}) {
+    validate_weight_decay(recipe, *c, c->weight_decay);
     TORCH_CHECK_VALUE(c->place == MomentumPlace::before || !needs_duals(recipe), recipe.name,
                       ": momentum_place after: received outer ", name_of(recipe.outer), ", update ",
                       name_of(recipe.update), ", allowed max and constrained");

@@ -69,6 +69,18 @@ TEST(Refusals, of_recipes) {
   }
 }
 
+// A schedule may write a group's weight decay at any step: the rule of the recipe holds then, too.
+TEST(Refusals, of_a_coupled_decay_that_comes_later_under_momo) {
+  auto w = at::ones({2, 2}).set_requires_grad(true);
+  Optimizer optimizer({w}, recipe("adam-momo"));
+  w.mutable_grad() = at::ones({2, 2});
+  optimizer.observe(at::ones({}));
+  static_cast<GroupOptions&>(optimizer.param_groups()[0].options()).weight_decay = 0.1;
+  const auto before = w.detach().clone();
+  expect_line(refusal([&] { optimizer.step(); }), {"adam", "momo", "coupled"});
+  EXPECT_TRUE(w.equal(before));
+}
+
 // Text of any length, of any bytes: one line that shows the beginning of it.
 TEST(Refusals, of_endless_and_strange_names_are_short) {
   std::string terms = "0.5*spectral", factors = "2";

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Momo's loss: every way in, micro-batches, skipped steps, processes."""
 
+import copy
+
 import pytest
 import torch
+from classes import CLASSES
 from networks import furthest, loss_of, make_net, same, train, weights
 
 import steepest
@@ -69,6 +72,42 @@ def test_none_or_two_losses_are_refused_before_anything_changes():
     assert not same(weights(net), before)
     with pytest.raises(ValueError, match="received none"):  # consumed
         optimizer.step()
+
+
+COUPLED = {"step_size": "momo", "decoupled_weight_decay": False}
+
+
+def params_with_gradients():
+    params = [torch.ones(3, 2, requires_grad=True), torch.ones(3, requires_grad=True)]
+    for p in params:
+        p.grad = torch.ones_like(p)
+    return params
+
+
+@pytest.mark.parametrize("name", ["steepest-descent", "scion", "adam", "sgd", "muonmax"])
+def test_a_coupled_decay_is_refused_by_the_engine(name):
+    """Its gradients are those of f + wd |w|^2 / 2, and the loss that Momo is given is f."""
+    message = "step_size momo: received coupled weight decay, allowed decoupled"
+    make = CLASSES[name]
+    with pytest.raises(ValueError, match=message):
+        make(params_with_gradients(), lr=0.05, weight_decay=0.1, **COUPLED)
+    plain = make(params_with_gradients(), lr=0.05, weight_decay=0.0, **COUPLED)
+    with pytest.raises(ValueError, match=message):
+        plain.add_param_group({"params": [torch.ones(2, 2)], "weight_decay": 0.1})
+    assert len(plain.param_groups) == 1
+    plain.step(loss=1.0)
+    before = [p.detach().clone() for p in plain._params()]
+    state = copy.deepcopy(plain.state_dict())
+    state["param_groups"][0]["weight_decay"] = 0.1
+    with pytest.raises(ValueError, match=message):
+        plain.load_state_dict(state)
+    plain.param_groups[0]["weight_decay"] = 0.1  # a schedule's
+    with pytest.raises(ValueError, match=message):
+        plain.step(loss=1.0)
+    assert same(before, list(plain._params()))
+    plain.param_groups[0]["weight_decay"] = 0.0
+    plain.step(loss=1.0)
+    assert not same(before, list(plain._params()))
 
 
 def test_numbers_are_taken_in_full():

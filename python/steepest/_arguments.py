@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the arguments of a constructor to a value for each option: defaults, rows, refusals."""
+
+from __future__ import annotations
+
+import torch
+
+from steepest import _options, _table
+from steepest._numbers import clean_options, number, read_option, read_rate
+from steepest._options import Group
+
+_UNSUPPORTED = {
+    "fused": "there is no fused kernel; leave it out: same-shape matrices already go in one call",
+    "differentiable": "a step works in place; steepest.steepest is the function alone",
+    "capturable": "learning rates are read on the host",
+}
+
+
+def check_supported(name: str, options: Group) -> None:
+    """Raises RuntimeError, as torch raises it, for a flag of torch's that no class here serves.
+
+    ``name`` is the class's, with which the message begins.
+    """
+    for key, why in _UNSUPPORTED.items():
+        if options.get(key):
+            raise RuntimeError(f"{name}: `{key}=True` is not supported: {why}")
+
+
+def check_lr(lr: float | torch.Tensor) -> None:
+    """Raises ValueError unless it is one finite number from 0 up; a tensor may hold it."""
+    if isinstance(lr, torch.Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
+    _options.check_number("lr", lr, 0)
+
+
+def backup_lr_ratio(lr: float | torch.Tensor, backup_lr: float | None) -> float:
+    """backup_lr / lr, which groups keep so that schedulers of lr move both; 1 without backup_lr."""
+    if backup_lr is None:
+        return 1.0
+    _options.check_number("backup_lr", backup_lr, 0)
+    rate = read_rate("lr", lr)
+    return number("backup_lr", backup_lr) / rate if rate > 0 else 1.0
+
+
+def refuse_unknown(name: str, options: Group, known: set[str]) -> None:
+    """Raises TypeError for the first option that is not ``known``; ``name`` is the recipe's."""
+    unknown = [key for key in options if key not in known]
+    if unknown:
+        raise TypeError(f"{name}: got an unexpected option '{unknown[0]}'")
+
+
+def share_eps(options: Group, torch_keys: tuple[str, ...]) -> Group:
+    """Sets backup_eps to the eps that was given, in place, unless it was given as well.
+
+    Not where eps is a key that the class has from torch (``torch_keys``), with torch's meaning.
+    """
+    if options.get("eps") is not None and "eps" not in torch_keys:
+        options.setdefault("backup_eps", options["eps"])
+    return options
+
+
+def with_row(
+    name: str, torch_keys: tuple[str, ...], lr: float | torch.Tensor, options: Group
+) -> Group:
+    """A value for each option, and lr: the catalog row's, overridden by the caller's ``options``.
+
+    backup_lr keeps the row's ratio to lr. ``torch_keys`` are options that only the class has, under
+    torch's names. Raises TypeError for an unknown option.
+    """
+    options, lr = share_eps(clean_options(options), torch_keys), read_option("lr", lr)
+    check_lr(lr)
+    momo = "-momo" if options.get("step_size") == "momo" else ""
+    group = _options.group_of_row(name + momo)
+    refuse_unknown(name, options, {*group, *_options.PLAIN, *torch_keys})
+    group["backup_lr"] = read_rate("lr", lr) * (
+        group["backup_lr"] / group["lr"] if group["lr"] else 1.0
+    )
+    if "weight_decay" in options:
+        group["backup_weight_decay"] = None
+    if momo and group["backup_betas"] and "momentum" in options:
+        group["backup_betas"] = (options["momentum"], group["backup_betas"][1])
+    return {**group, **options, "lr": lr}
+
+
+def spelt_out(lr: float | torch.Tensor, options: Group) -> Group:
+    """A value for each option, and lr, of SteepestDescent: the defaults, overridden by ``options``.
+
+    Raises TypeError for an unknown option.
+    """
+    initial = _table.signature()
+    refuse_unknown(_options.SPELT_OUT, options, set(initial))
+    return {
+        **initial,
+        **share_eps(clean_options(options), ()),
+        "lr": lr,
+        "recipe": _options.SPELT_OUT,
+    }
