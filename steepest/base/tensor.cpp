@@ -5,8 +5,6 @@
 
 #include <limits>
 
-#include "steepest/kernels/cpu/reduce.h"
-
 namespace steepest {
 
 namespace {
@@ -15,12 +13,8 @@ namespace {
 // where an entry is NaN.
 at::Tensor largest_magnitude(const at::Tensor& t) {
   if (t.numel() == 0) return at::zeros({}, t.options().dtype(at::kDouble));
-  // In any order: dense memory is looked at from its first byte to its last.
-  const bool dense = is_in_memory(t) && t.is_non_overlapping_and_dense();
-  if (dense && t.scalar_type() == at::kFloat) {
-    const double largest = cpu::largest_magnitude(t.const_data_ptr<float>(), t.numel());
-    return at::scalar_tensor(largest, at::TensorOptions(at::kDouble));
-  }
+  const auto largest = ask(kernels_of(t).largest_magnitude, t);
+  if (largest.defined()) return largest;
   return at::linalg_vector_norm(t, std::numeric_limits<double>::infinity()).to(at::kDouble);
 }
 
@@ -33,7 +27,7 @@ std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (!tensors[i].defined()) continue;
     const auto largest = largest_magnitude(tensors[i]);
-    if (largest.is_cpu()) {
+    if (kernels_of(largest).host_reads) {
       all[i] = largest.item<double>();
       continue;
     }
@@ -48,19 +42,10 @@ std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors) {
 }
 
 at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b) {
-  const auto is_narrow = [](const at::Tensor& t) {
-    return is_in_memory(t) && t.scalar_type() != at::kDouble;
-  };
-  if (is_narrow(a) && is_narrow(b) && a.sizes() == b.sizes()) {
-    const auto x = a.to(at::kFloat).contiguous();
-    const auto y = b.is_same(a) ? x : b.to(at::kFloat).contiguous();
-    auto sums = at::empty({a.size(0)}, x.options().dtype(at::kDouble));
-    cpu::inner_products(x.const_data_ptr<float>(), y.const_data_ptr<float>(), a.size(0),
-                        a.size(1) * a.size(2), sums.mutable_data_ptr<double>());
-    return sums;
-  }
+  const auto products = ask(kernels_of(a).inner_products, a, b);
+  if (products.defined()) return products;
   const auto x = a.to(at::kDouble);
-  if (!x.is_cpu() || x.numel() == 0) return at::mul(x, b).sum({1, 2});
+  if (!kernels_of(x).host_reads || x.numel() == 0) return at::mul(x, b).sum({1, 2});
   // Where products would overflow or underflow float64, each matrix of a is first divided by the
   // power of two below its largest entry.
   const auto size = at::linalg_vector_norm(x, std::numeric_limits<double>::infinity(), {1, 2});
@@ -82,8 +67,8 @@ at::Tensor divided(const at::Tensor& x, const at::Tensor& v) {
   auto wide = widened(x);
   if (x.scalar_type() != at::kDouble) {
     const auto size = at::where(v == 0, 1.0, v.abs());
-    const bool held = v.is_cpu() && v.numel() > 0 && size.min().item<double>() > kMin &&
-                      size.max().item<double>() < kMax;
+    const bool held = kernels_of(v).host_reads && v.numel() > 0 &&
+                      size.min().item<double>() > kMin && size.max().item<double>() < kMax;
     if (!held) wide = x.to(at::kDouble);
   }
   return safe_divide(wide, per_matrix(v, wide)).to(x.scalar_type());

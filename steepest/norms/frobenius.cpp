@@ -32,8 +32,10 @@ class Frobenius : public Norm {
   // float64 holds any square of a float32: no scaling, where the length too is a float32.
   static std::optional<Measured> in_one_pass(const at::Tensor& m) {
     constexpr double kMin = 1e-30, kMax = 1e37;
-    if (!is_in_memory(m) || m.scalar_type() == at::kDouble) return {};
-    const auto length = inner_product(m, m).sqrt();
+    const Kernels& kernels = kernels_of(m);
+    const auto square = kernels.host_reads ? ask(kernels.inner_products, m, m) : at::Tensor();
+    if (!square.defined()) return {};
+    const auto length = square.sqrt();
     const auto one = at::where(length == 0, 1.0, length);
     if (!(one.min().item<double>() > kMin && one.max().item<double>() < kMax)) return {};
     const auto wide = widened(m);

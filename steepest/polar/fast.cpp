@@ -13,8 +13,7 @@
 #include <cmath>
 
 #include "steepest/base/dtype.h"
-#include "steepest/kernels/cpu/gemm.h"
-#include "steepest/polar/iteration.h"
+#include "steepest/kernels/kernels.h"
 #include "steepest/polar/normalize.h"
 #include "steepest/polar/solvers.h"
 
@@ -23,11 +22,8 @@ namespace {
 
 constexpr double kLong = 1.5;  // columns to rows, from which on the Gram form pays
 
-// The rows from which on the packing of 16-bit operands pays: by AVX-512 FP16, and by AMX.
-constexpr int64_t kMinHalfRows = 32, kMinAmxRows = 128;
-int64_t min_rows(at::ScalarType operand_dtype) {
-  return operand_dtype == at::kBFloat16 ? kMinAmxRows : kMinHalfRows;
-}
+// The fewest rows for which a device may find that products of 16-bit operands pay.
+constexpr int64_t kMinHalfRows = 32;
 
 bool is_long(const at::Tensor& x) {
   const int64_t least = std::min(x.size(1), x.size(2)), most = std::max(x.size(1), x.size(2));
@@ -78,8 +74,8 @@ class Fast final : public PolarSolver {
     if (!half_width_) return;
     own.dtype = at::kBFloat16;
     half_ = std::make_unique<ByShape>(schedule, own);
-    in_memory_ = half_iteration(schedule, steps_, operand_dtype_, false);
-    in_memory_long_ = half_iteration(schedule, steps_, operand_dtype_, true);
+    of_half_operands_ = half_iteration(schedule, steps_, false);
+    of_half_operands_long_ = half_iteration(schedule, steps_, true);
   }
 
   at::Tensor polar(const Batch& x) const override {
@@ -87,10 +83,12 @@ class Fast final : public PolarSolver {
     check_batch(m);
     if (dtype_) return float_->polar(x);
     if (m.scalar_type() == at::kDouble) return double_->polar(x);
-    if (half_width_ && m.is_cuda()) return half_->polar(x);
-    if (half_operands_pay(m))
-      return iterated_in_memory(x, is_long(m) ? in_memory_long_ : in_memory_);
-    return float_->polar(x);
+    if (!half_width_) return float_->polar(x);
+    const Kernels& kernels = kernels_of(m);
+    const auto& iteration = is_long(m) ? of_half_operands_long_ : of_half_operands_;
+    const auto y = ask(kernels.iterate, m, iteration, x.owned);
+    if (y.defined()) return y;
+    return (kernels.fast_dtype == at::kBFloat16 ? half_ : float_)->polar(x);
   }
   double bound(double l) const override { return float_->bound(l); }
   std::string describe() const override {
@@ -99,27 +97,20 @@ class Fast final : public PolarSolver {
   }
 
  private:
-  bool half_operands_pay(const at::Tensor& x) const {
-    return half_width_ && is_in_memory(x) && operand_dtype_ != at::kFloat &&
-           std::min(x.size(1), x.size(2)) >= min_rows(operand_dtype_);
-  }
-
   std::string name_;
   int64_t steps_;
   bool half_width_;
   std::optional<at::ScalarType> dtype_;
   std::unique_ptr<PolarSolver> float_, double_, half_;
-  at::ScalarType operand_dtype_ = cpu::fast_operand_dtype();
-  Iteration in_memory_, in_memory_long_;
+  PolynomialIteration of_half_operands_, of_half_operands_long_;
 };
 
 }  // namespace
 
 // It has the Gram form only where its restarts leave some steps to gather.
-Iteration half_iteration(const Schedule& schedule, int64_t steps, at::ScalarType operand_dtype,
-                         bool is_long) {
-  Iteration it{
-      .steps = schedule.first(steps), .safety = schedule.safety, .operand_dtype = operand_dtype};
+PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, bool is_long) {
+  PolynomialIteration it{
+      .steps = schedule.first(steps), .safety = schedule.safety, .half_operands = true};
   const double first_norm = 1 / std::sqrt(kMinHalfRows);
   it.restarts = gram_restarts(schedule, steps, kMaxHalfErrorGrowth, first_norm);
   it.gram = is_long && 2 * (std::ssize(it.restarts) + 1) <= steps + 1;

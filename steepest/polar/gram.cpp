@@ -11,11 +11,12 @@
 // A restart, X <- Q X, R <- X X^T, begins anew. By default it is made just before this error would
 // pass 3500 eps, 2e-4 in float32: after step 2 of Polar Express, after step 3 of Jordan's. In
 // bfloat16, eps = 2^-8, no two steps would be possible, so that the Gram form computes in float32
-// whatever the input. With operands rounded to 16 bits but R kept in float32 (iteration.cpp) two of
-// Jordan's steps are possible, with an error of .01 to .04 of the answer, and of Polar Express's
-// steps the first two and the last two. The first two are, though they are steep, because
-// independent errors of R's elements are eps |R|_F / n each and make 2 eps |R|_F / sqrt(n) of an
-// eigenvalue; and |R|_F, which is sqrt(n) once X has grown, is at most 1 at first.
+// whatever the input. With operands rounded to 16 bits but R kept in float32
+// (kernels/cpu/iteration.cpp) two of Jordan's steps are possible, with an error of .01 to .04 of
+// the answer, and of Polar Express's steps the first two and the last two. The first two are,
+// though they are steep, because independent errors of R's elements are eps |R|_F / n each and make
+// 2 eps |R|_F / sqrt(n) of an eigenvalue; and |R|_F, which is sqrt(n) once X has grown, is at most
+// 1 at first.
 
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
@@ -28,7 +29,7 @@
 #include <cmath>
 
 #include "steepest/base/dtype.h"
-#include "steepest/polar/iteration.h"
+#include "steepest/kernels/kernels.h"
 #include "steepest/polar/normalize.h"
 #include "steepest/polar/solvers.h"
 
@@ -57,7 +58,8 @@ class Gram final : public PolarSolver {
     if (g.numel() == 0) return at::empty_like(g, at::MemoryFormat::Contiguous);
     const at::ScalarType dtype = dtype_.value_or(at_least_float32(g.scalar_type()));
     if (dtype == at::kFloat) {
-      if (const auto y = iterated_in_memory(batch, iteration_); y.defined()) return y;
+      const auto y = ask(kernels_of(g).iterate, g, iteration_, batch.owned);
+      if (y.defined()) return y;
     }
     at::Tensor x = normalized_start(g, dtype, schedule_.safety);
     for (int64_t k = 0; k < steps_;) {
@@ -93,7 +95,7 @@ class Gram final : public PolarSolver {
   Schedule schedule_;
   int64_t steps_;
   std::optional<at::ScalarType> dtype_;
-  Iteration iteration_;
+  PolynomialIteration iteration_;
 };
 
 }  // namespace

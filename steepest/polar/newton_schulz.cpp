@@ -11,7 +11,7 @@
 #include <c10/util/Exception.h>
 
 #include "steepest/base/dtype.h"
-#include "steepest/polar/iteration.h"
+#include "steepest/kernels/kernels.h"
 #include "steepest/polar/normalize.h"
 #include "steepest/polar/products.h"
 #include "steepest/polar/solvers.h"
@@ -49,7 +49,8 @@ class NewtonSchulz final : public PolarSolver {
         schedule_.half_width ? g.scalar_type() : at_least_float32(g.scalar_type());
     const at::ScalarType dtype = dtype_.value_or(own);
     if (dtype == at::kFloat) {
-      if (const auto y = iterated_in_memory(batch, iteration_); y.defined()) return y;
+      const auto y = ask(kernels_of(g).iterate, g, iteration_, batch.owned);
+      if (y.defined()) return y;
     }
     at::Tensor x = normalized_start(g, dtype, schedule_.safety);
     for (int64_t k = 0; k < steps_; ++k) x = step(x, schedule_.at(k));
@@ -67,7 +68,7 @@ class NewtonSchulz final : public PolarSolver {
   Schedule schedule_;
   int64_t steps_;
   std::optional<at::ScalarType> dtype_;
-  Iteration iteration_;
+  PolynomialIteration iteration_;
 };
 
 }  // namespace

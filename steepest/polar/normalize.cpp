@@ -14,7 +14,6 @@
 
 #include "steepest/base/dtype.h"
 #include "steepest/base/tensor.h"
-#include "steepest/polar/normalize_in_memory.h"
 
 namespace steepest::polar {
 
@@ -36,7 +35,10 @@ at::Tensor scaled_by_power_of_two(const at::Tensor& x) {
 at::Tensor wide_view(const at::Tensor& x) { return x.size(1) > x.size(2) ? x.mT() : x; }
 
 at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double safety) {
-  if (dtype == at::kFloat && is_plain(x)) return wide_view(normalized_in_memory(x, safety));
+  if (dtype == at::kFloat) {
+    const auto normalized = ask(kernels_of(x).normalize, x, safety);
+    if (normalized.defined()) return wide_view(normalized);
+  }
   at::Tensor y = wide_view(scaled_by_power_of_two(x).to(dtype));
   at::Tensor norm = at::linalg_vector_norm(y, 2, at::IntArrayRef{1, 2}, /*keepdim=*/true);
   if (safety != 1) norm.mul_(safety);

@@ -8,12 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace steepest::polar {
+#include "steepest/kernels/iteration.h"
 
-struct PolynomialCoefficients {  // phi(x) = a x + b x^3 + c x^5
-  double a = 0, b = 0, c = 0;
-  double operator()(double x) const { return x * (a + x * x * (b + x * x * c)); }
-};
+namespace steepest::polar {
 
 struct Schedule {
   std::string name;

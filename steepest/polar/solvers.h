@@ -25,6 +25,10 @@ std::unique_ptr<PolarSolver> by_shape_solver(const Schedule& schedule, const Pol
 // by_shape_solver() in the dtype that the device multiplies fastest, see fast.cpp.
 std::unique_ptr<PolarSolver> fast_solver(const Schedule& schedule, const PolarOptions& options);
 
+// The iteration that "fast_" + a schedule's name takes where a device multiplies operands rounded
+// to 16 bits faster than float32's. is_long: whether the matrices are far from square.
+PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, bool is_long);
+
 // U V^T from an SVD in float32 or float64.
 std::unique_ptr<PolarSolver> svd_solver(const PolarOptions& options);
 

@@ -40,23 +40,23 @@ constexpr double kMinHalfFraction = .03;
 
 constexpr double kMinFloatGramRatio = .05;  // s_k / s_1, from which G from float32's Y is enough
 
-int64_t block_width(const Problem& p, bool half) {
+int64_t block_width(const BlockKernels& kernels, const Problem& p, bool half) {
   const bool narrow = !p.target.shrink && p.target.k <= kMaxNarrowTriplets && !p.start.defined();
-  if (!narrow) return cpu::kWideBlock;
-  return half ? cpu::kNarrowBlock : cpu::native_block_width();
+  if (!narrow) return kBlockColumns;
+  return half ? kernels.narrow_rounded : kernels.narrow;
 }
 
 class GramKrylov {
  public:
-  GramKrylov(const at::Tensor& a, const Problem& problem, bool half)
+  GramKrylov(const at::Tensor& a, const Problem& problem, const GramApply& rounded)
       : problem_(problem),
-        half_(half),
-        width_(block_width(problem, half)),
+        half_(rounded != nullptr),
+        width_(block_width(*kernels_of(a).blocks, problem, half_)),
         columns_(a.size(1)),
-        product_(a, width_, half),
-        space_(a.size(0), a.size(1), std::max(kMinExpectedVectors, 3 * problem.target.k)),
-        starts_(problem.start, a.size(1), width_),
-        convergence_(problem, width_, half) {}
+        product_(a, width_, rounded),
+        space_(a, std::max(kMinExpectedVectors, 3 * problem.target.k)),
+        starts_(problem.start, a, width_),
+        convergence_(problem, width_, half_) {}
 
   std::optional<Result> run() {
     auto block = first_block();
@@ -167,9 +167,9 @@ class GramKrylov {
 }  // namespace
 
 bool gram_krylov_applies(const at::Tensor& a, const SvdOptions& o) {
-  return o.method == "auto" && o.max_passes > 1 && is_in_memory(a) &&
+  return o.method == "auto" && o.max_passes > 1 && kernels_of(a).blocks != nullptr &&
          a.scalar_type() == at::kFloat && !o.dtype && o.fixed_passes == 0 && o.stop == "value" &&
-         o.tol >= kMinTolerance && cpu::has_gram_apply();
+         o.tol >= kMinTolerance;
 }
 
 std::optional<Result> gram_krylov(const at::Tensor& a, const Problem& problem) {
@@ -177,12 +177,12 @@ std::optional<Result> gram_krylov(const at::Tensor& a, const Problem& problem) {
     auto result = gram_svd(a, problem.target);
     if (result || wants_all_triplets(a, problem)) return result;
   }
-  const bool half = problem.options.tol >= kMinHalfTolerance && a.numel() >= kMinHalfElements &&
-                    cpu::HalfMatrix::is_supported(a.size(0), a.size(1));
-  if (half) {
-    if (auto result = GramKrylov(a, problem, true).run()) return result;
+  if (problem.options.tol >= kMinHalfTolerance && a.numel() >= kMinHalfElements) {
+    if (const auto rounded = ask(kernels_of(a).blocks->rounded_gram_apply, a)) {
+      if (auto result = GramKrylov(a, problem, rounded).run()) return result;
+    }
   }
-  return GramKrylov(a, problem, false).run();
+  return GramKrylov(a, problem, {}).run();
 }
 
 }  // namespace steepest::svd

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fast way to leading triplets on the CPU: block Krylov on A^T A, some columns at a time, with
-// a kernel that reads A once for both products.
+// The fast way to leading triplets where a device has kernels for it: block Krylov on A^T A, some
+// columns at a time, with a kernel that reads A once for both products.
 #pragma once
 
 #include <optional>
@@ -9,12 +9,12 @@
 
 namespace steepest::svd {
 
-// Whether it may be tried: float32 in memory, the value stop, and a tolerance that a Gram matrix in
-// float32 can reach.
+// Whether it may be tried: BlockKernels on the device, float32, the value stop, and a tolerance
+// that a Gram matrix in float32 can reach.
 bool gram_krylov_applies(const at::Tensor& a, const SvdOptions& options);
 
-// a [r, c] plain, at its own scale. None where its size is out of range, not finite or zero, or
-// where the result would be too inexact: then the general solvers have to be asked.
+// a [r, c] contiguous, at its own scale. None where its size is out of range, not finite or zero,
+// or where the result would be too inexact: then the general solvers have to be asked.
 std::optional<Result> gram_krylov(const at::Tensor& a, const Problem& problem);
 
 }  // namespace steepest::svd

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operator X -> A^T A X on blocks of columns, in float32 or in float16.
+// The operator X -> A^T A X on blocks of columns, in float32 or with A rounded to 16 bits.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,30 +7,30 @@
 #include <cstdint>
 #include <optional>
 
-#include "steepest/kernels/cpu/gram_apply.h"
+#include "steepest/kernels/kernels.h"
 
 namespace steepest::svd {
 
 class GramOperator {
  public:
-  // a [r, c] plain float32; `width`: the columns of a block, of which the kernels have some. With
-  // `half`, A is rounded to float16 at the first product that may be made with it.
-  GramOperator(const at::Tensor& a, int64_t width, bool half);
+  // a [r, c] contiguous float32 on a device with BlockKernels; `width`: the columns of a block, of
+  // which these have some. `rounded`: the products with A rounded to 16 bits, or an empty function.
+  GramOperator(const at::Tensor& a, int64_t width, GramApply rounded);
 
   struct Products {
     at::Tensor y, z;  // A X [r, m], A^T A X [c, m]
   };
-  // x [c, m], m <= width. None where A's elements do not fit into float16.
+  // x [c, m], m <= width. None where A's elements do not fit into 16 bits.
   std::optional<Products> apply(const at::Tensor& x, bool in_float32 = false);
 
-  int64_t passes() const { return passes_; }                     // products with A or A^T so far
-  bool has_rounded() const { return half_matrix_.has_value(); }  // some were made in float16
+  int64_t passes() const { return passes_; }         // products with A or A^T so far
+  bool has_rounded() const { return has_rounded_; }  // some were made with A rounded
 
  private:
   at::Tensor a_;
   int64_t width_;
-  bool half_;
-  std::optional<cpu::HalfMatrix> half_matrix_;
+  GramApply rounded_;
+  bool has_rounded_ = false;
   int64_t passes_ = 0;
 };
 

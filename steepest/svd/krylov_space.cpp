@@ -34,10 +34,10 @@ Result single_triplet(const at::Tensor& u, const at::Tensor& b) {
 
 }  // namespace
 
-KrylovSpace::KrylovSpace(int64_t rows, int64_t columns, int64_t expected)
-    : v_(cpu::Scratch::krylov_v, columns),
-      y_(cpu::Scratch::krylov_y, rows),
-      z_(cpu::Scratch::krylov_z, columns),
+KrylovSpace::KrylovSpace(const at::Tensor& a, int64_t expected)
+    : v_(Workspace::krylov_v, a.size(1), a),
+      y_(Workspace::krylov_y, a.size(0), a),
+      z_(Workspace::krylov_z, a.size(1), a),
       expected_(expected) {}
 
 at::Tensor KrylovSpace::gram_in_float64() const { return gram_of_rows(y()); }

@@ -16,8 +16,8 @@ namespace steepest::svd {
 // V with orthonormal columns, Y = A V, Z = A^T Y and G = Y^T Y, all but G stored by rows.
 class KrylovSpace {
  public:
-  // `expected`: vectors for which memory is made at first.
-  KrylovSpace(int64_t rows, int64_t columns, int64_t expected);
+  // Of A = a [r, c]. `expected`: vectors for which memory is made at first.
+  KrylovSpace(const at::Tensor& a, int64_t expected);
 
   int64_t size() const { return v_.size(); }         // p, the columns of V
   const Vectors& v() const { return v_; }            // V^T [p, c]

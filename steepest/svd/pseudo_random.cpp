@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "steepest/kernels/kernels.h"
+
 namespace steepest::svd {
 namespace {
 
@@ -16,29 +18,13 @@ namespace {
 at::Tensor mix(const at::Tensor& x) {
   return x.bitwise_xor(x.bitwise_right_shift(16)).mul(0x45d9f3b).bitwise_and(0xffffffff);
 }
-uint32_t mix(uint32_t x) { return (x ^ x >> 16) * 0x45d9f3b; }
-
-// The elements of pseudo_random() in float32 on the host, without a pass over memory for each
-// operation.
-at::Tensor pseudo_random_in_memory(int64_t rows, int64_t first_column, int64_t columns) {
-  const auto out = at::empty({rows, columns}, at::TensorOptions(at::kFloat));
-  auto* const to = out.mutable_data_ptr<float>();
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t j = 0; j < columns; ++j) {
-      const auto seed = static_cast<uint32_t>(i + (first_column + 1 + j) * 0x1e3779b1);
-      const uint32_t x = mix(mix(seed));
-      to[i * columns + j] = static_cast<float>((x ^ x >> 16) >> 8) * 0x1p-23f - 1;
-    }
-  }
-  return out;
-}
 
 }  // namespace
 
 at::Tensor pseudo_random(int64_t rows, int64_t first_column, int64_t columns,
                          const at::TensorOptions& options) {
-  const bool makes_plain = options.device().is_cpu() && options.dtype() == at::kFloat;
-  if (makes_plain) return pseudo_random_in_memory(rows, first_column, columns);
+  const auto out = at::empty({rows, columns}, options);
+  if (ask(kernels_of(out).fill_pseudo_random, out, first_column)) return out;
   const auto integers = options.dtype(at::kLong);
   const auto i = at::arange(rows, integers).unsqueeze(1);
   const auto j = at::arange(first_column + 1, first_column + 1 + columns, integers);

@@ -12,6 +12,8 @@
 
 #include <utility>
 
+#include "steepest/kernels/kernels.h"
+
 namespace steepest::svd {
 namespace {
 
@@ -74,8 +76,7 @@ SmallSvd jacobi_svd(const at::Tensor& b) {
 }
 
 SmallSvd small_svd(const at::Tensor& b, bool may_synchronise) {
-  const bool needs_copy = !b.is_cpu();
-  if (needs_copy && !may_synchronise) return jacobi_svd(b);
+  if (!kernels_of(b).host_reads && !may_synchronise) return jacobi_svd(b);
   const auto [u, s, vh] = at::linalg_svd(b.cpu(), /*full_matrices=*/false);
   return {u.to(b.device()), s.to(b.device()), vh.mT().to(b.device())};
 }

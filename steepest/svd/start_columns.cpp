@@ -10,8 +10,8 @@
 
 namespace steepest::svd {
 
-StartColumns::StartColumns(const at::Tensor& warm, int64_t c, int64_t width)
-    : c_(c), width_(width), generators_(width) {
+StartColumns::StartColumns(const at::Tensor& warm, const at::Tensor& a, int64_t width)
+    : a_(a), width_(width), generators_(width) {
   if (warm.defined()) pending_ = warm.to(at::kFloat);
 }
 
@@ -35,7 +35,7 @@ void StartColumns::add_random(int64_t columns) {
 }
 
 at::Tensor StartColumns::random(int64_t columns) {
-  const auto x = pseudo_random(c_, n_random_, columns, at::TensorOptions(at::kFloat));
+  const auto x = pseudo_random(a_.size(1), n_random_, columns, a_.options());
   n_random_ += columns;
   return x;
 }

@@ -11,8 +11,8 @@ namespace steepest::svd {
 
 class StartColumns {
  public:
-  // `warm` [c, p] or undefined. `width`: the columns of a block.
-  StartColumns(const at::Tensor& warm, int64_t c, int64_t width);
+  // For a [r, c]; `warm` [c, p] or undefined. `width`: the columns of a block.
+  StartColumns(const at::Tensor& warm, const at::Tensor& a, int64_t width);
 
   // Whether columns are waiting to begin a block.
   bool has_pending() const { return pending_.defined() && pending_.size(1) > 0; }
@@ -32,7 +32,8 @@ class StartColumns {
  private:
   at::Tensor random(int64_t columns);
 
-  int64_t c_, width_;
+  at::Tensor a_;
+  int64_t width_;
   at::Tensor pending_;
   int64_t n_random_ = 0;  // pseudo-random columns made so far: each call makes others
   int64_t generators_;

@@ -15,7 +15,7 @@
 #include <cmath>
 
 #include "steepest/base/autocast.h"
-#include "steepest/kernels/cpu/work_queue.h"
+#include "steepest/kernels/kernels.h"
 #include "steepest/svd/assemble.h"
 #include "steepest/svd/check.h"
 #include "steepest/svd/gram_krylov.h"
@@ -116,8 +116,9 @@ std::vector<Result> gram_krylov_each(const at::Tensor& a, const Problem& problem
     own.start = unit_columns(start, b, at::kFloat);
     results[b] = gram_krylov_or_solve(rows.select(0, b), own);
   };
-  if (a.size(0) >= at::get_num_threads()) {
-    cpu::run_queue(a.size(0), one);
+  const auto run_queue = kernels_of(rows).run_queue;
+  if (run_queue != nullptr && a.size(0) >= at::get_num_threads()) {
+    run_queue(a.size(0), one);
   } else {
     for (int64_t b = 0; b < a.size(0); ++b) one(b);
   }
@@ -157,7 +158,7 @@ Shrinkage run(const at::Tensor& a, Target target, const SvdOptions& options,
   target.max_rank = std::min(a.size(1), a.size(2));
   target.k = std::min(target.k, target.max_rank);
   if (a.numel() == 0) return empty(a, target.k, dtype);
-  const bool may_synchronise = options.fixed_passes == 0 || a.is_cpu();
+  const bool may_synchronise = options.fixed_passes == 0 || kernels_of(a).host_reads;
   const Problem problem{target, options, {}, may_synchronise};
   const auto k_of = [&](const std::vector<Result>& results) {
     return target.shrink ? max_kept(results, may_synchronise) : target.k;

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "steepest/kernels/cpu/tall.h"
+#include "steepest/svd/target.h"
 
 namespace steepest::svd {
 namespace {
@@ -19,24 +19,20 @@ constexpr double kMinSquareAtFirst = 1e-10, kMinSquare = 1e-2;
 
 // X^T X [m, m] in float64 of x [n, m] in float32.
 at::Tensor gram(const at::Tensor& x) {
-  if (x.size(1) != cpu::kTallWidth || !x.is_contiguous()) {
-    const auto y = x.to(at::kDouble);
-    return at::mm(y.mT(), y);
-  }
-  const auto g = at::empty({cpu::kTallWidth, cpu::kTallWidth}, x.options().dtype(at::kDouble));
-  cpu::tall_gram(x.const_data_ptr<float>(), x.size(0), g.mutable_data_ptr<double>());
-  return g;
+  const auto g = at::empty({x.size(1), x.size(1)}, x.options().dtype(at::kDouble));
+  if (kernels_of(x).blocks->gram(x, g.mutable_data_ptr<double>())) return g;
+  const auto y = x.to(at::kDouble);
+  return at::mm(y.mT(), y);
 }
 
 // X t in float32 of x [n, m] in float32 and t [m, q] in float64.
 at::Tensor times(const at::Tensor& x, const at::Tensor& t) {
-  if (x.size(1) != cpu::kTallWidth || t.size(1) != cpu::kTallWidth || !x.is_contiguous())
-    return at::mm(x.to(at::kDouble), t).to(at::kFloat);
-  const auto y = at::empty_like(x);
-  const auto small = t.to(at::kFloat).contiguous();
-  cpu::tall_product(x.const_data_ptr<float>(), x.size(0), small.const_data_ptr<float>(),
-                    y.mutable_data_ptr<float>());
-  return y;
+  if (t.size(1) == kBlockColumns) {
+    const auto y = at::empty_like(x);
+    const auto small = t.to(at::kFloat).contiguous();
+    if (kernels_of(x).blocks->product(x, small.const_data_ptr<float>(), y)) return y;
+  }
+  return at::mm(x.to(at::kDouble), t).to(at::kFloat);
 }
 
 // x <- x - V V^T x for V by rows. Returns the squared lengths of V^T x, column by column.
@@ -53,16 +49,16 @@ void Vectors::reserve(int64_t vectors, int64_t first) {
   if (capacity >= vectors) return;
   vectors = std::max({vectors, first, 2 * capacity});
   const auto before = rows_.defined() ? rows_.clone() : at::Tensor();
-  storage_ = at::from_blob(cpu::scratch<float>(memory_, vectors * length_), {vectors, length_},
-                           at::TensorOptions(at::kFloat));
+  storage_ = ask(kernels_of(like_).workspace, use_, like_, vectors, length_);
+  if (!storage_.defined()) storage_ = at::empty({vectors, length_}, like_.options());
   if (before.defined()) assign(before);
 }
 
 void Vectors::append(const at::Tensor& columns) {
   const int64_t before = size();
   rows_ = storage_.narrow(0, 0, before + columns.size(1));
-  cpu::transpose_tall(columns.const_data_ptr<float>(), length_, columns.size(1), columns.stride(0),
-                      storage_.mutable_data_ptr<float>() + before * length_);
+  const auto added = storage_.narrow(0, before, columns.size(1));
+  if (!kernels_of(columns).blocks->transpose(columns, added)) added.copy_(columns.mT());
 }
 
 void Vectors::assign(const at::Tensor& rows) {
@@ -93,10 +89,10 @@ at::Tensor orthogonalized(const Vectors& v, at::Tensor x, int64_t recent,
       if (residual_fraction != nullptr)
         *residual_fraction = (g.diagonal() / all).max().sqrt().item<double>();
     }
-    const auto* const squares = d.const_data_ptr<double>();
-    const int64_t m = d.size(0), dropped = std::count_if(squares, squares + m,
-                                                         [&](double s) { return !(s > least); });
-    const int64_t kept = m - dropped;
+    const Values squares = values(d);
+    const int64_t dropped =
+        std::count_if(squares.begin(), squares.end(), [&](double s) { return !(s > least); });
+    const int64_t kept = std::ssize(squares) - dropped;
     x = times(x, e.narrow(1, dropped, kept) * d.narrow(0, dropped, kept).rsqrt());
     if (dropped == 0 && took_little && squares[0] > kMinSquare * largest) break;
   }

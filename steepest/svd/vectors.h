@@ -6,14 +6,16 @@
 
 #include <cstdint>
 
-#include "steepest/kernels/cpu/scratch.h"
+#include "steepest/kernels/kernels.h"
 
 namespace steepest::svd {
 
-// Vectors by rows, in memory that this thread keeps for the next call.
+// Vectors by rows, in memory that this thread keeps for the next call where the device has such.
 class Vectors {
  public:
-  Vectors(cpu::Scratch memory, int64_t length) : memory_(memory), length_(length) {}
+  // `use`: the memory's. They lie on the device of `like`, in float32 as it is.
+  Vectors(Workspace use, int64_t length, const at::Tensor& like)
+      : use_(use), length_(length), like_(like) {}
 
   int64_t size() const { return rows_.defined() ? rows_.size(0) : 0; }
   const at::Tensor& rows() const { return rows_; }  // [size, length], undefined while empty
@@ -24,8 +26,9 @@ class Vectors {
   void assign(const at::Tensor& rows);     // [m, length], for which memory is reserved
 
  private:
-  cpu::Scratch memory_;
+  Workspace use_;
   int64_t length_;
+  at::Tensor like_;
   at::Tensor rows_, storage_;
 };
 

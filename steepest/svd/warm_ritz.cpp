@@ -14,8 +14,7 @@
 #include <cmath>
 #include <vector>
 
-#include "steepest/kernels/cpu/gram_apply.h"
-#include "steepest/kernels/cpu/tall.h"
+#include "steepest/kernels/kernels.h"
 #include "steepest/svd/pseudo_random.h"
 #include "steepest/svd/ritz.h"
 #include "steepest/svd/small_eigen.h"
@@ -24,7 +23,7 @@
 namespace steepest::svd {
 namespace {
 
-constexpr int64_t kWidth = cpu::kTallWidth;
+constexpr int64_t kWidth = kBlockColumns;
 static_assert(kWidth == kWarmStartColumns);
 using Square = std::array<double, kWidth * kWidth>;  // [16, 16] row-major
 using FloatSquare = std::array<float, kWidth * kWidth>;
@@ -64,14 +63,20 @@ FloatSquare inverse_transpose(const Square& l) {
   return out;
 }
 
+// X^T X of x [n, 16].
+Square gram(const at::Tensor& x) {
+  Square g;
+  kernels_of(x).blocks->gram(x, g.data());
+  return g;
+}
+
 // CholeskyQR2 (Yamamoto et al. 2015), in place: X^T X = L L^T, X <- X L^-T. One pass would leave an
 // error of eps times the square of X's condition number. False where X has not full rank.
-bool orthonormalise(float* x, int64_t n) {
+bool orthonormalise(const at::Tensor& x) {
   for (int pass = 0; pass < 2; ++pass) {
-    Square g;
-    cpu::tall_gram(x, n, g.data());
+    Square g = gram(x);
     if (!cholesky(g)) return false;
-    cpu::tall_product(x, n, inverse_transpose(g).data(), x);
+    kernels_of(x).blocks->product(x, inverse_transpose(g).data(), x);
   }
   return true;
 }
@@ -84,7 +89,7 @@ at::Tensor orthonormal_start(const at::Tensor& start) {
   const auto random = pseudo_random(c, 0, kRandomColumns, v.options());
   v.narrow(1, kWidth - kRandomColumns, kRandomColumns)
       .copy_(random * (1 / std::sqrt(static_cast<double>(c) / 3)));  // E x_i^2 = 1/3
-  return orthonormalise(v.mutable_data_ptr<float>(), c) ? v : at::Tensor();
+  return orthonormalise(v) ? v : at::Tensor();
 }
 
 // Q H Q^T for Q by rows.
@@ -122,9 +127,7 @@ Values values_of_uta(Square h, const Values& inverse) {
 
 // From y [r, 16] = A V and z [c, 16] = A^T A V; none where A's size is out of range.
 std::optional<RitzValues> ritz_values(const at::Tensor& y, const at::Tensor& z) {
-  Square g, h;
-  cpu::tall_gram(y.const_data_ptr<float>(), y.size(0), g.data());
-  cpu::tall_gram(z.const_data_ptr<float>(), z.size(0), h.data());
+  Square g = gram(y), h = gram(z);
   double trace = 0;
   for (int64_t i = 0; i < kWidth; ++i) trace += g[i * kWidth + i];
   if (!is_size_in_range(std::sqrt(trace))) return {};
@@ -149,7 +152,7 @@ at::Tensor product(const at::Tensor& x, const Square& q, const Values& factors) 
     for (int64_t j = 0; j < kWidth; ++j)
       t[j * kWidth + i] = static_cast<float>(q[i * kWidth + j] * factors[i]);
   const auto y = at::empty_like(x);
-  cpu::tall_product(x.const_data_ptr<float>(), x.size(0), t.data(), y.mutable_data_ptr<float>());
+  kernels_of(x).blocks->product(x, t.data(), y);
   return y;
 }
 
@@ -177,8 +180,7 @@ at::Tensor as_tensor(double x) { return at::scalar_tensor(x, at::TensorOptions(a
 
 // The triplets of U^T A, as ritz_triplets() has them, from u = Y q / s and b = A^T u = Z q / s.
 std::optional<Result> leading_triplets(const at::Tensor& u, const at::Tensor& b, int64_t k) {
-  Square g;
-  cpu::tall_gram(b.const_data_ptr<float>(), b.size(0), g.data());
+  const Square g = gram(b);
   std::vector<double> h(k * k), rows(k * k);
   for (int64_t i = 0; i < k; ++i)
     for (int64_t j = 0; j < k; ++j) h[i * k + j] = g[i * kWidth + j];
@@ -205,7 +207,9 @@ Result shrunk_triplets(const at::Tensor& u, const at::Tensor& v, const RitzValue
           .tau = as_tensor(shrinkage_threshold(ritz.s))};
 }
 
+// Small matrices are the host's, which has their elements at hand.
 bool applies(const at::Tensor& a, const Problem& problem) {
+  if (!kernels_of(a).host_reads) return false;
   const bool few = problem.target.shrink || problem.target.k <= kWidth / 2;
   return few && problem.start.size(1) == kWidth && a.numel() <= kMaxOneThreadElements &&
          std::min(a.size(0), a.size(1)) >= 2 * kWidth;
@@ -218,10 +222,7 @@ std::optional<Result> warm_ritz(const at::Tensor& a, const Problem& problem) {
   const auto v = orthonormal_start(problem.start);
   if (!v.defined()) return {};
   const auto y = at::empty({a.size(0), kWidth}, v.options()), z = at::empty_like(v);
-  cpu::gram_apply({a.const_data_ptr<float>(), a.size(0), a.size(1), kWidth,
-                   v.const_data_ptr<float>(), y.mutable_data_ptr<float>(),
-                   z.mutable_data_ptr<float>()});
-
+  kernels_of(a).blocks->gram_apply(a, v, y, z);
   const auto ritz = ritz_values(y, z);
   if (!ritz || !has_provably_converged(ritz->squares, ritz->residuals, ritz->values_of_uta,
                                        kWidth - 1, problem))

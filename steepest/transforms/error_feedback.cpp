@@ -23,7 +23,8 @@ at::Tensor used_part(const at::Tensor& m, const at::Tensor& v) {
   const auto projected = [&](const at::Tensor& x) {
     return at::bmm(at::bmm(x, right), right.mT());
   };
-  if (wide.is_cpu() && !(largest_magnitudes({wide})[0] > kMax)) return projected(wide);
+  if (kernels_of(wide).host_reads && !(largest_magnitudes({wide})[0] > kMax))
+    return projected(wide);
   const auto size =
       at::linalg_vector_norm(wide, std::numeric_limits<double>::infinity(), {1, 2}).to(at::kDouble);
   const auto power = per_matrix(power_of_two(size), wide);

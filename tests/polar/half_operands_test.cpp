@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "steepest/kernels/cpu/gemm_kernel.h"
-#include "steepest/polar/iteration.h"
+#include "steepest/kernels/cpu/iteration.h"
 #include "steepest/polar/solvers.h"
 #include "tests/polar/matrices.h"
 #include "tests/support/amx_emulator.h"
@@ -33,8 +33,8 @@ class HalfPolar : public testing::TestWithParam<Case> {
     auto out = x[0].to(at::kFloat).contiguous().clone();
     const int64_t rows = out.size(0), columns = out.size(1);
     const bool is_long = std::max(rows, columns) >= 1.5 * std::min(rows, columns);
-    iterate_in_place(out.mutable_data_ptr<float>(), rows, columns,
-                     half_iteration(named_schedule(name), 5, operand_dtype, is_long));
+    cpu::iterate_in_place(out.mutable_data_ptr<float>(), rows, columns,
+                          half_iteration(named_schedule(name), 5, is_long), operand_dtype);
     return out.unsqueeze(0);
   }
   static at::Tensor by(at::ScalarType dtype, const at::Tensor& x) {

@@ -28,7 +28,8 @@ template <typename Vector>
   __builtin_memcpy(p, &v, sizeof v);
 }
 
-// Both functions take kSteps columns of A at a time, so that as many sums are independent of each other.
+// Both functions take kSteps columns of A at a time, so that as many sums are independent of each
+// other.
 template <typename Vector, int kRows, int kVectors, int kSteps>
 [[gnu::always_inline]] inline void add_products(Vector (&sum)[kRows][kVectors], const float* a,
                                                 int64_t stride, const float* x) {

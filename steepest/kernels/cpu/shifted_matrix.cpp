@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steepest/polar/shifted_matrix.h"
+#include "steepest/kernels/cpu/shifted_matrix.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace steepest::polar {
+namespace steepest::cpu {
 
-void SymmetricProducts::gemm(cpu::Gemm product, double a_norm, double b_norm,
-                             double& c_norm) const {
+void SymmetricProducts::gemm(Gemm product, double a_norm, double b_norm, double& c_norm) const {
   product.operand_dtype = operand_dtype_;
   if (is_rounding()) product.a_norm = a_norm, product.b_norm = b_norm, product.c_norm = &c_norm;
   cpu::gemm(product);
@@ -15,8 +14,8 @@ void SymmetricProducts::gemm(cpu::Gemm product, double a_norm, double b_norm,
 
 void SymmetricProducts::gram(const float* x, int64_t rows, int64_t columns, double x_norm,
                              ShiftedMatrix& to) const {
-  const cpu::View view = cpu::row_major(x, rows, columns);
-  const cpu::View wide = rows <= columns ? view : view.transposed();
+  const View view = row_major(x, rows, columns);
+  const View wide = rows <= columns ? view : view.transposed();
   gemm({.a = wide, .b = wide.transposed(), .c = to.matrix, .symmetric = true}, x_norm, x_norm,
        to.norm);
   to.shift = 0;
@@ -25,7 +24,7 @@ void SymmetricProducts::gram(const float* x, int64_t rows, int64_t columns, doub
 
 void SymmetricProducts::multiply(const ShiftedMatrix& a, const ShiftedMatrix& b,
                                  ShiftedMatrix& to) const {
-  cpu::Gemm product = symmetric_product(a.matrix, b.matrix, to.matrix);
+  Gemm product = symmetric_product(a.matrix, b.matrix, to.matrix);
   product.d = b.matrix, product.beta = static_cast<float>(a.shift);
   product.e = a.matrix, product.epsilon = static_cast<float>(b.shift);
   gemm(product, a.norm, b.norm, to.norm);
@@ -43,7 +42,7 @@ void SymmetricProducts::polynomial(const PolynomialCoefficients& p, const Shifte
     to.norm = std::abs(slope) * r.norm;
     return;
   }
-  cpu::Gemm product = symmetric_product(r.matrix, r.matrix, to.matrix);
+  Gemm product = symmetric_product(r.matrix, r.matrix, to.matrix);
   product.alpha = static_cast<float>(p.c), product.d = r.matrix, product.beta = slope;
   gemm(product, r.norm, r.norm, to.norm);
   remove_trace(to);
@@ -55,13 +54,13 @@ void SymmetricProducts::scale(ShiftedMatrix& a, double factor) const {
   a.shift *= factor, a.norm *= factor;
 }
 
-cpu::View SymmetricProducts::left_operand(const float* a) const {
-  const cpu::View rows = cpu::row_major(a, n_, n_);
+View SymmetricProducts::left_operand(const float* a) const {
+  const View rows = row_major(a, n_, n_);
   return operand_dtype_ == c10::kBFloat16 ? rows : rows.transposed();
 }
 
-cpu::Gemm SymmetricProducts::symmetric_product(const float* a, const float* b, float* c) const {
-  return {.a = left_operand(a), .b = cpu::row_major(b, n_, n_), .c = c, .symmetric = true};
+Gemm SymmetricProducts::symmetric_product(const float* a, const float* b, float* c) const {
+  return {.a = left_operand(a), .b = row_major(b, n_, n_), .c = c, .symmetric = true};
 }
 
 // Moves the mean of the diagonal into the shift.
@@ -76,4 +75,4 @@ void SymmetricProducts::remove_trace(ShiftedMatrix& a) const {
   a.norm = std::sqrt(std::max(square - trace * mean, 1e-4 * square));
 }
 
-}  // namespace steepest::polar
+}  // namespace steepest::cpu

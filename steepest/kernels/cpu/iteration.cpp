@@ -7,7 +7,7 @@
 // G = X^T X, X_1 = X Z / sqrt(t). The Gram form gathers the steps between two restarts:
 // Q <- Q Z, R <- (R Z) Z. All these polynomials in R are kept as in shifted_matrix.h.
 
-#include "steepest/polar/iteration.h"
+#include "steepest/kernels/cpu/iteration.h"
 
 #include <ATen/Parallel.h>
 
@@ -19,41 +19,47 @@
 #include "steepest/kernels/cpu/gemm.h"
 #include "steepest/kernels/cpu/reduce.h"
 #include "steepest/kernels/cpu/scratch.h"
+#include "steepest/kernels/cpu/shifted_matrix.h"
 #include "steepest/kernels/cpu/work_queue.h"
-#include "steepest/polar/shifted_matrix.h"
+#include "steepest/kernels/plain.h"
 
-namespace steepest::polar {
+namespace steepest::cpu {
 namespace {
-
-using cpu::Gemm;
-using cpu::Scratch;
-using cpu::View;
 
 // |X|_F^2 for which the squares and the sums of the elements that matter are in float32's range.
 constexpr double kMinTrace = 1e-16, kMaxTrace = 1e30;
 bool is_in_range(double trace) { return trace >= kMinTrace && trace <= kMaxTrace; }
 
+// The dtype to which the operands of matrices with so many rows, or columns if they are fewer, are
+// rounded: float32 where the packing of 16-bit operands takes longer than they save.
+at::ScalarType half_operands(int64_t rows) {
+  constexpr int64_t kMinFp16Rows = 32, kMinAmxRows = 128;
+  const at::ScalarType dtype = fast_operand_dtype();
+  return rows >= (dtype == at::kBFloat16 ? kMinAmxRows : kMinFp16Rows) ? dtype : at::kFloat;
+}
+
 constexpr int64_t kMinPanel = 128;  // rows or columns of X that are copied at a time
 
 class Iterator {
  public:
-  Iterator(int64_t rows, int64_t columns, const Iteration& iteration)
+  Iterator(int64_t rows, int64_t columns, const PolynomialIteration& iteration,
+           at::ScalarType operand_dtype)
       : it_(iteration),
         rows_(rows),
         columns_(columns),
         n_(std::min(rows, columns)),
-        products_(n_, iteration.operand_dtype),
-        gram_{.matrix = cpu::scratch<float>(Scratch::gram, n_ * n_)},
-        z_{.matrix = cpu::scratch<float>(Scratch::square, n_ * panel())},
-        spare_{.matrix = cpu::scratch<float>(Scratch::spare, n_ * panel())} {
-    if (it_.gram) factor_.matrix = cpu::scratch<float>(Scratch::factor, n_ * panel());
+        products_(n_, operand_dtype),
+        gram_{.matrix = scratch<float>(Scratch::gram, n_ * n_)},
+        z_{.matrix = scratch<float>(Scratch::square, n_ * panel())},
+        spare_{.matrix = scratch<float>(Scratch::spare, n_ * panel())} {
+    if (it_.gram) factor_.matrix = scratch<float>(Scratch::factor, n_ * panel());
   }
 
   // Iterates in place. False where x is out of scale; then it is left as it was.
   bool run(float* x) {
     double square = 0;
     if (products_.is_rounding()) {
-      cpu::inner_products(x, x, 1, rows_ * columns_, &square);
+      inner_products(x, x, 1, rows_ * columns_, &square);
       if (!is_in_range(square)) return false;
     }
     x_norm_ = std::sqrt(square);
@@ -121,22 +127,22 @@ class Iterator {
     float* const copy = spare_.matrix;
     for (int64_t i = 0; i < n_; ++i) std::copy_n(x + i * columns_ + begin, count, copy + i * count);
     return {.a = products_.left_operand(factor.matrix),
-            .b = cpu::row_major(copy, n_, count),
+            .b = row_major(copy, n_, count),
             .c = x + begin,
             .c_stride = columns_};
   }
   Gemm tall_panel(const ShiftedMatrix& factor, float* x, int64_t begin, int64_t count) const {
     float* const copy = spare_.matrix;
     std::copy_n(x + begin * n_, count * n_, copy);
-    return {.a = cpu::row_major(copy, count, n_),
-            .b = cpu::row_major(factor.matrix, n_, n_),
+    return {.a = row_major(copy, count, n_),
+            .b = row_major(factor.matrix, n_, n_),
             .c = x + begin * n_};
   }
   // The rows or columns in a panel. spare_ holds a copy of one, and as z_ and factor_ change places
   // with it, they are as large.
   int64_t panel() const { return std::max(n_, kMinPanel); }
 
-  const Iteration& it_;
+  const PolynomialIteration& it_;
   int64_t rows_, columns_, n_;
   SymmetricProducts products_;
   double x_norm_ = 0;  // |x|_F, where operands are rounded
@@ -145,8 +151,9 @@ class Iterator {
 
 }  // namespace
 
-void iterate_in_place(float* x, int64_t rows, int64_t columns, const Iteration& iteration) {
-  Iterator iterator(rows, columns, iteration);
+void iterate_in_place(float* x, int64_t rows, int64_t columns, const PolynomialIteration& iteration,
+                      at::ScalarType operand_dtype) {
+  Iterator iterator(rows, columns, iteration, operand_dtype);
   if (iterator.run(x)) return;
   // It is out of scale, zero or not finite: bring the largest element to about 1 by a power of two.
   const int64_t size = rows * columns;
@@ -165,23 +172,25 @@ void iterate_in_place(float* x, int64_t rows, int64_t columns, const Iteration& 
   if (!iterator.run(x)) std::fill_n(x, size, 0.0f);
 }
 
-at::Tensor iterated_in_memory(const Batch& x, const Iteration& iteration) {
-  const at::Tensor& m = x.matrices;
-  if (!is_in_memory(m) || m.scalar_type() == at::kDouble || !cpu::has_gemm()) return {};
-  at::Tensor out = m.to(at::kFloat).contiguous();
-  if (out.is_alias_of(m) && !x.owned) out = out.clone();
-  const int64_t batch = m.size(0), rows = m.size(1), columns = m.size(2);
+at::Tensor iterate(const at::Tensor& x, const PolynomialIteration& iteration, bool may_overwrite) {
+  if (!is_in_memory(x) || x.scalar_type() == at::kDouble || !has_gemm()) return {};
+  const int64_t batch = x.size(0), rows = x.size(1), columns = x.size(2);
+  const auto operands =
+      iteration.half_operands ? half_operands(std::min(rows, columns)) : at::kFloat;
+  if (iteration.half_operands && operands == at::kFloat) return {};
+  at::Tensor out = x.to(at::kFloat).contiguous();
+  if (out.is_alias_of(x) && !may_overwrite) out = out.clone();
   auto* const data = out.mutable_data_ptr<float>();
   const auto one = [&](int64_t i) {
-    iterate_in_place(data + i * rows * columns, rows, columns, iteration);
+    iterate_in_place(data + i * rows * columns, rows, columns, iteration, operands);
   };
   // Each thread takes a matrix. The last ones, too few for one round of all threads, are computed
   // one after another by all threads together.
   const int64_t threads = at::get_num_threads();
   const int64_t shared = batch < 4 * threads ? batch % threads : 0;
-  cpu::run_queue(batch - shared, one);
+  run_queue(batch - shared, one);
   for (int64_t i = batch - shared; i < batch; ++i) one(i);
-  return out.to(m.scalar_type());
+  return out.to(x.scalar_type());
 }
 
-}  // namespace steepest::polar
+}  // namespace steepest::cpu

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steepest/polar/normalize_in_memory.h"
+#include "steepest/kernels/cpu/normalize.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty_like.h>
@@ -10,8 +10,9 @@
 
 #include "steepest/kernels/cpu/every_cpu.h"
 #include "steepest/kernels/cpu/reduce.h"
+#include "steepest/kernels/plain.h"
 
-namespace steepest::polar {
+namespace steepest::cpu {
 namespace {
 
 constexpr int64_t kPiece = 1 << 14;  // elements at a time
@@ -24,13 +25,14 @@ STEEPEST_EVERY_CPU void scale(const float* x, float* y, int64_t n, double factor
 
 }  // namespace
 
-at::Tensor normalized_in_memory(const at::Tensor& x, double safety) {
+at::Tensor normalize(const at::Tensor& x, double safety) {
+  if (!is_plain(x)) return {};
   const int64_t size = x.size(1) * x.size(2), pieces = (size + kPiece - 1) / kPiece;
   const auto* const from = x.const_data_ptr<float>();
   auto y = at::empty_like(x);
   auto* const to = y.mutable_data_ptr<float>();
   std::vector<double> factors(x.size(0));
-  cpu::inner_products(from, from, x.size(0), size, factors.data());
+  inner_products(from, from, x.size(0), size, factors.data());
   for (auto& f : factors)
     if (f != 0) f = 1 / (safety * std::sqrt(f));  // a NaN or Inf stays one
   at::parallel_for(0, x.size(0) * pieces, 1, [&](int64_t first, int64_t last) {
@@ -42,4 +44,4 @@ at::Tensor normalized_in_memory(const at::Tensor& x, double safety) {
   return y;
 }
 
-}  // namespace steepest::polar
+}  // namespace steepest::cpu

@@ -13,9 +13,9 @@
 #include <cstdint>
 
 #include "steepest/kernels/cpu/gemm.h"
-#include "steepest/polar/schedules.h"
+#include "steepest/kernels/iteration.h"
 
-namespace steepest::polar {
+namespace steepest::cpu {
 
 struct ShiftedMatrix {
   double shift = 0;
@@ -34,7 +34,7 @@ class SymmetricProducts {
 
   // One product of any shape by the operand dtype. The norms are needed where operands are rounded,
   // and only then c_norm is set.
-  void gemm(cpu::Gemm product, double a_norm, double b_norm, double& c_norm) const;
+  void gemm(Gemm product, double a_norm, double b_norm, double& c_norm) const;
 
   // to <- X X^T, or X^T X of a tall x [rows, columns].
   void gram(const float* x, int64_t rows, int64_t columns, double x_norm, ShiftedMatrix& to) const;
@@ -46,14 +46,14 @@ class SymmetricProducts {
   void scale(ShiftedMatrix& a, double factor) const;
 
   // A symmetric matrix as a left operand, read by rows or by columns as its packing likes it.
-  cpu::View left_operand(const float* a) const;
+  View left_operand(const float* a) const;
 
  private:
-  cpu::Gemm symmetric_product(const float* a, const float* b, float* c) const;
+  Gemm symmetric_product(const float* a, const float* b, float* c) const;
   void remove_trace(ShiftedMatrix& a) const;
 
   int64_t n_;
   c10::ScalarType operand_dtype_;
 };
 
-}  // namespace steepest::polar
+}  // namespace steepest::cpu

@@ -6,9 +6,9 @@
 
 #include <ATen/core/Tensor.h>
 
-namespace steepest::polar {
+namespace steepest::cpu {
 
-// x [B, r, c] plain. Zero matrices stay zero.
-at::Tensor normalized_in_memory(const at::Tensor& x, double safety);
+// Kernels::normalize: of x [B, r, c] plain, undefined for others.
+at::Tensor normalize(const at::Tensor& x, double safety);
 
-}  // namespace steepest::polar
+}  // namespace steepest::cpu

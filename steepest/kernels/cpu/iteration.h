@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// A Newton-Schulz iteration as a whole, by symmetric products.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "steepest/kernels/iteration.h"
+
+namespace steepest::cpu {
+
+// Kernels::iterate: for matrices in float32, bfloat16 or float16, with iterates in float32, where
+// the processor has_gemm(). Half operands pay where it multiplies them faster than float32's, for
+// matrices that are not small.
+at::Tensor iterate(const at::Tensor& x, const PolynomialIteration& iteration, bool may_overwrite);
+
+// Runs the iteration on one row-major matrix [rows, columns] of any orientation and scale, in
+// place, with operands rounded to operand_dtype. It needs has_gemm(), and a kernel for the
+// operands. A zero matrix gives zero, one with a NaN or an infinity gives NaNs.
+void iterate_in_place(float* x, int64_t rows, int64_t columns, const PolynomialIteration& iteration,
+                      at::ScalarType operand_dtype);
+
+}  // namespace steepest::cpu

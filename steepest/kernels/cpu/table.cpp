@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/kernels/cpu/table.h"
+
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/stack.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "steepest/kernels/cpu/gram_apply.h"
+#include "steepest/kernels/cpu/iteration.h"
+#include "steepest/kernels/cpu/normalize.h"
+#include "steepest/kernels/cpu/pseudo_random.h"
+#include "steepest/kernels/cpu/reduce.h"
+#include "steepest/kernels/cpu/scratch.h"
+#include "steepest/kernels/cpu/step.h"
+#include "steepest/kernels/cpu/tall.h"
+#include "steepest/kernels/cpu/work_queue.h"
+#include "steepest/kernels/plain.h"
+
+namespace steepest::cpu {
+namespace {
+
+at::Tensor inner_products(const at::Tensor& a, const at::Tensor& b) {
+  const auto is_narrow = [](const at::Tensor& t) {
+    return is_in_memory(t) && t.scalar_type() != at::kDouble;
+  };
+  if (!is_narrow(a) || !is_narrow(b) || a.sizes() != b.sizes()) return {};
+  const auto x = a.to(at::kFloat).contiguous();
+  const auto y = b.is_same(a) ? x : b.to(at::kFloat).contiguous();
+  auto sums = at::empty({a.size(0)}, x.options().dtype(at::kDouble));
+  cpu::inner_products(x.const_data_ptr<float>(), y.const_data_ptr<float>(), a.size(0),
+                      a.size(1) * a.size(2), sums.mutable_data_ptr<double>());
+  return sums;
+}
+
+// In any order: dense memory is looked at from its first byte to its last.
+at::Tensor largest_magnitude(const at::Tensor& t) {
+  if (t.scalar_type() != at::kFloat || !t.is_non_overlapping_and_dense()) return {};
+  const double largest = cpu::largest_magnitude(t.const_data_ptr<float>(), t.numel());
+  return at::scalar_tensor(largest, at::TensorOptions(at::kDouble));
+}
+
+// On the CPU torch multiplies 2-D operands in half precision by oneDNN from 16^3 multiplications
+// on, and for 3-D ones it counts those of the whole batch: below that the two sum in different
+// orders. One by one, a matrix has the same bits alone, in any batch, and in torch.optim.Muon.
+bool is_one_by_one(const at::Tensor& a, const at::Tensor& b) {
+  if (a.scalar_type() != at::kHalf && a.scalar_type() != at::kBFloat16) return false;
+  return a.size(0) == 1 || a.size(1) * a.size(2) * b.size(2) <= 16 * 16 * 16;
+}
+
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+  if (!is_one_by_one(a, b)) return {};
+  std::vector<at::Tensor> each;
+  for (int64_t i = 0; i < a.size(0); ++i) each.push_back(at::mm(a[i], b[i]));
+  return at::stack(each);
+}
+
+at::Tensor product_plus(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b, double beta,
+                        double alpha) {
+  if (!is_one_by_one(a, b)) return {};
+  std::vector<at::Tensor> each;
+  for (int64_t i = 0; i < a.size(0); ++i) each.push_back(at::addmm(c[i], a[i], b[i], beta, alpha));
+  return at::stack(each);
+}
+
+static_assert(kBlockColumns == kWideBlock && kBlockColumns == kTallWidth);
+
+void gram_apply(const at::Tensor& a, const at::Tensor& x, const at::Tensor& y,
+                const at::Tensor& z) {
+  cpu::gram_apply({a.const_data_ptr<float>(), a.size(0), a.size(1), x.size(1),
+                   x.const_data_ptr<float>(), y.mutable_data_ptr<float>(),
+                   z.mutable_data_ptr<float>()});
+}
+
+steepest::GramApply rounded_gram_apply(const at::Tensor& a) {
+  if (!HalfMatrix::is_supported(a.size(0), a.size(1))) return {};
+  const auto rounded = std::make_shared<std::optional<HalfMatrix>>();
+  return [a, rounded](const at::Tensor& x, const at::Tensor& y, const at::Tensor& z) {
+    if (!*rounded) rounded->emplace(a.const_data_ptr<float>(), a.size(0), a.size(1));
+    return (*rounded)->gram_apply(x.size(1), x.const_data_ptr<float>(), y.mutable_data_ptr<float>(),
+                                  z.mutable_data_ptr<float>());
+  };
+}
+
+bool block_gram(const at::Tensor& x, double* g) {
+  if (x.size(1) != kBlockColumns || !x.is_contiguous()) return false;
+  tall_gram(x.const_data_ptr<float>(), x.size(0), g);
+  return true;
+}
+
+bool block_product(const at::Tensor& x, const float* t, const at::Tensor& y) {
+  if (x.size(1) != kBlockColumns || !x.is_contiguous() || !y.is_contiguous()) return false;
+  tall_product(x.const_data_ptr<float>(), x.size(0), t, y.mutable_data_ptr<float>());
+  return true;
+}
+
+bool transpose(const at::Tensor& x, const at::Tensor& y) {
+  if ((x.size(1) != 1 && x.stride(1) != 1) || !y.is_contiguous()) return false;
+  transpose_tall(x.const_data_ptr<float>(), x.size(0), x.size(1), x.stride(0),
+                 y.mutable_data_ptr<float>());
+  return true;
+}
+
+const BlockKernels* blocks() {
+  static const BlockKernels all{.narrow = native_block_width(),
+                                .narrow_rounded = kNarrowBlock,
+                                .gram_apply = gram_apply,
+                                .rounded_gram_apply = rounded_gram_apply,
+                                .gram = block_gram,
+                                .product = block_product,
+                                .transpose = transpose};
+  return has_gram_apply() ? &all : nullptr;
+}
+
+Scratch scratch_of(Workspace use) {
+  switch (use) {
+    case Workspace::krylov_v:
+      return Scratch::krylov_v;
+    case Workspace::krylov_y:
+      return Scratch::krylov_y;
+    default:
+      return Scratch::krylov_z;
+  }
+}
+
+at::Tensor workspace(Workspace use, const at::Tensor&, int64_t rows, int64_t columns) {
+  return at::from_blob(scratch<float>(scratch_of(use), rows * columns), {rows, columns},
+                       at::TensorOptions(at::kFloat));
+}
+
+}  // namespace
+
+const Kernels& kernels() {
+  static const Kernels all{.host_reads = true,
+                           .advance = advance,
+                           .nesterov_products = nesterov_products,
+                           .apply = apply,
+                           .inner_products = inner_products,
+                           .largest_magnitude = largest_magnitude,
+                           .normalize = normalize,
+                           .product = product,
+                           .product_plus = product_plus,
+                           .iterate = iterate,
+                           .blocks = blocks(),
+                           .fill_pseudo_random = fill_pseudo_random,
+                           .workspace = workspace,
+                           .run_queue = run_queue};
+  return all;
+}
+
+const Kernels& subclass_kernels() {
+  static const Kernels all{.host_reads = true, .product = product, .product_plus = product_plus};
+  return all;
+}
+
+}  // namespace steepest::cpu

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/kernels/kernels.h"
+
+#include "steepest/kernels/cpu/scratch.h"
+#include "steepest/kernels/cpu/table.h"
+
+namespace steepest {
+
+const Kernels& kernels_of(const at::Tensor& t) {
+  static const Kernels cuda{.fast_dtype = at::kBFloat16}, none;
+  if (t.is_cpu()) return is_in_memory(t) ? cpu::kernels() : cpu::subclass_kernels();
+  return t.is_cuda() ? cuda : none;
+}
+
+int64_t kernel_workspace_bytes() { return cpu::workspace_bytes(); }
+
+}  // namespace steepest

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tensors whose memory a loop of the processor may touch, and the numbers that it may take for
+// an operator's.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace steepest {
+
+// Whether the entries lie in this process' memory, behind a pointer: no accelerator, no subclass of
+// torch.Tensor made of other tensors.
+bool is_in_memory(const at::Tensor& t);
+
+// In memory, float32 and contiguous: what the processor's loops take.
+bool is_plain(const at::Tensor& t);
+
+// Whether x is zero or |x| lies in float32's normal range: rounded to float32, it neither overflows
+// nor becomes subnormal.
+bool is_in_float32_range(double x);
+
+// What an operator on tensors of `dtype` takes as a scalar without a loss: float32's numbers, but
+// ATen on the CPU rounds a scalar to float16 beside float16 tensors, and throws where it cannot.
+bool is_scalar_of(double x, at::ScalarType dtype);
+
+}  // namespace steepest
