@@ -13,7 +13,7 @@ namespace steepest::engine {
 void Job::advance(Storage storage) {
   state_ = BucketState(in_, bucket_);
   update_ = std::exchange(advanced_, true) ? update_again(in_, bucket_, storage)
-                                           : steepest::advance(in_, bucket_, state_, storage);
+                                           : engine::advance(in_, bucket_, state_, storage);
 }
 
 // Momo's model takes its inner products of u while that is at hand. A u that is not measured now is

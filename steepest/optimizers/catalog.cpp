@@ -7,6 +7,7 @@
 #include "steepest/base/spec.h"
 #include "steepest/base/text.h"
 #include "steepest/optimizers/optimizers.h"
+#include "steepest/options/choice_names.h"
 
 namespace steepest {
 namespace optimizers {
@@ -46,7 +47,6 @@ const std::vector<Recipe>& optimizer_catalog() {
   static const std::vector<Recipe> catalog = {
 #define OPTIMIZER(name) optimizers::name(),
 #include "steepest/optimizers/catalog.inc"
-#include "steepest/options/choice_names.h"
 #undef OPTIMIZER
   };
   return catalog;
