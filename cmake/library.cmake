@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The library, from the bottom up.
 
-# kernels/cpu/: loops over plain memory. base/: text and tensors. polar/ and svd/: linear algebra that
+# kernels/: a table a device, and the loops that fill it. base/: text and tensors. polar/ and svd/: linear algebra that
 # knows nothing of norms and optimizers. As a target of its own it is linked alone by their tests;
 # what it includes is checked by tests/house.
 steepest_sources(linalg_sources steepest/kernels steepest/kernels/cpu steepest/base steepest/polar

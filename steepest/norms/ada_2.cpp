@@ -28,19 +28,6 @@ class Ada2 : public Adaptive {
 
 }  // namespace
 
-void Adaptive::observe(const at::Tensor& g, const Average& average,
-                       const NormContext& context) const {
-  context.slots[0].mul_(average.keep).addcmul_(g, g, average.take);
-}
-
-at::Tensor Adaptive::preconditioned(const at::Tensor& m, const NormContext& context) {
-  auto metric = widened(context.slots[0]).sqrt();  // float16 would lose eps
-  if (context.correction != 1) metric.div_(std::sqrt(context.correction));
-  metric.add_(context.eps);
-  const auto x = widened(m) / metric;
-  return context.eps > 0 ? x : at::where(m == 0, at::zeros({}, x.options()), x);  // else 0 / 0
-}
-
 NormEntry ada_2() {
   return {"ada_2",
           "|sqrt(a) x|_2, a = sqrt(v) + eps: s = (m / a) / dual, dual = sqrt(sum m^2 / a)",

@@ -29,7 +29,8 @@ class Frobenius : public Norm {
   std::string name() const override { return name_; }
 
  private:
-  // float64 holds any square of a float32: no scaling, where the length too is a float32.
+  // Without the scaling, as float64 holds the squares of float32 numbers. None where the device has
+  // no inner products for m, or a length is near the ends of float32's range.
   static std::optional<Measured> in_one_pass(const at::Tensor& m) {
     constexpr double kMin = 1e-30, kMax = 1e37;
     const Kernels& kernels = kernels_of(m);

@@ -6,7 +6,8 @@
 
 namespace steepest::norms {
 
-// dim: the dimension of [B, r, c] along which a line runs.
+// dim: the dimension of [B, r, c] along which a line runs. transpose: the name of the norm that has
+// the other lines.
 NormPtr make_lines(const std::string& name, int64_t dim, const std::string& transpose);
 
 }  // namespace steepest::norms

@@ -57,10 +57,13 @@ class Mixture : public Norm {
   std::string name() const override { return spec(/*transposed=*/false); }
 
  private:
+  // The vectors that a term keeps for its next decomposition.
   static int64_t warm_columns(const Norm& norm, int64_t rows, int64_t cols) {
     const auto slots = norm.slots(rows, cols);
     return slots.empty() ? 0 : slots[0].count;
   }
+  // The mixture, or with `transposed` that of the terms' transpose partners, in the grammar of
+  // norms.
   std::string spec(bool transposed) const {
     std::vector<std::string> terms;
     for (size_t i = 0; i < norms_.size(); ++i) {

@@ -18,7 +18,7 @@ namespace steepest::norms {
 namespace {
 
 // Eigenvectors [B, n, n] of symmetric matrices, the largest eigenvalue first. What is not finite
-// has none that LAPACK would return from: it is left to show in the direction.
+// would not come back from LAPACK, and gets the basis of a zero matrix: it shows in the direction.
 at::Tensor eigenvectors(const at::Tensor& factor) {
   const auto finite = at::isfinite(factor).all(2).all(1).view({-1, 1, 1});
   const auto solvable = at::where(finite, factor, 0).to(at::kDouble);
@@ -38,8 +38,8 @@ class Soap : public Norm {
       all.push_back({side + "_factor", shape});
       all.push_back({side + "_eigenvectors", shape, 0, Slot::Start::identity});
     };
-    if (turns(rows, cols)) add("left", Slot::Shape::left);
-    if (turns(cols, rows)) add("right", Slot::Shape::right);
+    if (has_basis(rows, cols)) add("left", Slot::Shape::left);
+    if (has_basis(cols, rows)) add("right", Slot::Shape::right);
     return all;
   }
 
@@ -47,7 +47,7 @@ class Soap : public Norm {
                const NormContext& context) const override {
     const auto sides = sides_of(g, context);
     if (context.step > 1 && (context.step - 1) % refresh_ == 0) {
-      for (const auto& side : sides) turn(side, context.slots[0]);
+      for (const auto& side : sides) refresh_basis(side, context.slots[0]);
     }
     if (context.step == 1) {
       update_factors(sides, g, average);
@@ -87,16 +87,18 @@ class Soap : public Norm {
     at::Tensor factor, basis;  // [B, n, n]
   };
 
-  bool turns(int64_t size, int64_t other) const {
+  // Whether a side of this size has an eigenbasis of its own; else its basis is the identity.
+  bool has_basis(int64_t size, int64_t other) const {
     return size > 1 && other > 1 && size <= max_dim_;
   }
 
+  // The sides that have a basis, with their slots.
   std::vector<Side> sides_of(const at::Tensor& m, const NormContext& context) const {
     std::vector<Side> sides;
     size_t at = 1;
     for (const bool left : {true, false}) {
       const int64_t size = m.size(left ? 1 : 2), other = m.size(left ? 2 : 1);
-      if (!turns(size, other)) continue;
+      if (!has_basis(size, other)) continue;
       sides.push_back({left, context.slots[at], context.slots[at + 1]});
       at += 2;
     }
@@ -112,7 +114,7 @@ class Soap : public Norm {
   }
 
   // One power iteration and a QR of the basis sorted by q^T F q; v is sorted alike.
-  static void turn(const Side& side, const at::Tensor& v) {
+  static void refresh_basis(const Side& side, const at::Tensor& v) {
     const auto basis = widened(side.basis);
     const auto image = at::bmm(side.factor.to(basis.scalar_type()), basis);
     const auto order = at::argsort((basis * image).sum(1), /*stable=*/true, -1, true);

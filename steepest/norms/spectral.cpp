@@ -10,7 +10,8 @@ class Spectral : public Norm {
  public:
   explicit Spectral(const PolarOptions& options)
       : polar_(make_polar(options)), exact_(options.method == "svd") {
-    // Only of coefficients that the caller chose it is not known beforehand.
+    // The named schedules keep singular values below 2; for the caller's own coefficients only the
+    // solver's bound on |1 - sigma'| says how large they become.
     if (options.method == "custom") largest_ = 2 * (1 + polar_->bound(1e-3));
   }
 

@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kLow = 1e-3;
 
+// The errors of a schedule after 1, 2, .. `steps` steps on [low, 1].
 ErrorRow row(std::string name, const Schedule& s, int64_t steps, double low = kLow) {
   ErrorRow r{.name = std::move(name), .low = low};
   for (int64_t k = 1; k <= steps; ++k) r.errors.push_back(s.error(low, k));
@@ -44,6 +45,7 @@ Schedule jordan_then_baseline(size_t n) {
   return s;
 }
 
+// The RMS of 1 - sigma' after so many steps, for sigma uniform in [kLow, 1].
 double root_mean_square(const Schedule& s, int64_t steps) {
   const int n = 200000;  // midpoints of equal parts of [kLow, 1]
   double sum = 0;
@@ -54,6 +56,7 @@ double root_mean_square(const Schedule& s, int64_t steps) {
   return std::sqrt(sum / n);
 }
 
+// A number as the table shows it.
 std::string digits(double value) {
   char text[32];
   std::snprintf(text, sizeof text, value < 1e-2 ? "%.1e" : "%.4f", value);

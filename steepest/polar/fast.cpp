@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form and the dtype of an iteration, chosen for each batch by what costs least. The iteration,
 // its steps and its bound stay the same; the rounding does not.
-//   form   The Gram form where a matrix is long and its iterates are in float32: it touches the
-//   long
-//          side 2 + 2 restarts times instead of twice a step. Half precision never takes it, as it
-//          would lose too much.
-//   dtype  Half precision only where the device multiplies it faster: on CUDA throughout; on a CPU
-//          with AMX or AVX-512 FP16 for the operands of each product, of matrices of some size,
-//          while the iterates stay in float32. An explicit dtype is kept.
+// Form: the Gram form where a matrix is long and its iterates are in float32, as it touches the
+// long side 2 + 2 restarts times instead of twice a step. Half precision never takes it, as it
+// would lose too much. Dtype: half precision only where the device multiplies it faster. That is
+// throughout on CUDA; on a CPU with AMX or AVX-512 FP16 it is for the operands of each product, of
+// matrices of some size, while the iterates stay in float32. An explicit dtype is kept.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -20,7 +18,7 @@
 namespace steepest::polar {
 namespace {
 
-constexpr double kLong = 1.5;  // columns to rows, from which on the Gram form pays
+constexpr double kLong = 1.5;  // the ratio of the sides from which on the Gram form pays
 
 // The fewest rows for which a device may find that products of 16-bit operands pay.
 constexpr int64_t kMinHalfRows = 32;

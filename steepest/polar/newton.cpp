@@ -80,6 +80,7 @@ class Newton final : public PolarSolver {
   }
 
  private:
+  // (A + ridge I)^{-1/2} by the coupled iteration.
   at::Tensor inverse_root(const at::Tensor& a, double ridge) const {
     const at::Tensor identity = at::eye(a.size(1), a.options()).expand_as(a);
     at::Tensor m = a.add(identity, ridge).mul(kZ);

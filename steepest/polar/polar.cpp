@@ -90,6 +90,7 @@ void check_restarts(const PolarOptions& o, bool gram) {
                     "], allowed ascending steps from 1 on");
 }
 
+// The solver that the options ask for, which are checked first.
 std::unique_ptr<PolarSolver> make(const PolarOptions& options) {
   check_coefficients(options);
   if (options.method == "custom") {

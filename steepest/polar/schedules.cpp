@@ -22,6 +22,7 @@ double repelling_fixed_point(const PolynomialCoefficients& p) {
   return std::sqrt((-p.b + std::sqrt(p.b * p.b - 4 * p.c * (p.a - 1))) / (2 * p.c));
 }
 
+// The schedule that takes the same polynomial at every step.
 Schedule repeated(const char* name, const char* source, PolynomialCoefficients p, double high,
                   int64_t steps) {
   return {.name = name, .source = source, .table = {p}, .high = high, .steps = steps};

@@ -53,6 +53,7 @@ Interval image(const PolynomialCoefficients& f, const std::vector<double>& criti
   return r;
 }
 
+// psi of the head, from its slope a at 0 and rho = (p / q)^2.
 PolynomialCoefficients conjugate(double a, double rho) {
   return {a, -(a - 1) * (1 + 1 / rho), (a - 1) / rho};
 }
@@ -76,7 +77,7 @@ LimitBand scaled_band(double a, double rho) {
 }
 
 struct Best {
-  double rho, ratio;
+  double rho, ratio;  // ratio: M / m of the band that rho leads to
 };
 
 // The smallest M / m for a given slope, by a grid of rho below the largest one, which is refined

@@ -20,10 +20,11 @@ namespace steepest::polar {
 namespace {
 
 constexpr int64_t kMaxSteps = 40;
-// Twice and more of the error that rounding alone leaves: .02 and 1e-5, measured for matrices of up
-// to 4096 rows.
+// The tolerances from which on half precision and float32 are used: at least twice the error that
+// rounding alone leaves, which is .02 and 1e-5, measured for matrices of up to 4096 rows.
 constexpr double kHalfRounding = .05, kFloatRounding = 2e-5;
 
+// The matrix products that so many steps of a schedule take.
 int64_t products_of(const Schedule& schedule, int64_t steps) {
   int64_t products = 0;
   for (const auto& p : schedule.first(steps)) products += p.c == 0 ? 2 : 3;
@@ -60,9 +61,9 @@ class WithinTolerance final : public PolarSolver {
       : tolerance_(tolerance),
         choice_(cheapest_iteration({polynomial_tolerance(tolerance.tol), tolerance.low})) {
     options.steps = choice_.steps;
-    double_ = fast_solver(choice_.schedule, with(options, at::kDouble));
+    double_ = fast_solver(choice_.schedule, in_dtype(options, at::kDouble));
     if (tolerance.tol >= kFloatRounding)
-      cheapest_ = fast_solver(choice_.schedule, with(options, at::kFloat));
+      cheapest_ = fast_solver(choice_.schedule, in_dtype(options, at::kFloat));
     if (tolerance.tol >= kHalfRounding) cheapest_ = fast_solver(choice_.schedule, options);
   }
 
@@ -78,7 +79,7 @@ class WithinTolerance final : public PolarSolver {
   }
 
  private:
-  static PolarOptions with(PolarOptions options, at::ScalarType dtype) {
+  static PolarOptions in_dtype(PolarOptions options, at::ScalarType dtype) {
     options.dtype = dtype;
     return options;
   }

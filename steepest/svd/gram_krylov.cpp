@@ -40,12 +40,14 @@ constexpr double kMinHalfFraction = .03;
 
 constexpr double kMinFloatGramRatio = .05;  // s_k / s_1, from which G from float32's Y is enough
 
+// A narrow block for a few triplets of a matrix without a start.
 int64_t block_width(const BlockKernels& kernels, const Problem& p, bool half) {
   const bool narrow = !p.target.shrink && p.target.k <= kMaxNarrowTriplets && !p.start.defined();
   if (!narrow) return kBlockColumns;
   return half ? kernels.narrow_rounded : kernels.narrow;
 }
 
+// One decomposition: V grows block by block until the wanted triplets have converged.
 class GramKrylov {
  public:
   GramKrylov(const at::Tensor& a, const Problem& problem, const GramApply& rounded)
@@ -74,6 +76,7 @@ class GramKrylov {
   }
 
  private:
+  // orthogonalized() against V, of which the last two blocks count as recent.
   at::Tensor orthonormal(const at::Tensor& x, double* residual_fraction = nullptr) const {
     return orthogonalized(space_.v(), x, 2 * width_, residual_fraction);
   }

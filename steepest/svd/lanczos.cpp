@@ -15,6 +15,7 @@ namespace {
 // So much of a warm start is made pseudo-random, so that no direction of A is out of its reach.
 constexpr double kRandomPart = 0.05;
 
+// The sum of the start's columns with a pseudo-random part, or a pseudo-random vector alone.
 at::Tensor first_vector(const Matrix& a, const at::Tensor& start) {
   const auto random = pseudo_random(a.columns(), 0, 1, a.options());
   if (!start.defined()) return random;

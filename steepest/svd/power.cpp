@@ -19,6 +19,7 @@ namespace {
 
 constexpr int64_t kOversampling = 10;
 
+// One column where the power method does; else more than are wanted, which speeds up convergence.
 int64_t block_width(const Problem& p) {
   const bool single = p.target.k == 1 && !p.target.shrink && p.options.stop == "value";
   return single ? 1 : p.target.k + kOversampling;
@@ -42,6 +43,7 @@ at::Tensor doubled(const at::Tensor& v, const Matrix& a, const Problem& problem)
   return basis.columns();
 }
 
+// The start, completed by pseudo-random columns, as orthonormal columns.
 at::Tensor first_block(const Matrix& a, const Problem& problem) {
   OrthonormalBasis basis(a.columns(), a.options(), problem.may_synchronise);
   const auto block = starting_block(problem.start, block_width(problem), a.columns(), a.options());

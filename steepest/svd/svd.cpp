@@ -57,6 +57,7 @@ Result solve(const at::Tensor& a, const Problem& problem) {
   return result;
 }
 
+// The general way: each matrix is scaled and solved by itself.
 std::vector<Result> solve_each(const at::Tensor& a, const Scale& scale, Problem problem,
                                const at::Tensor& start, at::ScalarType dtype) {
   const auto largest = problem.may_synchronise ? values(scale.largest()) : Values(a.size(0), 1.0);
@@ -75,6 +76,7 @@ std::vector<Result> solve_each(const at::Tensor& a, const Scale& scale, Problem 
   return results;
 }
 
+// The result for a scaled matrix as that of the matrix itself.
 Result at_scale(Result result, const Scale& scale) {
   result.s = scale.restored(result.s.unsqueeze(0)).select(0, 0);
   result.tau = scale.restored(result.tau.reshape({1})).select(0, 0);
@@ -99,7 +101,8 @@ Result gram_krylov_or_solve(const at::Tensor& a, const Problem& problem) {
   return at_scale(solve(scaled, problem), scale);
 }
 
-// One thread takes a matrix where there are as many matrices as threads.
+// The way of gram_krylov() for each matrix, after warm_ritz() where there is a start. One thread
+// takes a matrix where there are as many matrices as threads.
 std::vector<Result> gram_krylov_each(const at::Tensor& a, const Problem& problem,
                                      const at::Tensor& start) {
   const auto rows = a.contiguous();
@@ -136,7 +139,8 @@ int64_t max_kept(const std::vector<Result>& results, bool may_synchronise) {
   return most;
 }
 
-Shrinkage empty(const at::Tensor& a, int64_t k, at::ScalarType dtype) {
+// The result for a batch without elements: triplets of zeros.
+Shrinkage empty_result(const at::Tensor& a, int64_t k, at::ScalarType dtype) {
   const int64_t n = a.size(0);
   const auto vectors = a.options().dtype(dtype), values = a.options().dtype(at::kDouble);
   return {.triplets = {.u = at::zeros({n, a.size(1), k}, vectors),
@@ -149,15 +153,16 @@ Shrinkage empty(const at::Tensor& a, int64_t k, at::ScalarType dtype) {
           .tau = at::zeros({n}, values)};
 }
 
-Shrinkage run(const at::Tensor& a, Target target, const SvdOptions& options,
-              const at::Tensor& start) {
+// What both public functions do: checks, one of the two ways, the batch of the results.
+Shrinkage decompose(const at::Tensor& a, Target target, const SvdOptions& options,
+                    const at::Tensor& start) {
   check_input(a, target.k, start);
   check_options(options);
   const NumericsGuard guard;
   const auto dtype = working_dtype(a, options);
   target.max_rank = std::min(a.size(1), a.size(2));
   target.k = std::min(target.k, target.max_rank);
-  if (a.numel() == 0) return empty(a, target.k, dtype);
+  if (a.numel() == 0) return empty_result(a, target.k, dtype);
   const bool may_synchronise = options.fixed_passes == 0 || kernels_of(a).host_reads;
   const Problem problem{target, options, {}, may_synchronise};
   const auto k_of = [&](const std::vector<Result>& results) {
@@ -177,12 +182,12 @@ Shrinkage run(const at::Tensor& a, Target target, const SvdOptions& options,
 
 Triplets top_triplets(const at::Tensor& a, int64_t k, const SvdOptions& options,
                       const at::Tensor& start) {
-  return svd::run(a, {k}, options, start).triplets;
+  return svd::decompose(a, {k}, options, start).triplets;
 }
 
 Shrinkage shrinkage_triplets(const at::Tensor& a, const SvdOptions& options,
                              const at::Tensor& start) {
-  return svd::run(a, {svd::kFirstGuess, true}, options, start);
+  return svd::decompose(a, {svd::kFirstGuess, true}, options, start);
 }
 
 std::vector<std::string> svd_methods() {

@@ -28,7 +28,7 @@ static_assert(kWidth == kWarmStartColumns);
 using Square = std::array<double, kWidth * kWidth>;  // [16, 16] row-major
 using FloatSquare = std::array<float, kWidth * kWidth>;
 
-// L of G = L L^T in the lower triangle of g. False where G is not safely positive definite.
+// g <- L of G = L L^T, in its lower triangle. False where G is not safely positive definite.
 bool cholesky(Square& g) {
   for (int64_t j = 0; j < kWidth; ++j) {
     const double before = g[j * kWidth + j];
@@ -133,7 +133,7 @@ std::optional<RitzValues> ritz_values(const at::Tensor& y, const at::Tensor& z) 
   if (!is_size_in_range(std::sqrt(trace))) return {};
 
   RitzValues found{{}, Values(kWidth), Values(kWidth), Values(kWidth), Values(kWidth), {}};
-  auto& [q, squares, s, inverse, residuals, further] = found;
+  auto& [q, squares, s, inverse, residuals, of_uta] = found;
   small_eigen(g.data(), kWidth, squares.data(), q.data());
   h = rotated(h, q);
   for (int64_t i = 0; i < kWidth; ++i) {
@@ -141,7 +141,7 @@ std::optional<RitzValues> ritz_values(const at::Tensor& y, const at::Tensor& z) 
     residuals[i] = std::sqrt(std::max(0.0, h[i * kWidth + i] - squares[i] * squares[i]));
     inverse[i] = 1 / std::max(s[i], kMinRatio * s[0]);
   }
-  further = values_of_uta(h, inverse);
+  of_uta = values_of_uta(h, inverse);
   return found;
 }
 
@@ -207,8 +207,9 @@ Result shrunk_triplets(const at::Tensor& u, const at::Tensor& v, const RitzValue
           .tau = as_tensor(shrinkage_threshold(ritz.s))};
 }
 
-// Small matrices are the host's, which has their elements at hand.
-bool applies(const at::Tensor& a, const Problem& problem) {
+// Whether this is such a small matrix, in memory that the host reads, with a start that fills a
+// block, of which few enough triplets are wanted.
+bool warm_ritz_applies(const at::Tensor& a, const Problem& problem) {
   if (!kernels_of(a).host_reads) return false;
   const bool few = problem.target.shrink || problem.target.k <= kWidth / 2;
   return few && problem.start.size(1) == kWidth && a.numel() <= kMaxOneThreadElements &&
@@ -218,7 +219,7 @@ bool applies(const at::Tensor& a, const Problem& problem) {
 }  // namespace
 
 std::optional<Result> warm_ritz(const at::Tensor& a, const Problem& problem) {
-  if (!applies(a, problem)) return {};
+  if (!warm_ritz_applies(a, problem)) return {};
   const auto v = orthonormal_start(problem.start);
   if (!v.defined()) return {};
   const auto y = at::empty({a.size(0), kWidth}, v.options()), z = at::empty_like(v);

@@ -16,14 +16,14 @@ namespace steepest::cpu {
 namespace {
 
 // Whether oneDNN may use AMX, as its own environment variable says.
-bool allowed() {
+bool is_allowed() {
   const char* limit = std::getenv("ONEDNN_MAX_CPU_ISA");
   const std::string_view isa = limit == nullptr ? "ALL" : limit;
   return isa.find("AMX") != isa.npos || isa == "ALL" || isa == "DEFAULT";
 }
 
 // Whether a tile of small integers comes out right: all its products and sums are exact.
-bool multiplies(const KernelChoice& kernel) {
+bool multiplies_exactly(const KernelChoice& kernel) {
   constexpr int64_t kSteps = 64;
   const int64_t m = kernel.rows, n = kernel.columns;
   std::vector<float> a(m * kSteps), b(kSteps * n), c(m * n, -1);
@@ -52,7 +52,7 @@ bool works(const KernelChoice& kernel) {
   struct sigaction trap = {}, before = {};
   trap.sa_handler = jump_back;
   sigaction(SIGILL, &trap, &before);
-  const bool right = sigsetjmp(after_trap, 1) == 0 && multiplies(kernel);
+  const bool right = sigsetjmp(after_trap, 1) == 0 && multiplies_exactly(kernel);
   sigaction(SIGILL, &before, nullptr);
   return right;
 }
@@ -65,7 +65,7 @@ bool works(const KernelChoice&) { return false; }
 bool has_amx() {
   static const bool found = [] {
     const KernelChoice* const kernel = amx_kernel();
-    return kernel != nullptr && allowed() && at::cpu::init_amx() && works(*kernel);
+    return kernel != nullptr && is_allowed() && at::cpu::init_amx() && works(*kernel);
   }();
   return found;
 }

@@ -33,17 +33,19 @@ constexpr double kTypical = .25, kXNorm = 64;
 // The scale is found from some rows; the root mean square of all of them has to lie in between.
 constexpr double kMinTypical = kTypical / 64, kMaxTypical = kTypical * 16;
 
+// The sizes of a rounded panel, and of the whole rounded matrix.
 int64_t panel_bytes(int64_t columns) {
   return (columns + kChunk - 1) / kChunk * kPanel * kChunkRow;
 }
-int64_t all_bytes(int64_t rows, int64_t columns) {
+int64_t rounded_bytes(int64_t rows, int64_t columns) {
   return (rows + kPanel - 1) / kPanel * panel_bytes(columns);
 }
 // The offset of an element in a panel, in bytes.
-int64_t at(int64_t row, int64_t k) {
+int64_t offset_in_panel(int64_t row, int64_t k) {
   return (k / kChunk * kPanel + row) * kChunkRow + k % kChunk * 2;
 }
 
+// to += x.
 STEEPEST_EVERY_CPU void add(const float* x, int64_t n, float* to) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) to[i] += x[i];
@@ -70,12 +72,12 @@ STEEPEST_FP16 double round_panel(const float* a, int64_t rows, int64_t columns, 
     for (; r < rows && k + kPiece <= columns; k += kPiece) {
       __builtin_prefetch(row + k + kAhead);
       __builtin_prefetch(row + k + kAhead + 16);
-      round_piece(row + k, scale, to + at(r, k), squares);
+      round_piece(row + k, scale, to + offset_in_panel(r, k), squares);
     }
     for (; k < filled(columns); k += kPiece) {
       float last[kPiece] = {};
       if (r < rows && k < columns) std::copy(row + k, row + columns, last);
-      round_piece(last, scale, to + at(r, k), squares);
+      round_piece(last, scale, to + offset_in_panel(r, k), squares);
     }
   }
   double sum = 0;
@@ -106,14 +108,14 @@ class Panel {
     for (int64_t k = 0; k < size_; k += kChunk) {
       const int64_t lanes = std::min(kChunk, size_ - k) / By::kParts;
       for (int64_t i = 0; i < rows_; i += kGroup) {
-        const std::byte* const a = a_ + at(i, k);
+        const std::byte* const a = a_ + offset_in_panel(i, k);
         By::first_product(a, x + k / By::kParts * kRegister, lanes, y_ + i * kWidth, a + kAhead);
       }
     }
     alignas(kRegister) std::byte lanes[kPanel * kRegister];
     const float scale = By::pack_y(y_, rows_, lanes);
     for (int64_t k = 0; k < size_; k += By::kSteps) {
-      By::second_product(a_ + at(0, k), lanes, rows_, 1 / scale, z + k * kWidth,
+      By::second_product(a_ + offset_in_panel(0, k), lanes, rows_, 1 / scale, z + k * kWidth,
                          a_ + kPanel * k * 2 + kAhead);
     }
   }
@@ -215,12 +217,12 @@ class Run {
 }  // namespace
 
 bool HalfMatrix::is_supported(int64_t rows, int64_t columns) {
-  return has_fp16() && all_bytes(rows, columns) <= kMaxBytes;
+  return has_fp16() && rounded_bytes(rows, columns) <= kMaxBytes;
 }
 
 HalfMatrix::HalfMatrix(const float* a, int64_t rows, int64_t columns)
     : a_(a), rows_(rows), columns_(columns) {
-  rounded_ = scratch<std::byte>(Scratch::half_matrix, all_bytes(rows, columns));
+  rounded_ = scratch<std::byte>(Scratch::half_matrix, rounded_bytes(rows, columns));
   scale_ = power_of_two(kTypical / typical(a, rows, columns));
 }
 

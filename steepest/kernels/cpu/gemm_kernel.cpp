@@ -16,6 +16,7 @@ namespace {
 
 typedef float Eight __attribute__((vector_size(32)));
 
+// The tile of kRows rows and kVectors vectors of columns: stored, or with kAdd added to c.
 template <typename Vector, int kRows, int kVectors, bool kAdd>
 [[gnu::always_inline]] inline void multiply(const std::byte* a_panel, int64_t a_stride,
                                             const std::byte* b_panel, int64_t steps, float* c,
@@ -55,13 +56,15 @@ template <typename Vector, int kRows, int kVectors, bool kAdd>
 }
 
 template <bool kAdd>
-[[gnu::target("avx2,fma")]] void avx2(const std::byte* a, int64_t a_stride, const std::byte* b,
-                                      int64_t steps, float* c, int64_t stride) {
+[[gnu::target("avx2,fma")]] void multiply_avx2(const std::byte* a, int64_t a_stride,
+                                               const std::byte* b, int64_t steps, float* c,
+                                               int64_t stride) {
   multiply<Eight, 6, 2, kAdd>(a, a_stride, b, steps, c, stride);
 }
 template <bool kAdd>
-[[gnu::target("avx512f")]] void avx512(const std::byte* a, int64_t a_stride, const std::byte* b,
-                                       int64_t steps, float* c, int64_t stride) {
+[[gnu::target("avx512f")]] void multiply_avx512(const std::byte* a, int64_t a_stride,
+                                                const std::byte* b, int64_t steps, float* c,
+                                                int64_t stride) {
   multiply<Sixteen, 8, 2, kAdd>(a, a_stride, b, steps, c, stride);
 }
 
@@ -85,8 +88,8 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
 
 constexpr SixteenIndices kColumn = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-[[gnu::target("avx512f")]] void mirror512(const float* from, float* to, int64_t stride,
-                                          bool diagonal) {
+[[gnu::target("avx512f")]] void mirror_avx512(const float* from, float* to, int64_t stride,
+                                              bool diagonal) {
   Sixteen row[kMirrorSide];
 #pragma GCC unroll 16
   for (int r = 0; r < kMirrorSide; ++r)
@@ -122,8 +125,8 @@ constexpr SixteenIndices kColumn = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
   for (int64_t k = whole; k < steps; ++k)
     for (int r = 0; r < 32; ++r) to[k * 32 + r] = x[r * row_stride + k];
 }
-void pack_b512(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
-               int64_t steps, float scale, std::byte* bytes) {
+void pack_b_avx512(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
+                   int64_t steps, float scale, std::byte* bytes) {
   if (rows < 32 || column_stride != 1)
     return pack<32>(x, row_stride, column_stride, rows, steps, scale, bytes);
   pack_contiguous(x, row_stride, steps, reinterpret_cast<float*>(bytes));
@@ -138,11 +141,11 @@ const KernelChoice* float_kernel() {
                                  .depth = 256,
                                  .unit = 1,
                                  .bytes = 4,
-                                 .store = avx512<false>,
-                                 .add = avx512<true>,
+                                 .store = multiply_avx512<false>,
+                                 .add = multiply_avx512<true>,
                                  .pack_a = pack<8>,
-                                 .pack_b = pack_b512,
-                                 .mirror = mirror512,
+                                 .pack_b = pack_b_avx512,
+                                 .mirror = mirror_avx512,
                                  .shares = true};
   static const KernelChoice narrow{.rows = 6,
                                    .columns = 16,
@@ -150,8 +153,8 @@ const KernelChoice* float_kernel() {
                                    .depth = 384,
                                    .unit = 1,
                                    .bytes = 4,
-                                   .store = avx2<false>,
-                                   .add = avx2<true>,
+                                   .store = multiply_avx2<false>,
+                                   .add = multiply_avx2<true>,
                                    .pack_a = pack<6>,
                                    .pack_b = pack<16>};
   if (__builtin_cpu_supports("avx512f")) return &wide;

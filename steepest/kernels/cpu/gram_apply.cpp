@@ -81,6 +81,8 @@ template <typename Vector, int kRows, int kVectors, int kSteps>
     add_transposed<Vector, kRows, kVectors, 1>(sum, a + k, s.columns, z + k * kWidth);
 }
 
+// The blocks that there are kernels for, and how many rows of A a panel of each has: as many as the
+// registers hold sums for.
 struct Narrow {
   static constexpr int kRows = 8, kWidth = 8;
   template <int kRows>

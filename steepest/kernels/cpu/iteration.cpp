@@ -40,6 +40,7 @@ at::ScalarType half_operands(int64_t rows) {
 
 constexpr int64_t kMinPanel = 128;  // rows or columns of X that are copied at a time
 
+// The iteration of one matrix, with its workspace of this thread.
 class Iterator {
  public:
   Iterator(int64_t rows, int64_t columns, const PolynomialIteration& iteration,

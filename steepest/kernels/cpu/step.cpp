@@ -23,6 +23,7 @@ struct Lerp {
   }
 };
 
+// m <- lerp(m, x, take) and u <- lerp(x, m, carry) for the entries x of g.
 STEEPEST_EVERY_CPU void momentum_loop(float* m, const float* g, float* u, int64_t n, float take,
                                       bool take_near, float carry, bool carry_near) {
 #pragma omp simd
@@ -34,6 +35,7 @@ STEEPEST_EVERY_CPU void momentum_loop(float* m, const float* g, float* u, int64_
   }
 }
 
+// w <- keep w + minus s, in float32 and, for a factor that is none, in float64.
 STEEPEST_EVERY_CPU void update_loop(float* w, const float* s, int64_t n, float keep, float minus) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) w[i] = std::fma(s[i], minus, w[i] * keep);
@@ -46,7 +48,8 @@ STEEPEST_EVERY_CPU void wide_update_loop(float* w, const float* s, int64_t n, do
     w[i] = static_cast<float>(static_cast<double>(s[i]) * minus + static_cast<double>(w[i]) * keep);
 }
 
-// The sign of the step is the direction's, as its coefficient is never negative.
+// w <- w + minus s, decayed where w and s have the same sign. The sign of the step is the
+// direction's, as its coefficient is never negative.
 STEEPEST_EVERY_CPU void cautious_loop(float* w, const float* s, int64_t n, double keep,
                                       double minus) {
 #pragma omp simd

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/norms/lines.h"
+
+#include <ATen/ATen.h>
+
+#include "steepest/base/tensor.h"
+
+namespace steepest::norms {
+namespace {
+
+class Lines : public Norm {
+ public:
+  Lines(std::string name, int64_t dim, std::string transpose)
+      : name_(std::move(name)), dim_(dim), transpose_(std::move(transpose)) {}
+
+  Measured steepest(const at::Tensor& m, const NormContext&) const override {
+    if (m.numel() == 0) return {m.clone(), at::zeros({m.size(0)}, m.options().dtype(at::kDouble))};
+    const auto largest = m.abs().amax(dim_, /*keepdim=*/true);  // as in frobenius.cpp
+    const auto scaled = safe_divide(widened(m), largest);
+    const auto length = at::linalg_vector_norm(scaled, 2, dim_, true, at::kDouble);
+    const auto s = safe_divide(scaled, length.to(scaled.scalar_type())).to(m.scalar_type());
+    return {s, (length * largest.to(at::kDouble)).sum({1, 2})};
+  }
+  NormTraits traits() const override {
+    return {.aggregation = Aggregation::max, .transpose = transpose_};
+  }
+  std::string name() const override { return name_; }
+
+ private:
+  std::string name_;
+  int64_t dim_;
+  std::string transpose_;
+};
+
+}  // namespace
+
+NormPtr make_lines(const std::string& name, int64_t dim, const std::string& transpose) {
+  return std::make_shared<Lines>(name, dim, transpose);
+}
+
+}  // namespace steepest::norms
