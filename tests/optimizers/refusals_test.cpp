@@ -72,7 +72,7 @@ TEST(Refusals, of_recipes) {
 // A schedule may write a group's weight decay at any step: the rule of the recipe holds then, too.
 TEST(Refusals, of_a_coupled_decay_that_comes_later_under_momo) {
   auto w = at::ones({2, 2}).set_requires_grad(true);
-  Optimizer optimizer({w}, recipe("adam-momo"));
+  Optimizer optimizer(std::vector<at::Tensor>{w}, recipe("adam-momo"));
   w.mutable_grad() = at::ones({2, 2});
   optimizer.observe(at::ones({}));
   static_cast<GroupOptions&>(optimizer.param_groups()[0].options()).weight_decay = 0.1;
