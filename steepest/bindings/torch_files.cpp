@@ -69,14 +69,14 @@ void save_state(const std::string& path, Tensors params, Tensors steps, Tensors 
 std::tuple<std::vector<int64_t>, std::vector<at::Tensor>, int64_t, at::Tensor, std::vector<double>,
            std::vector<double>>
 load_state(const std::string& path, Tensors params, const std::string& text,
-           const std::vector<bool>& is_group_frozen) {
+           const c10::List<bool>& is_group_frozen) {
   const at::NoGradGuard no_grad;
   const auto plan = plan_of(text);
   TORCH_CHECK_VALUE(params.size() == plan->params.size(), "steepest::load_state: params: received ",
                     params.size(), ", allowed ", plan->params.size(), ", as the plan says");
   auto file = read_safetensors(path);
   const Snapshot snapshot{std::move(file.tensors), std::move(file.metadata)};
-  auto whole = snapshot.read(*plan, {params.vec(), is_group_frozen}, path);
+  auto whole = snapshot.read(*plan, {params.vec(), is_group_frozen.vec()}, path);
   std::vector<int64_t> steps;
   std::vector<at::Tensor> state;
   for (size_t i = 0; i < params.size(); ++i) {
