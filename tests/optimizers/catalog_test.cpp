@@ -7,6 +7,7 @@
 
 #include "steepest/optimizer.h"
 #include "steepest/optimizers/optimizers.h"
+#include "steepest/options/validate.h"
 #include "tests/support/engine_run.h"
 #include "tests/support/plain_loop.h"
 

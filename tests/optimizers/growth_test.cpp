@@ -24,8 +24,8 @@ double seconds_of(const auto& body) {
   return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }
 
-NamedParams scalars(int count) {
-  NamedParams params;
+engine::NamedParams scalars(int count) {
+  engine::NamedParams params;
   for (int i = 0; i < count; ++i) {
     params.emplace_back("layers." + std::to_string(i) + ".bias", at::zeros({1}));
     params.back().second.mutable_grad() = at::ones({1});

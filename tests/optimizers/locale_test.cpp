@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "steepest/base/text.h"
+#include "steepest/radius.h"
 #include "steepest/serialize/snapshot.h"
 #include "tests/support/face.h"
 #include "tests/support/folder.h"

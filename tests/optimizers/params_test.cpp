@@ -24,7 +24,7 @@ std::vector<std::string> warnings_of(const auto& body) {
   return warnings.lines;
 }
 
-Optimizer make(const NamedParams& params, const char* name = "muon-adam") {
+Optimizer make(const engine::NamedParams& params, const char* name = "muon-adam") {
   return {Groups{{.params = params}}, recipe(name, exactly())};
 }
 
@@ -33,7 +33,7 @@ void step_with_ones(Optimizer& optimizer) {
   optimizer.step();
 }
 
-std::string line_of(const NamedParams& params) {
+std::string line_of(const engine::NamedParams& params) {
   const auto message = refusal([&] { make(params); });
   EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   return message;

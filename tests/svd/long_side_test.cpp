@@ -28,8 +28,11 @@ TEST(LongSide, ACostsWhatItsTransposeCosts) {
     const double tall_time = seconds([&] { tall = top_triplets(turned, k); });
     EXPECT_LT(wide_time, 5 * tall_time + 1) << r << "x" << c;
     EXPECT_LT(tall_time, 5 * wide_time + 1) << r << "x" << c;
+    // A few rows or columns are decomposed by their Gram matrix; more, to the tolerance asked for,
+    // and how far beyond it depends on the width of the processor's blocks.
+    const double tolerance = r <= 5 ? 1e-5 : SvdOptions{}.tol;
     for (const auto* t : {&wide, &tall}) {
-      EXPECT_LE(largest(t->s[0] / exact.sqrt().narrow(0, 0, k) - 1), 1e-5);
+      EXPECT_LE(largest(t->s[0] / exact.sqrt().narrow(0, 0, k) - 1), tolerance);
       EXPECT_EQ(t->status[0], SvdStatus::converged);
     }
     EXPECT_LE(orthonormality(wide.vh[0].mT().contiguous()), 1e-4);
