@@ -12,7 +12,7 @@ const char* text_of(Role role) { return role == Role::matrix ? "matrix" : "non-m
 
 namespace {
 
-// The stored matrices of a piece as [B, r, c], before parts and transposition.
+// Returns the matrices of a piece as they are stored, [B, r, c], before parts and transposition.
 at::Tensor stored(const at::Tensor& t, Role role, bool batch) {
   if (role == Role::backup && t.dim() != 2) return t.reshape({1, 1, t.numel()});
   if (t.dim() == 2) return t.unsqueeze(0);
@@ -21,13 +21,14 @@ at::Tensor stored(const at::Tensor& t, Role role, bool batch) {
   return t.reshape({batch ? -1 : 1, rows, cols});
 }
 
-// The parameter's dimension along which its stored matrices are split.
+// Returns the dimension of the parameter that view.split_dim, 0 or 1 of its stored matrices, means.
 int64_t dim_of_split(at::IntArrayRef shape, const View& view) {
   const bool batch = view.batch && shape.size() > 2;
   return (batch ? static_cast<int64_t>(shape.size()) - 2 : 0) + view.split_dim;
 }
 
-// The parts of a fused matrix are those of its whole split dimension.
+// Throws c10::ValueError unless the parts of a fused matrix fill its split dimension `dim`, of this
+// size.
 void check_parts(const std::string& name, const View& view, int64_t size, int64_t dim) {
   int64_t total = 0;
   for (const auto part : view.split_sizes) {
@@ -43,6 +44,8 @@ void check_parts(const std::string& name, const View& view, int64_t size, int64_
                     ", allowed a divisor of ", size);
 }
 
+// Throws c10::ValueError naming the parameter where a view with parts does not fit its shape or
+// role.
 void check_split(const std::string& name, at::IntArrayRef shape, Role role, const View& view) {
   TORCH_CHECK_VALUE(view.split_sizes.empty() || view.num_heads == 0, name,
                     ": received split_sizes and num_heads, allowed one of them");
@@ -56,6 +59,7 @@ void check_split(const std::string& name, at::IntArrayRef shape, Role role, cons
   check_parts(name, view, shape[dim], dim);
 }
 
+// Throws c10::ValueError naming the parameter where the view does not fit its shape or role.
 void check_view(const std::string& name, at::IntArrayRef shape, Role role, const View& view) {
   TORCH_CHECK_VALUE(role == Role::backup || shape.size() >= 2, name,
                     ": role matrix: received shape ", shape, ", allowed 2 or more dimensions");

@@ -11,7 +11,7 @@
 
 namespace steepest {
 
-// The role as tables show it: "matrix", "non-matrix".
+// Returns the role as tables show it: "matrix", "non-matrix".
 const char* text_of(Role role);
 
 struct Block {
@@ -28,18 +28,23 @@ struct Block {
   int64_t leaf = 0;  // its duals are leaves [leaf, leaf + batch) of the outer norm
   double radius = 1;
 
-  at::Tensor piece(const at::Tensor& t) const;     // t: any tensor of the parameter's shape
-  at::Tensor matrices(const at::Tensor& t) const;  // [B, r, c]; a view where strides allow
+  // Returns the block's piece of t, any tensor of the parameter's shape, as a view.
+  at::Tensor piece(const at::Tensor& t) const;
+  // Returns the matrices [B, r, c] of the block's piece of t, a view where strides allow.
+  at::Tensor matrices(const at::Tensor& t) const;
+  // Returns the matrices [B, r, c] of what piece() has returned, a view where strides allow.
   at::Tensor matrices_of(const at::Tensor& piece) const;
-  // The inverse of matrices_of: s [B, r, c] in the shape of `piece`, of which nothing else is used.
+  // Inverts matrices_of: returns s [B, r, c] in the shape of `piece`, of which nothing else is
+  // used.
   at::Tensor unmatrices(const at::Tensor& s, const at::Tensor& piece) const;
 
-  // A contiguous piece has its matrices one after another in memory.
+  // Whether a contiguous piece has its matrices one after another in memory.
   bool plain() const { return !view.transposed && (parts == 1 || view.split_dim == 0); }
 };
 
-// The blocks of one parameter: one, or one for each run of unequal split sizes. Throws
-// c10::ValueError naming the parameter where the view does not fit its shape.
+// Returns the blocks of one parameter: one, or one for each run of equal split sizes, whose parts
+// are one batch. Its group, radius and leaves are left to the plan. Throws c10::ValueError naming
+// the parameter where the view does not fit its shape.
 std::vector<Block> make_blocks(const std::string& name, at::IntArrayRef shape, Role role,
                                const View& view);
 

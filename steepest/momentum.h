@@ -22,23 +22,26 @@ struct MomentumMap {
   bool looks_ahead() const { return look != 0; }  // else u = m
 };
 
-// first: this is the state's first gradient. momentum: b at this step.
+// Returns the momentum map of a step at which the momentum is b = `momentum`; `first` says that the
+// state sees its first gradient.
 MomentumMap momentum_map(const Choices& choices, double momentum, bool first);
 
-// The sum of the weights that u gives to the gradients so far: 1 unless the start is `corrected`,
-// where u / correction is the mean. step counts from 1.
+// Returns the sum of the weights that u gives to the gradients so far: 1 unless the start is
+// `corrected`, where u / correction is the mean. step counts from 1.
 double momentum_correction(const Choices& choices, double momentum, int64_t step);
 
-// In place on m; x in m's dtype. The evaluation is torch's: lerp for an EMA, mul and add for a
-// ball.
+// Computes m <- keep m + take x in place; x is in m's dtype. The evaluation is torch's: lerp for an
+// EMA, mul and add for a ball.
 void advance(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map,
              const Kernels& kernels);
 
-// u, of m's shape; into `out` where that is defined, and m itself where it is not and u = m.
+// Returns u = carry m + look x, of m's shape: in `out` where that is defined, and m itself where it
+// is not and u = m.
 at::Tensor look_ahead(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map,
                       const at::Tensor& out = {});
 
-// Both: in one pass over memory where the device has a loop for it.
+// Advances m in place and returns its u: in one pass over memory where the device has a kernel for
+// it.
 at::Tensor advance_and_look_ahead(const at::Tensor& m, const at::Tensor& x, const MomentumMap& map,
                                   const Kernels& kernels, const at::Tensor& out = {});
 

@@ -14,8 +14,8 @@
 namespace steepest {
 namespace {
 
-// One group of all parameters, named by their index ("0", "1", ..), without a role or options of
-// its own.
+// Returns one group of all parameters, named by their index ("0", "1", ..), without a role or
+// options of its own.
 Groups single_group(const std::vector<at::Tensor>& params) {
   Group group;
   for (const auto& param : params)
@@ -54,7 +54,7 @@ Optimizer::Optimizer(const Groups& groups, Recipe recipe)
 Optimizer::Optimizer(const std::vector<at::Tensor>& params, Recipe recipe)
     : Optimizer(single_group(params), std::move(recipe)) {}
 
-// The group is checked alone; the plan of all of them is made when it is needed next.
+// Checks the group alone; the plan of all of them is made when it is needed next.
 void Optimizer::add_param_group(const Group& group) {
   std::vector<at::Tensor> tensors;
   for (const auto& [name, param] : group.params) tensors.push_back(param);
@@ -73,6 +73,7 @@ void Optimizer::add_param_group(const Group& group) {
   planned_->registered = param_groups_.size();
 }
 
+// Makes the registry anew from all groups, whose tensors may have been replaced.
 void Optimizer::Planned::register_params(TorchGroups& groups) {
   engine::ParamRegistry again;
   for (size_t g = 0; g < groups.size(); ++g) again.add(named(groups[g], g));
@@ -80,6 +81,7 @@ void Optimizer::Planned::register_params(TorchGroups& groups) {
   registered = groups.size();
 }
 
+// Whether the plan was made for these groups, with the tensors and the shapes that they have now.
 bool Optimizer::Planned::is_current(std::vector<torch::optim::OptimizerParamGroup>& groups) const {
   if (!made || tensors.size() != groups.size()) return false;
   size_t index = 0;
@@ -94,6 +96,7 @@ bool Optimizer::Planned::is_current(std::vector<torch::optim::OptimizerParamGrou
   return true;
 }
 
+// Makes the plan anew where groups have come or parameters have been replaced.
 void Optimizer::refresh() {
   if (planned_->is_current(param_groups_)) return;
   planned_->register_params(param_groups_);
@@ -109,7 +112,8 @@ void Optimizer::refresh() {
   drop_orphans();
 }
 
-// torch keys state by the tensor's address, which another tensor may have after this one.
+// Erases the state of tensors that are in no group any more: torch keys state by the tensor's
+// address, which another tensor may have after this one.
 void Optimizer::drop_orphans() {
   std::unordered_set<const void*> own;
   for (const auto& group : planned_->tensors) {
@@ -122,6 +126,7 @@ void Optimizer::drop_orphans() {
   for (auto* param : orphans) state_.erase(param);
 }
 
+// Returns the plan of the parameters as they are now.
 const Plan& Optimizer::plan() {
   refresh();
   return planned_->plan;
@@ -129,12 +134,14 @@ const Plan& Optimizer::plan() {
 
 std::string Optimizer::print_plan() { return steepest::print_plan(plan()); }
 
+// Returns the parameter's state, which is made where there is none.
 ParamState& Optimizer::state_of(const at::Tensor& param) {
   auto& state = state_[param.unsafeGetTensorImpl()];
   if (!state) state = std::make_unique<BlockState>();
   return static_cast<BlockState&>(*state).value;
 }
 
+// Lists all parameters in the plan's order; those that have had no gradient share one empty state.
 std::vector<Param> Optimizer::collect_params() {
   std::vector<Param> params;
   for (const auto& group : param_groups_) {
@@ -146,6 +153,8 @@ std::vector<Param> Optimizer::collect_params() {
   return params;
 }
 
+// Returns the rates of each plan group, as its param group's options are now. A param group without
+// a role makes two plan groups, whose backups have a ratio and a decay of their own.
 std::vector<Rates> Optimizer::current_rates() const {
   std::vector<Rates> rates;
   for (size_t g = 0; g < planned_->plan.groups.size(); ++g) {
@@ -194,6 +203,7 @@ at::Tensor Optimizer::step(LossClosure closure) {
   return loss;
 }
 
+// Warns of a step without gradients, and of a Momo loss that is NaN or below f_star, each once.
 void Optimizer::warn_once(const std::vector<Param>& params, const at::Tensor& loss) {
   ++calls_;
   if (!warned_idle_ && !engine::has_gradients(params)) {

@@ -4,10 +4,12 @@
 namespace steepest {
 namespace {
 
+// Returns the backup's learning rate as a multiple of the matrices'; 1 where that is 0.
 double ratio_of(const Recipe& recipe) {
   return recipe.matrix.lr > 0 ? recipe.backup.lr / recipe.matrix.lr : 1;
 }
 
+// Returns the group's role, or without one that of the parameter's shape.
 Role role_of(const Group& group, const at::Tensor& param) {
   return group.role.value_or(param.dim() == 2 ? Role::matrix : Role::backup);
 }

@@ -11,18 +11,21 @@
 
 namespace steepest {
 
-// A new param group's options: what the group says, else what the recipe says.
+// Returns a new param group's options: what the group says, else what the recipe says.
 std::unique_ptr<GroupOptions> options_of(const Recipe& recipe, const Group& group);
 
-// Throws where another optimizer's class made them.
+// Returns the options of a param group. Throws c10::ValueError where another optimizer's class made
+// them.
 GroupOptions& options_in(torch::optim::OptimizerParamGroup& group);
 
-// The names under which a param group's tensors are planned: torch's own groups have none.
+// Returns the tensors of param group `number` with the names under which they are planned: the
+// group's own or, as torch's groups have none, "<number>.<index>".
 engine::NamedParams named(torch::optim::OptimizerParamGroup& group, size_t number);
 
 // One plan group for each role in each param group: a group without a role may hold both.
 struct GroupLayout {
   explicit GroupLayout(const Recipe& recipe) : recipe(recipe) {}
+  // Adds the tensors of param group number `owner`, in one plan group for each role among them.
   void add(const Group& group, const engine::NamedParams& tensors, size_t owner);
 
   const Recipe& recipe;
@@ -31,7 +34,7 @@ struct GroupLayout {
   std::vector<size_t> owners;  // of each plan group: the param group
 };
 
-// Throws where the group does not fit the recipe.
+// Throws c10::ValueError where the group does not fit the recipe.
 void check_group(const Recipe& recipe, const Group& group);
 
 }  // namespace steepest

@@ -8,24 +8,28 @@
 namespace steepest {
 namespace {
 
-// |d|_2, whose squares may be beyond float64 where it is not.
-at::Tensor length(const at::Tensor& d) {
+// Returns |d|_2, whose squares may be beyond float64 where it is not.
+at::Tensor euclidean_norm(const at::Tensor& d) {
   if (d.numel() == 0) return d.sum();
   const auto power = power_of_two(d.abs().max());
   return (d / power).square().sum().sqrt() * power;
 }
 
-// D of a node and, in `duals`, of every node below it in depth-first order.
-at::Tensor measure(const OuterNode& node, const at::Tensor& d, std::vector<at::Tensor>& duals) {
+// Returns D of a node and appends it to `duals`, followed by that of every node below it in
+// depth-first order.
+at::Tensor measure_nodes(const OuterNode& node, const at::Tensor& d,
+                         std::vector<at::Tensor>& duals) {
   const size_t own = duals.size();
   duals.emplace_back();
   std::vector<at::Tensor> parts = {d.slice(0, node.begin, node.end)};
-  for (const auto& child : node.children) parts.push_back(measure(child, d, duals).view({1}));
+  for (const auto& child : node.children) parts.push_back(measure_nodes(child, d, duals).view({1}));
   const auto all = at::cat(parts);
-  duals[own] = node.kind == Aggregation::max ? all.sum() : length(all);
+  duals[own] = node.kind == Aggregation::max ? all.sum() : euclidean_norm(all);
   return duals[own];
 }
 
+// Writes the coefficients of the leaves below a node that has the coefficient c. `duals` are those
+// of measure_nodes, `next` is the node's place among them, which moves on past all nodes below.
 void distribute(const OuterNode& node, const at::Tensor& c, const at::Tensor& d,
                 const std::vector<at::Tensor>& duals, size_t& next, at::Tensor& coefficients) {
   const auto& own = duals[next++];
@@ -44,7 +48,7 @@ void distribute(const OuterNode& node, const at::Tensor& c, const at::Tensor& d,
 
 Combined combine(const OuterNode& root, const at::Tensor& d) {
   std::vector<at::Tensor> duals;
-  Combined out{at::empty_like(d), measure(root, d, duals)};
+  Combined out{at::empty_like(d), measure_nodes(root, d, duals)};
   size_t next = 0;
   distribute(root, out.dual, d, duals, next, out.coefficients);
   return out;

@@ -28,7 +28,7 @@ struct Combined {
   at::Tensor dual;          // D, 0-dim float64
 };
 
-// d [leaves] float64. Every leaf must be in exactly one node.
+// Returns c and D for d [leaves] float64, d_l = R_l dual_l. Every leaf must be in exactly one node.
 Combined combine(const OuterNode& root, const at::Tensor& d);
 
 }  // namespace steepest

@@ -20,6 +20,7 @@
 namespace steepest {
 namespace {
 
+// Appends the blocks of all parameters of this role, each with its group and radius.
 void add_blocks(Plan& plan, Role role) {
   for (size_t i = 0; i < plan.params.size(); ++i) {
     const auto& param = plan.params[i];
@@ -34,7 +35,8 @@ void add_blocks(Plan& plan, Role role) {
   }
 }
 
-// Leaves in the blocks' order, but flattened backups of one norm side by side.
+// Numbers the leaves in the blocks' order, in which flattened backups of one norm come to stand
+// side by side. Throws c10::ValueError at too many matrices.
 void number_leaves(Plan& plan) {
   if (plan.recipe.backup_blocks == BackupBlocks::flattened) {
     std::stable_sort(plan.blocks.begin(), plan.blocks.end(), [&](const Block& a, const Block& b) {
@@ -52,6 +54,8 @@ void number_leaves(Plan& plan) {
   }
 }
 
+// Returns one node for each run of blocks of one norm, from leaf number `first` on: these blocks
+// count as one vector.
 std::vector<OuterNode> flattened_nodes(const Plan& plan, int64_t first) {
   std::vector<OuterNode> nodes;
   std::string name;
@@ -67,6 +71,7 @@ std::vector<OuterNode> flattened_nodes(const Plan& plan, int64_t first) {
   return nodes;
 }
 
+// Builds the tree of the outer norm over the leaves.
 OuterNode make_tree(const Plan& plan) {
   int64_t matrices = 0;
   for (const auto& block : plan.blocks) matrices += block.role == Role::matrix ? block.batch : 0;
@@ -82,15 +87,17 @@ OuterNode make_tree(const Plan& plan) {
   return root;
 }
 
+// Whether the node and all below it are of this kind.
 bool all_nodes(const OuterNode& node, Aggregation kind) {
   return node.kind == kind &&
          std::all_of(node.children.begin(), node.children.end(),
                      [&](const auto& child) { return all_nodes(child, kind); });
 }
 
-// Where every node is a max, c / D is 1 in each, and a constrained step needs no dual. Where every
-// node is an l2, c_l = d_l, and a regularized step is sharp(m), whose dual no other block waits
-// for; with stale duals d_l is that of the last step, and sharp(m) has this one's.
+// Returns what the step must know of the duals. Where every node is a max, c / D is 1 in each, and
+// a constrained step needs no dual. Where every node is an l2, c_l = d_l, and a regularized step is
+// sharp(m), whose dual no other block waits for; with stale duals d_l is that of the last step, and
+// sharp(m) has this one's.
 Needs needs_of(const Plan& plan) {
   const auto& r = plan.recipe;
   if (r.step_size == StepSize::momo) return Needs::duals;
@@ -101,7 +108,9 @@ Needs needs_of(const Plan& plan) {
   return Needs::duals;
 }
 
-// Appends the slots of one owner, of a block of parameter number `param`, to the state.
+// Appends the slots that a norm, a transform or a decay keeps for the block to its parameter's
+// state, and returns where they lie: blocks of one parameter share a tensor, in which a flat slot
+// of each follows that of the one before.
 std::vector<BlockSlot> add_slots(Plan& plan, const Block& block, const std::vector<Slot>& slots) {
   auto& layout = plan.layouts[block.param];
   std::vector<BlockSlot> own;
@@ -128,8 +137,8 @@ std::vector<BlockSlot> add_slots(Plan& plan, const Block& block, const std::vect
   return own;
 }
 
-// The state's tensors in the order: momentum, slots, Momo's intercept, stale duals. torch names an
-// adaptive norm's momentum exp_avg, every other momentum_buffer.
+// Lists the state of each parameter and block, in the order: momentum, slots, Momo's intercept,
+// stale duals. torch names an adaptive norm's momentum exp_avg, every other momentum_buffer.
 void lay_out(Plan& plan) {
   const bool momo = plan.recipe.step_size == StepSize::momo;
   plan.layouts.resize(plan.params.size());
@@ -164,7 +173,8 @@ void lay_out(Plan& plan) {
   }
 }
 
-// More entries would overflow int64 wherever they are multiplied, by an element's size for one.
+// Throws c10::ValueError at a group that is none or a shape that is too large: more entries would
+// overflow int64 wherever they are multiplied, by an element's size for one.
 void validate_params(const Plan& plan) {
   constexpr int64_t kMostEntries = int64_t{1} << 58;
   for (const auto& param : plan.params) {
@@ -184,6 +194,8 @@ void validate_params(const Plan& plan) {
   }
 }
 
+// Throws c10::ValueError where the recipe would be wrong with a group's choices in the place of its
+// side's.
 void validate_groups(const Plan& plan) {
   for (const auto& group : plan.groups) {  // the whole-network rules hold group by group
     Recipe one = plan.recipe;
@@ -194,6 +206,8 @@ void validate_groups(const Plan& plan) {
 
 }  // namespace
 
+// Returns the block's matrices [B, ..sizes] in `state`, the parameter's tensor of the slot, as a
+// view where strides allow.
 at::Tensor BlockSlot::of(const at::Tensor& state, const Block& block) const {
   if (slot.like_param()) return block.matrices(state);
   auto sizes = slot.sizes(block.rows, block.cols);

@@ -101,12 +101,12 @@ struct Plan {
   }
 };
 
-// Throws c10::ValueError where a recipe, a group's choices or a view is wrong, naming the
-// parameter.
+// Lays the recipe over the parameters. Throws c10::ValueError where a recipe, a group's choices or
+// a view is wrong, naming the parameter.
 Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
                std::vector<PlannedGroup> groups);
 
-// A table: name, shape, role, norm, matrices, radius.
+// Returns a table for a person: name, shape, role, norm, matrices, radius.
 std::string print_plan(const Plan& plan);
 
 }  // namespace steepest

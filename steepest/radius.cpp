@@ -14,7 +14,8 @@ namespace steepest {
 
 namespace {
 
-// "spectral_unclamped" and the like, or a number; the rule itself where it is neither.
+// Returns what one factor of a radius comes to: the value of a rule such as "scion" for the block
+// and its norm, or a number; nothing where it is neither.
 std::optional<double> factor_of(std::string_view rule, const Block& block,
                                 const std::string& norm) {
   const double out = static_cast<double>(std::max<int64_t>(1, block.rows));

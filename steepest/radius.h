@@ -8,9 +8,9 @@
 
 namespace steepest {
 
-// The radius r of a block's unit ball: "none", torch's adjust_lr_fn ("original" = sqrt(max(1,
-// out/in)), "match_rms_adamw" = .2 sqrt(max(out, in)), "spectral_unclamped" = sqrt(out/in)),
-// "scion" (by norm, arXiv 2502.07529 table 3), a number, or a product "50*scion".
+// Returns the radius r of a block's unit ball: "none", torch's adjust_lr_fn ("original" =
+// sqrt(max(1, out/in)), "match_rms_adamw" = .2 sqrt(max(out, in)), "spectral_unclamped" =
+// sqrt(out/in)), "scion" (by norm, arXiv 2502.07529 table 3), a number, or a product "50*scion".
 double radius_of(const std::string& rule, const Block& block, const std::string& norm);
 
 }  // namespace steepest

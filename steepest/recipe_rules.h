@@ -6,12 +6,13 @@
 
 namespace steepest {
 
-// False for max + constrained + fixed (Muon, Scion): then no norm is measured, no polar factor
-// needs to be more than a direction.
+// Whether steps use a dual as a number. It is false for max + constrained + fixed (Muon, Scion):
+// then no norm is measured, no polar factor needs to be more than a direction.
 bool needs_duals(const Recipe& recipe);
 
-// The number of steps of Polar Express where it is left open: five make a direction, a dual that is
-// used as a number needs six (<m, polar(m)> / |m|_nuc is .87-1.06 with five, .999-1.004 with six).
+// Sets the number of steps of Polar Express where it is left open: five make a direction, a dual
+// that is used as a number needs six (<m, polar(m)> / |m|_nuc is .87-1.06 with five, .999-1.004
+// with six).
 void set_default_steps(Choices& choices, bool needs_duals);
 
 }  // namespace steepest

@@ -22,6 +22,7 @@ bool is_trained(const at::Tensor& param) {
   return param.requires_grad() && param.is_floating_point() && param.element_size() > 1;
 }
 
+// Whether the name matches one of the globs.
 bool matches_any(const std::string& name, const std::vector<std::string>& globs) {
   return std::any_of(globs.begin(), globs.end(),
                      [&](const auto& glob) { return matches_glob(name, glob); });
@@ -66,14 +67,15 @@ void apply_options(const std::string& name, const RouteOptions& options, Verdict
 
 using Line = std::array<std::string, 5>;
 
-// A shape as the routing table shows it, "64x16".
+// Returns a shape as the routing table shows it, "64x16".
 std::string text_of(at::IntArrayRef shape) {
   std::string text;
   for (const int64_t size : shape) text += (text.empty() ? "" : "x") + std::to_string(size);
   return text.empty() ? "()" : text;
 }
 
-// A layout as the routing table shows it, "transposed, 16+16+16 of dim 1", "-" for the plain one.
+// Returns a layout as the routing table shows it, "transposed, 16+16+16 of dim 1", "-" for the
+// plain one.
 std::string text_of(const View& view) {
   std::vector<std::string> words;
   std::string sizes;
@@ -140,6 +142,7 @@ Groups route(const torch::nn::Module& module, const RouteOptions& options) {
   return groups;
 }
 
+// Prints the routing of each parameter, then what each role covers, and how many rows are guesses.
 std::ostream& operator<<(std::ostream& out, const Groups& groups) {
   std::vector<Line> lines = {{"parameter", "shape", "role", "layout", "reason"}};
   std::vector<std::pair<Role, std::string>> reasons;

@@ -3,6 +3,7 @@
 
 namespace steepest {
 
+// Returns the sizes of what is kept for one matrix [rows, cols].
 std::vector<int64_t> Slot::sizes(int64_t rows, int64_t cols) const {
   switch (shape) {
     case Shape::entries:

@@ -60,7 +60,8 @@ void BoundState::write_back() const {
   }
 }
 
-// What the first step makes itself rather than reads.
+// Undefines, before a parameter's first step, the entries that are not of its own shape: the engine
+// makes what is undefined, and takes a dual that is defined for the last step's.
 void BoundState::drop_unread(ParamState& state, size_t index) const {
   for (const auto& entry : engine::state_entries(plan_, index)) {
     if (!entry.like_param()) entry.of(state) = at::Tensor();

@@ -10,18 +10,23 @@
 
 namespace steepest {
 
-// A plan is a pure function of its text: the last few are kept, so that a step does not parse.
+// Returns the plan that the JSON text describes (see plan_from_json). A plan depends on its text
+// alone, so the last few are kept and a step does not parse.
 std::shared_ptr<const Plan> plan_of(const std::string& text);
 
 // Views of the caller's tensors as the engine's states, and the way back.
 class BoundState {
  public:
-  // Throws c10::ValueError where a list or a tensor is not what the plan needs; `op` says whose.
+  // Binds the lists of one operator call, without a copy of a tensor, and keeps references to its
+  // arguments. Throws c10::ValueError where a list or a tensor is not what the plan needs; `op` is
+  // the operator that the message names.
   BoundState(const Plan& plan, const StepLists& lists, const char* op);
 
+  // Returns one Param for each of the plan's parameters, which points into this object's states.
   std::vector<Param>& params() { return params_; }
 
-  // Copies what the engine has replaced rather than changed into the caller's tensors.
+  // Writes the step counts, and the state tensors that the step has replaced rather than changed in
+  // place, into the caller's tensors.
   void write_back() const;
 
  private:
@@ -33,8 +38,9 @@ class BoundState {
   std::vector<Param> params_;
 };
 
-// The numbers of the whole network that Momo keeps: momo [3] float64 is loss average, weight and
-// f_star; of fewer elements: there are none.
+// Returns the numbers of the whole network that Momo keeps, as copies: momo [3] float64 holds the
+// loss average, its weight and f_star, momo_step the number of steps. The state is empty before the
+// first step, and where momo has fewer elements.
 GlobalState bind_global(const at::Tensor& momo_step, const at::Tensor& momo);
 
 }  // namespace steepest

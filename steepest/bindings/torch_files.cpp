@@ -27,6 +27,7 @@ using Tensors = at::TensorList;
 // Rates travel flat, group after group, in the order of GroupRates; NaN where a file has none.
 constexpr size_t kRates = 5;
 
+// Reads the rates of one group from every kRates numbers.
 std::vector<std::optional<GroupRates>> rates_from(at::ArrayRef<double> flat) {
   TORCH_CHECK_VALUE(flat.size() % kRates == 0, "steepest::save_state: rates: received ",
                     flat.size(), " numbers, allowed ", kRates, " for each group");
@@ -36,6 +37,7 @@ std::vector<std::optional<GroupRates>> rates_from(at::ArrayRef<double> flat) {
   return rates;
 }
 
+// Writes the groups' rates as rates_from reads them; lr is NaN in a group for which there are none.
 std::vector<double> flat_rates(const WholeState& state) {
   std::vector<double> flat;
   for (const auto& rates : state.rates) {
@@ -46,6 +48,9 @@ std::vector<double> flat_rates(const WholeState& state) {
   return flat;
 }
 
+// Writes an optimizer's state to a safetensors file. `text` is the plan as JSON, steps and state
+// are those of the parameters `live` (see StepLists), `step` and momo are the network's step count
+// and Momo's numbers, and the rates are as flat_rates writes them.
 void save_state(const std::string& path, Tensors params, Tensors steps, Tensors state,
                 const std::string& text, at::IntArrayRef live, int64_t step, const at::Tensor& momo,
                 at::ArrayRef<double> rates) {
@@ -63,9 +68,11 @@ void save_state(const std::string& path, Tensors params, Tensors steps, Tensors 
   write_safetensors(path, snapshot.tensors, snapshot.metadata);
 }
 
-// -> the parameters' step counts (0: no state), their tensors in layout()'s order, the network's
-// step count, Momo's numbers [3] or [0], the losses that no step has used (their weighted sum and
-// their weight) or nothing, and the groups' rates.
+// Reads a state file for these params and the plan of the JSON `text`. It returns the parameters'
+// step counts (0: no state), their tensors in layout()'s order, the network's step count, Momo's
+// numbers [3] or [0], the losses that no step has used (their weighted sum and their weight) or
+// nothing, and the groups' rates. is_group_frozen says of each group whether none of its parameters
+// is trained.
 std::tuple<std::vector<int64_t>, std::vector<at::Tensor>, int64_t, at::Tensor, std::vector<double>,
            std::vector<double>>
 load_state(const std::string& path, Tensors params, const std::string& text,
@@ -94,6 +101,7 @@ load_state(const std::string& path, Tensors params, const std::string& text,
   return {steps, state, global.step, momo, observed, flat_rates(whole)};
 }
 
+// Returns the names without the parts that wrappers such as DataParallel put into them.
 std::vector<std::string> plain_names(const std::vector<std::string>& names) {
   std::vector<std::string> plain;
   for (const auto& name : names) plain.push_back(plain_name(name));
@@ -102,6 +110,7 @@ std::vector<std::string> plain_names(const std::vector<std::string>& names) {
 
 // -- named tensors --------------------------------------------------------------------------------
 
+// Reads any safetensors file: its tensors, their names, and its metadata as a JSON object of texts.
 std::tuple<std::vector<at::Tensor>, std::vector<std::string>, std::string> load_file(
     const std::string& path) {
   const auto file = read_safetensors(path);
@@ -111,6 +120,7 @@ std::tuple<std::vector<at::Tensor>, std::vector<std::string>, std::string> load_
   return {tensors, names, Json(file.metadata).dump()};
 }
 
+// Parses the metadata of a safetensors file, which Python gives as a JSON object of texts.
 Metadata metadata_of(const std::string& text) {
   try {
     check_json(text, {.depth = 2});
@@ -130,6 +140,7 @@ Metadata metadata_of(const std::string& text) {
   return metadata;
 }
 
+// Writes named tensors to a safetensors file; metadata is a JSON object of texts.
 void save_file(const std::string& path, Tensors tensors, const std::vector<std::string>& names,
                const std::string& metadata) {
   TORCH_CHECK_VALUE(names.size() == tensors.size(), "steepest::save_file: names: received ",
@@ -142,6 +153,8 @@ void save_file(const std::string& path, Tensors tensors, const std::vector<std::
 }  // namespace
 }  // namespace steepest
 
+// An operator that takes no tensors has no device to be dispatched by, and is bound here; the
+// others are bound below.
 TORCH_LIBRARY_FRAGMENT(steepest, m) {
   m.def(
       "save_state(str path, Tensor[] params, Tensor[] steps, Tensor[] state, str plan, int[] live, "
@@ -156,6 +169,7 @@ TORCH_LIBRARY_FRAGMENT(steepest, m) {
   m.def("save_file(str path, Tensor[] tensors, str[] names, str metadata) -> ()");
 }
 
+// Binds the operators that take tensors, for tensors of every device.
 TORCH_LIBRARY_IMPL(steepest, CompositeExplicitAutograd, m) {
   m.impl("save_state", &steepest::save_state);
   m.impl("load_state", &steepest::load_state);

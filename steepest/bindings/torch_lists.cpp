@@ -12,11 +12,14 @@
 namespace steepest {
 namespace {
 
+// Throws c10::ValueError unless the list `what` of the operator `op` has the length that the plan
+// gives it.
 void check_count(const char* op, const char* what, size_t received, size_t allowed) {
   TORCH_CHECK_VALUE(received == allowed, "steepest::", op, ": ", what, ": received ", received,
                     ", allowed ", allowed, ", as the plan says");
 }
 
+// Throws c10::ValueError where a tensor of the list `what` of the operator `op` is undefined.
 void check_defined(const char* op, const char* what, at::TensorList tensors) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     TORCH_CHECK_VALUE(tensors[i].defined(), "steepest::", op, ": ", what, "[", i,

@@ -21,28 +21,34 @@ struct StepLists {
   at::IntArrayRef live;
 };
 
-// Throws c10::ValueError: lists of the wrong length, indices of `live` out of range or not rising.
+// Throws c10::ValueError where a list has another length than the plan asks for, a tensor is
+// undefined, or the indices in `live` are out of range or do not rise; `op` is the operator that
+// the message names.
 void check_lists(const Plan& plan, const StepLists& lists, const char* op);
 
 // Throws c10::ValueError where a parameter with a gradient is not live: what the step makes for it
 // would be lost. After check_lists.
 void check_live(const Plan& plan, const StepLists& lists);
 
-// A state's step count. Throws c10::ValueError naming the parameter where it is not a whole number
-// from 0 up.
+// Reads the step count of a state. Throws c10::ValueError naming the parameter where it is not a
+// whole number from 0 up that float64 holds exactly.
 int64_t read_step(const std::string& name, const at::Tensor& step);
 
-// One number a group, each finite and from 0 up.
+// Returns the rates of the plan's groups from lists of one number a group; without `momentum` each
+// group keeps its own choice. Throws c10::ValueError at another number of learning rates or decays;
+// check_momentum and engine::check_rates look at the rest.
 std::vector<Rates> read_rates(const Plan& plan, at::ArrayRef<double> lr,
                               at::ArrayRef<double> weight_decay,
                               at::ArrayRef<double> momentum = {});
+// Throws c10::ValueError unless there is one momentum a group, from 0 to below 1, and 0 in a group
+// whose plan keeps none.
 void check_momentum(const Plan& plan, at::ArrayRef<double> momentum);
 
 // Throws c10::ValueError where `stats`, which the step writes (skipped, D, q, f~ - f*, then the
 // coefficient of every leaf), is not float64 of shape [4 + leaves].
 void check_stats(const Plan& plan, const at::Tensor& stats);
-// The same under Momo where `momo` (loss average, weight, f_star) is not float64 of shape [3], or
-// its step count `momo_step` is not a whole number from 0 up.
+// Throws c10::ValueError under Momo where `momo` (loss average, weight, f_star) is not float64 of
+// shape [3], or its step count `momo_step` is not a whole number from 0 up.
 void check_momo(const Plan& plan, const at::Tensor& momo_step, const at::Tensor& momo);
 
 }  // namespace steepest

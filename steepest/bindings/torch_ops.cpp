@@ -24,6 +24,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Tensors = at::TensorList;
 
+// Reshapes x (.., out, in) to the batch [B, out, in] that the library computes with.
 at::Tensor as_batch(const at::Tensor& x) {
   TORCH_CHECK_VALUE(x.dim() >= 2, "steepest: x: received shape ", x.sizes(),
                     ", allowed 2 dimensions or more: (.., out, in)");
@@ -31,22 +32,27 @@ at::Tensor as_batch(const at::Tensor& x) {
   return x.reshape({batch, x.size(-2), x.size(-1)});
 }
 
+// Returns the shape (.., last..) of a result that has `last` for each matrix of x (.., out, in).
 std::vector<int64_t> batch_shape(const at::Tensor& x, std::vector<int64_t> last) {
   std::vector<int64_t> shape(x.sizes().begin(), x.sizes().end() - 2);
   shape.insert(shape.end(), last.begin(), last.end());
   return shape;
 }
 
+// Reads the choices of solvers from a JSON object of options such as {"polar": "jordan"}.
 Solvers solvers_of(const std::string& options) {
   return override_choices(Choices{}, overrides_from_json(options)).solvers;
 }
 
+// Returns the polar factor of each matrix of x (.., out, in), of x's shape.
 at::Tensor polar(const at::Tensor& x, const std::string& options) {
   const at::NoGradGuard no_grad;
   const NoAutocastGuard no_autocast;
   return make_polar(solvers_of(options).polar)->polar(as_batch(x)).reshape(x.sizes());
 }
 
+// Returns the steepest direction, of x's shape, and the dual norm, float64 (..), of each matrix of
+// x (.., out, in) in the norm of this name.
 std::tuple<at::Tensor, at::Tensor> steepest(const at::Tensor& x, const std::string& norm,
                                             const std::string& options) {
   const at::NoGradGuard no_grad;
@@ -60,7 +66,9 @@ std::tuple<at::Tensor, at::Tensor> steepest(const at::Tensor& x, const std::stri
   return {s.reshape(x.sizes()), dual.reshape(batch_shape(x, {}))};
 }
 
-// U, S, Vh and the products made, int64.
+// Returns the leading n <= k singular triplets of each matrix of x, U (.., out, n), S (.., n) and
+// Vh (.., n, in), and the number of products that they took, int64 (..). `stop` is the stop rule,
+// `start` what top_triplets begins from.
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> svd(
     const at::Tensor& x, int64_t k, const std::string& options, const std::string& stop,
     const std::optional<at::Tensor>& start) {
@@ -75,16 +83,19 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> svd(
           at::tensor(t.passes, at::kLong).reshape(batch_shape(x, {}))};
 }
 
+// Returns the catalog of recipes, a JSON list of what recipe_json writes.
 std::string catalog() {
   Json rows = Json::array();
   for (const auto& name : optimizer_names()) rows.push_back(Json::parse(recipe_json(recipe(name))));
   return rows.dump();
 }
 
+// Returns the recipe of this name under the options, a JSON object, as recipe_json writes it.
 std::string row(const std::string& name, const std::string& options) {
   return recipe_json(recipe(name, overrides_from_json(options)));
 }
 
+// Returns the series of torch that the library was built for, such as "2.4".
 std::string torch_version() {
   return std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR);
 }
@@ -92,6 +103,8 @@ std::string torch_version() {
 }  // namespace
 }  // namespace steepest
 
+// Declares torch.ops.steepest. An operator that takes no tensors has no device to be dispatched by,
+// and is bound here; the others are bound below.
 TORCH_LIBRARY(steepest, m) {
   m.def("polar(Tensor x, str options) -> Tensor");
   m.def("steepest(Tensor x, str norm, str options) -> (Tensor, Tensor)");
@@ -106,6 +119,7 @@ TORCH_LIBRARY(steepest, m) {
   m.def("workspace_bytes() -> int", &steepest::workspace_bytes);
 }
 
+// Binds the operators that take tensors, for tensors of every device.
 TORCH_LIBRARY_IMPL(steepest, CompositeExplicitAutograd, m) {
   m.impl("polar", &steepest::polar);
   m.impl("steepest", &steepest::steepest);

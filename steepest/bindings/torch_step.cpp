@@ -22,9 +22,10 @@ using Json = nlohmann::ordered_json;
 using Tensors = at::TensorList;
 using OptionalTensors = c10::List<std::optional<at::Tensor>>;
 
-// plan -> {"state": [[names of parameter 0's tensors], ..], "shaped": [[those of the parameter's
-// own shape], ..], "leaves": [[parameter 0's leaves], ..],
-// "leaf_count": of all, "table": text for a person, "recipe": all of its choices}
+// Describes the plan of a JSON text, as JSON:
+// {"state": [[names of parameter 0's tensors], ..],
+//  "shaped": [[those of the parameter's own shape], ..], "leaves": [[parameter 0's leaves], ..],
+//  "leaf_count": of all, "table": text for a person, "recipe": all of its choices}
 std::string layout(const std::string& text) {
   const auto kept = plan_of(text);
   const auto& plan = *kept;
@@ -52,9 +53,10 @@ std::string layout(const std::string& text) {
       .dump();
 }
 
-// Appends zeros, in layout's order, for parameter number `index`.
-void add_zeros(std::vector<at::Tensor>& tensors, const Plan& plan, const at::Tensor& value,
-               int64_t index) {
+// Appends, in layout()'s order, the state that parameter number `index` has before its first step;
+// `value` is the parameter itself.
+void append_initial_state(std::vector<at::Tensor>& tensors, const Plan& plan,
+                          const at::Tensor& value, int64_t index) {
   const auto params = static_cast<int64_t>(plan.params.size());
   TORCH_CHECK_VALUE(index >= 0 && index < params, "steepest::make_state: index: received ", index,
                     ", allowed 0 to ", params - 1);
@@ -65,26 +67,32 @@ void add_zeros(std::vector<at::Tensor>& tensors, const Plan& plan, const at::Ten
   }
 }
 
+// Returns the state, before its first step, of parameter number `index` of the plan of the JSON
+// text.
 std::vector<at::Tensor> make_state_tensors(const at::Tensor& value, const std::string& text,
                                            int64_t index) {
   std::vector<at::Tensor> tensors;
-  add_zeros(tensors, *plan_of(text), value, index);
+  append_initial_state(tensors, *plan_of(text), value, index);
   return tensors;
 }
 
-// The same for several parameters, one after the other: one look at a long plan for all.
+// Returns the states of several parameters, one after the other, so that a long plan is looked up
+// once for all.
 std::vector<at::Tensor> make_states(Tensors values, const std::string& text,
                                     at::IntArrayRef indices) {
   TORCH_CHECK_VALUE(values.size() == indices.size(), "steepest::make_states: indices: received ",
                     indices.size(), ", allowed one for each of ", values.size(), " values");
   const auto plan = plan_of(text);
   std::vector<at::Tensor> tensors;
-  for (size_t k = 0; k < indices.size(); ++k) add_zeros(tensors, *plan, values[k], indices[k]);
+  for (size_t k = 0; k < indices.size(); ++k)
+    append_initial_state(tensors, *plan, values[k], indices[k]);
   return tensors;
 }
 
 constexpr int64_t kStats = 4;  // skipped, D, q, f~ - f*; then the coefficient of every leaf
 
+// Writes what Momo keeps of the network into the caller's tensors, from which bind_global reads it;
+// nothing where momo has no 3 elements.
 void write_back(const GlobalState& global, const at::Tensor& momo_step, const at::Tensor& momo) {
   if (momo.numel() < 3) return;
   momo_step.fill_(static_cast<double>(global.step));
@@ -92,6 +100,8 @@ void write_back(const GlobalState& global, const at::Tensor& momo_step, const at
   momo.copy_(at::stack({global.loss_average, global.weight, global.f_star}));
 }
 
+// Writes a step's statistics to `out` [kStats + leaves] float64; what the recipe does not compute
+// is NaN in the first kStats, and left as it was in the coefficients.
 void write_stats(const StepStats& stats, const at::Tensor& out) {
   const auto put = [&](int64_t at, const at::Tensor& value) {
     if (value.defined()) out[at].copy_(value);
@@ -103,6 +113,8 @@ void write_stats(const StepStats& stats, const at::Tensor& out) {
     out.narrow(0, kStats, out.numel() - kStats).copy_(stats.coefficients);
 }
 
+// Takes one engine::step in place, under the plan of the JSON `text` and the lists of StepLists;
+// lr, weight_decay and momentum have one number a group, and stats is what write_stats writes.
 void step_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors state,
            const at::Tensor& momo_step, const at::Tensor& momo, const at::Tensor& stats,
            const std::string& text, at::IntArrayRef live, c10::ArrayRef<double> lr,
@@ -128,14 +140,14 @@ void step_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors 
   write_stats(result, stats);
 }
 
-// What a step would refuse of these rates, one a group of the plan.
+// Throws c10::ValueError where a step would refuse these rates, one a group of the plan.
 void check_rates_of(const std::string& text, c10::ArrayRef<double> lr,
                     c10::ArrayRef<double> weight_decay) {
   const auto plan = plan_of(text);
   engine::check_rates(*plan, read_rates(*plan, lr, weight_decay));
 }
 
-// See engine/survey.h.
+// Returns the table of engine::survey. It reads no weight decay, so lr stands in that place.
 at::Tensor survey_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors state,
                    const std::string& text, at::IntArrayRef live, c10::ArrayRef<double> lr) {
   const at::NoGradGuard no_grad;
@@ -148,6 +160,8 @@ at::Tensor survey_(Tensors params, const OptionalTensors& grads, Tensors steps, 
 }  // namespace
 }  // namespace steepest
 
+// Declares the operators of a step; (a!) marks what they write. One that takes no tensors has no
+// device to be dispatched by, and is bound here; the others are bound below.
 TORCH_LIBRARY_FRAGMENT(steepest, m) {
   m.def(
       "step_(Tensor(a!)[] params, Tensor?[] grads, Tensor(b!)[] steps, Tensor(c!)[] state, "
@@ -162,6 +176,7 @@ TORCH_LIBRARY_FRAGMENT(steepest, m) {
   m.def("layout(str plan) -> str", &steepest::layout);
 }
 
+// Binds the operators that take tensors, for tensors of every device.
 TORCH_LIBRARY_IMPL(steepest, CompositeExplicitAutograd, m) {
   m.impl("step_", &steepest::step_);
   m.impl("survey", &steepest::survey_);

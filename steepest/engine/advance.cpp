@@ -14,12 +14,15 @@ namespace {
 
 using Gradients = std::vector<at::Tensor>;  // of a bucket's blocks, of their pieces' shapes
 
+// Returns gradient() of each of the bucket's blocks.
 Gradients gradients_of(const StepInput& in, const Bucket& bucket) {
   Gradients all;
   for (const auto* block : bucket.blocks) all.push_back(gradient(in, *block));
   return all;
 }
 
+// Takes the gradients of the step into the slots of an adaptive norm; with a start of `first`, the
+// first gradient is the mean itself.
 void observe(const StepInput& in, const Bucket& bucket, const Gradients& gradients,
              const BucketState& state) {
   const auto& norm = *in.plan.rules_of(bucket.first()).norm;
@@ -36,7 +39,7 @@ void observe(const StepInput& in, const Bucket& bucket, const Gradients& gradien
   write_back(state.norm);
 }
 
-// Whether u is the momentum's; else it is the gradient.
+// Whether the norm is given the block's momentum; else it is given the gradient.
 bool has_momentum(const StepInput& in, const Block& block) {
   return in.choices(block).place == MomentumPlace::before &&
          in.param(block).state->momentum_buffer.defined();
@@ -44,7 +47,8 @@ bool has_momentum(const StepInput& in, const Block& block) {
 
 enum class Momenta { advance, keep };
 
-// The block's u, of its piece's shape; written to `out` where that is defined.
+// Returns the block's u, what its norm is given, of its piece's shape; it is written to `out` where
+// that is defined. Momenta says whether the momentum advances first or is read as it is.
 at::Tensor update_of(const StepInput& in, const Block& block, const at::Tensor& gradient,
                      Momenta momenta, const Kernels& kernels, const at::Tensor& out) {
   if (!has_momentum(in, block)) return out.defined() ? at::Tensor(out).copy_(gradient) : gradient;
@@ -55,19 +59,21 @@ at::Tensor update_of(const StepInput& in, const Block& block, const at::Tensor& 
                                      : look_ahead(m, g, map, out);
 }
 
+// Returns the dtype of the block's u.
 at::ScalarType dtype_of_update(const StepInput& in, const Block& block) {
   const auto& param = in.param(block);
   return (has_momentum(in, block) ? param.state->momentum_buffer : param.grad).scalar_type();
 }
 
-// Whether u needs memory of the shape in which m lies: a look-ahead does.
+// Whether u needs memory of its own, in the layout of m: a look-ahead does, while other u are the
+// momentum or the gradient themselves.
 bool needs_memory(const StepInput& in, const Block& block) {
   return block.plain() && has_momentum(in, block) && in.map(block).looks_ahead();
 }
 
-// Uninitialized memory for a u. With Storage::scratch, for float32 in memory of at most kMaxKept
-// elements, it is this thread's scratch, which the next such call overwrites; else a tensor of its
-// own.
+// Returns uninitialized memory for a u. With Storage::scratch, for float32 in memory of at most
+// kMaxKept elements, it is this thread's scratch, which the next such call overwrites; else a
+// tensor of its own. in_memory: see Bucket.
 at::Tensor memory_for(at::IntArrayRef sizes, const at::TensorOptions& options, bool in_memory,
                       Storage storage) {
   constexpr int64_t kMaxKept = int64_t{1} << 24;  // elements: every thread may come to hold as many
@@ -77,6 +83,8 @@ at::Tensor memory_for(at::IntArrayRef sizes, const at::TensorOptions& options, b
   return at::from_blob(cpu::scratch<float>(cpu::Scratch::update, size), sizes, options);
 }
 
+// Returns u [B, r, c] of the whole bucket: that of a single block without a copy where its layout
+// allows it, those of several stacked.
 at::Tensor joined_update(const StepInput& in, const Bucket& bucket, const Gradients& gradients,
                          Momenta momenta, Storage storage) {
   const auto& first = bucket.first();
@@ -102,7 +110,7 @@ at::Tensor joined_update(const StepInput& in, const Bucket& bucket, const Gradie
   return u;
 }
 
-// Whether nothing else shares u's memory.
+// Whether u shares its memory with no gradient and no momentum, so that a norm may overwrite it.
 bool is_private(const StepInput& in, const Bucket& bucket, const at::Tensor& u) {
   return std::none_of(bucket.blocks.begin(), bucket.blocks.end(), [&](const Block* block) {
     const auto& param = in.param(*block);
@@ -111,7 +119,8 @@ bool is_private(const StepInput& in, const Bucket& bucket, const at::Tensor& u) 
   });
 }
 
-// u = lerp(g, m, carry) of tensors as they lie in memory.
+// Whether u = lerp(g, m, carry) of the gradient and the momentum as they lie in memory, so that a
+// kernel can compute it from them.
 bool is_lerp(const StepInput& in, const Block& block) {
   const auto& param = in.param(block);
   const auto& map = in.map(block);

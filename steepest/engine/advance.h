@@ -9,28 +9,31 @@
 
 namespace steepest::engine {
 
-// Before the first bucket: makes missing state, counts the step. Of parameters with a gradient.
+// Makes the momenta and slots that are missing, and counts the step, of parameters with a gradient.
+// It comes before the first bucket.
 void begin_step(const StepInput& in);
 
 // Where u lies: in memory of its own; or, up to 64 MB, in this thread's scratch, until the next one
 // is made there.
 enum class Storage { own, scratch };
 
-// u [B, r, c], in the momentum's dtype; owned unless it is a gradient or a momentum itself. Call it
-// once a step ...
+// Advances the bucket's momenta and its norm's statistics by the gradients, once a step. Returns u
+// [B, r, c], in the momentum's dtype; owned unless it is a gradient or a momentum itself.
 Batch advance(const StepInput& in, const Bucket& bucket, const BucketState& state, Storage storage);
-// ... and this for the same bits again: from the momenta as they are now and the gradients.
+// Returns the same bits as advance() has in this step, from the momenta as they are now and the
+// gradients, and changes neither.
 Batch update_again(const StepInput& in, const Bucket& bucket, Storage storage);
 
-// <u, s> of each matrix, for a u that was overwritten by its direction s: [B] float64, to the
-// rounding of inner_product(u, s), whose sums may be in another order. For buckets of which
-// can_recompute_update() holds: others would need a new u.
+// Returns <u, s> of each matrix, for a u that was overwritten by its direction s: [B] float64, to
+// the rounding of inner_product(u, s), whose sums may be in another order. It is for buckets of
+// which can_recompute_update() holds: others would need a new u.
 at::Tensor inner_product_with_update(const StepInput& in, const Bucket& bucket,
                                      const at::Tensor& s);
+// Whether a kernel can compute <u, s> from gradients and momenta, without u in memory.
 bool can_recompute_update(const StepInput& in, const Bucket& bucket);
 
-// The block's piece of the gradient, with a decay that is not decoupled, and tangent to the weights
-// where these live on a manifold.
+// Returns the block's piece of the gradient: plus wd W where the decay is not decoupled, and
+// projected onto the tangent space where the weights live on a manifold.
 at::Tensor gradient(const StepInput& in, const Block& block);
 
 }  // namespace steepest::engine

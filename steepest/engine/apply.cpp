@@ -10,9 +10,10 @@
 namespace steepest::engine {
 namespace {
 
-// Matrix by matrix, each with its own coefficient; false: nothing was done.
-bool fused_moves(const Block& block, const at::Tensor& piece, const at::Tensor& s,
-                 const at::Tensor& coefficients, DecayedMove move, const Kernels& kernels) {
+// Moves and decays the piece matrix by matrix, each with its own coefficient (coefficients
+// [batch]), by the device's kernel; false: nothing was done.
+bool try_fused_moves(const Block& block, const at::Tensor& piece, const at::Tensor& s,
+                     const at::Tensor& coefficients, DecayedMove move, const Kernels& kernels) {
   if (!coefficients.is_cpu() || !block.plain() || !piece.is_contiguous()) return false;
   const auto factors = coefficients.contiguous();
   const auto w = block.matrices_of(piece);
@@ -23,17 +24,19 @@ bool fused_moves(const Block& block, const at::Tensor& piece, const at::Tensor& 
   return true;
 }
 
+// Whether s is in float16 or bfloat16, to which a coefficient would be rounded too coarsely.
 bool is_half(const at::Tensor& s) { return s.element_size() < 4; }
 
-bool all_single(const at::Tensor& coefficients) {
+// Whether all of these coefficients, in float64 on the CPU, are in the range of float32.
+bool fit_float32(const at::Tensor& coefficients) {
   const auto c = coefficients.contiguous();
   const auto* const data = c.const_data_ptr<double>();
   return std::all_of(data, data + c.numel(), is_in_float32_range);
 }
 
-// c s of each matrix, c [b] float64: in s's own precision, float32 at least, where it holds c. On a
-// device, whose numbers the host does not ask for, by two factors between which no number leaves
-// the range that s and c s are in.
+// Returns c s of each matrix, c [b] float64: in s's own precision, float32 at least, where it holds
+// c. On a device, whose numbers the host does not ask for, it multiplies by two factors between
+// which no number leaves the range that s and c s are in.
 at::Tensor scaled(const at::Tensor& s, const at::Tensor& c) {
   if (s.scalar_type() == at::kDouble) return s * per_matrix(c, s);
   const auto wide = widened(s);
@@ -41,10 +44,10 @@ at::Tensor scaled(const at::Tensor& s, const at::Tensor& c) {
     const auto power = power_of_two(c.abs().sqrt());
     return wide * per_matrix(c / power, wide) * per_matrix(power, wide);
   }
-  return all_single(c) ? wide * per_matrix(c, wide) : s.to(at::kDouble) * c.view({-1, 1, 1});
+  return fit_float32(c) ? wide * per_matrix(c, wide) : s.to(at::kDouble) * c.view({-1, 1, 1});
 }
 
-// piece <- piece - c s by ATen's operators.
+// Computes piece <- piece - c s in place by ATen's operators.
 void subtract(const Block& block, at::Tensor piece, const at::Tensor& s,
               const Coefficient& coefficient) {
   const auto& c = coefficient.tensor;
@@ -54,7 +57,7 @@ void subtract(const Block& block, at::Tensor piece, const at::Tensor& s,
     piece.add_(block.unmatrices(s, piece), -coefficient.number);
   } else if (number) {
     piece.sub_(block.unmatrices(s.to(at::kDouble) * coefficient.number, piece));
-  } else if (block.batch == 1 && (wide || (c.is_cpu() && all_single(c) && !is_half(s)))) {
+  } else if (block.batch == 1 && (wide || (c.is_cpu() && fit_float32(c) && !is_half(s)))) {
     // A 0-dim factor: as fast and as exact as a host scalar.
     piece.addcmul_(block.unmatrices(s, piece), c.to(s.scalar_type()).reshape({}), -1);
   } else {
@@ -62,33 +65,41 @@ void subtract(const Block& block, at::Tensor piece, const at::Tensor& s,
   }
 }
 
-// In one pass over memory; false: nothing was done.
-bool fused(const Block& block, const at::Tensor& piece, const at::Tensor& s,
-           const Coefficient& coefficient, const DecayedMove& move, const Kernels& kernels) {
+// Moves and decays the piece in one pass over memory, by the device's kernel; false: nothing was
+// done.
+bool try_fused(const Block& block, const at::Tensor& piece, const at::Tensor& s,
+               const Coefficient& coefficient, const DecayedMove& move, const Kernels& kernels) {
   if (!kernels.apply) return false;
   if (coefficient.tensor.defined())
-    return fused_moves(block, piece, s, coefficient.tensor, move, kernels);
+    return try_fused_moves(block, piece, s, coefficient.tensor, move, kernels);
   return kernels.apply(piece, block.unmatrices(s, piece), move);
 }
 
-bool aligned_only(const StepInput& in, const Block& block) {
+// Whether the block's decay spares the entries that the step makes larger.
+bool is_cautious(const StepInput& in, const Block& block) {
   return in.choices(block).decay == Decay::cautious;
 }
 
-// Where a cautious decay acts: entries that the step does not make larger.
-at::Tensor aligned(const at::Tensor& s, const at::Tensor& w) { return (s.sign() * w.sign()).ge(0); }
+// Returns where a cautious decay acts: the entries with s w >= 0, which the step does not make
+// larger.
+at::Tensor cautious_mask(const at::Tensor& s, const at::Tensor& w) {
+  return (s.sign() * w.sign()).ge(0);
+}
 
+// Returns the block's piece of W_0, towards which an anchored decay pulls; undefined for other
+// decays.
 at::Tensor anchor_of(const StepInput& in, const Block& block) {
   const auto& slots = in.plan.layout_of(block).decay;
   return slots.empty() ? at::Tensor() : block.piece(in.param(block).state->slots[slots[0].index]);
 }
 
-// W becomes what is left of it before the step: (1 - decay) W + decay W_0.
+// Takes what the decay takes of W in place, before the step: W <- (1 - decay) W, where a cautious
+// decay acts. apply_update adds the decay W_0 of an anchored one.
 void decay_weights(const StepInput& in, const Block& block, at::Tensor piece, const at::Tensor& s) {
   const double decay = in.decay(block), keep = 1 - decay;
   if (keep == 1) return;
-  if (aligned_only(in, block)) {
-    const auto mask = aligned(block.unmatrices(s, piece), piece);
+  if (is_cautious(in, block)) {
+    const auto mask = cautious_mask(block.unmatrices(s, piece), piece);
     piece.copy_(at::where(mask, piece * keep, piece));
   } else {
     piece.mul_(keep);
@@ -99,7 +110,7 @@ void decay_weights(const StepInput& in, const Block& block, at::Tensor piece, co
 
 at::Tensor decaying_part(const StepInput& in, const Block& block, const at::Tensor& s) {
   const auto w = block.matrices(in.param(block).value);
-  if (aligned_only(in, block)) return at::where(aligned(s, w), w, 0);
+  if (is_cautious(in, block)) return at::where(cautious_mask(s, w), w, 0);
   const auto anchor = anchor_of(in, block);
   return anchor.defined() ? w - block.matrices_of(anchor).to(w.scalar_type()) : w;
 }
@@ -110,8 +121,8 @@ void apply_update(const StepInput& in, const Block& block, const at::Tensor& s,
   const double decay = in.decay(block);
   const auto& geometry = in.plan.rules_of(block).geometry;
   const auto before = geometry ? block.matrices_of(piece).clone() : at::Tensor();
-  const DecayedMove move{coefficient.number, 1 - decay, aligned_only(in, block)};
-  if (!fused(block, piece, s, coefficient, move, kernels)) {
+  const DecayedMove move{coefficient.number, 1 - decay, is_cautious(in, block)};
+  if (!try_fused(block, piece, s, coefficient, move, kernels)) {
     decay_weights(in, block, piece, s);
     subtract(block, piece, s, coefficient);
   }

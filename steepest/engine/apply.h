@@ -15,13 +15,15 @@ struct Coefficient {
   at::Tensor tensor;
 };
 
-// In place on the block's piece of its parameter, s [b, r, c]; in one pass over memory, decay
-// included, where the device has a loop for it.
+// Computes W <- decayed W - coefficient s in place on the block's piece of its parameter, s [b, r,
+// c], and returns W to its manifold; in one pass over memory, decay included, where the device has
+// a kernel for it.
 void apply_update(const StepInput& in, const Block& block, const at::Tensor& s,
                   const Coefficient& coefficient, const Kernels& kernels);
 
-// The matrices [b, r, c] of which the decay takes the share StepInput::decay() away, given the
-// direction s: W itself; of a cautious one its entries with s w >= 0; of an anchored one W - W_0.
+// Returns the matrices [b, r, c] of which the decay takes the share StepInput::decay() away, given
+// the direction s: W itself; of a cautious one its entries with s w >= 0; of an anchored one W -
+// W_0.
 at::Tensor decaying_part(const StepInput& in, const Block& block, const at::Tensor& s);
 
 }  // namespace steepest::engine

@@ -15,17 +15,20 @@ struct Bucket {
   bool in_memory = true;             // this process', not an accelerator's: see is_in_memory
   const Kernels* kernels = nullptr;  // of the blocks' device
 
+  // Returns the block that stands for all: they have group, matrix shape, dtype and device in
+  // common.
   const Block& first() const { return *blocks[0]; }
 };
 
-// In the plan's order, so that what is in a bucket depends on the plan alone. On the CPU a bucket
-// is cut where it would outgrow a core's cache: a large matrix is a bucket.
+// Stacks the blocks in the plan's order, so that what is in a bucket depends on the plan alone. On
+// the CPU a bucket is cut where it would outgrow a core's cache: a large matrix is a bucket.
 std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Block*>& blocks);
 
-// The blocks' tensors [b, ..] as the bucket's [B, ..]: of one block the tensor itself.
+// Returns the blocks' tensors [b, ..] as the bucket's [B, ..]; that of one block is the tensor
+// itself.
 at::Tensor joined(const std::vector<at::Tensor>& of_blocks);
 
-// body(block, index of its first matrix in the bucket).
+// Calls body(block, index of its first matrix in the bucket) for each block.
 void each_block(const Bucket& bucket, const auto& body) {
   int64_t at = 0;
   for (const auto* block : bucket.blocks) {

@@ -16,12 +16,14 @@
 namespace steepest::engine {
 namespace {
 
+// Throws c10::ValueError unless the value of the option is finite and from 0 up.
 void check_rate(const std::string& option, double value) {
   TORCH_CHECK_VALUE(std::isfinite(value) && value >= 0, option, ": received ", print_number(value),
                     ", allowed a finite number from 0 up");
 }
 
-// What a gradient and the parameter itself must be; `what` is "" or "gradient: ".
+// Throws c10::ValueError unless t, a parameter or its gradient, is dense and of a dtype that the
+// library computes with; `what` is "" or "gradient: ".
 void check_kind(const std::string& name, const char* what, const at::Tensor& t) {
   TORCH_CHECK_VALUE(t.layout() == at::kStrided, name, ": ", what, "received ", t.layout(),
                     ", allowed a dense tensor");
@@ -29,6 +31,7 @@ void check_kind(const std::string& name, const char* what, const at::Tensor& t) 
                     ", allowed ", kComputable);
 }
 
+// Throws c10::ValueError unless the parameter's tensor is what was planned.
 void check_value(const PlannedParam& planned, const at::Tensor& value) {
   TORCH_CHECK_VALUE(value.defined(), planned.name, ": received an undefined tensor");
   check_kind(planned.name, "", value);
@@ -36,6 +39,7 @@ void check_value(const PlannedParam& planned, const at::Tensor& value) {
                     value.sizes(), ", allowed the plan's ", at::IntArrayRef(planned.shape));
 }
 
+// Throws c10::ValueError unless the gradient goes with its parameter.
 void check_grad(const PlannedParam& planned, const Param& param) {
   const auto& g = param.grad;
   check_kind(planned.name, "gradient: ", g);
@@ -45,6 +49,8 @@ void check_grad(const PlannedParam& planned, const Param& param) {
                     g.device(), ", allowed the parameter's ", param.value.device());
 }
 
+// Throws c10::ValueError unless the state tensor t fits its entry and the parameter `value` of this
+// name.
 void check_entry(const std::string& name, const StateEntry& entry, const at::Tensor& t,
                  const at::Tensor& value) {
   if (!t.defined()) return;  // made by the step

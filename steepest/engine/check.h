@@ -7,25 +7,29 @@
 
 namespace steepest::engine {
 
-// Throws c10::ValueError: a learning rate or a weight decay is negative or not finite, or does not
-// go with its group's choices.
+// Throws c10::ValueError where a learning rate or a weight decay is negative or not finite, or does
+// not go with its group's choices.
 void check_rates(const Plan& plan, const std::vector<Rates>& rates);
 
-// Throws c10::ValueError: what check_rates refuses; a parameter or a gradient of another shape,
-// dtype, device or layout; state that does not fit its parameter; a missing loss under Momo.
+// Throws c10::ValueError at what check_rates refuses; at a parameter or a gradient of another
+// shape, dtype, device or layout; at state that does not fit its parameter; at a missing loss under
+// Momo.
 void check_step(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates,
                 const at::Tensor& loss);
 
-// The same of one parameter that has a gradient or state.
+// Throws c10::ValueError where parameter number `index`, its gradient or its state is not what was
+// planned. It is for parameters that have a gradient or state.
 void check_param(const Plan& plan, size_t index, const Param& param);
 
 // Whether any parameter has a gradient: a step without one does nothing.
 bool has_gradients(const std::vector<Param>& params);
 
-// The largest magnitude of each parameter's gradient, 0 where there is none: one pass over it.
+// Returns the largest magnitude of each parameter's gradient, 0 where there is none, in one pass
+// over it.
 std::vector<double> largest_gradients(const std::vector<Param>& params);
 
-// The names of the parameters whose gradient holds a NaN or Inf, and "loss" where the loss is one.
+// Returns the names of the parameters whose gradient holds a NaN or Inf, by what largest_gradients
+// has found, and "loss" where the loss is one.
 std::vector<std::string> find_nonfinite(const Plan& plan, const std::vector<double>& largest,
                                         const at::Tensor& loss);
 

@@ -8,10 +8,13 @@
 
 namespace steepest {
 
+// Whether the tensor has the parameter's own shape, rather than one of the matrices' slots laid
+// flat.
 bool StateEntry::like_param() const {
   return kind == EntryKind::momentum || (kind == EntryKind::slot && slot.like_param());
 }
 
+// Returns the entry's place in the state, whose list of slots grows up to it.
 at::Tensor& StateEntry::of(ParamState& state) const {
   switch (kind) {
     case EntryKind::momentum:
@@ -30,7 +33,8 @@ at::Tensor& StateEntry::of(ParamState& state) const {
 namespace engine {
 namespace {
 
-// Identity matrices in a flat slot, block after block.
+// Fills slot number `index` of parameter number `param`, a flat tensor, with one identity matrix
+// for each matrix of its blocks.
 void fill_identities(const at::Tensor& flat, const Plan& plan, size_t param, size_t index) {
   for (const size_t b : plan.layouts[param].blocks) {
     const auto& block = plan.blocks[b];

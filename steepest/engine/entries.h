@@ -8,15 +8,17 @@
 
 namespace steepest::engine {
 
+// Returns the state tensors of parameter number `param`, in the order in which files and Python
+// list them.
 const std::vector<StateEntry>& state_entries(const Plan& plan, size_t param);
 
-// The dtype that an entry of the parameter `value` begins in.
+// Returns the dtype that an entry of parameter number `param`, the tensor `value`, begins in.
 at::ScalarType state_dtype(const StateEntry& entry, const Plan& plan, size_t param,
                            const at::Tensor& value);
 
-// An entry before the first step, of the parameter `value`: zeros, but for slots that start
-// otherwise. The momentum is in the choices' momentum_dtype, by default the parameter's, float32 at
-// least under Momo; slots in float32 at least; the rest in float64.
+// Returns an entry of parameter number `param`, the tensor `value`, before its first step: zeros,
+// but for slots that start otherwise. The momentum is in the choices' momentum_dtype, by default
+// the parameter's, float32 at least under Momo; slots in float32 at least; the rest in float64.
 at::Tensor initial_state(const StateEntry& entry, const Plan& plan, size_t param,
                          const at::Tensor& value);
 

@@ -14,10 +14,10 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
-// Half the distance of the two largest numbers of a dtype: to no finite number can less than that
-// be added so that the sum is rounded to infinity. For float64 far less, as products of its numbers
-// are summed in it.
-double harmless(at::ScalarType dtype) {
+// Returns half the distance of the two largest numbers of a dtype: to no finite number can less
+// than that be added so that the sum is rounded to infinity. For float64 it is far less, as
+// products of its numbers are summed in it.
+double harmless_addend(at::ScalarType dtype) {
   switch (dtype) {
     case at::kFloat:
       return 0x1p103;
@@ -33,6 +33,7 @@ double harmless(at::ScalarType dtype) {
 // What is known of the numbers of a step, group by group and parameter by parameter.
 class Bounds {
  public:
+  // `largest` is the largest magnitude of each parameter's gradient.
   Bounds(const StepInput& in, const std::vector<double>& largest) : in_(in), gradient_(largest) {}
 
   // Whether nothing that the step computes can leave the range of its dtype.
@@ -40,14 +41,15 @@ class Bounds {
     add_coupled_decay();
     for (size_t i = 0; i < in_.params.size(); ++i)
       if (moves(i) && !state_holds(i)) return false;
-    find_momenta();
-    const double sum = bound_of_dual();
+    bound_momenta();
+    const double sum = bound_of_dual_sum();
     return std::ranges::all_of(in_.plan.blocks, [&](const Block& block) {
       return !moves(block.param) || update_holds(block, sum);
     });
   }
 
  private:
+  // Whether the step changes parameter number i.
   bool moves(size_t i) const { return in_.params[i].grad.defined(); }
   bool regularized() const { return in_.plan.recipe.update == UpdateForm::regularized; }
   const Choices& choices(size_t i) const {
@@ -55,14 +57,14 @@ class Bounds {
   }
   const GroupRules& rules(size_t i) const { return in_.plan.rules[in_.plan.params[i].group]; }
   double weight_decay(size_t i) const { return in_.numbers_of_param(i).weight_decay; }
-  // An update that grows with what the norm is given.
+  // Whether the update grows with what the norm is given, or has a state of its own.
   bool proportional(size_t i) const {
     const auto& plan = in_.plan;
     const bool sharp = plan.needs == Needs::sharp || (plan.needs == Needs::duals && regularized());
     return sharp || rules(i).traits.adaptive || !rules(i).transforms.empty();
   }
 
-  // g + wd w
+  // Adds wd |w| to the bounds of the gradients that become g + wd w.
   void add_coupled_decay() {
     std::vector<at::Tensor> values;
     std::vector<size_t> of;
@@ -74,23 +76,24 @@ class Bounds {
     for (size_t k = 0; k < of.size(); ++k) gradient_[of[k]] += found[k] * weight_decay(of[k]);
   }
 
-  // Momentum is a weighted sum of itself, by 1 at most, and the gradient; v of itself and g^2.
+  // Whether the state stays finite: a momentum is a weighted sum of itself, by 1 at most, and the
+  // gradient; v of itself and g^2.
   bool state_holds(size_t i) const {
     const auto& param = in_.params[i];
     const auto& c = choices(i);
     const auto& m = param.state->momentum_buffer;
     const double g = gradient_[i];
     const auto dtype = c.momentum_dtype.value_or(param.value.scalar_type());
-    const double most = harmless(m.defined() ? m.scalar_type() : dtype);
+    const double most = harmless_addend(m.defined() ? m.scalar_type() : dtype);
     const bool adaptive = rules(i).traits.adaptive;
     const bool wide = param.value.scalar_type() == at::kDouble;
     const bool coupled = !c.decoupled && weight_decay(i) != 0;
-    return g < most && (!coupled || g < harmless(param.grad.scalar_type())) &&
-           (!adaptive || g * g < harmless(wide ? at::kDouble : at::kFloat));
+    return g < most && (!coupled || g < harmless_addend(param.grad.scalar_type())) &&
+           (!adaptive || g * g < harmless_addend(wide ? at::kDouble : at::kFloat));
   }
 
-  // Of what the norm is given, bias corrected.
-  void find_momenta() {
+  // Bounds the entries of what each norm is given, before its bias correction.
+  void bound_momenta() {
     std::vector<at::Tensor> momenta;
     std::vector<size_t> of;
     momentum_ = gradient_;
@@ -107,32 +110,37 @@ class Bounds {
     }
   }
 
-  // A bound on D, the sum of the blocks' duals, where an update is multiplied by it.
-  double bound_of_dual() const {
+  // Returns a bound on D, the sum of the blocks' duals, where an update is multiplied by it; else
+  // 0.
+  double bound_of_dual_sum() const {
     double sum = 0;
     if (in_.plan.needs != Needs::duals || !regularized()) return sum;
     for (const auto& block : in_.plan.blocks)
-      if (moves(block.param)) sum += dual_of(block);
+      if (moves(block.param)) sum += bound_of_dual(block);
     return sum;
   }
 
+  // Whether the block's weights stay finite; `sum` is the bound on D.
   bool update_holds(const Block& block, double sum) const {
     // |1 - decay| <= 1; and an anchored decay has a mean of W and W_0.
     const bool anchored = in_.choices(block).decay == Decay::anchored;
     const bool shrinks = in_.decay(block) <= (anchored ? 1 : 2);
     const auto dtype = in_.param(block).value.scalar_type();
     const double most = dtype == at::kHalf ? 65504 : std::numeric_limits<float>::max();
-    return shrinks && entry_of(block) < most && update_of(block, sum) < harmless(dtype);
+    return shrinks && bound_of_entry(block) < most &&
+           bound_of_update(block, sum) < harmless_addend(dtype);
   }
 
+  // Returns the bias correction rho of this step, which the state does not count yet.
   double correction(const Block& block) const {
     return momentum_correction(in_.choices(block), in_.numbers_of(block).momentum,
                                in_.param(block).state->step + 1);
   }
 
-  // A bound on the direction's entries, with the bias correction's power: those of an adaptive norm
-  // are m / (sqrt(v) + eps), or a rotation of them, and one of degree 0 divides by their norm.
-  double entry_of(const Block& block) const {
+  // Returns a bound on the direction's entries, with the bias correction's power: those of an
+  // adaptive norm are m / (sqrt(v) + eps), or a rotation of them, and one of degree 0 divides by
+  // their norm.
+  double bound_of_entry(const Block& block) const {
     const auto& rules = in_.plan.rules_of(block);
     const auto& traits = rules.traits;
     const double u = momentum_[block.param], eps = in_.choices(block).eps;
@@ -143,32 +151,35 @@ class Bounds {
       s = transform->largest_entry(s, u, block.rows, block.cols);
     return s / std::pow(correction(block), traits.degree);
   }
-  // <u, s> / rho^(degree + 1), summed over all entries of the block.
-  double raw_dual(const Block& block) const {
+  // Returns a bound on <u, s> / rho^(degree + 1), summed over all entries of the block.
+  double bound_of_raw_dual(const Block& block) const {
     const auto entries = static_cast<double>(block.batch * block.rows * block.cols);
-    return entries * momentum_[block.param] * entry_of(block) / correction(block);
+    return entries * momentum_[block.param] * bound_of_entry(block) / correction(block);
   }
+  // Returns R_l of the block: lr r of a constrained step, sqrt(lr) r of a regularized one.
   double radius(const Block& block) const {
     const double lr = in_.numbers_of(block).lr;
     return (regularized() ? std::sqrt(lr) : lr) * block.radius;
   }
-  double dual_of(const Block& block) const {
+  // Returns a bound on d_l = R_l dual of the block, be it this step's dual or the one that the last
+  // has stored.
+  double bound_of_dual(const Block& block) const {
     const auto& stored = in_.param(block).state->dual;
-    double dual = raw_dual(block);
+    double dual = bound_of_raw_dual(block);
     if (stored.defined() && stored.numel() > 0)
       dual = std::max(dual, stored.abs().sum().item<double>());
     return radius(block) * dual;
   }
 
-  // A bound on the entries of what is taken from the weights.
-  double update_of(const Block& block, double sum) const {
-    const double r = radius(block), entry = entry_of(block);
+  // Returns a bound on the entries of what is taken from the weights; `sum` is the bound on D.
+  double bound_of_update(const Block& block, double sum) const {
+    const double r = radius(block), entry = bound_of_entry(block);
     if (in_.plan.needs == Needs::sharp) {
       const double eps = in_.choices(block).eps, rho = correction(block);
       const auto& traits = in_.plan.rules_of(block).traits;
       if (traits.adaptive && traits.degree == 0)  // m / a, without a dual
         return r * r * momentum_[block.param] / eps / rho;
-      return r * r * entry * raw_dual(block);
+      return r * r * entry * bound_of_raw_dual(block);
     }
     if (in_.plan.needs == Needs::duals && regularized()) return r * entry * sum;
     return r * entry;
@@ -178,6 +189,7 @@ class Bounds {
   std::vector<double> gradient_, momentum_;  // of each parameter
 };
 
+// Lists the tensors of a parameter that a step may write: its weights and its state.
 std::vector<at::Tensor> tensors_of(const Param& param) {
   const auto& s = *param.state;
   std::vector<at::Tensor> all = {param.value, s.momentum_buffer, s.intercept, s.dual};

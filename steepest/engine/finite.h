@@ -9,18 +9,21 @@
 
 namespace steepest::engine {
 
-// True where all that the step will write is finite, given that all that it reads is. largest: of
-// each parameter's gradient, in the order of `in.params`, 0 where there is none.
+// Returns true where all that the step will write is finite, given that all that it reads is.
+// `largest` has the largest magnitude of each parameter's gradient, in the order of `in.params`, 0
+// where there is none.
 bool surely_finite(const StepInput& in, const std::vector<double>& largest);
 
 // What a step changes, as it was.
 class Saved {
  public:
+  // Copies the weights and the state of the parameters with a gradient, and the global state.
   Saved(const StepInput& in, GlobalState& global);
 
-  // The names of the parameters of which a weight or a state is not finite now, and "loss" where
-  // Momo's average is not.
+  // Returns the names of the parameters of which a weight or a state is not finite now, and "loss"
+  // where Momo's average is not.
   std::vector<std::string> nonfinite() const;
+  // Puts everything back as it was copied.
   void restore() const;
 
  private:

@@ -16,7 +16,7 @@ void Job::advance(Storage storage) {
                                            : engine::advance(in_, bucket_, state_, storage);
 }
 
-// Momo's model takes its inner products of u while that is at hand. A u that is not measured now is
+// Gives Momo's model its inner products of u while that is at hand. A u that is not measured now is
 // made again when its turn comes, and so is a direction that is to be recomputed.
 void Job::advance_early(LinearModel& model) {
   if (!needed_for_dual_ && !model.needs_products()) return;

@@ -10,19 +10,24 @@ namespace steepest::engine {
 
 class LinearModel {
  public:
+  // Makes room for what each block will record.
   explicit LinearModel(const StepInput& in);
 
-  // Whether blocks must be multiplied by their weights before anything moves ...
+  // Whether every block must call record_products() before anything moves.
   bool needs_products() const { return momo_ && !recursive_; }
-  // ... and whether their steps are to be recorded.
+  // Whether every block must call record_step() before it moves.
   bool tracks_steps() const { return recursive_; }
 
+  // Records <g, w> and <u, w> of the block, whose u is [b, r, c].
   void record_products(const Block& block, const at::Tensor& u);
-  // Before the block moves by -c s and decays; inner_product: <u, s>.
+  // Records <m, c s + decay> of the block, which is about to move by -c s and to decay. s is [b, r,
+  // c], c [b], and inner_product [b] is <u, s>, which is <m, s> without a look-ahead.
   void record_step(const Block& block, const at::Tensor& s, const at::Tensor& inner_product,
                    const at::Tensor& c);
 
-  at::Tensor linear() const;  // sum of the h_l, 0-dim float64; undefined without Momo
+  // Returns the sum of the linear parts h_l of step_size.h, 0-dim float64, and advances the
+  // intercepts in the parameters' states; undefined without Momo.
+  at::Tensor linear() const;
 
   // Updates the intercepts of the recursive model, once every block has moved and all its steps are
   // recorded.

@@ -13,6 +13,7 @@
 namespace steepest::engine {
 namespace {
 
+// Collects what the bucket's norm is given beside u.
 NormContext norm_context(const StepInput& in, const Bucket& bucket, const BucketState& state) {
   const auto& first = bucket.first();
   const auto& c = in.choices(first);
@@ -23,8 +24,8 @@ NormContext norm_context(const StepInput& in, const Bucket& bucket, const Bucket
   return context;
 }
 
-// What a transform is given of a bucket; its momentum, where it uses one, is written back by the
-// caller.
+// Collects what the transform of this number is given beside the direction; `momentum`, where it
+// uses one, is written back by the caller.
 TransformContext transform_context(const StepInput& in, const Bucket& bucket,
                                    const BucketState& state, size_t transform,
                                    const Factors& factors, const StateBatch& momentum) {
@@ -36,12 +37,13 @@ TransformContext transform_context(const StepInput& in, const Bucket& bucket,
           .right = factors.right};
 }
 
+// Returns the bucket's momenta where the transform uses them, else nothing.
 StateBatch momentum_for(const StepInput& in, const Bucket& bucket, const Transform& transform) {
   return transform.uses_momentum() ? momentum_batch(in, bucket) : StateBatch();
 }
 
-// The dual of the bias-corrected momentum m^ = m / rho: with s(m^) = rho^-degree s(m) it is
-// rho^-(degree + 1) <u, s>.
+// Sets <u, s> and from it the dual of the bias-corrected momentum m^ = m / rho: with s(m^) =
+// rho^-degree s(m) that is rho^-(degree + 1) <u, s>.
 void set_dual(Direction& direction, const at::Tensor& inner_product, double rho, int degree) {
   direction.inner_product = inner_product;
   direction.dual = rho == 1 ? inner_product : inner_product * std::pow(rho, -degree - 1);
@@ -57,7 +59,8 @@ class Measurement {
         rules_(in.plan.rules_of(bucket.first())),
         rho_(in.correction(bucket.first())) {}
 
-  // observes: the transforms take the direction into their state.
+  // Returns the norm's direction of u after the transforms and, where it is wanted, its dual;
+  // `observes` says that the transforms take the direction into their state.
   Direction run(const Batch& u, Wanted wanted, bool observes) const {
     const bool changes =
         std::any_of(rules_.transforms.begin(), rules_.transforms.end(),
@@ -77,6 +80,7 @@ class Measurement {
   }
 
  private:
+  // Returns what the norm alone makes of u, before any transform.
   Direction of_norm(const Batch& u, Wanted wanted) const {
     const auto& norm = *rules_.norm;
     const int degree = rules_.traits.degree;
@@ -107,6 +111,8 @@ class Measurement {
     return direction;
   }
 
+  // Returns the direction after all transforms that change it; `observes` says that they take it
+  // into their state first.
   Direction transformed(Direction direction, bool observes) const {
     for (size_t t = 0; t < rules_.transforms.size(); ++t) {
       const auto& transform = *rules_.transforms[t];
@@ -132,6 +138,8 @@ class Measurement {
   double rho_;
 };
 
+// Writes the right singular vectors from which the next decomposition begins into the norm's first
+// slot.
 void keep_warm_start(const Direction& direction, const BucketState& state) {
   const auto& next = direction.factors.warm_start;
   if (!next.defined()) return;

@@ -18,18 +18,22 @@ struct Direction {
 
 enum class Wanted { direction, sharp, both };
 
-// Steepest direction and dual of u, or the direction or dual * direction alone. It changes nothing
-// but u, where that is owned, so that measuring again gives the same.
+// Returns the steepest direction and the dual of u [B, r, c], or, as `wanted` says, the direction
+// alone or dual * direction (sharp). It changes nothing but u, where that is owned, so that
+// measuring again gives the same.
 Direction measure(const StepInput& in, const Bucket& bucket, const Batch& u, Wanted wanted,
                   const BucketState& state);
 
-// The same once a step, when the transforms take the direction into their state first and the norm
-// keeps what the next decomposition is to start with.
+// Keep says what measure_and_keep stores: all of it once a step, the warm start alone whenever the
+// same is measured again.
 enum class Keep { all, warm_start };
+// Measures as measure() does and stores what the next step reads: the warm start of the norm's next
+// decomposition and, with Keep::all, the direction in the transforms' state.
 Direction measure_and_keep(const StepInput& in, const Bucket& bucket, const Batch& u, Wanted wanted,
                            const BucketState& state, Keep keep);
 
-// When the direction has had its last use, for the transforms that keep it.
+// Passes the direction, after its last use, to the transforms that leave it as it is and learn from
+// what the step has used.
 void finish(const StepInput& in, const Bucket& bucket, const Direction& direction);
 
 }  // namespace steepest::engine

@@ -9,6 +9,8 @@
 namespace steepest::engine {
 namespace {
 
+// Throws c10::ValueError unless the tensor is a dense leaf of a supported dtype whose entries have
+// memory, each its own.
 void check_tensor(const std::string& name, const at::Tensor& param) {
   TORCH_CHECK_VALUE(param.defined() && param.is_leaf(), name,
                     ": received an undefined or non-leaf tensor, allowed a leaf");
@@ -26,8 +28,10 @@ void check_tensor(const std::string& name, const at::Tensor& param) {
   }
 }
 
+// Returns an address that tells the tensor's storage from others.
 const void* storage_of(const at::Tensor& param) { return param.storage().unsafeGetStorageImpl(); }
 
+// Throws c10::ValueError: the parameter `name` shares memory with `other`.
 [[noreturn]] void refuse_overlap(const std::string& name, const std::string& other) {
   TORCH_CHECK_VALUE(false, name, ": received memory of ", other,
                     " too, allowed parameters that share none: clone it, or leave one out");
@@ -62,7 +66,8 @@ void ParamRegistry::add_one(const std::string& name, const at::Tensor& param) {
   }
 }
 
-// The neighbours are enough: those before and behind do not overlap each other.
+// Refuses a tensor without gaps that overlaps another one, and notes its span of addresses. The
+// neighbours are enough: those before and behind do not overlap each other.
 void ParamRegistry::add_span(const std::string& name, const at::Tensor& param) {
   const auto begin = reinterpret_cast<Address>(param.const_data_ptr());
   const auto end = begin + param.nbytes();
@@ -74,7 +79,8 @@ void ParamRegistry::add_span(const std::string& name, const at::Tensor& param) {
   spans_.emplace_hint(next, begin, Span{end, name});
 }
 
-// Marks each tensor's entries in a copy of the storage of one byte an entry.
+// Throws c10::ValueError where two tensors of one storage share an entry. It marks each tensor's
+// entries in a copy of the storage of one byte an entry.
 void ParamRegistry::check_gaps(const NamedParams& params) {
   const auto& first = params[0].second;
   const auto size = static_cast<int64_t>(first.storage().nbytes() / first.element_size());

@@ -17,10 +17,11 @@ using NamedParams = std::vector<std::pair<std::string, at::Tensor>>;
 
 class ParamRegistry {
  public:
-  // Throws c10::ValueError naming the parameter, after which the registry must be made again: not a
-  // leaf with memory of its own in a supported dtype, given twice, a name given twice, memory that
-  // another one has too. The time is that of sorting the parameters; only where a parameter has
-  // gaps (a column of another tensor) is the storage that holds it looked at entry by entry.
+  // Adds parameters. Throws c10::ValueError naming the one that is no leaf with memory of its own
+  // in a supported dtype, is given twice, or has a name or memory that another one has too; the
+  // registry must then be made again. The time is that of sorting the parameters; only where a
+  // parameter has gaps (a column of another tensor) is the storage that holds it looked at entry by
+  // entry.
   void add(const NamedParams& params);
 
  private:
@@ -30,6 +31,8 @@ class ParamRegistry {
     std::string name;
   };
 
+  // Adds one parameter; its entries are compared with those of others here where it has no gaps,
+  // else in check_gaps().
   void add_one(const std::string& name, const at::Tensor& param);
   void add_span(const std::string& name, const at::Tensor& param);
   static void check_gaps(const NamedParams& params);

@@ -10,8 +10,8 @@
 
 namespace steepest::engine {
 
-// R_l = lr_l r_l of the constrained step, sqrt(lr_l) r_l of the regularized one, whose square meets
-// the direction.
+// Returns R_l = lr_l r_l of the constrained step, sqrt(lr_l) r_l of the regularized one, where a
+// second R_l comes in with d_l.
 double StepScales::radius(const Block& block) const {
   const double lr = in_.numbers_of(block).lr;
   return (regularized() ? std::sqrt(lr) : lr) * block.radius;

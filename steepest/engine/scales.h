@@ -11,17 +11,17 @@ class StepScales {
  public:
   explicit StepScales(const StepInput& in) : in_(in) {}
 
-  // (c, D) of the outer norm. duals[i], [batch] float64, of block i; undefined, and 0, for a block
-  // without a gradient.
+  // Finds D and the leaves' c (regularized) or c / D (constrained) of the outer norm. duals[i],
+  // [batch] float64, is that of block i; undefined, and 0, for a block without a gradient.
   void combine(std::vector<at::Tensor> duals);
 
-  // q, and with it what every direction is multiplied by. linear: Momo's sum of the h_l, else
-  // undefined.
+  // Multiplies what combine() has found by q and by the radii, and reports all of it in `stats`.
+  // `linear` is Momo's sum of the h_l, else undefined; `global` is Momo's state, which advances.
   void size(const at::Tensor& linear, const at::Tensor& loss, GlobalState& global,
             StepStats& stats);
 
-  // The coefficient of a block's direction that is still to be multiplied by `scale` and, where it
-  // is defined, `factor` [batch].
+  // Returns what a block's direction is multiplied by, its own `scale` included; also its own
+  // `factor` [batch], where that is defined and combine() was not needed.
   Coefficient of(const Block& block, double scale, const at::Tensor& factor,
                  const at::Device& device) const;
 

@@ -17,7 +17,8 @@ constexpr double kMostRoom = 1ll << 32;   // bytes, of all threads at work
 
 using Order = std::vector<size_t>;
 
-// How long the queue order[begin:] takes, in units of work, to that of its work evenly shared.
+// Returns how long the queue order[begin:] takes, each bucket on one thread, in proportion to its
+// work evenly shared: 1 is perfect.
 double imbalance(const std::vector<const Bucket*>& buckets, const Order& order, size_t begin,
                  int threads) {
   std::vector<double> busy(threads);

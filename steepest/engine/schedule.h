@@ -9,11 +9,11 @@
 
 namespace steepest::engine {
 
-// body(i) for every bucket. Those of a device one after another, from this thread. Those of the CPU
-// a bucket a thread, the largest first, each thread taking the next when it is free: no barrier but
-// the last. Where that would leave threads idle (one large matrix among small ones), or take more
-// than 4 GiB of memory (large matrices on many threads), the largest are computed before, one after
-// another, on all threads together.
+// Calls body(i) for every bucket i. Those of a device run one after another, from this thread.
+// Those of the CPU run a bucket a thread, the largest first, each thread taking the next when it is
+// free, with no barrier but the last. Where that would leave threads idle (one large matrix among
+// small ones), or take more than 4 GiB of memory (large matrices on many threads), the largest are
+// computed before, one after another, on all threads together.
 void run_buckets(const std::vector<const Bucket*>& buckets,
                  const std::function<void(size_t)>& body);
 

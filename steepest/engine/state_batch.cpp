@@ -5,11 +5,14 @@
 
 namespace steepest::engine {
 
+// A state tensor of the parameter's shape is seen as the block's matrices.
 void StateBatch::add(const Block& block, const at::Tensor& state) {
   const auto own = block.piece(state);
   parts_.push_back({&block, own, block.matrices_of(own), true});
 }
 
+// A slot of the parameter's shape is seen as the block's matrices; a flat one lies there matrix
+// after matrix.
 void StateBatch::add(const Block& block, const at::Tensor& state, const BlockSlot& slot) {
   if (slot.slot.like_param()) return add(block, state);
   const auto own = slot.of(state, block);
@@ -35,7 +38,7 @@ void StateBatch::write_back() const {
 
 namespace {
 
-// One batch for each slot of an owner, whose slots slots_of(layout) gives.
+// Returns one batch for each slot of a norm or a transform, whose slots slots_of(layout) gives.
 std::vector<StateBatch> batches_of(const StepInput& in, const Bucket& bucket,
                                    const auto& slots_of) {
   std::vector<StateBatch> batches(slots_of(in.plan.layout_of(bucket.first())).size());
@@ -51,6 +54,7 @@ std::vector<StateBatch> batches_of(const StepInput& in, const Bucket& bucket,
 
 }  // namespace
 
+// Collects the slots of the bucket's norm and transforms from the states of its parameters.
 BucketState::BucketState(const StepInput& in, const Bucket& bucket)
     : norm(batches_of(
           in, bucket, [](const BlockLayout& l) -> auto& { return l.norm; })) {

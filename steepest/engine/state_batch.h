@@ -10,12 +10,16 @@ namespace steepest::engine {
 // else a copy, which write_back() returns to where it belongs.
 class StateBatch {
  public:
-  // The block's matrices of a state tensor of its parameter's shape, or of one of its slots.
+  // Adds the block's matrices of a state tensor of its parameter's shape.
   void add(const Block& block, const at::Tensor& state);
+  // Adds the block's matrices of a slot; `state` is the parameter's tensor of it.
   void add(const Block& block, const at::Tensor& state, const BlockSlot& slot);
-  void join();  // makes the batch, after the last add()
+  // Makes the batch of what was added, after the last add().
+  void join();
 
+  // Returns the batch [B, ..], after join().
   const at::Tensor& tensor() const { return tensor_; }
+  // Copies the batch into the parameters' state, where it is not a view of that.
   void write_back() const;
 
  private:
@@ -32,16 +36,19 @@ class StateBatch {
 // What the norm and the transforms of a bucket keep. Made when the blocks' states exist.
 struct BucketState {
   BucketState() = default;
+  // Collects the slots of the bucket's norm and transforms.
   BucketState(const StepInput& in, const Bucket& bucket);
 
   std::vector<StateBatch> norm;
   std::vector<std::vector<StateBatch>> transforms;
 };
 
-// The momenta of a bucket as they are now.
+// Returns the momenta of the bucket's blocks as they are now.
 StateBatch momentum_batch(const StepInput& in, const Bucket& bucket);
 
+// Returns the batches' tensors [B, ..], as norms and transforms take their slots.
 std::vector<at::Tensor> tensors_of(const std::vector<StateBatch>& batches);
+// Copies each batch into the parameters' state, where it is not a view of that.
 void write_back(const std::vector<StateBatch>& batches);
 
 }  // namespace steepest::engine

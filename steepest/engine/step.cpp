@@ -24,16 +24,18 @@ class Stepper {
   Stepper(const StepInput& in, GlobalState& global)
       : in_(in), global_(global), scales_(in), model_(in) {}
 
+  // Takes the step. Only where the plan needs the duals of all blocks is there a first round,
+  // before any block moves.
   StepStats run(const at::Tensor& loss) {
     make_jobs();
     StepStats stats;
     if (in_.plan.needs == Needs::duals) {
-      each([&](Job& job) { job.advance_early(model_); });
-      scales_.combine(share(collect_duals()));
+      for_each_job([&](Job& job) { job.advance_early(model_); });
+      scales_.combine(exchange_duals(collect_duals()));
       scales_.size(model_.linear(), loss, global_, stats);
     }
     make_stored_duals(in_);
-    each([&](Job& job) {
+    for_each_job([&](Job& job) {
       job.measure_late();
       job.apply(scales_, model_);
     });
@@ -43,7 +45,8 @@ class Stepper {
   }
 
  private:
-  // D waits for every block whose dual the last step has not stored.
+  // Begins the step and makes its jobs: D waits for every block whose dual the last step has not
+  // stored, so these have buckets of their own.
   void make_jobs() {
     std::vector<const Block*> early, late;
     for (const auto& block : in_.plan.blocks) {
@@ -56,12 +59,15 @@ class Stepper {
     for (auto& bucket : make_buckets(in_, late)) jobs_.emplace_back(in_, std::move(bucket), false);
   }
 
-  void each(const std::function<void(Job&)>& body) {
+  // Calls body for every job, on the threads that run_buckets chooses.
+  void for_each_job(const std::function<void(Job&)>& body) {
     std::vector<const Bucket*> buckets;
     for (const auto& job : jobs_) buckets.push_back(&job.bucket());
     run_buckets(buckets, [&](size_t i) { body(jobs_[i]); });
   }
 
+  // Returns the duals [batch] of each block, this step's or the stored ones; undefined where a
+  // block has no gradient.
   std::vector<at::Tensor> collect_duals() const {
     std::vector<at::Tensor> duals(in_.plan.blocks.size());
     for (const auto& job : jobs_) {
@@ -73,9 +79,9 @@ class Stepper {
     return duals;
   }
 
-  // Stage 3. One process has every block's dual; a group of processes would exchange theirs here,
-  // outside of any worker thread and in the plan's order on all of them.
-  static std::vector<at::Tensor> share(std::vector<at::Tensor> duals) { return duals; }
+  // Stands for stage 3. One process has every block's dual; a group of processes would exchange
+  // theirs here, outside of any worker thread and in the plan's order on all of them.
+  static std::vector<at::Tensor> exchange_duals(std::vector<at::Tensor> duals) { return duals; }
 
   const StepInput& in_;
   GlobalState& global_;
@@ -84,7 +90,8 @@ class Stepper {
   std::vector<Job> jobs_;
 };
 
-// Refused, with nothing changed, where the gradients or what came of them is not finite.
+// Takes the step, or refuses it with nothing changed, where the gradients or what came of them is
+// not finite.
 StepStats checked_step(const StepInput& in, GlobalState& global, const at::Tensor& loss) {
   const auto largest = largest_gradients(in.params);
   StepStats refused{.skipped = true, .nonfinite = find_nonfinite(in.plan, largest, loss)};

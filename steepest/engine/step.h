@@ -12,9 +12,9 @@
 
 namespace steepest::engine {
 
-// Owns nothing: reads and writes only what it is given, one Rates a plan's group. Gradients are not
-// modified. loss: 0-dim, needed by Momo. Everything that can be refused is refused before anything
-// changes (c10::ValueError). Parameters without a gradient are skipped.
+// Takes one step. It owns nothing: it reads and writes only what it is given, one Rates a plan's
+// group. Gradients are not modified. loss: 0-dim, needed by Momo. Everything that can be refused is
+// refused before anything changes (c10::ValueError). Parameters without a gradient are skipped.
 StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& global,
                const std::vector<Rates>& rates, const at::Tensor& loss = {});
 

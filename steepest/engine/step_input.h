@@ -20,6 +20,7 @@ struct GroupNumbers {
 
 // One step's input, as its stages pass it on.
 struct StepInput {
+  // Works out the groups' numbers of this step; `rates` has one entry a group of the plan.
   StepInput(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates);
 
   const Plan& plan;
@@ -32,13 +33,15 @@ struct StepInput {
   const GroupNumbers& numbers_of_param(size_t param) const {
     return numbers[plan.params[param].group];
   }
+  // Returns the place of the block, a reference into plan.blocks, among these.
   size_t index(const Block& block) const { return &block - plan.blocks.data(); }
 
-  // The block's momentum at this step, after its state has counted it.
+  // Returns the block's momentum map at this step, after begin_step() has counted it.
   const MomentumMap& map(const Block& block) const;
-  // What u is to be divided by: see momentum_correction.
+  // Returns what u is to be divided by: see momentum_correction.
   double correction(const Block& block) const;
-  // W is multiplied by 1 - decay where the decay is the weights' own: lr wd, or wd.
+  // Returns the share of W that a decoupled decay takes away: lr wd, or wd where it is independent
+  // of lr. A coupled decay is in the gradient, so that this is 0.
   double decay(const Block& block) const;
 };
 

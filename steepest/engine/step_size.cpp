@@ -8,31 +8,40 @@
 namespace steepest::engine {
 namespace {
 
+// Returns the inner product of two tensors of one shape, 0-dim float64.
 at::Tensor flat_product(const at::Tensor& a, const at::Tensor& b) {
   return inner_product(a.reshape({1, 1, -1}), b.reshape({1, 1, -1})).reshape({});
 }
 
+// Returns a 0-dim float64 zero on the device of t.
 at::Tensor zero_like(const at::Tensor& t) { return at::zeros({}, t.options().dtype(at::kDouble)); }
 
-void start(GlobalState& global, const at::Tensor& loss, double f_star) {
+// Gives Momo's global state its first values: no loss averaged yet, and the lower bound that the
+// recipe names.
+void start_momo(GlobalState& global, const at::Tensor& loss, double f_star) {
   if (global.loss_average.defined()) return;
   global.loss_average = zero_like(loss);
   global.weight = zero_like(loss);
   global.f_star = at::full({}, f_star, global.weight.options());
 }
 
-// MoMo's online lower bound, with its tau |d|^2 read as q D^2 (regularized) or q D (constrained):
-// a model below f* pulls f* down to its half, and after the step f* rises to the model's minimum.
-void lower(at::Tensor& f_star, const at::Tensor& model, const at::Tensor& rho, double floor) {
+// Does the first half of MoMo's online lower bound, before q is known: a model below rho f* pulls
+// f* down to half the model, but not below `floor`.
+void lower_f_star(at::Tensor& f_star, const at::Tensor& model, const at::Tensor& rho,
+                  double floor) {
   const auto pulled = (model / (2 * rho)).clamp_min(floor);
   f_star = at::where(model < rho * f_star, pulled, f_star);
 }
-void raise(at::Tensor& f_star, const at::Tensor& model, const at::Tensor& rho,
-           const at::Tensor& decrease, double floor) {
+// Does the second half of MoMo's online lower bound, after q is known: f* becomes the model's
+// minimum, but not below `floor`. `decrease` is MoMo's tau |d|^2, read as q D^2 (regularized) or q
+// D (constrained).
+void raise_f_star(at::Tensor& f_star, const at::Tensor& model, const at::Tensor& rho,
+                  const at::Tensor& decrease, double floor) {
   f_star = ((model - decrease / 2) / rho).clamp_min(floor);
 }
 
-// One momentum for all blocks: that of the matrices, or of the others where there are none.
+// Returns the momentum of the loss's average, one for all blocks: that of the matrices, or of the
+// others where there are none.
 double model_momentum(const StepInput& in) {
   double momentum = in.numbers[0].momentum;
   for (size_t g = 0; g < in.numbers.size(); ++g)
@@ -68,7 +77,7 @@ at::Tensor frozen_part(const StepInput& in, const Param& param) {
 Size momo_size(const StepSizeInput& input, GlobalState& global) {
   const auto& recipe = input.in.plan.recipe;
   const auto loss = input.loss.detach().to(input.dual.options()).reshape({});
-  start(global, loss, recipe.f_star);
+  start_momo(global, loss, recipe.f_star);
   const auto map = momentum_map(recipe.matrix, model_momentum(input.in), global.step == 0);
   const auto mean = [&](at::Tensor& average, const at::Tensor& x) {
     average = average * map.keep + x * map.take;
@@ -82,7 +91,7 @@ Size momo_size(const StepSizeInput& input, GlobalState& global) {
   }
   model = model + input.linear;
   const double floor = recipe.f_star;
-  if (recipe.f_star_auto) lower(global.f_star, model, rho, floor);
+  if (recipe.f_star_auto) lower_f_star(global.f_star, model, rho, floor);
 
   const auto gap = model - rho * global.f_star;
   const bool regularized = recipe.update == UpdateForm::regularized;
@@ -92,7 +101,8 @@ Size momo_size(const StepSizeInput& input, GlobalState& global) {
   const auto decrease = regularized ? unit.square() : unit;
   const auto q = at::where(input.dual == 0, at::ones_like(gap),
                            (gap.clamp_min(0) / scale / decrease / scale).clamp_max(1));
-  if (recipe.f_star_auto) raise(global.f_star, model, rho, q * decrease * scale * scale, floor);
+  if (recipe.f_star_auto)
+    raise_f_star(global.f_star, model, rho, q * decrease * scale * scale, floor);
   return {q, gap};
 }
 

@@ -17,12 +17,13 @@ struct Products {
   at::Tensor gradient, look;
 };
 
-// h_l of this step, for one parameter whose momentum has just advanced. Updates state.intercept:
+// Returns h_l of this step, 0-dim float64, for one parameter whose momentum has just advanced, and
+// updates its state.intercept, which is by momo_model:
 //   inner_products  the momentum of <g, w>
 //   recursive       <m, w> - (momentum of <g, w>) itself, which moves by <m, dw> with every step
-//   taken
 at::Tensor linear_part(const StepInput& in, const MomentumMap& map, const Param& param,
                        const Products& products);
+// Returns h_l of a parameter without a gradient, whose momentum and intercept stay as they are.
 at::Tensor frozen_part(const StepInput& in, const Param& param);
 
 struct StepSizeInput {
@@ -37,7 +38,7 @@ struct Size {
   at::Tensor gap;  // f~ - f*, before it is cut at 0
 };
 
-// Advances the global state.
+// Returns Momo's q of this step, and advances the averages and f* in `global`.
 Size momo_size(const StepSizeInput& input, GlobalState& global);
 
 }  // namespace steepest::engine

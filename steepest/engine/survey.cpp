@@ -11,15 +11,19 @@
 namespace steepest::engine {
 namespace {
 
+// Returns the root mean square of each matrix's entries, s [B, r, c], as [B] float64.
 at::Tensor root_mean_square(const at::Tensor& s) {
   return s.to(at::kDouble).square().mean({-2, -1}).sqrt();
 }
 
+// Returns the largest singular value of each matrix, w [B, r, c], as [B] float64.
 at::Tensor largest_singular_value(const at::Tensor& w) {
   if (w.numel() == 0) return at::zeros({w.size(0)}, w.options().dtype(at::kDouble));
   return top_triplets(w, 1).s.select(-1, 0).to(at::kDouble);
 }
 
+// Returns |s s^T - I|_F / sqrt(min(r, c)) of each matrix of s [B, r, c], with s^T s for a tall one:
+// 0 for a polar factor.
 at::Tensor polar_residual(const at::Tensor& s) {
   const auto wide = s.to(at::kDouble);
   const auto x = s.size(-2) <= s.size(-1) ? wide : wide.mT();

@@ -20,16 +20,19 @@ namespace {
 
 const std::string kMomo = "-momo";
 
+// Whether the name asks for the Momo form of a row, "muon-momo".
 bool ends_with_momo(const std::string& name) {
   return name.size() > kMomo.size() && name.ends_with(kMomo);
 }
 
+// Throws c10::ValueError for a name that is no row's.
 [[noreturn]] void refuse(const std::string& name) {
   TORCH_CHECK_VALUE(false, "recipe: received ", shown(name), ", allowed ", join(optimizer_names()),
                     nearest(name, optimizer_names()));
 }
 
-// A row with a norm of leading triplets takes their number: neon(k=4), fanion(k=4).
+// Returns the row with the arguments of its name: one with a norm of leading triplets takes their
+// number, neon(k=4), fanion(k=4).
 Recipe with_arguments(Recipe row, const Spec& spec) {
   if (spec.args.empty()) return row;
   const auto terms = parse_mixture(row.matrix.norm);
@@ -43,6 +46,7 @@ Recipe with_arguments(Recipe row, const Spec& spec) {
 
 }  // namespace
 
+// Returns every row as it stands, in the order of catalog.inc.
 const std::vector<Recipe>& optimizer_catalog() {
   static const std::vector<Recipe> catalog = {
 #define OPTIMIZER(name) optimizers::name(),
@@ -52,6 +56,8 @@ const std::vector<Recipe>& optimizer_catalog() {
   return catalog;
 }
 
+// Lists the rows, then the Momo forms of those that have one: Momo needs the momentum before the
+// norm.
 std::vector<std::string> optimizer_names() {
   std::vector<std::string> names;
   for (const auto& row : optimizer_catalog()) names.push_back(row.name);
@@ -63,6 +69,7 @@ std::vector<std::string> optimizer_names() {
   return names;
 }
 
+// Returns Adam(.9, .95) without decay, the backup of rows whose paper leaves it open.
 Choices adam_backup() {
   return {.norm = "ada_inf",
           .lr = 1e-3,
@@ -71,6 +78,8 @@ Choices adam_backup() {
           .beta2 = 0.95};
 }
 
+// Returns the row that the text names, such as "muon", "neon(k=4)" or "muon-momo", before
+// overrides.
 Recipe catalog_row(const std::string& text) {
   if (ends_with_momo(text)) {
     const auto base = text.substr(0, text.size() - kMomo.size());
@@ -91,6 +100,7 @@ Recipe catalog_row(const std::string& text) {
   refuse(spec.name);
 }
 
+// Returns the row of this name with what is said beside it, validated.
 Recipe recipe(const std::string& name, const Overrides& overrides) {
   return override_recipe(catalog_row(name), overrides);
 }

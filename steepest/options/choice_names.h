@@ -11,7 +11,8 @@
 
 namespace steepest {
 
-// The names in the order of the enumerators.
+// Each returns the names of an enumeration in the order of its enumerators; the argument's value is
+// not used.
 const std::vector<std::string>& names_of(Outer);
 const std::vector<std::string>& names_of(UpdateForm);
 const std::vector<std::string>& names_of(StepSize);
@@ -26,12 +27,14 @@ const std::vector<std::string>& names_of(Decay);
 const std::vector<std::string>& names_of(Nonfinite);
 const std::vector<std::string>& names_of(Role);
 
+// Returns the name of an enumerator.
 const std::string& name_of(auto choice) { return names_of(choice)[static_cast<size_t>(choice)]; }
 
-// The place of `text` in `names`; throws c10::ValueError with option, received and allowed.
+// Returns the place of `text` in `names`; throws c10::ValueError with option, received and allowed.
 size_t index_of_name(const std::string& option, const std::string& text,
                      const std::vector<std::string>& names);
-// Sets `choice` from its name; throws the same.
+// Sets `choice` to the enumerator of this name; throws c10::ValueError with option, received and
+// allowed.
 void read_choice(auto& choice, const std::string& option, const std::string& text) {
   using Choice = std::remove_reference_t<decltype(choice)>;
   choice = static_cast<Choice>(index_of_name(option, text, names_of(choice)));

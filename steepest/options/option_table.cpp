@@ -23,14 +23,16 @@ constexpr Range kInside{.low = 0, .high = 1, .low_open = true, .high_open = true
 // Of a side's solvers: the whole, of which an option names the method, or a member of it.
 constexpr auto kPolar = [](auto& c) -> auto& { return c.solvers.polar; };
 constexpr auto kSvd = [](auto& c) -> auto& { return c.solvers.svd; };
+// Returns a function from the choices of a side to this member of its PolarOptions.
 constexpr auto of_polar(auto member) {
   return [member](auto& c) -> auto& { return c.solvers.polar.*member; };
 }
+// Returns a function from the choices of a side to this member of its SvdOptions.
 constexpr auto of_svd(auto member) {
   return [member](auto& c) -> auto& { return c.solvers.svd.*member; };
 }
 
-// What each side of a recipe has; a group may say it for itself.
+// Lists the options that each side of a recipe has, and that a group may say for itself.
 std::vector<Option> of_sides() {
   using enum Scope;
   return {
@@ -147,7 +149,7 @@ std::vector<Option> of_sides() {
           .changes(in_file)};
 }
 
-// The same of the side that is not the matrices', where the network may say it apart.
+// Lists the options of the side that is not the matrices', where the network may say it apart.
 std::vector<Option> of_backup() {
   return {
       backup("backup", "norm", &O::backup, &C::norm,
@@ -182,6 +184,7 @@ std::vector<Option> of_backup() {
           .changes(in_state_dict)};
 }
 
+// Lists the options that are one choice for all parameters.
 std::vector<Option> of_network() {
   return {
       network("outer", &O::outer, &R::outer, "norm of the blocks' dual norms"),
@@ -207,6 +210,7 @@ std::vector<Option> of_network() {
           .changes(in_run)};
 }
 
+// Makes the table, in the order in which options are listed everywhere.
 std::vector<Option> all_options() {
   auto all = of_sides();
   for (auto part : {of_network(), of_backup()}) {
@@ -217,6 +221,7 @@ std::vector<Option> all_options() {
 
 }  // namespace
 
+// Returns the table of options, which is made once.
 const std::vector<Option>& options() {
   static const std::vector<Option> all = all_options();
   return all;

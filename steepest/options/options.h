@@ -56,8 +56,12 @@ using Said = std::variant<SaidAs<bool>, SaidAs<int64_t>, SaidAs<double>, SaidAs<
 // Where a Recipe, or the Choices of one of its sides, hold what an option comes to.
 template <typename Target>
 struct Binding {
-  std::function<void(Target&, const Overrides&)> set = {};  // nothing, where nothing is said
+  // Sets the target's field to what the overrides say of the option; it stays where they say
+  // nothing.
+  std::function<void(Target&, const Overrides&)> set = {};
+  // Returns what the target's field holds.
   std::function<OptionValue(const Target&)> get = {};
+  // Sets the field of `to` as it is in `from`.
   std::function<void(Target& to, const Target& from)> copy = {};
 };
 
@@ -81,9 +85,11 @@ struct Option {
   bool may_be_open = false;  // unset, it is up to the method or the parameter
   bool later = false;        // came after 0.1: what does not mention it has its default
 
+  // Whether the overrides have a value for this option.
   bool is_said(const Overrides& overrides) const;
 };
 
+// Returns the table of all options.
 const std::vector<Option>& options();
 const Option* find_option(const std::string& name);  // null where there is none
 

@@ -15,19 +15,21 @@
 namespace steepest {
 namespace {
 
+// Sets in one side what is said of the options of these scopes.
 void set_side(Choices& side, const Overrides& said, std::initializer_list<Scope> scopes) {
   for (const auto& option : options()) {
     if (std::ranges::find(scopes, option.scope) != scopes.end()) option.in_side.set(side, said);
   }
 }
 
-// One momentum map for all blocks: the matrices'.
+// Gives the backup the momentum map of the matrices.
 void share_momentum(Recipe& r) {
   for (const auto& option : options()) {
     if (option.scope == Scope::momentum) option.in_side.copy(r.backup, r.matrix);
   }
 }
 
+// Whether anything is said of an option of this scope.
 bool any_said(Scope scope, const Overrides& said) {
   return std::ranges::any_of(options(),
                              [&](const Option& o) { return o.scope == scope && o.is_said(said); });
@@ -35,6 +37,9 @@ bool any_said(Scope scope, const Overrides& said) {
 
 }  // namespace
 
+// Returns the recipe with what is said of the network, validated. A said lr keeps its ratio to the
+// backup's; sides that had one momentum map keep one, and Momo, which needs one, gets it; what is
+// said of the backup alone comes last.
 Recipe override_recipe(Recipe r, const Overrides& said) {
   using enum Scope;
   const bool shared = same_momentum(r.matrix, r.backup), was_fixed = r.step_size == StepSize::fixed;
@@ -53,6 +58,8 @@ Recipe override_recipe(Recipe r, const Overrides& said) {
   return r;
 }
 
+// Returns the choices of a group: those of its side with what the group says. Throws
+// c10::ValueError at a choice that only the whole network has.
 Choices override_choices(Choices side, const Overrides& said) {
   using enum Scope;
   for (const auto& option : options()) {

@@ -18,6 +18,7 @@
 namespace steepest {
 namespace {
 
+// Returns the range in words that follow "a number": " from 0 to below 1".
 std::string described(const Range& range) {
   const auto low = (range.low_open ? " above " : " from ") + print_number(range.low);
   if (!std::isfinite(range.high)) return low + " up";
@@ -26,13 +27,16 @@ std::string described(const Range& range) {
   return low + (range.high_open ? " to below " : " to ") + print_number(range.high);
 }
 
+// Throws c10::ValueError unless the option's range holds the value; `where` begins the message, and
+// `kind` is "finite" or "whole".
 void check_range(const std::string& where, const Option& option, double value, const char* kind) {
   const auto& range = option.allowed.range;
   TORCH_CHECK_VALUE(range.holds(value), where, ": received ", print_number(value), ", allowed a ",
                     kind, " number", described(range));
 }
 
-// Numbers are in the range of their row of the table.
+// Throws c10::ValueError where a number of a side is out of the range in its row of the table;
+// `prefix` is what the names of this side's options begin with.
 void validate_numbers(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   for (const auto& option : options()) {
     if (!option.in_side.get || option.scope == Scope::backup) continue;
@@ -53,7 +57,8 @@ bool is_low_rank(const std::string& norm) {
          (terms[0].name == "nuclear" || terms[0].name == "ky_fan");
 }
 
-// M - (1 - b) P_k M needs a direction of k triplets, of M itself.
+// Throws c10::ValueError where error feedback cannot be: M - (1 - b) P_k M needs a direction of k
+// triplets, of M itself.
 void validate_feedback(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   if (!c.error_feedback) return;
   const auto check = [&](bool allowed, const std::string& received, const char* what) {
@@ -68,6 +73,8 @@ void validate_feedback(const Recipe& recipe, const Choices& c, const std::string
   check(recipe.step_size == StepSize::fixed, "step_size momo", "step_size fixed");
 }
 
+// Throws c10::ValueError where the choices of a side do not go together, or name what there is not:
+// what they name is made, and dropped.
 void validate_choices(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   validate_numbers(recipe, c, prefix);
   TORCH_CHECK_VALUE(c.form == MomentumForm::heavy_ball || c.dampening == 0, recipe.name, ": ",
@@ -87,6 +94,8 @@ void validate_choices(const Recipe& recipe, const Choices& c, const std::string&
   radius_of(c.radius, Block{.rows = 1, .cols = 1}, c.norm);
 }
 
+// Throws c10::ValueError where Momo's model does not hold for the recipe: all blocks need one
+// momentum map, before the norm.
 void validate_momo(const Recipe& recipe) {
   TORCH_CHECK_VALUE(
       same_momentum(recipe.matrix, recipe.backup), recipe.name,

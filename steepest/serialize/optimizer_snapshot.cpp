@@ -18,21 +18,25 @@ namespace {
 using Json = nlohmann::json;
 const char* const kArchive = "torch::load";
 
+// Returns the rates of a param group.
 GroupRates rates_of(const GroupOptions& o) {
   return {o.lr, o.lr_ratio, o.backup_ratio, o.weight_decay, o.backup_weight_decay};
 }
 
+// Sets the rates of a param group.
 void set_rates(GroupOptions& o, const GroupRates& rates) {
   o.lr = rates.lr, o.lr_ratio = rates.lr_ratio, o.backup_ratio = rates.backup_ratio;
   o.weight_decay = rates.weight_decay, o.backup_weight_decay = rates.backup_weight_decay;
 }
 
+// Whether none of these parameters is trained.
 bool is_frozen(const std::vector<at::Tensor>& params) {
   return std::ranges::none_of(params, [](const auto& param) { return param.requires_grad(); });
 }
 
 }  // namespace
 
+// Takes all state of the optimizer; the tensors are its own, which a next step changes.
 Snapshot Snapshot::of(const Optimizer& optimizer) {
   auto& source = const_cast<Optimizer&>(optimizer);  // the plan may have to be made anew
   const auto& plan = source.plan();
@@ -45,6 +49,8 @@ Snapshot Snapshot::of(const Optimizer& optimizer) {
   return of(plan, state);
 }
 
+// Reads the state into the optimizer, which is unchanged where that throws; `source` begins the
+// message.
 void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
   const auto& plan = optimizer.plan();
   SnapshotTarget target;
@@ -69,17 +75,19 @@ void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
   optimizer.observed_weight_ = state.observed_weight;
 }
 
+// Writes all state of the optimizer to a safetensors file.
 void save(const Optimizer& optimizer, const std::string& path) {
   const auto snapshot = Snapshot::of(optimizer);
   write_safetensors(path, snapshot.tensors, snapshot.metadata);
 }
 
+// Reads all state from a safetensors file into the optimizer, which is unchanged where that throws.
 void load(Optimizer& optimizer, const std::string& path) {
   auto file = read_safetensors(path);
   Snapshot{std::move(file.tensors), std::move(file.metadata)}.restore(optimizer, path);
 }
 
-// torch::save's archive holds the same snapshot, its tensors by position.
+// Writes the same snapshot to torch::save's archive, its tensors by position.
 void Optimizer::save(torch::serialize::OutputArchive& archive) const {
   const auto snapshot = Snapshot::of(*this);
   Json names = Json::array();
@@ -93,7 +101,8 @@ void Optimizer::save(torch::serialize::OutputArchive& archive) const {
 
 namespace {
 
-// An archive that another program wrote may hold anything under a key, or nothing.
+// Reads a value of torch's archive, which another program may have written, with anything under a
+// key, or nothing.
 c10::IValue read_value(torch::serialize::InputArchive& archive, const std::string& key) {
   c10::IValue value;
   const bool found = archive.try_read(key, value);
@@ -101,6 +110,8 @@ c10::IValue read_value(torch::serialize::InputArchive& archive, const std::strin
   return value;
 }
 
+// Reads a JSON list or object of texts from torch's archive; throws c10::ValueError where there is
+// none.
 Json read_texts(torch::serialize::InputArchive& archive, const std::string& key) {
   const auto value = read_value(archive, key);
   TORCH_CHECK_VALUE(value.isString(), kArchive, ": ", key, ": received ", value.tagKind(),
@@ -120,6 +131,7 @@ Json read_texts(torch::serialize::InputArchive& archive, const std::string& key)
 
 }  // namespace
 
+// Reads the snapshot that save() wrote to torch's archive.
 void Optimizer::load(torch::serialize::InputArchive& archive) {
   Snapshot snapshot;
   const auto metadata = read_texts(archive, "metadata");

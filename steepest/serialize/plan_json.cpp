@@ -15,7 +15,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// One key of an object, of the kind that `fits` wants.
+// Returns the value of one key. Throws c10::ValueError where it is missing or not of the kind that
+// `fits` wants; `where` begins the message, and `allowed` ends it.
 template <typename T>
 T field(const Json& object, const std::string& where, const char* key, bool (Json::*fits)() const,
         const char* allowed) {
@@ -27,13 +28,15 @@ T field(const Json& object, const std::string& where, const char* key, bool (Jso
   return found->get<T>();
 }
 
+// Returns the value of one key as field() does, or `fallback` where it is missing.
 template <typename T>
 T field_or(const Json& object, const std::string& where, const char* key,
            bool (Json::*fits)() const, const char* allowed, T fallback) {
   return object.contains(key) ? field<T>(object, where, key, fits, allowed) : fallback;
 }
 
-// Whole numbers that int64 holds.
+// Returns the list of a key; throws c10::ValueError where it is not of whole numbers that int64
+// holds.
 std::vector<int64_t> whole_numbers(const Json& object, const std::string& where, const char* key) {
   const auto list = field<Json>(object, where, key, &Json::is_array, "a list of whole numbers");
   std::vector<int64_t> numbers;
@@ -47,6 +50,8 @@ std::vector<int64_t> whole_numbers(const Json& object, const std::string& where,
   return numbers;
 }
 
+// Reads how a parameter, an object of "params", is seen as matrices; what is missing has its
+// default.
 View view_of(const Json& p, const std::string& name) {
   View view;
   const auto kind = field_or<std::string>(p, name, "view", &Json::is_string, "text", "flatten");
@@ -63,45 +68,52 @@ View view_of(const Json& p, const std::string& name) {
   return view;
 }
 
-std::string text_of(const Json& json, const std::string& where, const char* key) {
+// Returns the text of one key; throws c10::ValueError, which begins with `where`, if there is none.
+std::string text_field(const Json& json, const std::string& where, const char* key) {
   return field<std::string>(json, where, key, &Json::is_string, "text");
 }
 
-Overrides said_in(const Json& json, const std::string& where, const char* key) {
+// Returns the options that the object of one key says; throws c10::ValueError, which begins with
+// `where`, if there is none.
+Overrides overrides_field(const Json& json, const std::string& where, const char* key) {
   return overrides_from_json(field<Json>(json, where, key, &Json::is_object, "an object").dump());
 }
 
+// Reads an object of "groups": its role, and its choices beside those of the row.
 PlannedGroup group_of(const Json& json, const std::string& where, const Recipe& row) {
   PlannedGroup group;
-  read_choice(group.role, where + ".role", text_of(json, where, "role"));
-  group.choices = override_choices(row.choices(group.role), said_in(json, where, "options"));
+  read_choice(group.role, where + ".role", text_field(json, where, "role"));
+  group.choices =
+      override_choices(row.choices(group.role), overrides_field(json, where, "options"));
   return group;
 }
 
+// Reads an object of "params".
 PlannedParam param_of(const Json& json, const std::string& where) {
   PlannedParam param;
-  param.name = text_of(json, where, "name");
+  param.name = text_field(json, where, "name");
   param.shape = whole_numbers(json, where, "shape");
   param.group = field<int64_t>(json, where, "group", &Json::is_number_integer, "a whole number");
   param.view = view_of(json, param.name);
   return param;
 }
 
-// The row as it stands: what sides and groups say is said beside it. Its decay is not the plan's,
-// as rates are read at every step.
+// Returns the row as it stands: what sides and groups say is said beside it. Its decay is not the
+// plan's, as rates are read at every step.
 Recipe row_of(const Json& plan) {
-  const auto named = text_of(plan, "plan", "recipe");
+  const auto named = text_field(plan, "plan", "recipe");
   auto row = named.empty() ? Recipe{} : catalog_row(named);
-  row.name = text_of(plan, "plan", "name");
+  row.name = text_field(plan, "plan", "name");
   row.matrix.weight_decay = row.backup.weight_decay = 0;
   return row;
 }
 
+// Returns the row with what the plan says of its sides, and then of the network.
 Recipe recipe_of(const Json& plan, Recipe recipe) {
   const auto sides = field<Json>(plan, "plan", "sides", &Json::is_object, "an object");
-  recipe.matrix = override_choices(recipe.matrix, said_in(sides, "plan: sides", "matrix"));
-  recipe.backup = override_choices(recipe.backup, said_in(sides, "plan: sides", "backup"));
-  return override_recipe(recipe, said_in(plan, "plan", "options"));
+  recipe.matrix = override_choices(recipe.matrix, overrides_field(sides, "plan: sides", "matrix"));
+  recipe.backup = override_choices(recipe.backup, overrides_field(sides, "plan: sides", "backup"));
+  return override_recipe(recipe, overrides_field(plan, "plan", "options"));
 }
 
 }  // namespace

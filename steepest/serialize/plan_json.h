@@ -8,6 +8,8 @@
 
 namespace steepest {
 
+// Makes the plan of a JSON text, with an object of these keys; throws c10::ValueError where it is
+// wrong:
 // {"recipe": a row of the catalog, or "" for none, "name": what messages and files call it,
 //  "options": {what is said of the network},
 //  "sides": {"matrix": {what is said of its matrices}, "backup": {.. of the rest}},

@@ -18,6 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Returns the value as JSON, null where nothing is chosen.
 Json json_of(const OptionValue& value) {
   return std::visit(
       [](const auto& held) -> Json {
@@ -29,6 +30,7 @@ Json json_of(const OptionValue& value) {
       value);
 }
 
+// Returns the choices of a side by the names of its options.
 Json json_of(const Choices& side) {
   Json json = Json::object();
   for (const auto& option : options()) {
@@ -47,33 +49,43 @@ struct Kind {
   const char* allowed;
 };
 
+// Whether the value is a whole number that int64 holds.
 bool is_whole(const Json& x) {
   return x.is_number_integer() && (!x.is_number_unsigned() || x.get<uint64_t>() <= INT64_MAX);
 }
 
+// Whether the value is a list whose values all fit.
 template <bool (*fits)(const Json&)>
 bool all_fit(const Json& x) {
   return x.is_array() && std::all_of(x.begin(), x.end(), fits);
 }
 
+// Whether the value is a number; all_fit takes no member function.
 bool is_number(const Json& x) { return x.is_number(); }
 
+// Describes the JSON of an option that is a flag; the argument's type alone chooses the overload.
 Kind kind_of(bool) {
   return {"bool", [](const Json& x) { return x.is_boolean(); }, "true or false"};
 }
+// Describes the JSON of an option that is a whole number.
 Kind kind_of(int64_t) { return {"int", is_whole, "a whole number"}; }
+// Describes the JSON of an option that is a number.
 Kind kind_of(double) { return {"float", is_number, "a number"}; }
+// Describes the JSON of an option that is a text.
 Kind kind_of(const std::string&) {
   return {"text", [](const Json& x) { return x.is_string(); }, "text"};
 }
+// Describes the JSON of an option that is a list of numbers.
 Kind kind_of(const std::vector<double>&) {
   return {"floats", all_fit<is_number>, "a list of numbers"};
 }
+// Describes the JSON of an option that is a list of whole numbers.
 Kind kind_of(const std::vector<int64_t>&) {
   return {"ints", all_fit<is_whole>, "a list of whole numbers"};
 }
 
-// Calls use(field, kind), where field is the member of Overrides.
+// Calls use(field, kind), where field is the member of Overrides that holds what is said of the
+// option, and kind what JSON it may be given.
 auto with_kind(const Option& option, auto use) {
   return std::visit([&]<typename T>(SaidAs<T> field) { return use(field, kind_of(T{})); },
                     option.said);
@@ -85,6 +97,8 @@ std::vector<std::string> option_names() {
   return names;
 }
 
+// Reads what is said from an object of options; null says nothing. Throws c10::ValueError at an
+// unknown key or a value of another type.
 Overrides overrides_of(const Json& said) {
   Overrides overrides;
   for (const auto& [key, value] : said.items()) {
@@ -103,8 +117,10 @@ Overrides overrides_of(const Json& said) {
 
 // -- the table -----------------------------------------------------------------------------------
 
+// Returns the bound of a range, null where there is none.
 Json bound(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
+// Returns the option's row of the table as JSON: see options_json.
 Json json_of(const Option& option) {
   const auto& [range, names, examples, number_too] = option.allowed;
   Json json = {{"name", option.name},

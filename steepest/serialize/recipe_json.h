@@ -9,6 +9,7 @@
 
 namespace steepest {
 
+// Returns the recipe with all its choices, as JSON:
 // {"name", "paper", "equation", "outer", .., "matrix": {"norm", "lr", ..}, "backup": {..}}.
 std::string recipe_json(const Recipe& recipe);
 
@@ -16,10 +17,12 @@ std::string recipe_json(const Recipe& recipe);
 // parse.
 void check_json_object(const std::string& text, const char* what);
 
-// {"norm": "ky_fan(k=4)", "lr": 0.1, ..}; null says nothing. Throws c10::ValueError on an unknown
-// key or a value of another type, with what was received and what is allowed.
+// Reads what is said from JSON, {"norm": "ky_fan(k=4)", "lr": 0.1, ..}; null says nothing. Throws
+// c10::ValueError on an unknown key or a value of another type, with what was received and what is
+// allowed.
 Overrides overrides_from_json(const std::string& json);
 
+// Returns the table of options as JSON:
 // [{"name", "scope", "side", "type": "bool", "int", "float", "text", "floats" or "ints", "help",
 //   "default": of a plain recipe, "range": [low, high, low_open, high_open], "names", "examples",
 //   "number_too", "may_change", "may_be_open", "later"}, ..]

@@ -16,11 +16,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A step count as torch keeps it, 0-dim float32, while that is exact.
-at::Tensor count(int64_t step) {
+// Returns a step count as torch keeps it, 0-dim float32, while that is exact, else int64.
+at::Tensor count_tensor(int64_t step) {
   return at::full({}, step, step < (int64_t{1} << 24) ? at::kFloat : at::kLong);
 }
 
+// Returns the rates of the optimizer's groups as a JSON list; GroupRates{} stands for those that
+// are unset.
 std::string rates_json(const WholeState& state) {
   Json groups = Json::array();
   for (const auto& rates : state.rates) {
@@ -34,6 +36,7 @@ std::string rates_json(const WholeState& state) {
   return groups.dump();
 }
 
+// Throws c10::ValueError where two parameters have one name, under which state could not be kept.
 void check_names(const Plan& plan) {
   std::unordered_set<std::string> seen;
   for (const auto& param : plan.params) {
@@ -54,11 +57,11 @@ Snapshot Snapshot::of(const Plan& plan, const WholeState& state) {
     auto param = state.params[i];
     if (param.step == 0) continue;
     const auto prefix = "state." + plan.params[i].name + ".";
-    put(prefix + "step", count(param.step));
+    put(prefix + "step", count_tensor(param.step));
     for (const auto& entry : engine::state_entries(plan, i))
       put(prefix + entry.key, entry.of(param));
   }
-  put("global.step", count(state.global.step));
+  put("global.step", count_tensor(state.global.step));
   put("global.skipped", at::full({}, state.skipped, at::kLong));
   put("global.loss_average", state.global.loss_average);
   put("global.weight", state.global.weight);

@@ -44,13 +44,14 @@ struct Snapshot {
   // of each parameter).
   Metadata metadata;
 
-  // The tensors are the state's own: a next step changes them.
+  // Names all tensors of the state, and describes the plan in the metadata. The tensors are the
+  // state's own: a next step changes them.
   static Snapshot of(const Plan& plan, const WholeState& state);
   static Snapshot of(const Optimizer& optimizer);
 
-  // A copy of the state, on the parameters' devices. All of it has been checked against the plan:
-  // c10::ValueError, one line that begins with `source` and says what was received and what is
-  // allowed. Names of wrappers in the names of parameters are understood (base/names.h); a file
+  // Returns a copy of the state, on the parameters' devices. All of it has been checked against the
+  // plan: c10::ValueError, one line that begins with `source` and says what was received and what
+  // is allowed. Names of wrappers in the names of parameters are understood (base/names.h); a file
   // that was written without the groups that are frozen here has no rates for them.
   WholeState read(const Plan& plan, const SnapshotTarget& target, const std::string& source) const;
 

@@ -18,6 +18,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Returns the metadata's text under a key; throws c10::ValueError, which begins with `source`,
+// where there is none.
 const std::string& text_of(const Metadata& metadata, const std::string& key,
                            const std::string& source) {
   const auto found = metadata.find(key);
@@ -26,6 +28,7 @@ const std::string& text_of(const Metadata& metadata, const std::string& key,
   return found->second;
 }
 
+// Throws c10::ValueError unless the metadata's text under a key is the allowed one.
 void require_text(const Metadata& metadata, const std::string& key, const std::string& allowed,
                   const std::string& source) {
   const auto& received = text_of(metadata, key, source);
@@ -34,6 +37,8 @@ void require_text(const Metadata& metadata, const std::string& key, const std::s
                     quoted.substr(1, quoted.size() - 2), ", allowed ", allowed);
 }
 
+// Parses the metadata's text under a key, which may be anything, as JSON; throws c10::ValueError
+// where it is none that is safe to parse.
 Json json_of(const Metadata& metadata, const std::string& key, const std::string& source) {
   constexpr size_t kDepth = 8;
   const auto& text = text_of(metadata, key, source);
@@ -47,14 +52,16 @@ Json json_of(const Metadata& metadata, const std::string& key, const std::string
 
 // -- choices --------------------------------------------------------------------------------------
 
-// What a file may say otherwise: what is only told, rates and how a direction is computed.
+// Whether a file's value under this key of recipe_json may be another than the optimizer's: what
+// only tells about a recipe, rates, and how a direction is computed.
 bool may_differ(const std::string& key) {
   if (key == "paper" || key == "equation") return true;
   const auto* option = find_option(key);
   return option != nullptr && option->may_change >= MayChange::in_file;
 }
 
-// What a file means that does not mention a choice: an option that came later has its default.
+// Returns what a file that does not mention a choice means: an option that came later has its
+// default; null of any other.
 Json unmentioned(const std::string& key) {
   static const Json plain = Json::parse(recipe_json(Recipe{}));
   const auto* option = find_option(key);
@@ -62,7 +69,8 @@ Json unmentioned(const std::string& key) {
   return option->scope == Scope::network ? plain[key] : plain["matrix"][key];
 }
 
-// Throws at the first choice that differs, in the recipe's order.
+// Throws c10::ValueError at the first choice of recipe_json that differs, in the recipe's order;
+// `path` is what the keys of this object are shown behind, "matrix." of a side.
 void compare_choices(const Json& received, const Json& allowed, const std::string& path,
                      const std::string& source) {
   for (const auto& [key, value] : allowed.items()) {
@@ -82,8 +90,9 @@ void compare_choices(const Json& received, const Json& allowed, const std::strin
   }
 }
 
-// The choices of a side of the network are those of its first group. With `trained_only`, of its
-// first group that has a trained parameter: the file was written by an optimizer of those alone.
+// Returns the recipe that a file of this plan has. The choices of a side of the network are those
+// of its first group. With `trained_only`, they are those of its first group that has a trained
+// parameter: the file was written by an optimizer of those alone.
 Recipe expected_recipe(const Plan& plan, const SnapshotTarget& target, bool trained_only) {
   auto recipe = plan.recipe;
   if (!trained_only) return recipe;
@@ -98,7 +107,8 @@ Recipe expected_recipe(const Plan& plan, const SnapshotTarget& target, bool trai
   return recipe;
 }
 
-// A side of which the network has no parameter is passed over: nothing hangs on its choices.
+// Throws c10::ValueError where the file's choices are not the plan's. A side of which the network
+// has no parameter is passed over: nothing hangs on its choices.
 void check_choices(const Json& choices, const Plan& plan, const SnapshotTarget& target,
                    bool trained_only, const std::string& source) {
   auto received = choices;
@@ -125,6 +135,8 @@ constexpr RateField kRateFields[] = {{"lr", &GroupRates::lr},
                                      {"weight_decay", &GroupRates::weight_decay},
                                      {"backup_weight_decay", &GroupRates::backup_weight_decay}};
 
+// Reads the rates of one group; throws c10::ValueError, which begins with `where`, unless all are
+// there, finite and from 0 up.
 GroupRates rates_of(const Json& group, const std::string& where) {
   GroupRates rates;
   for (const auto& field : kRateFields) {
@@ -142,13 +154,15 @@ GroupRates rates_of(const Json& group, const std::string& where) {
 
 // -- places ---------------------------------------------------------------------------------------
 
+// Returns how a parameter is seen, as the metadata has it under "places".
 Json place_of(Role role, const View& view) {
   return {{"role", name_of(role)},         {"view", view.batch ? "batch" : "flatten"},
           {"transposed", view.transposed}, {"split_sizes", view.split_sizes},
           {"num_heads", view.num_heads},   {"split_dim", view.split_dim}};
 }
 
-// What a person may write where a module is routed otherwise than when the state was saved.
+// Returns the end of a message: what a person may write where a module is routed otherwise than
+// when the state was saved; nothing where another key than the role differs.
 std::string remedy(const std::string& name, const std::string& key, const Json& received) {
   if (key != "role" || (received != "matrix" && received != "backup")) return "";
   return ": steepest.route(model, " + received.get<std::string>() + "=[\"" + name +

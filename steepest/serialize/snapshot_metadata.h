@@ -10,17 +10,21 @@
 
 namespace steepest {
 
-// The rates of the groups, after format, recipe and choices have been found to be the plan's.
+// Returns the rates of the optimizer's groups, unset for a frozen one that the file was written
+// without. Throws c10::ValueError, which begins with `source`, unless format, recipe and choices
+// are the plan's.
 std::vector<std::optional<GroupRates>> read_rates(const Metadata& metadata, const Plan& plan,
                                                   const SnapshotTarget& target,
                                                   const std::string& source);
 
+// Returns how each parameter is seen, as JSON:
 // {"<parameter>": {"role": "matrix" or "backup", "view": "flatten" or "batch", "transposed",
 //  "split_sizes", "num_heads", "split_dim"}, ..}
 std::string places_json(const Plan& plan);
 
-// A parameter that had another role or view has state that means something else, even where its
-// shape is the same. `saved_names` are the snapshot's by the plan's. Files of 0.1 do not say it.
+// Throws c10::ValueError where a parameter had another role or view: its state means something
+// else, even where its shape is the same. `saved_names` are the snapshot's by the plan's. Files of
+// 0.1 do not say it.
 void check_places(const Metadata& metadata, const Plan& plan,
                   const std::unordered_map<std::string, std::string>& saved_names,
                   const std::string& source);

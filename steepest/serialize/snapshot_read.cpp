@@ -21,6 +21,8 @@ const std::string kStatePrefix = "state.";
 // The snapshot's tensors by key, and which of them have been used.
 class Reader {
  public:
+  // Notes the tensors by key. Throws c10::ValueError, which begins with `source`, at a key that is
+  // there twice or a tensor that is undefined.
   Reader(const NamedTensors& tensors, const std::string& source)
       : tensors_(tensors), source_(source) {
     for (const auto& [key, tensor] : tensors) {
@@ -31,8 +33,10 @@ class Reader {
     }
   }
 
+  // Whether there is a tensor of this key; it does not count as used.
   bool has(const std::string& key) const { return by_key_.count(key) != 0; }
 
+  // Returns the tensor of this key, undefined where there is none, and counts it as used.
   at::Tensor take(const std::string& key) {
     const auto found = by_key_.find(key);
     if (found == by_key_.end()) return {};
@@ -40,7 +44,7 @@ class Reader {
     return found->second;
   }
 
-  // Absent: 0, where that is allowed.
+  // Reads one real number; where it is not `required` and there is none, it is 0.
   double number(const std::string& key, bool required) {
     const auto t = take(key);
     TORCH_CHECK_VALUE(t.defined() || !required, source_, ": received no ", key);
@@ -53,6 +57,7 @@ class Reader {
     return t.to(at::kDouble).item<double>();
   }
 
+  // Reads a whole number from 0 up; where it is not `required` and there is none, it is 0.
   int64_t count(const std::string& key, bool required) {
     constexpr double kMax = 9007199254740992;  // 2^53: exact in float64
     const double value = number(key, required);
@@ -61,6 +66,7 @@ class Reader {
     return static_cast<int64_t>(value);
   }
 
+  // Reads a finite number, above 0 if `positive`.
   double finite(const std::string& key, bool positive = false) {
     const double value = number(key, /*required=*/true);
     TORCH_CHECK_VALUE(std::isfinite(value) && (!positive || value > 0), source_, ": ", key,
@@ -69,7 +75,8 @@ class Reader {
     return value;
   }
 
-  // A copy of a tensor of dense real numbers of this shape; `missing` is said where there is none.
+  // Returns a copy of a tensor of dense finite numbers of this shape; `missing` ends the message
+  // where there is none.
   at::Tensor state(const std::string& key, at::IntArrayRef shape, const std::string& missing) {
     const auto t = take(key);
     TORCH_CHECK_VALUE(t.defined(), source_, ": received no ", key, missing);
@@ -83,12 +90,13 @@ class Reader {
     return t.detach().clone();
   }
 
+  // Throws c10::ValueError where the tensor t of this key has a negative number.
   void require_none_below_zero(const std::string& key, const at::Tensor& t) const {
     TORCH_CHECK_VALUE(!t.lt(0).any().item<bool>(), source_, ": ", key,
                       ": received a negative number, allowed numbers from 0 up");
   }
 
-  // The parameters that it has state of, in its order.
+  // Lists the parameters that the snapshot has state of, in its order.
   std::vector<std::string> saved_names() const {
     std::vector<std::string> names;
     std::unordered_set<std::string> seen;
@@ -101,6 +109,7 @@ class Reader {
     return names;
   }
 
+  // Throws c10::ValueError at a tensor that nothing has taken: it would be lost.
   void require_all_used() const {
     for (const auto& [key, tensor] : tensors_) {
       TORCH_CHECK_VALUE(used_.count(key) != 0, source_, ": received ", shown(key),
@@ -115,14 +124,15 @@ class Reader {
   std::unordered_set<std::string> used_;
 };
 
+// Lists the names of the plan's parameters.
 std::vector<std::string> names_of(const Plan& plan) {
   std::vector<std::string> names;
   for (const auto& param : plan.params) names.push_back(param.name);
   return names;
 }
 
-// What a person may write where a network is routed otherwise than when the state was saved: a
-// matrix keeps a momentum_buffer, what is none exp_avg.
+// Returns the end of a message: what a person may write where a network is routed otherwise than
+// when the state was saved: a matrix keeps a momentum_buffer, what is none exp_avg.
 std::string remedy_of_missing(const Reader& reader, const std::string& name,
                               const StateEntry& wanted, const at::Tensor& param) {
   if (wanted.kind != EntryKind::momentum || param.dim() < 2) return "";
@@ -132,6 +142,8 @@ std::string remedy_of_missing(const Reader& reader, const std::string& name,
          name + "\"]) makes it what it may have been";
 }
 
+// Reads the state of parameter number `index` of the plan, `param`, which the snapshot calls
+// `saved_as`, on the parameter's device; without a step it is empty.
 ParamState read_state(Reader& reader, const Plan& plan, size_t index, const std::string& saved_as,
                       const at::Tensor& param) {
   const auto prefix = kStatePrefix + saved_as + ".";
@@ -152,6 +164,7 @@ ParamState read_state(Reader& reader, const Plan& plan, size_t index, const std:
   return state;
 }
 
+// Reads the network's step count and, under Momo, its averages and f_star.
 GlobalState read_global(Reader& reader, const Plan& plan) {
   GlobalState global{.step = reader.count("global.step", /*required=*/true)};
   if (global.step == 0 || plan.recipe.step_size != StepSize::momo) return global;
@@ -165,6 +178,7 @@ GlobalState read_global(Reader& reader, const Plan& plan) {
   return global;
 }
 
+// Reads the losses that no step has used yet, their weighted sum and their weight, into `state`.
 void read_observed(Reader& reader, WholeState& state, const std::string& source) {
   const auto sum = reader.take("global.observed");
   const auto weight = reader.take("global.observed_weight");
@@ -178,6 +192,8 @@ void read_observed(Reader& reader, WholeState& state, const std::string& source)
 
 }  // namespace
 
+// Returns a copy of all state, checked against the plan. Throws c10::ValueError, which begins with
+// `source`, at anything that does not fit or would be left over.
 WholeState Snapshot::read(const Plan& plan, const SnapshotTarget& target,
                           const std::string& source) const {
   WholeState state{.rates = read_rates(metadata, plan, target, source)};
