@@ -20,6 +20,7 @@ struct GroupOptions : public torch::optim::OptimizerCloneableOptions<GroupOption
 
   double get_lr() const override { return lr; }
   void set_lr(double value) override { lr = value; }
+  // torch saves options one by one; Optimizer::save writes all of them, whole, instead.
   void serialize(torch::serialize::InputArchive&) override {}
   void serialize(torch::serialize::OutputArchive&) const override {}
 };

@@ -19,6 +19,7 @@ struct Plan;  // plan.h: the recipe laid over the parameters, for the library's 
 
 struct BlockState : public torch::optim::OptimizerCloneableParamState<BlockState> {
   ParamState value;
+  // torch saves states one by one; Optimizer::save writes all of them, whole, instead.
   void serialize(torch::serialize::InputArchive&) override {}
   void serialize(torch::serialize::OutputArchive&) const override {}
 };

@@ -16,11 +16,11 @@ namespace steepest {
 // errno `error`.
 [[noreturn]] void throw_system_error(const char* operation, const std::string& path, int error);
 
-// Called before every operation of this header and of AtomicFile, so that tests can stop the
-// process between any two of them; a non-zero result is the errno with which the operation then
-// fails.
+// What is called before every operation of this header and of AtomicFile; a non-zero result is the
+// errno with which the operation then fails.
 using FaultHook = int (*)(const char* operation, const std::string& path);
-// Sets the hook of the whole process; nullptr takes it away.
+// Sets the hook of the whole process, before any thread works on files; nullptr takes it away.
+// Tests stop the process in it between any two operations, or let one fail.
 void set_fault_hook(FaultHook hook);
 
 // Runs a system call that reports failure by a negative result, again after EINTR, and returns its

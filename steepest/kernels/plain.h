@@ -18,8 +18,9 @@ bool is_plain(const at::Tensor& t);
 // nor becomes subnormal.
 bool is_in_float32_range(double x);
 
-// What an operator on tensors of `dtype` takes as a scalar without a loss: float32's numbers, but
-// ATen on the CPU rounds a scalar to float16 beside float16 tensors, and throws where it cannot.
+// Whether x, the scalar of an operator on tensors of `dtype`, neither overflows nor becomes
+// subnormal there: ATen rounds it to float32, and beside float16 tensors on the CPU to float16,
+// where it throws on an overflow.
 bool is_scalar_of(double x, at::ScalarType dtype);
 
 }  // namespace steepest

@@ -76,6 +76,10 @@ class Fast final : public PolarSolver {
     of_half_operands_long_ = half_iteration(schedule, steps_, true);
   }
 
+  // In the dtype that was asked for; else float64 stays float64, and anything else is computed with
+  // half-width operands where the device has kernels for them (`ask` is undefined where it has
+  // none) or multiplies bfloat16 faster, by a schedule that bears their rounding; and in float32
+  // elsewhere.
   at::Tensor polar(const Batch& x) const override {
     const at::Tensor& m = x.matrices;
     check_batch(m);

@@ -13,7 +13,8 @@ namespace steepest::trainer {
 using WhereOf = std::function<std::string(const std::string& key)>;
 
 // Fills the fields that follow from others (the data's context, seed and vocabulary), then throws
-// ConfigError for the first combination that cannot be trained.
+// ConfigError for the first combination that cannot be trained. `where` says in its message where
+// the key was given.
 void complete(RunSpec& spec, const WhereOf& where);
 
 }  // namespace steepest::trainer

@@ -60,7 +60,9 @@ STEEPEST_FP16 [[gnu::always_inline]] inline void round_piece(const float* from, 
   __builtin_memcpy(to, &piece, sizeof piece);
 }
 
-// Rounds the rows of a panel, with zeros up to whole groups of rows. Returns the sum of squares.
+// Rounds scale a [rows, columns] to float16, into `to` in the order of offset_in_panel(), with zeros
+// up to whole groups of rows and pieces of columns. Returns the sum of the squares of scale a, before
+// they are rounded.
 STEEPEST_FP16 double round_panel(const float* a, int64_t rows, int64_t columns, float scale,
                                  std::byte* to) {
   constexpr int64_t kAhead = 1024;
