@@ -8,6 +8,7 @@ and why it is there.
 """
 
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -37,8 +38,14 @@ def comment_above(lines, at):
 
 
 def body(lines, at, count):
-    """From line number `at`, which counts from 0, so many lines of code."""
+    """From line number `at`, which counts from 0, so many lines of code, or to a def's end."""
     end = at
+    if lines[at].lstrip().startswith(("def ", "async def ")):
+        indent = len(lines[at]) - len(lines[at].lstrip())
+        end = next(n for n in range(at, len(lines)) if lines[n].rstrip().endswith(":")) + 1
+        while end < len(lines) and (not lines[end] or lines[end].startswith(" " * (indent + 1))):
+            end += 1
+        return lines[at:end]
     while count > 0 and end < len(lines):
         text = lines[end].strip()
         count -= bool(text) and not text.startswith(("//", "#"))
@@ -53,8 +60,11 @@ def declaration(path, name):
     if path.suffix != ".cpp" or not header.exists():
         return []
     lines = header.read_text(encoding="utf-8").splitlines()
+    owner = re.compile(rf"(?:struct|class) (?:\w+ )?{f'::{name}'.rsplit('::', 2)[-2]}\b[^;]*$")
+    inside = "::" not in name
     for number, line in enumerate(lines):
-        if f" {short}(" in f" {line}" and not line.strip().startswith("//"):
+        inside = inside or bool(owner.match(line))
+        if inside and f" {short}(" in f" {line}" and not line.strip().startswith("//"):
             end = number
             while end + 1 < len(lines) and not lines[end].rstrip().endswith((";", "{", "}")):
                 end += 1
