@@ -27,8 +27,9 @@ int64_t dim_of_split(at::IntArrayRef shape, const View& view) {
   return (batch ? static_cast<int64_t>(shape.size()) - 2 : 0) + view.split_dim;
 }
 
-// Throws c10::ValueError unless the parts of a fused matrix fill its split dimension `dim`, of this
-// size.
+// Throws c10::ValueError, naming the parameter, unless dimension `dim` of it, of length `size`, can
+// be divided as the view says: the split sizes are above 0 and add up to `size`, or `size` is a
+// multiple of num_heads. Sums beyond int64 count as its largest number.
 void check_parts(const std::string& name, const View& view, int64_t size, int64_t dim) {
   int64_t total = 0;
   for (const auto part : view.split_sizes) {

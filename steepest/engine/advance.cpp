@@ -59,7 +59,8 @@ at::Tensor update_of(const StepInput& in, const Block& block, const at::Tensor& 
                                      : look_ahead(m, g, map, out);
 }
 
-// Returns the dtype of the block's u.
+// Returns the dtype of the block's u: the momentum's, or, where the norm is given the gradient,
+// that of the gradient.
 at::ScalarType dtype_of_update(const StepInput& in, const Block& block) {
   const auto& param = in.param(block);
   return (has_momentum(in, block) ? param.state->momentum_buffer : param.grad).scalar_type();
@@ -71,9 +72,10 @@ bool needs_memory(const StepInput& in, const Block& block) {
   return block.plain() && has_momentum(in, block) && in.map(block).looks_ahead();
 }
 
-// Returns uninitialized memory for a u. With Storage::scratch, for float32 in memory of at most
-// kMaxKept elements, it is this thread's scratch, which the next such call overwrites; else a
-// tensor of its own. in_memory: see Bucket.
+// Returns an uninitialized tensor of these sizes for a u, what a norm is given. With
+// Storage::scratch, a float32 one of at most kMaxKept elements lies in this thread's scratch, which
+// the next such call overwrites, where `in_memory` says that tensors of this device are in the
+// process' own memory (is_in_memory); else it has memory of its own.
 at::Tensor memory_for(at::IntArrayRef sizes, const at::TensorOptions& options, bool in_memory,
                       Storage storage) {
   constexpr int64_t kMaxKept = int64_t{1} << 24;  // elements: every thread may come to hold as many
@@ -83,8 +85,9 @@ at::Tensor memory_for(at::IntArrayRef sizes, const at::TensorOptions& options, b
   return at::from_blob(cpu::scratch<float>(cpu::Scratch::update, size), sizes, options);
 }
 
-// Returns u [B, r, c] of the whole bucket: that of a single block without a copy where its layout
-// allows it, those of several stacked.
+// Returns u [B, r, c], what the norm is given, of the whole bucket: that of a single block without
+// a copy where its layout allows it, those of several stacked in the memory that `storage` names.
+// `gradients` and `momenta` are as gradients_of() and update_of() have them.
 at::Tensor joined_update(const StepInput& in, const Bucket& bucket, const Gradients& gradients,
                          Momenta momenta, Storage storage) {
   const auto& first = bucket.first();

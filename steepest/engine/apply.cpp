@@ -10,8 +10,9 @@
 namespace steepest::engine {
 namespace {
 
-// Moves and decays the piece matrix by matrix, each with its own coefficient (coefficients
-// [batch]), by the device's kernel; false: nothing was done.
+// Moves and decays `piece`, the block's part of the weights, matrix by matrix by the device's
+// kernel: matrix i by coefficients[i] s[i], for coefficients [b] in float64 and directions s
+// [b, r, c]. It returns false, with nothing done, where the kernel does not take them.
 bool try_fused_moves(const Block& block, const at::Tensor& piece, const at::Tensor& s,
                      const at::Tensor& coefficients, DecayedMove move, const Kernels& kernels) {
   if (!coefficients.is_cpu() || !block.plain() || !piece.is_contiguous()) return false;
@@ -34,9 +35,10 @@ bool fit_float32(const at::Tensor& coefficients) {
   return std::all_of(data, data + c.numel(), is_in_float32_range);
 }
 
-// Returns c s of each matrix, c [b] float64: in s's own precision, float32 at least, where it holds
-// c. On a device, whose numbers the host does not ask for, it multiplies by two factors between
-// which no number leaves the range that s and c s are in.
+// Returns c[i] s[i] of each matrix of s [b, r, c], for c [b] in float64. The result is float64
+// where s is, or where c lies on the CPU and does not fit into float32; else float32. On an
+// accelerator the host does not read c: s is multiplied by c / p and then by p, a power of two near
+// sqrt|c|, between which no number leaves the range that s and c s are in.
 at::Tensor scaled(const at::Tensor& s, const at::Tensor& c) {
   if (s.scalar_type() == at::kDouble) return s * per_matrix(c, s);
   const auto wide = widened(s);
@@ -47,7 +49,8 @@ at::Tensor scaled(const at::Tensor& s, const at::Tensor& c) {
   return fit_float32(c) ? wide * per_matrix(c, wide) : s.to(at::kDouble) * c.view({-1, 1, 1});
 }
 
-// Computes piece <- piece - c s in place by ATen's operators.
+// Computes piece <- piece - c s in place by ATen's operators, for the directions s [b, r, c] of the
+// block's matrices and one coefficient c, or one for each matrix.
 void subtract(const Block& block, at::Tensor piece, const at::Tensor& s,
               const Coefficient& coefficient) {
   const auto& c = coefficient.tensor;

@@ -85,7 +85,7 @@ void check_rates(const Plan& plan, const std::vector<Rates>& rates) {
   for (size_t g = 0; g < rates.size(); ++g) {
     check_rate("lr", rates[g].lr);
     check_rate("weight_decay", rates[g].weight_decay);
-    if (g >= plan.groups.size()) continue;  // of no parameter
+    if (g >= plan.groups.size()) continue;  // a group without parameters
     validate_weight_decay(plan.recipe, plan.groups[g].choices, rates[g].weight_decay);
   }
 }

@@ -120,7 +120,8 @@ class Bounds {
     return sum;
   }
 
-  // Whether the block's weights stay finite; `sum` is the bound on D.
+  // Whether the block's weights surely stay finite: true where bounds show it. `sum` bounds D, see
+  // bound_of_dual_sum().
   bool update_holds(const Block& block, double sum) const {
     // |1 - decay| <= 1; and an anchored decay has a mean of W and W_0.
     const bool anchored = in_.choices(block).decay == Decay::anchored;
@@ -204,6 +205,7 @@ bool surely_finite(const StepInput& in, const std::vector<double>& largest) {
   return Bounds(in, largest).hold();
 }
 
+// Keeps the state itself too, as a step may replace its tensors, beside copies of what is in them.
 Saved::Saved(const StepInput& in, GlobalState& global) : in_(in), global_(global), before_(global) {
   for (size_t i = 0; i < in.params.size(); ++i) {
     const auto& param = in.params[i];

@@ -80,7 +80,9 @@ class Measurement {
   }
 
  private:
-  // Returns what the norm alone makes of u, before any transform.
+  // Returns what the norm alone makes of u [B, r, c], before any transform: its direction and,
+  // where it is wanted, its dual. The norm is asked of u; `scale` and set_dual() bring the answer
+  // to the bias-corrected m^ = u / rho, for a norm with s(t u) = t^degree s(u).
   Direction of_norm(const Batch& u, Wanted wanted) const {
     const auto& norm = *rules_.norm;
     const int degree = rules_.traits.degree;

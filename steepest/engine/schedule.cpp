@@ -17,8 +17,8 @@ constexpr double kMostRoom = 1ll << 32;   // bytes, of all threads at work
 
 using Order = std::vector<size_t>;
 
-// Returns how long the queue order[begin:] takes, each bucket on one thread, in proportion to its
-// work evenly shared: 1 is perfect.
+// Returns how long `threads` threads take for the queue order[begin:], of which each takes the next
+// bucket when it is free, divided by the time of perfectly shared work: 1 is the best.
 double imbalance(const std::vector<const Bucket*>& buckets, const Order& order, size_t begin,
                  int threads) {
   std::vector<double> busy(threads);

@@ -38,7 +38,9 @@ void StateBatch::write_back() const {
 
 namespace {
 
-// Returns one batch for each slot of a norm or a transform, whose slots slots_of(layout) gives.
+// Returns one batch for each slot of the norm, or of one transform, in the order of its slots():
+// the slot's state of all blocks, joined in the bucket's order. slots_of(layout of a block) names
+// these slots: a list of BlockSlot, as long for every block of a bucket.
 std::vector<StateBatch> batches_of(const StepInput& in, const Bucket& bucket,
                                    const auto& slots_of) {
   std::vector<StateBatch> batches(slots_of(in.plan.layout_of(bucket.first())).size());

@@ -25,18 +25,21 @@ void start_momo(GlobalState& global, const at::Tensor& loss, double f_star) {
   global.f_star = at::full({}, f_star, global.weight.options());
 }
 
-// Does the first half of MoMo's online lower bound, before q is known: a model below rho f* pulls
-// f* down to half the model, but not below `floor`.
+// Does the first half of MoMo's online lower bound f*, before q is known: where the model is below
+// rho f*, f* becomes half of model / rho, but not less than `floor`. rho is the sum of the weights
+// with which the model averages the losses, so that model / rho is on the scale of a loss.
 void lower_f_star(at::Tensor& f_star, const at::Tensor& model, const at::Tensor& rho,
                   double floor) {
   const auto pulled = (model / (2 * rho)).clamp_min(floor);
   f_star = at::where(model < rho * f_star, pulled, f_star);
 }
-// Does the second half of MoMo's online lower bound, after q is known: f* becomes the model's
-// minimum, but not below `floor`. `decrease` is MoMo's tau |d|^2, read as q D^2 (regularized) or q
-// D (constrained).
-void raise_f_star(at::Tensor& f_star, const at::Tensor& model, const at::Tensor& rho,
-                  const at::Tensor& decrease, double floor) {
+
+// Does the second half of MoMo's online lower bound f*, after q is known, the first one being
+// lower_f_star(): f* becomes what the step leaves of the model, (model - decrease / 2) / rho with
+// the rho of lower_f_star(), but not less than `floor`; so it may rise or fall. `decrease` is
+// MoMo's tau |d|^2, read as q D^2 (regularized) or q D (constrained).
+void set_f_star_after_step(at::Tensor& f_star, const at::Tensor& model, const at::Tensor& rho,
+                           const at::Tensor& decrease, double floor) {
   f_star = ((model - decrease / 2) / rho).clamp_min(floor);
 }
 
@@ -102,7 +105,7 @@ Size momo_size(const StepSizeInput& input, GlobalState& global) {
   const auto q = at::where(input.dual == 0, at::ones_like(gap),
                            (gap.clamp_min(0) / scale / decrease / scale).clamp_max(1));
   if (recipe.f_star_auto)
-    raise_f_star(global.f_star, model, rho, q * decrease * scale * scale, floor);
+    set_f_star_after_step(global.f_star, model, rho, q * decrease * scale * scale, floor);
   return {q, gap};
 }
 

@@ -29,11 +29,12 @@ class Ada2 : public Adaptive {
 }  // namespace
 
 NormEntry ada_2() {
-  return {"ada_2",
-          "|sqrt(a) x|_2, a = sqrt(v) + eps: s = (m / a) / dual, dual = sqrt(sum m^2 / a)",
-          {},
-          {"ada_2"},
-          [](const Spec&, const Solvers&) -> NormPtr { return std::make_shared<Ada2>(); }};
+  return {
+      .name = "ada_2",
+      .summary = "|sqrt(a) x|_2, a = sqrt(v) + eps: s = (m / a) / dual, dual = sqrt(sum m^2 / a)",
+      .arguments = {},
+      .examples = {"ada_2"},
+      .make = [](const Spec&, const Solvers&) -> NormPtr { return std::make_shared<Ada2>(); }};
 }
 
 }  // namespace steepest::norms

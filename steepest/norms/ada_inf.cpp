@@ -29,11 +29,12 @@ class AdaInf : public Adaptive {
 }  // namespace
 
 NormEntry ada_inf() {
-  return {"ada_inf",
-          "max a|x|/|m|, a = sqrt(v) + eps: s = m / a, dual = sum m^2 / a (Adam)",
-          {},
-          {"ada_inf"},
-          [](const Spec&, const Solvers&) -> NormPtr { return std::make_shared<AdaInf>(); }};
+  return {
+      .name = "ada_inf",
+      .summary = "max a|x|/|m|, a = sqrt(v) + eps: s = m / a, dual = sum m^2 / a (Adam)",
+      .arguments = {},
+      .examples = {"ada_inf"},
+      .make = [](const Spec&, const Solvers&) -> NormPtr { return std::make_shared<AdaInf>(); }};
 }
 
 }  // namespace steepest::norms

@@ -33,12 +33,14 @@ const std::vector<NormEntry>& norm_catalog() {
   return catalog;
 }
 
+// Lists the names in the catalog's order.
 std::vector<std::string> norm_names() {
   std::vector<std::string> names;
   for (const auto& entry : norm_catalog()) names.push_back(entry.name);
   return names;
 }
 
+// A single term of weight 1 is that norm itself; all else is a mixture of norms.
 NormPtr make_norm(const std::string& text, const Solvers& solvers) {
   const auto terms = parse_mixture(text);
   if (terms.size() == 1 && terms[0].weight == 1) return make_one(terms[0], solvers);

@@ -8,11 +8,14 @@
 namespace steepest::norms {
 
 NormEntry column() {
-  return {"column",
-          "max column length: s = columns of m normalised, dual = sum of the columns' lengths",
-          {},
-          {"column"},
-          [](const Spec&, const Solvers&) { return make_lines("column", 1, "row"); }};
+  return {.name = "column",
+          .summary =
+              "max column length: s = columns of m normalised, dual = sum of the columns' lengths",
+          .arguments = {},
+          .examples = {"column"},
+          .make = [](const Spec&, const Solvers&) {
+            return make_lines("column", /*dim=*/1, /*transpose=*/"row");
+          }};
 }
 
 }  // namespace steepest::norms

@@ -28,7 +28,8 @@ class FStar : public Norm {
     return {combined(t, values).to(m.scalar_type()), (values * t.s).sum(1),
             start_of_next(t, context)};
   }
-  // The rank above tau is not known beforehand: the first of them lead to the others.
+  // One slot for right singular vectors to begin the next decomposition with. How many values will
+  // exceed tau is not known beforehand: a fixed number of vectors leads to the others.
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     return warm_start_slots(options_, svd::kWarmStartColumns, rows, cols);
   }
@@ -43,6 +44,8 @@ class FStar : public Norm {
     Triplets t;
     at::Tensor values;  // [B, k]: of s
   };
+  // Returns leading triplets of m [B, r, c], all with sigma_i > tau among them, and the singular
+  // values d_i / sqrt(e / 2) of the direction (see the head), 0 for any others.
   Shrunk shrunk(const at::Tensor& m, const NormContext& context) const {
     const auto [t, tau] = shrinkage_triplets(m, options_, warm_start(context));
     // At tau's own scale: the squares of float64's ends are beyond it.
@@ -67,11 +70,12 @@ class FStar : public Norm {
 }  // namespace
 
 NormEntry f_star() {
-  return {"f_star",
-          "sqrt((|X|_F^2 + |X|_nuc^2) / 2): s ~ U [sigma - tau]+ V^T (F* of Neon, corrected)",
-          {},
-          {"f_star"},
-          [](const Spec&, const Solvers& solvers) -> NormPtr {
+  return {.name = "f_star",
+          .summary =
+              "sqrt((|X|_F^2 + |X|_nuc^2) / 2): s ~ U [sigma - tau]+ V^T (F* of Neon, corrected)",
+          .arguments = {},
+          .examples = {"f_star"},
+          .make = [](const Spec&, const Solvers& solvers) -> NormPtr {
             return std::make_shared<FStar>(solvers.svd);
           }};
 }

@@ -46,8 +46,13 @@ class Frobenius : public Norm {
   std::string name_;
 };
 
+// Returns the catalog's entry of this norm under one of its two names.
 NormEntry entry(const std::string& name, const std::string& summary) {
-  return {name, summary, {}, {name}, [name](const Spec&, const Solvers&) -> NormPtr {
+  return {.name = name,
+          .summary = summary,
+          .arguments = {},
+          .examples = {name},
+          .make = [name](const Spec&, const Solvers&) -> NormPtr {
             return std::make_shared<Frobenius>(name);
           }};
 }

@@ -15,7 +15,7 @@ class Inf : public Norm {
   Measured direction(const Batch& m, const NormContext&) const override {
     return {m.matrices.sign()};
   }
-  // Flattened vectors share one maximum, so their duals add up.
+  // Blocks that are flattened into one vector share one maximum, so that their duals add up.
   NormTraits traits() const override {
     return {.aggregation = Aggregation::max, .elementwise = true};
   }
@@ -25,11 +25,11 @@ class Inf : public Norm {
 }  // namespace
 
 NormEntry inf() {
-  return {"inf",
-          "max |X_ij|: s = sign(m), dual = sum |m_ij| (signSGD)",
-          {},
-          {"inf"},
-          [](const Spec&, const Solvers&) -> NormPtr { return std::make_shared<Inf>(); }};
+  return {.name = "inf",
+          .summary = "max |X_ij|: s = sign(m), dual = sum |m_ij| (signSGD)",
+          .arguments = {},
+          .examples = {"inf"},
+          .make = [](const Spec&, const Solvers&) -> NormPtr { return std::make_shared<Inf>(); }};
 }
 
 }  // namespace steepest::norms

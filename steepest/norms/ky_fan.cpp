@@ -8,14 +8,15 @@
 namespace steepest::norms {
 
 NormEntry ky_fan() {
-  return {
-      "ky_fan",
-      "max(sigma_1, sum sigma / k): s = sum_{i<=k} u_i v_i^T, dual = sum_{i<=k} sigma_i (Fanion-k)",
-      {"k"},
-      {"ky_fan(k=2)", "ky_fan(k=5)"},
-      [](const Spec& spec, const Solvers& solvers) {
-        return make_low_rank(print_spec(spec), integer_argument(spec, "k", 1, 1), solvers.svd);
-      }};
+  return {.name = "ky_fan",
+          .summary =
+              "max(sigma_1, sum sigma / k): s = sum_{i<=k} u_i v_i^T, dual = sum_{i<=k} sigma_i "
+              "(Fanion-k)",
+          .arguments = {"k"},
+          .examples = {"ky_fan(k=2)", "ky_fan(k=5)"},
+          .make = [](const Spec& spec, const Solvers& solvers) {
+            return make_low_rank(print_spec(spec), integer_argument(spec, "k", 1, 1), solvers.svd);
+          }};
 }
 
 }  // namespace steepest::norms

@@ -25,6 +25,7 @@ class LowRank : public Norm {
   Measured direction(const Batch& m, const NormContext& context) const override {
     return {{}, {}, factors_of(triplets(m.matrices, context), warm_start(context))};
   }
+  // The dual is what the decomposition has attained, so that <m, s> costs no pass over m.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     const auto t = triplets(m, context);
     const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());

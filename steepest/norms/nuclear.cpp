@@ -7,11 +7,11 @@
 namespace steepest::norms {
 
 NormEntry nuclear() {
-  return {"nuclear",
-          "sum sigma_i: s = u_1 v_1^T, dual = sigma_1 (Neon)",
-          {},
-          {"nuclear"},
-          [](const Spec& spec, const Solvers& solvers) {
+  return {.name = "nuclear",
+          .summary = "sum sigma_i: s = u_1 v_1^T, dual = sigma_1 (Neon)",
+          .arguments = {},
+          .examples = {"nuclear"},
+          .make = [](const Spec& spec, const Solvers& solvers) {
             return make_low_rank(print_spec(spec), 1, solvers.svd);
           }};
 }

@@ -8,11 +8,13 @@
 namespace steepest::norms {
 
 NormEntry row() {
-  return {"row",
-          "max row length: s = rows of m normalised, dual = sum of the rows' lengths",
-          {},
-          {"row"},
-          [](const Spec&, const Solvers&) { return make_lines("row", 2, "column"); }};
+  return {.name = "row",
+          .summary = "max row length: s = rows of m normalised, dual = sum of the rows' lengths",
+          .arguments = {},
+          .examples = {"row"},
+          .make = [](const Spec&, const Solvers&) {
+            return make_lines("row", /*dim=*/2, /*transpose=*/"column");
+          }};
 }
 
 }  // namespace steepest::norms

@@ -36,11 +36,11 @@ class Schatten : public Norm {
 }  // namespace
 
 NormEntry schatten() {
-  return {"schatten",
-          "(sum sigma^p)^(1/p), p > 1: s ~ U sigma^(q-1) V^T, dual = |sigma|_q",
-          {"p"},
-          {"schatten(p=4)", "schatten(p=1.5)"},
-          [](const Spec& spec, const Solvers&) -> NormPtr {
+  return {.name = "schatten",
+          .summary = "(sum sigma^p)^(1/p), p > 1: s ~ U sigma^(q-1) V^T, dual = |sigma|_q",
+          .arguments = {"p"},
+          .examples = {"schatten(p=4)", "schatten(p=1.5)"},
+          .make = [](const Spec& spec, const Solvers&) -> NormPtr {
             return std::make_shared<Schatten>(print_spec(spec), argument(spec, "p", 4, 1.01, 1e6));
           }};
 }

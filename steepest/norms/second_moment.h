@@ -10,6 +10,7 @@ namespace steepest::norms {
 
 class Adaptive : public Norm {
  public:
+  // One slot of the matrix' own shape, for v, which begins with zeros.
   std::vector<Slot> slots(int64_t, int64_t) const override { return {{"exp_avg_sq"}}; }
   void observe(const at::Tensor& g, const Average& average,
                const NormContext& context) const override;

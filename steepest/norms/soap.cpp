@@ -32,6 +32,8 @@ class Soap : public Norm {
         refresh_(integer_argument(spec, "refresh", 10, 1)),
         max_dim_(integer_argument(spec, "max_dim", 10000, 0)) {}
 
+  // v, and for each side with a basis Shampoo's factor and its eigenvectors, left before right:
+  // sides_of() reads them in this order.
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     std::vector<Slot> all = {{"exp_avg_sq"}};
     const auto add = [&](const std::string& side, Slot::Shape shape) {
@@ -71,7 +73,8 @@ class Soap : public Norm {
   }
 
   NormTraits traits() const override {
-    // LAPACK rounds differently on another number of threads.
+    // LAPACK rounds differently on another number of threads: up to this size one thread computes a
+    // matrix alone.
     constexpr int64_t kOneThread = int64_t{1} << 16;
     return {.degree = 1,
             .exact = false,
@@ -87,7 +90,8 @@ class Soap : public Norm {
     at::Tensor factor, basis;  // [B, n, n]
   };
 
-  // Whether a side of this size has an eigenbasis of its own; else its basis is the identity.
+  // Whether a side of this size, the matrix' other side being `other`, has an eigenbasis of its
+  // own; else its basis is the identity.
   bool has_basis(int64_t size, int64_t other) const {
     return size > 1 && other > 1 && size <= max_dim_;
   }
@@ -105,6 +109,7 @@ class Soap : public Norm {
     return sides;
   }
 
+  // F <- keep F + take g g^T, with g^T g for the right side, of gradients g [B, r, c].
   static void update_factors(const std::vector<Side>& sides, const at::Tensor& g,
                              const Average& average) {
     for (const auto& side : sides) {
@@ -124,7 +129,8 @@ class Soap : public Norm {
                       : v.gather(2, order.unsqueeze(1).expand_as(v)));
   }
 
-  // A loaded state may have another dtype in each slot: m's, which is at least float32, decides.
+  // Returns Q_L^T m Q_R, in which m [B, r, c] is seen in the eigenbases of `sides`. A loaded state
+  // may have another dtype in each slot: m's, which is at least float32, decides.
   static at::Tensor to_basis(at::Tensor m, const std::vector<Side>& sides) {
     for (const auto& side : sides) {
       const auto basis = side.basis.to(m.scalar_type());
@@ -132,6 +138,7 @@ class Soap : public Norm {
     }
     return m;
   }
+  // Inverts to_basis(): returns Q_L m Q_R^T.
   static at::Tensor from_basis(at::Tensor m, const std::vector<Side>& sides) {
     for (const auto& side : sides) {
       const auto basis = side.basis.to(m.scalar_type());
@@ -147,12 +154,15 @@ class Soap : public Norm {
 }  // namespace
 
 NormEntry soap() {
-  return {
-      "soap",
-      "Adam in the eigenbasis of Shampoo's factors: s = Q_L [m' / (sqrt(v) + eps)] Q_R^T (SOAP)",
-      {"refresh", "max_dim"},
-      {"soap(refresh=2)", "soap(max_dim=5)"},
-      [](const Spec& spec, const Solvers&) -> NormPtr { return std::make_shared<Soap>(spec); }};
+  return {.name = "soap",
+          .summary =
+              "Adam in the eigenbasis of Shampoo's factors: s = Q_L [m' / (sqrt(v) + eps)] Q_R^T "
+              "(SOAP)",
+          .arguments = {"refresh", "max_dim"},
+          .examples = {"soap(refresh=2)", "soap(max_dim=5)"},
+          .make = [](const Spec& spec, const Solvers&) -> NormPtr {
+            return std::make_shared<Soap>(spec);
+          }};
 }
 
 }  // namespace steepest::norms

@@ -20,6 +20,7 @@ class Spectral : public Norm {
     // <m, s> is what this s attains; the true nuclear norm only for an exact polar factor.
     return {s, inner_product(m, s)};
   }
+  // Returns s alone, whose dual is left undefined; in m's own memory where m is owned.
   Measured direction(const Batch& m, const NormContext&) const override {
     return {polar_->polar(m)};
   }
@@ -37,11 +38,11 @@ class Spectral : public Norm {
 }  // namespace
 
 NormEntry spectral() {
-  return {"spectral",
-          "|X|_2: s = U V^T, dual = sum sigma_i (Muon)",
-          {},
-          {"spectral"},
-          [](const Spec&, const Solvers& solvers) -> NormPtr {
+  return {.name = "spectral",
+          .summary = "|X|_2: s = U V^T, dual = sum sigma_i (Muon)",
+          .arguments = {},
+          .examples = {"spectral"},
+          .make = [](const Spec&, const Solvers& solvers) -> NormPtr {
             return std::make_shared<Spectral>(solvers.polar);
           }};
 }

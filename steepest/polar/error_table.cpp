@@ -13,7 +13,8 @@ namespace {
 
 constexpr double kLow = 1e-3;
 
-// The errors of a schedule after 1, 2, .. `steps` steps on [low, 1].
+// The row of a schedule: its errors max |1 - sigma'| after 1, 2, .. `steps` steps, for singular
+// values in [low, 1].
 ErrorRow row(std::string name, const Schedule& s, int64_t steps, double low = kLow) {
   ErrorRow r{.name = std::move(name), .low = low};
   for (int64_t k = 1; k <= steps; ++k) r.errors.push_back(s.error(low, k));

@@ -92,6 +92,7 @@ class Fast final : public PolarSolver {
     if (y.defined()) return y;
     return (kernels.fast_dtype == at::kBFloat16 ? half_ : float_)->polar(x);
   }
+  // The same schedule in every dtype: the bound is the polynomial's, without rounding.
   double bound(double l) const override { return float_->bound(l); }
   std::string describe() const override {
     return c10::str("fast_", name_, "(steps=", steps_,
@@ -109,7 +110,8 @@ class Fast final : public PolarSolver {
 
 }  // namespace
 
-// It has the Gram form only where its restarts leave some steps to gather.
+// It takes the first `steps` steps of the schedule, and the Gram form only for long matrices whose
+// restarts leave some steps to gather.
 PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, bool is_long) {
   PolynomialIteration it{
       .steps = schedule.first(steps), .safety = schedule.safety, .half_operands = true};

@@ -79,7 +79,8 @@ class Gram final : public PolarSolver {
   }
 
  private:
-  // The factor Q of the steps [begin, end), from R = X X^T.
+  // Returns Q [B, r, r], the product of the steps [begin, end): they take X to Q X. r = X X^T, of
+  // the X before these steps.
   at::Tensor factor(at::Tensor r, int64_t begin, int64_t end) const {
     at::Tensor q;
     for (int64_t k = begin; k < end; ++k) {

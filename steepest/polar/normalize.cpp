@@ -45,6 +45,7 @@ at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double sa
   return y.div_(norm.masked_fill_(norm == 0, 1));
 }
 
+// x [B, r, c] itself is not read: only its shape and its dtype count.
 at::Tensor to_layout_of(const at::Tensor& x, const at::Tensor& y) {
   const at::Tensor z = x.size(1) > x.size(2) ? y.mT() : y;
   return z.to(x.scalar_type()).contiguous();

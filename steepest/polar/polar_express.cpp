@@ -57,6 +57,7 @@ Quintic interpolate(const std::array<Real, 4>& x) {
   return {d0 - d1 * t[0] + d2 * t[0] * t[1], d1 - d2 * (t[0] + t[1]), d2};
 }
 
+// Returns the odd quintic nearest to 1 on [l, u], by Remez's algorithm (see the head).
 Quintic nearest_to_one(Real l, Real u) {
   if (narrow(l, u)) return {15.L / 8, -10.L / 8, 3.L / 8};
   std::array<Real, 4> x{l, (3 * l + u) / 4, (l + 3 * u) / 4, u};

@@ -58,6 +58,7 @@ std::vector<Schedule> catalog() {
   };
 }
 
+// Returns the catalog, which is made once.
 const std::vector<Schedule>& schedules() {
   static const std::vector<Schedule> all = catalog();
   return all;

@@ -58,7 +58,8 @@ PolynomialCoefficients conjugate(double a, double rho) {
   return {a, -(a - 1) * (1 + 1 / rho), (a - 1) / rho};
 }
 
-// The largest rho whose peak, psi's first critical value, is at most top: it grows with rho.
+// The largest rho in (0, 1) for which psi, of slope a at 0, has a peak of at most `top`. The peak
+// is psi's first critical value and grows with rho: bisection.
 double largest_rho(double a, double top) {
   double low = 0, high = 1;
   for (int i = 0; i < 60; ++i) {
@@ -70,8 +71,8 @@ double largest_rho(double a, double top) {
   return low;
 }
 
-// The band in y. It is the same for every q > 1: x = 1 is some y < 1, and psi leads from (peak, 1)
-// down into the band too.
+// The limit band of psi, in y = x / q, of slope a at 0. It is the same for every q > 1: x = 1 is
+// some y < 1, and psi leads from (peak, 1) down into the band too.
 LimitBand scaled_band(double a, double rho) {
   return limit_band(conjugate(a, rho), std::sqrt(rho));
 }

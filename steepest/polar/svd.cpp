@@ -53,6 +53,7 @@ class Svd final : public PolarSolver {
     return to_layout_of(g, at::where(finite, polar, at::full_like(polar, nan)));
   }
 
+  // The factor is exact, but for rounding.
   double bound(double) const override { return 0; }
 
   std::string describe() const override {

@@ -57,6 +57,8 @@ double polynomial_tolerance(double tol) {
 
 class WithinTolerance final : public PolarSolver {
  public:
+  // Makes the cheapest iteration in float64 and, where the tolerance is above the rounding of
+  // float32, or of half precision, in that as well: the narrowest one is cheapest_.
   WithinTolerance(const Tolerance& tolerance, PolarOptions options)
       : tolerance_(tolerance),
         choice_(cheapest_iteration({polynomial_tolerance(tolerance.tol), tolerance.low})) {
@@ -79,6 +81,7 @@ class WithinTolerance final : public PolarSolver {
   }
 
  private:
+  // Returns the options with their dtype replaced.
   static PolarOptions in_dtype(PolarOptions options, at::ScalarType dtype) {
     options.dtype = dtype;
     return options;

@@ -17,6 +17,7 @@ std::string described(const at::Tensor& x) {
   return dtype_name(x.scalar_type()) + " [" + join(sizes) + "] on " + x.device().str();
 }
 
+// Whether x is a dense [B, r, c] of a dtype that the solvers compute with.
 bool is_real_batch(const at::Tensor& x) {
   return x.defined() && x.dim() == 3 && x.layout() == at::kStrided &&
          is_computable(x.scalar_type());

@@ -27,7 +27,8 @@ class GolubKahan {
   int64_t width() const { return v_.size() - v_size_; }  // columns of N
   // Whether U or V is complete, so that U^T A [V N] has all singular values of A.
   bool is_exhausted() const { return width() == 0 || u_.capacity_left() == 0; }
-  // The singular values of U^T A [V N]; or, with residuals, those of B = P diag(s) Q^T, for which
+  // Returns singular values, descending, and their residuals: without residuals those of
+  // U^T A [V N] and an empty list; with residuals those of B = P diag(s) Q^T and
   // |A^T u_i - s_i v_i| = |E^T p_i|.
   std::pair<Values, Values> ritz_values(bool with_residuals) const;
   // V <- V Q_k, U <- U P_k, B <- diag(s_1 .. s_k), E <- P_k^T E: k triplets and N stay.
@@ -53,7 +54,9 @@ struct RestartSizes {
 };
 using RestartRule = std::function<RestartSizes(int64_t k, int64_t width)>;
 
-// forward() and backward() in turn until the stop rule, the number of passes or A itself ends it.
+// Calls forward() and backward() in turn until the stop rule, the number of passes or A itself ends
+// it, and returns the triplets. rule(k, width) says, for k wanted triplets and blocks of `width`
+// columns, when V is cut and to how many columns.
 Result iterate(GolubKahan& gk, const Matrix& a, const Problem& problem, const RestartRule& rule);
 
 }  // namespace steepest::svd

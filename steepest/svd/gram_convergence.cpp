@@ -19,6 +19,7 @@ constexpr double kLooseTolerance = 5e-3;
 // formed in a proof.
 constexpr double kHalfNoise = 4e-4, kMinSeen = 5e-3;
 
+// The relative error of singular values by these products: that of float16 where some were in it.
 double value_noise(const GramOperator& product) { return product.has_rounded() ? kHalfNoise : 0; }
 
 }  // namespace

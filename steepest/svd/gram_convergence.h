@@ -19,12 +19,14 @@ class GramConvergence {
   GramConvergence(const Problem& problem, int64_t width, bool half)
       : problem_(problem), width_(width), half_(half) {}
 
-  // After the first product: |A V|_F, and the columns of V that come from a warm start.
+  // Begins the tests, after the first product. size: |A V|_F, from which the rounding noise is
+  // known. warm_columns: how many columns of V come from a warm start.
   void begin(double size, int64_t warm_columns);
   bool has_begun() const { return stop_.has_value(); }
 
-  // After each product: whether the space holds the wanted triplets to the tolerance. Where it may
-  // have missed copies of a multiple value, it queues new starts.
+  // Whether the space holds the wanted triplets to the tolerance, to be asked after each product.
+  // Where it may have missed copies of a multiple value, the answer is no, and random columns from
+  // which they can be found are added to `starts`.
   bool is_reached(const KrylovSpace& space, const GramOperator& product, StartColumns& starts);
 
   // The number of wanted triplets, as far as the last test tells.

@@ -50,6 +50,8 @@ int64_t block_width(const BlockKernels& kernels, const Problem& p, bool half) {
 // One decomposition: V grows block by block until the wanted triplets have converged.
 class GramKrylov {
  public:
+  // a [r, c] contiguous float32. rounded: the products with a rounded to 16 bits, or an empty
+  // function, with which all of them are made in float32.
   GramKrylov(const at::Tensor& a, const Problem& problem, const GramApply& rounded)
       : problem_(problem),
         half_(rounded != nullptr),
@@ -60,6 +62,7 @@ class GramKrylov {
         starts_(problem.start, a, width_),
         convergence_(problem, width_, half_) {}
 
+  // Returns the triplets; none where the arithmetic does not do (see gram_krylov()).
   std::optional<Result> run() {
     auto block = first_block();
     while (true) {
@@ -92,8 +95,8 @@ class GramKrylov {
     return orthonormal(starts_.filled(block));
   }
 
-  // V, Y and Z grow by a block. Returns the block of Z; undefined where A's elements do not fit
-  // into float16, or its size is out of range.
+  // Appends a block [c, m] to V, and its products with A to Y and Z. Returns A^T A of the block
+  // [c, m]; undefined where A's elements do not fit into float16, or its size is out of range.
   at::Tensor expand(const at::Tensor& block) {
     // The first step from a warm start may be the only one, and then it has to be exact.
     const bool in_float32 = warm_columns_ > 0 && product_.passes() == 0;
@@ -108,7 +111,8 @@ class GramKrylov {
     return products->z;
   }
 
-  // Undefined where float16 does not do.
+  // Returns orthonormal columns to append to V, which z = A^T A of the last block leads to: [c, m],
+  // m = 0 where V is complete. Undefined where float16 does not do.
   at::Tensor next_block(const at::Tensor& z) {
     double residual_fraction = 1;
     auto block = orthonormal(next_columns(z), &residual_fraction);
@@ -119,8 +123,9 @@ class GramKrylov {
     return block.size(1) > left ? block.narrow(1, 0, left) : block;
   }
 
-  // A pending start; or else the last block of Z; or, once a start has interrupted the recurrence,
-  // the largest residuals of the wanted Ritz vectors.
+  // Returns the columns [c, m] from which the next block is made: pending start columns; or else z,
+  // the last block of Z; or, once a start has interrupted this recurrence, the main directions of
+  // the residuals of the wanted Ritz vectors.
   at::Tensor next_columns(const at::Tensor& z) {
     if (starts_.has_pending()) {
       is_recurrence_ = false;

@@ -23,8 +23,10 @@ class GramOperator {
   // x [c, m], m <= width. None where A's elements do not fit into 16 bits.
   std::optional<Products> apply(const at::Tensor& x, bool in_float32 = false);
 
-  int64_t passes() const { return passes_; }         // products with A or A^T so far
-  bool has_rounded() const { return has_rounded_; }  // some were made with A rounded
+  // The number of products with A or A^T so far.
+  int64_t passes() const { return passes_; }
+  // Whether some of them were made with A rounded to 16 bits.
+  bool has_rounded() const { return has_rounded_; }
 
  private:
   at::Tensor a_;

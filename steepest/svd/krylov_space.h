@@ -16,7 +16,8 @@ namespace steepest::svd {
 // V with orthonormal columns, Y = A V, Z = A^T Y and G = Y^T Y, all but G stored by rows.
 class KrylovSpace {
  public:
-  // Of A = a [r, c]. `expected`: vectors for which memory is made at first.
+  // Makes an empty space for A = a [r, c], of which only shape and device are used. expected: for
+  // how many vectors memory is made when the first is appended.
   KrylovSpace(const at::Tensor& a, int64_t expected);
 
   int64_t size() const { return v_.size(); }         // p, the columns of V

@@ -19,13 +19,15 @@ namespace {
 
 constexpr int64_t kOversampling = 10;
 
-// One column where the power method does; else more than are wanted, which speeds up convergence.
+// The columns of the block: one where the plain power method does, for a single triplet; else some
+// more than are wanted, which speeds up convergence.
 int64_t block_width(const Problem& p) {
   const bool single = p.target.k == 1 && !p.target.shrink && p.options.stop == "value";
   return single ? 1 : p.target.k + kOversampling;
 }
 
-// From y = A x (or A^T x): x and y become the vectors of the Ritz triplets, y^T A x = diag(s).
+// Replaces orthonormal x and y = A x (or A^T x) by the Ritz vectors in their spans, orthonormal
+// with y^T A x = diag(s). Returns s, descending, in float64.
 at::Tensor rayleigh_ritz(at::Tensor& x, at::Tensor& y, const Matrix& a, bool may_synchronise) {
   const auto f = OrthonormalBasis(y.size(0), a.options(), may_synchronise).decompose(y, a.noise());
   const auto [p, s, q] = small_svd(f.r, may_synchronise);
@@ -43,7 +45,8 @@ at::Tensor doubled(const at::Tensor& v, const Matrix& a, const Problem& problem)
   return basis.columns();
 }
 
-// The start, completed by pseudo-random columns, as orthonormal columns.
+// Returns orthonormal columns [c, block_width()] that span the problem's start, if there is one,
+// and pseudo-random columns.
 at::Tensor first_block(const Matrix& a, const Problem& problem) {
   OrthonormalBasis basis(a.columns(), a.options(), problem.may_synchronise);
   const auto block = starting_block(problem.start, block_width(problem), a.columns(), a.options());
@@ -52,6 +55,8 @@ at::Tensor first_block(const Matrix& a, const Problem& problem) {
 
 }  // namespace
 
+// Each round is a product with A and one with A^T, after either of which u, s and v are Ritz
+// triplets; it ends as the stop rule or the number of passes says.
 Result power(Matrix& a, const Problem& problem) {
   const bool is_fixed = problem.has_fixed_passes();
   const auto at_max_passes = problem.status_at_max_passes();

@@ -10,7 +10,8 @@ namespace steepest::svd {
 
 class Scale {
  public:
-  explicit Scale(const at::Tensor& a);  // [B, r, c], not empty
+  // Finds the scales of the matrices a [B, r, c], which are not empty; a is not kept.
+  explicit Scale(const at::Tensor& a);
 
   const at::Tensor& largest() const { return largest_; }  // [B] float64: max|a|
   at::Tensor scaled(const at::Tensor& a, int64_t b, at::ScalarType dtype) const;  // matrix b

@@ -13,7 +13,7 @@ constexpr int kMaxSweeps = 30;
 // An element g_ij up to this part of sqrt(g_ii g_jj) counts as zero.
 constexpr double kNegligible = 1e-15;
 
-// x, y <- c x - s y, s x + c y
+// x, y <- c x - s y, s x + c y for n elements each, which are `stride` apart in memory.
 void rotate(double* x, double* y, int64_t n, int64_t stride, double c, double s) {
   for (int64_t i = 0; i < n * stride; i += stride) {
     const double a = x[i], b = y[i];
@@ -21,7 +21,8 @@ void rotate(double* x, double* y, int64_t n, int64_t stride, double c, double s)
   }
 }
 
-// Rotates rows and columns i and j so that g_ij becomes 0. False where it is negligible already.
+// Rotates rows and columns i and j of the symmetric g [n, n] so that g_ij becomes 0, and the rows i
+// and j of `vectors` [n, n] with them. False, with nothing done, where g_ij is negligible already.
 bool rotate(double* g, int64_t n, int64_t i, int64_t j, double* vectors) {
   const double off = g[i * n + j], first = g[i * n + i], second = g[j * n + j];
   if (!(std::abs(off) > kNegligible * std::sqrt(std::abs(first)) * std::sqrt(std::abs(second))))

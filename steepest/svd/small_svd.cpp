@@ -19,6 +19,7 @@ namespace {
 
 constexpr int64_t kSweeps = 10;
 
+// Returns the columns [from, to) of x, a view.
 at::Tensor columns(const at::Tensor& x, int64_t from, int64_t to) {
   return x.narrow(1, from, to - from);
 }
@@ -45,7 +46,8 @@ void next_round(at::Tensor& l, at::Tensor& r) {
   l = next_l;
 }
 
-// x / s, completed to orthonormal columns where s is about zero.
+// Returns x diag(1 / s) for orthogonal columns x of lengths s; where a length is about zero, some
+// column that is orthonormal to the others takes its place.
 at::Tensor orthonormal(const at::Tensor& x, const at::Tensor& s) {
   const auto [q, r] = at::linalg_qr(at::where(s > 0, x / s, 0));
   return q * at::where(r.diagonal() < 0, -1, 1);

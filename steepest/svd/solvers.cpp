@@ -3,6 +3,7 @@
 
 namespace steepest::svd {
 
+// Lists all solvers by the names that SvdOptions::method has for them.
 const std::vector<Solver>& solvers() {
   static const std::vector<Solver> all = {{"auto", automatic},
                                           {"exact", exact},

@@ -29,6 +29,7 @@ at::Tensor StartColumns::filled(const at::Tensor& x) {
   return have == 0 ? more : at::cat({x, more}, 1);
 }
 
+// None is pending when a solver asks for more, as it takes those first: nothing is lost.
 void StartColumns::add_random(int64_t columns) {
   pending_ = random(columns);
   generators_ += columns;

@@ -11,32 +11,38 @@ namespace steepest::svd {
 
 class StartColumns {
  public:
-  // For a [r, c]; `warm` [c, p] or undefined. `width`: the columns of a block.
+  // Begins with the columns of a warm start [c, p] pending, or, where it is undefined, with none.
+  // Of a [r, c] only c, dtype and device are used. width: the columns of a block.
   StartColumns(const at::Tensor& warm, const at::Tensor& a, int64_t width);
 
   // Whether columns are waiting to begin a block.
   bool has_pending() const { return pending_.defined() && pending_.size(1) > 0; }
+  // How many are waiting.
   int64_t pending() const { return has_pending() ? pending_.size(1) : 0; }
-  at::Tensor take(int64_t max);  // [c, at most max] of them
+  // Returns the first of them, [c, at most max], which then wait no longer.
+  at::Tensor take(int64_t max);
+  // Forgets those that wait: so few that a block of their own would not pay.
   void drop_pending() { pending_ = at::Tensor(); }
 
-  // x [c, m] or undefined, completed to a block by pseudo-random columns.
+  // Returns x [c, m], or nothing where it is undefined, completed to a block [c, width] by new
+  // pseudo-random columns; x itself where it has as many.
   at::Tensor filled(const at::Tensor& x);
 
-  // Lets the space grow from so many more pseudo-random columns.
+  // Lets the space grow from so many more pseudo-random columns: they become the pending ones, in
+  // place of any that still wait.
   void add_random(int64_t columns);
-  // The number of columns from which the space has grown: it holds at most so many copies of a
-  // multiple singular value.
+  // The number of columns from which the space grows: the first block and what add_random() has
+  // added. It holds at most so many copies of a multiple singular value.
   int64_t generators() const { return generators_; }
 
  private:
-  at::Tensor random(int64_t columns);
+  at::Tensor random(int64_t columns);  // [c, columns], others at each call
 
   at::Tensor a_;
   int64_t width_;
   at::Tensor pending_;
-  int64_t n_random_ = 0;  // pseudo-random columns made so far: each call makes others
-  int64_t generators_;
+  int64_t n_random_ = 0;  // pseudo-random columns made so far
+  int64_t generators_;    // see generators()
 };
 
 }  // namespace steepest::svd

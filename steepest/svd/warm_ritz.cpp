@@ -92,7 +92,7 @@ at::Tensor orthonormal_start(const at::Tensor& start) {
   return orthonormalise(v) ? v : at::Tensor();
 }
 
-// Q H Q^T for Q by rows.
+// Returns Q H Q^T, for h and q [16, 16] and Q as its rows lie in q.
 Square rotated(const Square& h, const Square& q) {
   Square half{}, all{};  // half = Q H
   for (int64_t i = 0; i < kWidth; ++i)

@@ -15,6 +15,7 @@ void Transform::observe(const at::Tensor&, const TransformContext&) const {}
 at::Tensor Transform::apply(const at::Tensor& s, const TransformContext&) const { return s; }
 void Transform::finish(const at::Tensor&, const TransformContext&) const {}
 
+// Returns the entries of catalog.inc, in its order.
 const std::vector<RescaleEntry>& rescale_catalog() {
   static const std::vector<RescaleEntry> catalog = {
 #define RESCALE(name) transforms::name(),
@@ -38,6 +39,7 @@ TransformPtr make_rescale(const std::string& text) {
                     nearest(spec.name, names));
 }
 
+// Returns the transforms that the choices name, in the order in which they are applied.
 std::vector<TransformPtr> make_transforms(const Choices& choices) {
   std::vector<TransformPtr> all;
   if (auto rescale = make_rescale(choices.rescale)) all.push_back(std::move(rescale));

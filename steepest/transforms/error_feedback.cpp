@@ -39,6 +39,7 @@ class ErrorFeedback : public Transform {
   }
   bool keeps_direction() const override { return true; }
   bool uses_momentum() const override { return true; }
+  // The direction stays as it is.
   double largest_entry(double entry, double, int64_t, int64_t) const override { return entry; }
   std::string name() const override { return "error_feedback"; }
 };

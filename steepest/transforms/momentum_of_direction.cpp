@@ -10,6 +10,7 @@ namespace {
 
 class MomentumOfDirection : public Transform {
  public:
+  // Advances the momentum, in place, by the norm's direction s [B, r, c].
   void observe(const at::Tensor& s, const TransformContext& context) const override {
     const auto& m = context.momentum;
     advance(m, s.to(m.scalar_type()), context.map, kernels_of(m));
@@ -19,6 +20,7 @@ class MomentumOfDirection : public Transform {
     return look_ahead(m, s.to(m.scalar_type()), context.map);
   }
   bool uses_momentum() const override { return true; }
+  // s' is a weighted sum of the direction and the momentum.
   double largest_entry(double entry, double momentum, int64_t, int64_t) const override {
     return entry + momentum;
   }

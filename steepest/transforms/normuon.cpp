@@ -44,6 +44,7 @@ class NorMuon : public Transform {
         rms_ == 0 ? frobenius(wide) : at::full_like(size, rms_ * std::sqrt(entries));
     return (scaled * per_matrix(safe_divide(wanted, size), scaled)).to(s.scalar_type());
   }
+  // s' has the Frobenius norm of s, at most `entry` sqrt(r c), or rms sqrt(r c).
   double largest_entry(double entry, double, int64_t rows, int64_t cols) const override {
     const double root = std::sqrt(static_cast<double>(rows * cols));
     return (rms_ == 0 ? entry : rms_) * root;  // all of the norm in one entry
@@ -58,11 +59,11 @@ class NorMuon : public Transform {
 }  // namespace
 
 RescaleEntry normuon() {
-  return {"normuon",
-          "rows by the root of their mean square so far (NorMuon)",
-          {"beta2", "eps", "rms"},
-          {"normuon", "normuon(beta2=0.9,rms=0.2)"},
-          [](const Spec& spec) -> TransformPtr { return std::make_shared<NorMuon>(spec); }};
+  return {.name = "normuon",
+          .summary = "rows by the root of their mean square so far (NorMuon)",
+          .arguments = {"beta2", "eps", "rms"},
+          .examples = {"normuon", "normuon(beta2=0.9,rms=0.2)"},
+          .make = [](const Spec& spec) -> TransformPtr { return std::make_shared<NorMuon>(spec); }};
 }
 
 }  // namespace steepest::transforms

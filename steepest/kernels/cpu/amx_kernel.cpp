@@ -40,6 +40,8 @@ constexpr TileShapes kShapes;
 #define MULTIPLY(sum, a, b) asm volatile("tdpbf16ps %tmm" #b ", %tmm" #a ", %tmm" #sum)
 #define ZERO(tile) asm volatile("tilezero %tmm" #tile)
 
+// Multiplies a packed panel of A and one of B as Kernel says: c[i][j] = sum_k a[k][i] b[k][j] for
+// 32 x 32 elements of C, whose rows are `stride` apart; with kAdd the sums are added to c.
 template <bool kAdd>
 [[gnu::target("amx-tile,amx-bf16")]] void multiply(const std::byte* a, int64_t, const std::byte* b,
                                                    int64_t steps, float* c, int64_t stride) {
@@ -77,36 +79,40 @@ template <bool kAdd>
   asm volatile("tilerelease");
 }
 
-// x rounded to the nearest bfloat16, ties to even: the upper half of the result.
+// Returns bits of which the upper 16 are x rounded to the nearest bfloat16, ties to even.
 inline uint32_t rounded(float x) {
   const auto bits = std::bit_cast<uint32_t>(x);
   const uint32_t up = bits + 0x7fff + ((bits >> 16) & 1);
   return (bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 : up;  // a NaN stays one
 }
+// Returns two numbers rounded to bfloat16 as AMX multiplies them: `first` in the lower 16 bits.
 inline uint32_t pair(float first, float second) {
   return rounded(first) >> 16 | (rounded(second) & 0xffff0000);
 }
 
-// tile[r][d] = x[r][2 d], x[r][2 d + 1], for a whole tile whose rows are contiguous.
+// Writes the tile [16, 16] of pairs tile[r][d] = (x[r][2 d], x[r][2 d + 1]) of x [16, 32], whose
+// rows are contiguous and row_stride elements apart.
 STEEPEST_EVERY_CPU void pairs_along(const float* x, int64_t row_stride, uint32_t* tile) {
   for (int64_t r = 0; r < kSide; ++r) {
     const float* const row = x + r * row_stride;
     for (int64_t d = 0; d < kSide; ++d) tile[r * kSide + d] = pair(row[2 * d], row[2 * d + 1]);
   }
 }
-// tile[d][r] = x[r][2 d], x[r][2 d + 1], for a whole tile whose columns are contiguous.
+// Writes the tile [16, 16] of pairs tile[d][r] = (x[r][2 d], x[r][2 d + 1]) of x [16, 32], whose
+// columns are contiguous and column_stride elements apart.
 STEEPEST_EVERY_CPU void pairs_across(const float* x, int64_t column_stride, uint32_t* tile) {
   for (int64_t d = 0; d < kSide; ++d) {
     const float *const even = x + 2 * d * column_stride, *const odd = even + column_stride;
     for (int64_t r = 0; r < kSide; ++r) tile[d * kSide + r] = pair(even[r], odd[r]);
   }
 }
+// Writes the transpose of the 16 x 16 pairs in `from` to `to`, which is other memory.
 STEEPEST_EVERY_CPU void transpose(const uint32_t* from, uint32_t* to) {
   for (int64_t r = 0; r < kSide; ++r)
     for (int64_t d = 0; d < kSide; ++d) to[d * kSide + r] = from[r * kSide + d];
 }
-// tile[r][d] = x[r][2 d], x[r][2 d + 1], for a tile at the edge of x, of which `rows` rows and
-// `steps` columns exist.
+// Writes the tile [16, 16] of pairs tile[r][d] = (x[r][2 d], x[r][2 d + 1]) at the edge of a
+// matrix: x has only `rows` rows and `steps` columns, and counts as 0 beyond them.
 void pairs_of_edge(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
                    int64_t steps, uint32_t* tile) {
   const auto at = [&](int64_t r, int64_t k) {
@@ -116,6 +122,8 @@ void pairs_of_edge(const float* x, int64_t row_stride, int64_t column_stride, in
     for (int64_t d = 0; d < kSide; ++d) tile[r * kSide + d] = pair(at(r, 2 * d), at(r, 2 * d + 1));
 }
 
+// Packs one tile of x, of which `rows` rows and `steps` columns exist, or more than a tile has.
+// With kRowsFirst a row of the tile is a row of x, as in A; else a pair of columns, as in B.
 template <bool kRowsFirst>
 void pack_tile(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
                int64_t steps, uint32_t* tile) {
@@ -133,6 +141,7 @@ void pack_tile(const float* x, int64_t row_stride, int64_t column_stride, int64_
   if (!kRowsFirst) transpose(other, tile);
 }
 
+// Packs a panel as Pack says, tile after tile: for each 32 steps the two tiles of 16 rows.
 template <bool kRowsFirst>
 void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows, int64_t steps,
           float, std::byte* to) {

@@ -33,25 +33,25 @@ constexpr double kTypical = .25, kXNorm = 64;
 // The scale is found from some rows; the root mean square of all of them has to lie in between.
 constexpr double kMinTypical = kTypical / 64, kMaxTypical = kTypical * 16;
 
-// The sizes of a rounded panel, and of the whole rounded matrix.
+// The bytes of a rounded panel, and of a whole rounded matrix [rows, columns].
 int64_t panel_bytes(int64_t columns) {
   return (columns + kChunk - 1) / kChunk * kPanel * kChunkRow;
 }
 int64_t rounded_bytes(int64_t rows, int64_t columns) {
   return (rows + kPanel - 1) / kPanel * panel_bytes(columns);
 }
-// The offset of an element in a panel, in bytes.
+// The offset in bytes of the element in row `row` and column k of a panel.
 int64_t offset_in_panel(int64_t row, int64_t k) {
   return (k / kChunk * kPanel + row) * kChunkRow + k % kChunk * 2;
 }
 
-// to += x.
+// to += x, for n elements.
 STEEPEST_EVERY_CPU void add(const float* x, int64_t n, float* to) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) to[i] += x[i];
 }
 
-// Rounds 32 elements, and adds their squares to `squares`.
+// Rounds the 32 elements scale * from[i] to float16 into `to`, and adds their squares to `squares`.
 STEEPEST_FP16 [[gnu::always_inline]] inline void round_piece(const float* from, float scale,
                                                              std::byte* to, Sixteen& squares) {
   const Sixteen first = load<Sixteen>(from) * scale, second = load<Sixteen>(from + 16) * scale;
@@ -60,9 +60,9 @@ STEEPEST_FP16 [[gnu::always_inline]] inline void round_piece(const float* from, 
   __builtin_memcpy(to, &piece, sizeof piece);
 }
 
-// Rounds scale a [rows, columns] to float16, into `to` in the order of offset_in_panel(), with zeros
-// up to whole groups of rows and pieces of columns. Returns the sum of the squares of scale a, before
-// they are rounded.
+// Rounds scale a [rows, columns] to float16, into `to` in the order of offset_in_panel(), with
+// zeros up to whole groups of rows and pieces of columns. Returns the sum of the squares of the
+// elements of scale a, before they are rounded.
 STEEPEST_FP16 double round_panel(const float* a, int64_t rows, int64_t columns, float scale,
                                  std::byte* to) {
   constexpr int64_t kAhead = 1024;
@@ -100,10 +100,12 @@ double typical(const float* a, int64_t rows, int64_t columns) {
 template <int64_t kWidth>
 class Panel {
  public:
+  // a: a rounded panel of `count` rows of A, each of `columns` elements.
   Panel(const std::byte* a, int64_t count, int64_t columns)
       : a_(a), rows_((count + kGroup - 1) / kGroup * kGroup), size_(filled(columns)) {}
 
-  // Each product prefetches the elements that lie a chunk ahead.
+  // Makes y(), and adds to z, for the packed x. Each product prefetches the elements that lie a
+  // chunk ahead.
   void multiply(const std::byte* x, float* z) {
     using By = Lanes<kWidth>;
     constexpr int64_t kAhead = kPanel * kChunkRow;
@@ -121,7 +123,7 @@ class Panel {
                          a_ + kPanel * k * 2 + kAhead);
     }
   }
-  const float* y() const { return y_; }
+  const float* y() const { return y_; }  // [rows, kWidth]
 
  private:
   const std::byte* a_;
@@ -140,6 +142,7 @@ struct Panels {
 template <int64_t kWidth>
 class Run {
  public:
+  // Packs X, scaled to float16's range, and takes scratch memory for a Z of each part of the rows.
   Run(const GramApply& s, const Panels& panels)
       : s_(s),
         panels_(panels),
@@ -151,7 +154,8 @@ class Run {
     By::pack_x(s.x, s.columns, x_scale_, x_);
   }
 
-  // Computes Y and the parts of Z. Returns the sum of squares of the elements it has rounded.
+  // Writes Y, and sums each part of Z in scratch memory. Returns the sum of the squares of the
+  // elements of A that it has rounded, 0 where all were rounded before.
   double multiply() {
     const int64_t rows = parts_.rows;
     std::vector<double> squares(parts_.count);
@@ -164,7 +168,7 @@ class Run {
     return std::accumulate(squares.begin(), squares.end(), 0.0);
   }
 
-  // Adds up Z. False where an element is not finite.
+  // Adds up the parts and writes Z. False where an element of Z is not finite.
   bool add_up() {
     constexpr int64_t kSlices = 8;
     const int64_t slice = (size_ / kWhole + kSlices - 1) / kSlices * kWhole;
@@ -178,6 +182,8 @@ class Run {
  private:
   using By = Lanes<kWidth>;
 
+  // Multiplies one panel, the `count` rows of A from `begin` on: writes its rows of Y and adds its
+  // share of Z to z. Returns the sum of squares of what it has rounded.
   double multiply(int64_t begin, int64_t count, float* z) const {
     std::byte* const a = panels_.rounded + begin / kPanel * panel_bytes(s_.columns);
     double squares = 0;
@@ -190,7 +196,7 @@ class Run {
     return squares;
   }
 
-  // Adds the rows [begin, end) of all parts of Z.
+  // Adds up the parts' rows [begin, end) and writes those of Z. False where one is not finite.
   bool add_up(int64_t begin, int64_t end) const {
     float* const sum = z_ + begin * kWidth;
     for (int64_t i = 1; i < parts_.count; ++i)
@@ -247,6 +253,7 @@ bool HalfMatrix::gram_apply(int64_t width, const float* x, float* y, float* z) {
 }
 
 #else
+// Without AVX-512 FP16 in the compiler no matrix is supported, so that none is made or multiplied.
 bool HalfMatrix::is_supported(int64_t, int64_t) { return false; }
 HalfMatrix::HalfMatrix(const float*, int64_t, int64_t) {}
 bool HalfMatrix::gram_apply(int64_t, const float*, float*, float*) { return false; }

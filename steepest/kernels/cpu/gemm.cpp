@@ -65,14 +65,15 @@ class Operands {
     return panels;
   }
 
-  // The first step of row first + i of A, where rows = pack_rows(first, ..); how far its steps are
-  // apart; and the first step of the panel of B that begins with column j.
+  // Where the packed row first + i of A begins, for rows = pack_rows(first, ..) of so many steps.
   const std::byte* row(const std::byte* rows, int64_t first, int64_t i, int64_t steps) const {
     if (shares_panels_) rows = b_panels_, i += first;
     const int64_t within = i % row_stride();
     return rows + bytes(i - within, steps) + within * kernel_.bytes;
   }
+  // How many elements apart the steps of such a row are.
   int64_t row_stride() const { return shares_panels_ ? kernel_.columns : kernel_.a_width; }
+  // Where the packed panel of B begins whose first column is j, for so many steps.
   const std::byte* columns(int64_t j, int64_t steps) const { return b_panels_ + bytes(j, steps); }
 
  private:
@@ -165,7 +166,8 @@ class Product {
     if (steps.begin + steps.count == g_.a.columns) finish_block(i0, rows);
   }
 
-  // Adds the products of these steps to the tile of C whose first element is (i, j).
+  // Adds the products of these steps to the tile of C whose first element is (i, j), or writes them
+  // where they are the first. a and b: its rows of A and its columns of B, packed for these steps.
   void multiply_tile(const std::byte* a, const std::byte* b, Steps steps, int64_t i,
                      int64_t j) const {
     float* const c = g_.c + i * stride_ + j;

@@ -16,7 +16,8 @@ namespace {
 
 typedef float Eight __attribute__((vector_size(32)));
 
-// The tile of kRows rows and kVectors vectors of columns: stored, or with kAdd added to c.
+// Computes a tile of kRows rows and kVectors vectors of columns as Kernel says, from packed panels
+// of A and B: it is stored to c, whose rows are `stride` elements apart, or with kAdd added to it.
 template <typename Vector, int kRows, int kVectors, bool kAdd>
 [[gnu::always_inline]] inline void multiply(const std::byte* a_panel, int64_t a_stride,
                                             const std::byte* b_panel, int64_t steps, float* c,
@@ -55,12 +56,14 @@ template <typename Vector, int kRows, int kVectors, bool kAdd>
   }
 }
 
+// multiply() for tiles of 6 x 16 elements, as a Kernel.
 template <bool kAdd>
 [[gnu::target("avx2,fma")]] void multiply_avx2(const std::byte* a, int64_t a_stride,
                                                const std::byte* b, int64_t steps, float* c,
                                                int64_t stride) {
   multiply<Eight, 6, 2, kAdd>(a, a_stride, b, steps, c, stride);
 }
+// multiply() for tiles of 8 x 32 elements, as a Kernel.
 template <bool kAdd>
 [[gnu::target("avx512f")]] void multiply_avx512(const std::byte* a, int64_t a_stride,
                                                 const std::byte* b, int64_t steps, float* c,

@@ -11,7 +11,8 @@ namespace {
 // half of AVX-512's.
 typedef float Vector __attribute__((vector_size(Rows::kVector * sizeof(float))));
 
-// The elements [j, n) of a row, behind its last whole vector. Returns `squares` and their squares.
+// Combines the elements [j, n) of a row, behind its last whole vector, as combine() does. Returns
+// `squares` with their squares added.
 template <bool kD, bool kE>
 [[gnu::always_inline]] inline float combine_rest(const Rows& r, float* c, const float* d,
                                                  const float* e, int64_t j, int64_t n,
@@ -26,6 +27,8 @@ template <bool kD, bool kE>
   return squares;
 }
 
+// Computes c <- alpha c + beta d + epsilon e for the rows of `r`, without d or e where kD or kE
+// says so. Returns the sum of the squares of the results as combine_rows() does.
 template <bool kD, bool kE>
 [[gnu::always_inline]] inline double combine(const Rows& r) {
   Vector squares = {};
@@ -59,6 +62,7 @@ template <bool kD, bool kE>
   return r.triangle ? 2 * total - diagonal : total;
 }
 
+// Calls combine() for the operands that there are: no e without a d.
 STEEPEST_EVERY_CPU double combine(const Rows& r) {
   if (r.d == nullptr) return combine<false, false>(r);
   return r.e == nullptr ? combine<true, false>(r) : combine<true, true>(r);

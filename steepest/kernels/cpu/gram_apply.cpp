@@ -19,6 +19,7 @@ typedef float Eight __attribute__((vector_size(32)));
 typedef float Sixteen __attribute__((vector_size(64)));
 constexpr int kLine = 16;  // elements in a line of the cache
 
+// Copies a vector from p, and to it, which need not be aligned.
 template <typename Vector>
 [[gnu::always_inline]] inline void load(Vector& v, const float* p) {
   __builtin_memcpy(&v, p, sizeof v);
@@ -28,8 +29,8 @@ template <typename Vector>
   __builtin_memcpy(p, &v, sizeof v);
 }
 
-// Both functions take kSteps columns of A at a time, so that as many sums are independent of each
-// other.
+// Adds to the rows of Y in `sum` the products of kRows rows of A, `stride` elements apart, with
+// kSteps rows of X: sum[i] += sum_k a[i][k] x[k], a row of X being kVectors vectors.
 template <typename Vector, int kRows, int kVectors, int kSteps>
 [[gnu::always_inline]] inline void add_products(Vector (&sum)[kRows][kVectors], const float* a,
                                                 int64_t stride, const float* x) {
@@ -43,6 +44,8 @@ template <typename Vector, int kRows, int kVectors, int kSteps>
       for (int v = 0; v < kVectors; ++v) sum[i][v] += a[i * stride + k] * row[v];
   }
 }
+// Adds to kSteps rows of Z the products of the same part of A, transposed, with the rows of Y in
+// `sum`: z[k] += sum_i a[i][k] sum[i]. With several steps, as many sums are independent.
 template <typename Vector, int kRows, int kVectors, int kSteps>
 [[gnu::always_inline]] inline void add_transposed(const Vector (&sum)[kRows][kVectors],
                                                   const float* a, int64_t stride, float* z) {
@@ -59,6 +62,8 @@ template <typename Vector, int kRows, int kVectors, int kSteps>
     for (int v = 0; v < kVectors; ++v) store(z + k * kWidth + v * kWidth / kVectors, to[k][v]);
 }
 
+// Multiplies a panel, kRows rows of A of which `a` is the first: writes their rows of Y to y, and
+// adds their share of Z = A^T Y to z [columns, width]. kSteps columns of A are taken at a time.
 template <typename Vector, int kRows, int kVectors, int kSteps>
 [[gnu::always_inline]] inline void multiply(const GramApply& s, const float* a, float* y,
                                             float* z) {
@@ -81,10 +86,12 @@ template <typename Vector, int kRows, int kVectors, int kSteps>
     add_transposed<Vector, kRows, kVectors, 1>(sum, a + k, s.columns, z + k * kWidth);
 }
 
-// The blocks that there are kernels for, and how many rows of A a panel of each has: as many as the
-// registers hold sums for.
+// The kernels, by the columns of X that they take (kWidth). A panel has kRows rows of A, as many as
+// the registers hold sums for.
 struct Narrow {
   static constexpr int kRows = 8, kWidth = 8;
+  // Multiplies a panel of kRows rows of A, of which `a` is the first: writes its rows of Y to y and
+  // adds its share of Z to z.
   template <int kRows>
   [[gnu::target("avx2,fma")]] static void panel(const GramApply& s, const float* a, float* y,
                                                 float* z) {
@@ -93,6 +100,8 @@ struct Narrow {
 };
 struct Wide {
   static constexpr int kRows = 6, kWidth = 16;
+  // Multiplies a panel of kRows rows of A, of which `a` is the first: writes its rows of Y to y and
+  // adds its share of Z to z.
   template <int kRows>
   [[gnu::target("avx2,fma")]] static void panel(const GramApply& s, const float* a, float* y,
                                                 float* z) {
@@ -101,6 +110,8 @@ struct Wide {
 };
 struct Wide512 {
   static constexpr int kRows = 8, kWidth = 16;
+  // Multiplies a panel of kRows rows of A, of which `a` is the first: writes its rows of Y to y and
+  // adds its share of Z to z.
   template <int kRows>
   [[gnu::target("avx512f")]] static void panel(const GramApply& s, const float* a, float* y,
                                                float* z) {
@@ -108,7 +119,8 @@ struct Wide512 {
   }
 };
 
-// The rows [begin, end) of A, with a Z of their own.
+// Multiplies the rows [begin, end) of A: writes their rows of Y to s.y, and their own share of
+// Z = A^T Y [columns, width] to z, which is overwritten.
 template <typename Kind>
 void apply_part(const GramApply& s, int64_t begin, int64_t end, float* z) {
   std::fill_n(z, s.columns * Kind::kWidth, 0.0f);

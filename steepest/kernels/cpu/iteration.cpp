@@ -122,8 +122,8 @@ class Iterator {
     x_norm_ = norm;
   }
 
-  // The product for `count` columns, or rows, of x from `begin` on, which are copied to spare_:
-  // that is not in use now.
+  // The product factor x for `count` columns of a wide x from `begin` on, written over them: they
+  // are first copied to spare_, which is not in use now.
   Gemm wide_panel(const ShiftedMatrix& factor, float* x, int64_t begin, int64_t count) const {
     float* const copy = spare_.matrix;
     for (int64_t i = 0; i < n_; ++i) std::copy_n(x + i * columns_ + begin, count, copy + i * count);
@@ -132,6 +132,8 @@ class Iterator {
             .c = x + begin,
             .c_stride = columns_};
   }
+  // The product x factor for `count` rows of a tall x from `begin` on, written over them: they are
+  // first copied to spare_, too.
   Gemm tall_panel(const ShiftedMatrix& factor, float* x, int64_t begin, int64_t count) const {
     float* const copy = spare_.matrix;
     std::copy_n(x + begin * n_, count * n_, copy);

@@ -8,8 +8,8 @@
 
 namespace steepest::cpu {
 
-// Fills out [rows, columns], where it is plain, with the columns from first_column on. False where
-// it is not.
+// Writes svd::pseudo_random()'s columns from number first_column on to `out` [rows, columns].
+// False, with nothing written, where `out` is not contiguous float32 in this process' memory.
 bool fill_pseudo_random(const at::Tensor& out, int64_t first_column);
 
 }  // namespace steepest::cpu

@@ -44,6 +44,7 @@ class Buffer {
 
 }  // namespace
 
+// Each thread has one buffer for each purpose, which grows to the largest size asked of it.
 void* scratch_bytes(Scratch purpose, int64_t bytes) {
   thread_local std::array<Buffer, static_cast<size_t>(Scratch::count)> buffers;
   return buffers[static_cast<size_t>(purpose)].at_least(bytes);

@@ -35,12 +35,14 @@ STEEPEST_EVERY_CPU void momentum_loop(float* m, const float* g, float* u, int64_
   }
 }
 
-// w <- keep w + minus s, in float32 and, for a factor that is none, in float64.
+// w <- keep w + minus s for n entries, with the rounding of float32 factors.
 STEEPEST_EVERY_CPU void update_loop(float* w, const float* s, int64_t n, float keep, float minus) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) w[i] = std::fma(s[i], minus, w[i] * keep);
 }
 
+// w <- keep w + minus s for n entries and factors that are no float32: it is computed in float64
+// and rounded once.
 STEEPEST_EVERY_CPU void wide_update_loop(float* w, const float* s, int64_t n, double keep,
                                          double minus) {
 #pragma omp simd

@@ -8,12 +8,15 @@
 
 namespace steepest::cpu {
 
+// m <- lerp(m, g, take) and u <- lerp(g, m, carry), over what u holds.
 bool advance(const at::Tensor& m, const at::Tensor& g, const at::Tensor& u, double take,
              double carry);
 
+// products <- <lerp(g, m, carry), s> of each matrix, [B] float64.
 bool nesterov_products(const at::Tensor& m, const at::Tensor& g, double carry, const at::Tensor& s,
                        const at::Tensor& products);
 
+// w <- w - coefficient s, decayed as `move` says.
 bool apply(const at::Tensor& w, const at::Tensor& s, const DecayedMove& move);
 
 }  // namespace steepest::cpu

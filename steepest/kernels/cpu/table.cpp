@@ -26,6 +26,10 @@
 namespace steepest::cpu {
 namespace {
 
+// The entries of the table below, for tensors; Kernels (kernels/table.h) says what each computes.
+// They return an undefined tensor, or false, where they decline.
+
+// Returns <a, b> of each matrix of a and b [B, r, c], [B] float64. float64 operands are declined.
 at::Tensor inner_products(const at::Tensor& a, const at::Tensor& b) {
   const auto is_narrow = [](const at::Tensor& t) {
     return is_in_memory(t) && t.scalar_type() != at::kDouble;
@@ -39,21 +43,24 @@ at::Tensor inner_products(const at::Tensor& a, const at::Tensor& b) {
   return sums;
 }
 
-// In any order: dense memory is looked at from its first byte to its last.
+// Returns max |t_i| of a float32 tensor, [] float64. The order of its dimensions is no matter:
+// dense memory is read from its first element to its last.
 at::Tensor largest_magnitude(const at::Tensor& t) {
   if (t.scalar_type() != at::kFloat || !t.is_non_overlapping_and_dense()) return {};
   const double largest = cpu::largest_magnitude(t.const_data_ptr<float>(), t.numel());
   return at::scalar_tensor(largest, at::TensorOptions(at::kDouble));
 }
 
-// On the CPU torch multiplies 2-D operands in half precision by oneDNN from 16^3 multiplications
-// on, and for 3-D ones it counts those of the whole batch: below that the two sum in different
-// orders. One by one, a matrix has the same bits alone, in any batch, and in torch.optim.Muon.
+// Whether the matrices of a [B, r, k] and b [B, k, c] are to be multiplied one by one. On the CPU
+// torch multiplies 2-D operands in half precision by oneDNN from 16^3 multiplications on, and for
+// 3-D ones it counts those of the whole batch: below that the two sum in different orders. One by
+// one, a matrix has the same bits alone, in any batch, and in torch.optim.Muon.
 bool is_one_by_one(const at::Tensor& a, const at::Tensor& b) {
   if (a.scalar_type() != at::kHalf && a.scalar_type() != at::kBFloat16) return false;
   return a.size(0) == 1 || a.size(1) * a.size(2) * b.size(2) <= 16 * 16 * 16;
 }
 
+// Returns the products of the matrices of a and b, [B, r, c], by one call of torch for each.
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   if (!is_one_by_one(a, b)) return {};
   std::vector<at::Tensor> each;
@@ -61,6 +68,7 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   return at::stack(each);
 }
 
+// Returns beta c + alpha a b of each matrix, [B, r, c], by one call of torch for each.
 at::Tensor product_plus(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b, double beta,
                         double alpha) {
   if (!is_one_by_one(a, b)) return {};
@@ -71,6 +79,7 @@ at::Tensor product_plus(const at::Tensor& c, const at::Tensor& a, const at::Tens
 
 static_assert(kBlockColumns == kWideBlock && kBlockColumns == kTallWidth);
 
+// Writes y <- a x and z <- a^T y for contiguous float32 a [r, c], x [c, m], y [r, m], z [c, m].
 void gram_apply(const at::Tensor& a, const at::Tensor& x, const at::Tensor& y,
                 const at::Tensor& z) {
   cpu::gram_apply({a.const_data_ptr<float>(), a.size(0), a.size(1), x.size(1),
@@ -78,6 +87,8 @@ void gram_apply(const at::Tensor& a, const at::Tensor& x, const at::Tensor& y,
                    z.mutable_data_ptr<float>()});
 }
 
+// Returns a function (x, y, z) that writes y <- a x and z <- a^T y with `a` rounded to float16, as
+// its first call does; an empty one where the processor or the size of `a` does not allow it.
 steepest::GramApply rounded_gram_apply(const at::Tensor& a) {
   if (!HalfMatrix::is_supported(a.size(0), a.size(1))) return {};
   const auto rounded = std::make_shared<std::optional<HalfMatrix>>();
@@ -88,18 +99,21 @@ steepest::GramApply rounded_gram_apply(const at::Tensor& a) {
   };
 }
 
+// Writes g [m, m] <- x^T x for a contiguous x [n, m] of kBlockColumns columns.
 bool block_gram(const at::Tensor& x, double* g) {
   if (x.size(1) != kBlockColumns || !x.is_contiguous()) return false;
   tall_gram(x.const_data_ptr<float>(), x.size(0), g);
   return true;
 }
 
+// Writes y [n, m] <- x t for t [m, m] and contiguous x and y of kBlockColumns columns.
 bool block_product(const at::Tensor& x, const float* t, const at::Tensor& y) {
   if (x.size(1) != kBlockColumns || !x.is_contiguous() || !y.is_contiguous()) return false;
   tall_product(x.const_data_ptr<float>(), x.size(0), t, y.mutable_data_ptr<float>());
   return true;
 }
 
+// Writes y [m, n] <- x^T for x [n, m] whose rows are contiguous.
 bool transpose(const at::Tensor& x, const at::Tensor& y) {
   if ((x.size(1) != 1 && x.stride(1) != 1) || !y.is_contiguous()) return false;
   transpose_tall(x.const_data_ptr<float>(), x.size(0), x.size(1), x.stride(0),
@@ -107,6 +121,7 @@ bool transpose(const at::Tensor& x, const at::Tensor& y) {
   return true;
 }
 
+// Returns the kernels for blocks of columns; nullptr where the processor has no gram_apply().
 const BlockKernels* blocks() {
   static const BlockKernels all{.narrow = native_block_width(),
                                 .narrow_rounded = kNarrowBlock,
@@ -118,6 +133,7 @@ const BlockKernels* blocks() {
   return has_gram_apply() ? &all : nullptr;
 }
 
+// Returns the purpose under which this thread's scratch keeps the memory of a use.
 Scratch scratch_of(Workspace use) {
   switch (use) {
     case Workspace::krylov_v:
@@ -129,6 +145,8 @@ Scratch scratch_of(Workspace use) {
   }
 }
 
+// Returns uninitialized float32 memory [rows, columns] in this thread's scratch for that use: the
+// next call with the same use overwrites it. The tensor only names the device, here the CPU.
 at::Tensor workspace(Workspace use, const at::Tensor&, int64_t rows, int64_t columns) {
   return at::from_blob(scratch<float>(scratch_of(use), rows * columns), {rows, columns},
                        at::TensorOptions(at::kFloat));

@@ -11,6 +11,7 @@ namespace {
 constexpr int64_t kWidth = kTallWidth;
 constexpr int64_t kRows = 4;  // rows at a time, so that fewer passes are made over g
 
+// Adds X^T X of `rows` rows of X [.., 16], kRows at most, to g [16, 16], in float64.
 STEEPEST_EVERY_CPU void add_rows(const float* x, int64_t rows, double* g) {
   double row[kRows][kWidth] = {};
   for (int64_t r = 0; r < rows; ++r)
