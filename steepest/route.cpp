@@ -75,7 +75,7 @@ std::string text_of(at::IntArrayRef shape) {
 }
 
 // Returns a layout as the routing table shows it, "transposed, 16+16+16 of dim 1", "-" for the
-// plain one.
+// default one.
 std::string text_of(const View& view) {
   std::vector<std::string> words;
   std::string sizes;

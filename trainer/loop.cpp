@@ -134,6 +134,7 @@ class Loop {
     show_progress(r);
   }
 
+  // Warns of NaN or Inf in the step, and of a loss that is a spike.
   void warn_of_step(const StepResult& r) {
     const std::string step = "step " + std::to_string(session_.step());
     if (!r.nonfinite.empty())
@@ -222,6 +223,7 @@ class Loop {
     return kSignal + signal;
   }
 
+  // The end of a message: where the last good checkpoint is.
   std::string last_good_message() const {
     return last_good_.empty() ? "no good checkpoint was saved before"
                               : "last good checkpoint: " + last_good_;
@@ -254,7 +256,8 @@ class Loop {
     return print_result();
   }
 
-  // The run is saved by now: a reader that has gone away is no failure of it.
+  // Prints the result as a line of JSON and returns the exit code. The run is saved by now: a
+  // reader that has gone away is no failure of it.
   int print_result() {
     const Json result{
         {"run", folder_.path()},

@@ -25,10 +25,12 @@ constexpr auto kFusedKey = "fused", kAsParts = "parts";
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
+// The time in seconds by a clock that never goes back, from an arbitrary start.
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+// The number in a tensor of one element, NaN where it is undefined.
 double number_or_nan(const at::Tensor& t) { return t.defined() ? t.item<double>() : kNaN; }
 
 // Half precision in the forward pass; the weights and the loss stay float32.
@@ -39,6 +41,8 @@ class Autocast {
     at::autocast::set_autocast_dtype(device_, at::kBFloat16);
     at::autocast::set_autocast_enabled(device_, true);
   }
+  // Switches it off, and drops torch's half-precision copies of the weights, which the next step
+  // changes.
   ~Autocast() {
     if (!on_) return;
     at::autocast::clear_cache();

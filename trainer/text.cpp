@@ -62,6 +62,7 @@ std::string escaped_character(std::string_view sequence) {
   return text;
 }
 
+// The text as escaped_character gives each of its characters, and bytes that are not UTF-8 as \x1b.
 std::string escaped(std::string_view text) {
   std::string line;
   line.reserve(text.size());

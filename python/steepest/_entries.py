@@ -68,7 +68,8 @@ def _prepare_state(state: _state.State, plan: Plan, index: int, param: Tensor) -
 def new_states(plan: Plan, params: Sequence[Tensor], indices: list[int]) -> list[list[Tensor]]:
     """The state tensors of a parameter before its first step, for each of ``indices``.
 
-    Each list has the order of ``plan.state``; the tensors lie on their parameter's device.
+    ``params`` are all of the plan's. Each list has the order of ``plan.state``; the tensors lie on
+    their parameter's device.
     """
     tensors = iter(ops.make_states([params[index] for index in indices], plan.text, indices))
     return [[next(tensors) for _ in plan.state[index]] for index in indices]

@@ -41,14 +41,17 @@ def is_number(value: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
+    """Whether it is one whole number of Python, numpy or torch, perhaps a float such as 3.0."""
     return is_number(value) and float(plain(value)).is_integer()
 
 
 def _is_flag(value: Any) -> bool:
+    """Whether it is one bool of Python, numpy or torch."""
     return isinstance(plain(value), bool)
 
 
 def _is_text(value: Any) -> bool:
+    """Whether it is a str."""
     return isinstance(value, str)
 
 

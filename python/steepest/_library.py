@@ -23,9 +23,11 @@ def _built_for(folder: Path) -> str:
 
 
 def load() -> None:
-    """Registers the operators once. ``STEEPEST_LIBRARY`` names a build tree's library instead.
+    """Registers the operators of libsteepest_ops.so, in this package's folder ``lib``.
 
-    Raises ImportError where the library is missing or was built for another torch.
+    Where the environment variable ``STEEPEST_LIBRARY`` has the path of a build tree's
+    libsteepest.so, the libsteepest_ops.so beside that file is loaded instead. Raises ImportError
+    where the library is missing or was built for another torch.
     """
     named = os.environ.get("STEEPEST_LIBRARY")
     folder = Path(named).parent if named else _FOLDER

@@ -144,7 +144,7 @@ class Observations:
         # The gradients when each loss was observed, the loss (float64, 0-dim) and its weight.
         self._seen: list[tuple[GradientVersions, Tensor, float]] = []
         self._loss_check = LossCheck()
-        self.count = 0  # of all that were ever made
+        self.count = 0  # how many losses were ever observed
 
     def __bool__(self) -> bool:
         """Whether a loss was observed that no step has used yet."""
@@ -177,7 +177,12 @@ class Observations:
             self._seen = [seen for seen in self._seen if seen[0] == now]
 
     def mean(self, process_group: Any = None) -> Tensor | None:
-        """The weighted mean, over all processes of the group; None where nothing was seen."""
+        """The mean of the losses observed since the last step, each with its observation's weight.
+
+        It is 0-dim float64, on the losses' device; None where this process has observed none. With
+        ``process_group`` it is the mean over the losses of all its processes, by one all_reduce, in
+        which a process that has observed none does not take part.
+        """
         if not self._seen:
             return None
         total = torch.stack([value * weight for _, value, weight in self._seen]).sum()

@@ -51,6 +51,7 @@ PLAIN: Group = {
 
 @functools.cache
 def _row_json(name: str, options: str) -> str:
+    """What :func:`row` returns, as JSON, from its options as JSON; kept for the next call."""
     return ops.row(name, options)
 
 
@@ -202,7 +203,11 @@ def _without_those_of(row_options: Group, options: Group) -> Group:
 
 
 def side_overrides(group: Group, role: str) -> Group:
-    """Those of :func:`side_options` in which the group differs from its recipe's catalog row."""
+    """The options of :func:`side_options` that differ from those of the recipe's catalog row.
+
+    ``role`` is "matrix" or "backup", the side of the row that the group is compared with. All are
+    returned where the recipe is no row of the catalog.
+    """
     name = group["recipe"]
     row_options = {} if name == SPELT_OUT else _side_options_of_row(name, role)
     return _without_those_of(row_options, side_options(group, role))
@@ -210,11 +215,15 @@ def side_overrides(group: Group, role: str) -> Group:
 
 @functools.cache
 def _side_options_of_row(name: str, role: str) -> Group:
+    """The options of :func:`side_options` of a group that says nothing beside the row's choices."""
     return side_options(PLAIN | group_of_row(name), role)
 
 
 def network_overrides(groups: list[Group]) -> Group:
-    """Those of :func:`network_options` in which the groups differ from the recipe's catalog row."""
+    """The options of :func:`network_options` that differ from those of the recipe's catalog row.
+
+    All are returned where the recipe is no row of the catalog.
+    """
     options, name = network_options(groups), groups[0]["recipe"]
     if name == SPELT_OUT:
         return options

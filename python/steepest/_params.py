@@ -141,6 +141,7 @@ def _set_layouts(group: Group, routes: list[Group | None]) -> None:
 
 
 def _role_by_shape(tensor: Tensor) -> str:
+    """The role of a parameter of which nothing but the shape is known."""
     return "matrix" if tensor.dim() == 2 else "backup"
 
 

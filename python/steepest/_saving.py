@@ -24,13 +24,13 @@ class Stateful(Optimizer):
     _loans: Loans | None = None
 
     if TYPE_CHECKING:
-        # Of Groups, but _params, which is Face's.
-        def _plan(self) -> Plan: ...  # of the groups as they are now
-        def _params(self) -> Iterator[Tensor]: ...  # all of them, in the plan's order
-        def _name(self) -> str: ...  # the recipe's
+        # Groups defines these, but _params, which Face defines.
+        def _plan(self) -> Plan: ...  # the plan of the groups as they are now
+        def _params(self) -> Iterator[Tensor]: ...  # all parameters, in the plan's order
+        def _name(self) -> str: ...  # the recipe's name
         def _momo(self) -> bool: ...  # whether step sizes are Momo's
-        def _canonical(self, group: Group) -> Group: ...  # under SteepestDescent's keys
-        def _read_old(self, saved: Group) -> Group: ...  # as this version says what 0.1 saved
+        def _canonical(self, group: Group) -> Group: ...  # the group under SteepestDescent's keys
+        def _read_old(self, saved: Group) -> Group: ...  # a group of 0.1 in this version's values
         def _share_model(self) -> None: ...  # gives all groups one model of Momo's
         def _reset(self) -> None: ...  # forgets the plan, observed losses, the last step's numbers
 

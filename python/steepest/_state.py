@@ -53,11 +53,12 @@ def tensor_steps(states: MutableMapping[Any, State]) -> None:
 def complete(
     state: State, plan: Plan, index: int, param: Tensor, new_tensors: list[Tensor] | None = None
 ) -> None:
-    """Adds the tensors that a parameter's state lacks: all of them before its first step.
+    """Adds to a parameter's ``state`` the step count and the tensors of the plan that it lacks.
 
-    Later those that another optimizer, such as torch's, has not kept; they get the values that they
-    would have had. ``index`` is the parameter's in the plan. ``new_tensors``: all of its state as
-    it is before the first step, where the caller has made it for many parameters at once.
+    Before its first step it lacks all of them. Later it lacks what another optimizer, such as
+    torch's, has not kept; that gets the values that it would have had. ``index`` is the parameter's
+    in the plan. ``new_tensors``: all of its state as it is before the first step, where the caller
+    has made it for many parameters at once.
     """
     names = plan.state[index]
     if "step" in state and all(state.get(name) is not None for name in names):
@@ -119,7 +120,10 @@ class BoundState:
 
 
 def bind(plan: Plan, states: MutableMapping[Tensor, State], params: list[Tensor]) -> BoundState:
-    """Lists an optimizer's ``states`` for an operator, without copies; each must be complete."""
+    """Lists an optimizer's ``states`` for an operator, without copies; each must be complete.
+
+    ``params`` are all of the plan's; one without a state is not among the live ones.
+    """
     bound = BoundState(params, [], [], [])
     for index, param in enumerate(params):
         state = states.get(param)

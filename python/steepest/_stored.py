@@ -44,7 +44,7 @@ class Wanted:
 
 
 def wanted(plan: Plan, params: list[Tensor]) -> list[Wanted]:
-    """Of every parameter, by one look at the plan."""
+    """What the state of each of the plan's parameters consists of, in the plan's order."""
     like = [torch.empty_like(p, device="meta", requires_grad=False) for p in params]
     made = iter(ops.make_states(like, plan.text, list(range(len(params)))))
     every = [{name: next(made) for name in names} for names in plan.state]
@@ -53,7 +53,10 @@ def wanted(plan: Plan, params: list[Tensor]) -> list[Wanted]:
 
 
 def read_step(where: str, value: Any) -> Tensor:
-    """A step count as a 0-dim tensor of its own on the CPU."""
+    """A saved step count as a new 0-dim tensor on the CPU.
+
+    Raises ValueError, which begins with ``where``, unless it is a whole number from 0 up.
+    """
     number = None
     found = plain(value)
     if isinstance(found, numbers.Real) and not isinstance(found, bool):
@@ -71,7 +74,11 @@ def read_step(where: str, value: Any) -> Tensor:
 
 
 def check_tensor(where: str, value: Any, shape: list[int] | None, spell: Any = tuple) -> None:
-    """ValueError unless it is a dense real tensor of this shape with finite entries."""
+    """Raises ValueError unless it is a dense real tensor of this shape with finite entries.
+
+    ``where`` begins the message, None allows any shape, and ``spell`` makes of a shape what the
+    message shows of it.
+    """
     if not isinstance(value, Tensor):
         raise ValueError(f"{where}: received {show(value)}, allowed a tensor")
     if not is_dense(value):
@@ -86,7 +93,11 @@ def check_tensor(where: str, value: Any, shape: list[int] | None, spell: Any = t
 
 
 def read_tensor(where: str, name: str, value: Any, wish: Wanted, spell: Any = tuple) -> Tensor:
-    """A copy of its own, on the parameter's device."""
+    """A copy of the saved tensor ``value``, on the device of the parameter that ``wish`` is of.
+
+    ``name`` is its key in the parameter's state. Raises ValueError, which begins with ``where``,
+    where it does not fit; ``spell`` is that of :func:`check_tensor`.
+    """
     like = wish.tensors.get(name)
     # A basis that the recipe of now does not use may have any shape.
     shape = list(wish.param.shape) if name == wish.momentum else None

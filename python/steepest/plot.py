@@ -225,7 +225,7 @@ def _panels(runs: list[Run], x: str) -> list[tuple[Panel, bool]]:
     gap.
     """
 
-    def has(key: str) -> bool:
+    def has(key: str) -> bool:  # whether any line of any run has something under the key
         return any(row.get(key) is not None for run in runs for row in run.rows)
 
     narrow: list[Panel] = [partial(_draw_losses, runs=runs, x=x)]

@@ -20,8 +20,8 @@ bool is_wrapper_part(const std::string& part) {
          part == "_checkpoint_wrapped_module";
 }
 
-// Maps the plain form of each name (without the parts of wrappers) to the name itself; nothing
-// where two names have one plain form.
+// Maps the plain form of each name, which plain_name gives, to the name itself; nothing where two
+// names have one plain form.
 std::optional<Map> by_plain_name(const Names& names) {
   Map map;
   for (const auto& name : names) {
@@ -37,6 +37,8 @@ Map identity_map(const Names& names) {
   return map;
 }
 
+// The names, in their order, without the parts `module`, `_orig_mod`, .. that wrappers have put
+// into them.
 Names plain_names(const Names& names) {
   Names plain;
   for (const auto& name : names) plain.push_back(plain_name(name));
@@ -76,6 +78,7 @@ std::string common_prefix(Names longer, Names shorter) {
 
 }  // namespace
 
+// Leaves out each part that is_wrapper_part tells, but the last.
 std::string plain_name(const std::string& name) {
   std::string plain;
   for (size_t begin = 0; begin <= name.size();) {

@@ -17,6 +17,7 @@ struct Reader {
   size_t at = 0;
 
   // A spec is one line, so that no line ends are blanks.
+  // Moves past the blanks and tabs that come next.
   void skip_blanks() {
     while (at < text.size() && (text[at] == ' ' || text[at] == '\t')) ++at;
   }
@@ -27,9 +28,11 @@ struct Reader {
     ++at;
     return true;
   }
+  // Moves past the character `c`; throws c10::ValueError where it does not come next.
   void expect(char c) {
     TORCH_CHECK_VALUE(take(c), "spec ", shown(text), ": expected '", c, "' at position ", at);
   }
+  // Reads a name of letters, digits, _ and -; throws c10::ValueError where none comes next.
   std::string word() {
     skip_blanks();
     const size_t begin = at;
@@ -40,11 +43,13 @@ struct Reader {
     TORCH_CHECK_VALUE(at > begin, "spec ", shown(text), ": expected a name at position ", begin);
     return text.substr(begin, at - begin);
   }
+  // Whether a number comes next.
   bool at_number() {
     skip_blanks();
     return at < text.size() &&
            (std::isdigit(static_cast<unsigned char>(text[at])) || text[at] == '.');
   }
+  // Reads a number; throws c10::ValueError where none comes next.
   double number() {
     skip_blanks();
     double value = 0;
@@ -54,6 +59,7 @@ struct Reader {
     at = static_cast<size_t>(end - text.data());
     return value;
   }
+  // Throws c10::ValueError where anything but blanks is left of the text.
   void expect_end() {
     skip_blanks();
     TORCH_CHECK_VALUE(at == text.size(), "spec ", shown(text), ": unexpected text at position ",
@@ -118,6 +124,8 @@ double argument(const Spec& spec, const std::string& key, double fallback, doubl
   return value;
 }
 
+// The argument `key` of the spec, or `fallback` where it has none; throws c10::ValueError unless it
+// is a whole number from `low` to 1e9.
 int64_t integer_argument(const Spec& spec, const std::string& key, int64_t fallback, int64_t low) {
   constexpr double high = 1e9;
   const double value =

@@ -27,7 +27,7 @@ using Tensors = at::TensorList;
 // Rates travel flat, group after group, in the order of GroupRates; NaN where a file has none.
 constexpr size_t kRates = 5;
 
-// Reads the rates of one group from every kRates numbers.
+// Reads the rates of one group from every kRates numbers, which have the order of GroupRates.
 std::vector<std::optional<GroupRates>> rates_from(at::ArrayRef<double> flat) {
   TORCH_CHECK_VALUE(flat.size() % kRates == 0, "steepest::save_state: rates: received ",
                     flat.size(), " numbers, allowed ", kRates, " for each group");

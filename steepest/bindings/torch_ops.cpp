@@ -52,7 +52,7 @@ at::Tensor polar(const at::Tensor& x, const std::string& options) {
 }
 
 // Returns the steepest direction, of x's shape, and the dual norm, float64 (..), of each matrix of
-// x (.., out, in) in the norm of this name.
+// x (.., out, in) in the norm of this name; solvers_of reads the options.
 std::tuple<at::Tensor, at::Tensor> steepest(const at::Tensor& x, const std::string& norm,
                                             const std::string& options) {
   const at::NoGradGuard no_grad;

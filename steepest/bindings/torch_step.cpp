@@ -76,8 +76,9 @@ std::vector<at::Tensor> make_state_tensors(const at::Tensor& value, const std::s
   return tensors;
 }
 
-// Returns the states of several parameters, one after the other, so that a long plan is looked up
-// once for all.
+// Returns the states, before their first step, of the parameters `values`, whose numbers in the
+// plan of the JSON `text` are `indices`: one list of tensors, parameter after parameter. So a long
+// plan is looked up once for all.
 std::vector<at::Tensor> make_states(Tensors values, const std::string& text,
                                     at::IntArrayRef indices) {
   TORCH_CHECK_VALUE(values.size() == indices.size(), "steepest::make_states: indices: received ",
@@ -140,14 +141,19 @@ void step_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors 
   write_stats(result, stats);
 }
 
-// Throws c10::ValueError where a step would refuse these rates, one a group of the plan.
+// Throws c10::ValueError where a step under the plan of the JSON `text` would refuse these rates,
+// one a group.
 void check_rates_of(const std::string& text, c10::ArrayRef<double> lr,
                     c10::ArrayRef<double> weight_decay) {
   const auto plan = plan_of(text);
   engine::check_rates(*plan, read_rates(*plan, lr, weight_decay));
 }
 
-// Returns the table of engine::survey. It reads no weight decay, so lr stands in that place.
+// Returns the table of engine::survey, [leaves, 5] float64 on the CPU: row i has the numbers of
+// leaf i as layout() counts them (the factor of the direction, the dual norm, the direction's root
+// mean square, the spectral norm of W, the polar factor's error). `text` is the plan as JSON,
+// `live` has the indices of the parameters with state, steps and state are theirs alone, and lr has
+// one number a group. No weight decay is read, so lr stands in its place too.
 at::Tensor survey_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors state,
                    const std::string& text, at::IntArrayRef live, c10::ArrayRef<double> lr) {
   const at::NoGradGuard no_grad;

@@ -57,7 +57,7 @@ void set_fault_hook(FaultHook hook) { fault_hook = hook; }
 
 int64_t system_call(const char* operation, const std::string& path,
                     const std::function<int64_t()>& call) {
-  const FaultHook hook = fault_hook;
+  const FaultHook hook = fault_hook;  // of tests, which let a call fail by it
   if (const int error = hook ? hook(operation, path) : 0)
     throw_system_error(operation, path, error);
   for (;;) {

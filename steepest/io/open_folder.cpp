@@ -30,12 +30,15 @@ std::string FolderEntry::text() const {
              : kind_text + " of another user" + (kind == Kind::folder ? " or disk" : "");
 }
 
+// Opens the folder of this path, which may be a link; throws FileError where there is none.
 OpenFolder::OpenFolder(const std::string& path) : file_(path, O_RDONLY | O_DIRECTORY) {}
 
+// Opens the folder of this name in `parent`; throws FileError where there is none, or a link.
 OpenFolder::OpenFolder(const OpenFolder& parent, const std::string& name)
     : file_(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, parent / name, 0,
             parent.file_.descriptor()) {}
 
+// Lists the names of all that is in the folder, without . and .., sorted.
 std::vector<std::string> OpenFolder::names() const {
   // Opened anew: a position in the list is shared by all copies of a descriptor.
   const auto copy = static_cast<int>(system_call("list", path(), [&] {
@@ -77,16 +80,19 @@ std::optional<FolderEntry> OpenFolder::find(const std::string& name) const {
   return FolderEntry{kind_of(info.st_mode), owner && disk};
 }
 
+// Makes an empty folder of this name in it; throws FileError where the name is taken.
 void OpenFolder::make_folder(const std::string& name) const {
   system_call("create", *this / name,
               [&] { return ::mkdirat(file_.descriptor(), name.c_str(), kFolderMode); });
 }
 
+// Removes the file or the link of this name from it; throws FileError where that fails.
 void OpenFolder::remove_file(const std::string& name) const {
   system_call("remove", *this / name,
               [&] { return ::unlinkat(file_.descriptor(), name.c_str(), 0); });
 }
 
+// Removes the empty folder of this name from it; throws FileError where that fails.
 void OpenFolder::remove_folder(const std::string& name) const {
   system_call("remove", *this / name,
               [&] { return ::unlinkat(file_.descriptor(), name.c_str(), AT_REMOVEDIR); });

@@ -132,6 +132,8 @@ void require_coverage(const std::string& path, const std::vector<TensorEntry>& e
       std::to_string(data_size) + " bytes, of which the tensors cover " + std::to_string(at));
 }
 
+// Reads the header's "__metadata__"; throws FileError, which names the path, unless it maps names
+// to texts.
 Metadata read_metadata(const std::string& path, const Json& json) {
   const Complaint metadata{path, "__metadata__"};
   metadata.require(json.is_object(), "must map names to texts");

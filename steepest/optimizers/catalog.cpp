@@ -100,7 +100,7 @@ Recipe catalog_row(const std::string& text) {
   refuse(spec.name);
 }
 
-// Returns the row of this name with what is said beside it, validated.
+// Returns the row of this name with the overrides in the place of its own choices, validated.
 Recipe recipe(const std::string& name, const Overrides& overrides) {
   return override_recipe(catalog_row(name), overrides);
 }

@@ -35,8 +35,8 @@ void check_range(const std::string& where, const Option& option, double value, c
                     kind, " number", described(range));
 }
 
-// Throws c10::ValueError where a number of a side is out of the range in its row of the table;
-// `prefix` is what the names of this side's options begin with.
+// Throws c10::ValueError where a number of a side's choices `c` is out of the range in its row of
+// the table; `prefix` is what the names of this side's options begin with.
 void validate_numbers(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   for (const auto& option : options()) {
     if (!option.in_side.get || option.scope == Scope::backup) continue;
@@ -57,8 +57,10 @@ bool is_low_rank(const std::string& norm) {
          (terms[0].name == "nuclear" || terms[0].name == "ky_fan");
 }
 
-// Throws c10::ValueError where error feedback cannot be: M - (1 - b) P_k M needs a direction of k
-// triplets, of M itself.
+// Throws c10::ValueError where a side's choices `c` do not allow error feedback. It leaves
+// M - (1 - b) P_k M of the momentum M, with the momentum factor b and the k triplets P_k M that the
+// direction is made of: the direction must be of k triplets, and of M itself. `prefix` is what the
+// names of this side's options begin with.
 void validate_feedback(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   if (!c.error_feedback) return;
   const auto check = [&](bool allowed, const std::string& received, const char* what) {

@@ -13,12 +13,14 @@ namespace {
 
 using Shape = std::vector<int64_t>;
 
+// The text with its ASCII letters in lower case, whatever the locale.
 std::string lower_case(std::string text) {
   for (char& c : text) c = 'A' <= c && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return text;
 }
 
-// The layout of a convolution's weight, flattened to (out, in k), or transposed from (in, out k).
+// The layout of a convolution's weight, flattened to (out, in k), or transposed from (in, out k),
+// with the k entries of its kernel.
 Layout convolution_layout(const Fact& f) {
   const bool transposed =
       owner_type_contains(f, "ConvTranspose") || flag(f.numbers, "transposed").value_or(false);

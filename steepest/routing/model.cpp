@@ -8,11 +8,12 @@
 namespace steepest::routing {
 namespace {
 
-// The part of a numbered name before its number, "layer" of layer4; "" of what has no number at its
-// end.
-std::string stem(const std::string& step) {
-  const size_t end = step.find_last_not_of("0123456789");
-  return end == std::string::npos || end + 1 == step.size() ? "" : step.substr(0, end + 1);
+// The part of a module's name before the number at its end, "layer" of layer4; "" where the name
+// has no number at its end, or is one.
+std::string stem(const std::string& module_name) {
+  const size_t end = module_name.find_last_not_of("0123456789");
+  const bool none = end == std::string::npos || end + 1 == module_name.size();
+  return none ? "" : module_name.substr(0, end + 1);
 }
 
 // The parameter's name within the module that its path reaches after `steps` steps.
@@ -76,8 +77,8 @@ bool Model::in_block(const Fact& f, size_t from) const {
   return false;
 }
 
-// Whether the numbered module that f's path reaches with this step is a block: it has several
-// layers, and stands in a list, or beside another like it, or all alone.
+// Whether the numbered module f.path[step], which the first step + 1 names of f's path lead to, is
+// a block: it has several layers, and stands in a list, or beside another like it, or all alone.
 bool Model::is_block(const Fact& f, size_t step) const {
   const auto [parts, layers] = numbered_children(f, step);
   if (layers < 2) return false;
@@ -93,8 +94,8 @@ bool Model::is_block(const Fact& f, size_t step) const {
   });
 }
 
-// Looks at the module that f's path reaches before `step`: its children that are numbered in the
-// same way as the one that leads to f.
+// Looks at the module that the first `step` names of f's path lead to: its children that are
+// numbered in the same way as f.path[step], the one in which f lies.
 Model::Children Model::numbered_children(const Fact& f, size_t step) const {
   const auto stem_here = stem(f.path[step]);
   Children found;

@@ -118,8 +118,8 @@ bool is_loose(const Fact& f) {
 // What the parameters of one module, or all loose ones, have in common: whether they are those of
 // several `models`, stacked along a first dimension.
 struct Stack {
-  // Counts a parameter in: whether the first dimension of all is the number of models, and one of
-  // them is a bias.
+  // Counts a parameter in. `is_one` stays true while all that were added have a first dimension of
+  // one size above 1, which is then the number of models; `has_bias` is true once a bias was added.
   void add(const Fact& f) {
     const int64_t size = f.shape.size() < 2 ? 0 : f.shape[0];
     if (models < 0) models = size;

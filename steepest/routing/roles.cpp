@@ -63,15 +63,15 @@ bool is_main_linear(const Fact& f) {
 // reads something else: in a block of a model with embeddings, or in a list behind a linear layer.
 const Fact* find_first_convolution(const Model& model) {
   const auto& all = model.places();
-  const bool words = std::any_of(all.begin(), all.end(), is_embedding);
-  bool fed = false;
+  const bool has_embedding = std::any_of(all.begin(), all.end(), is_embedding);
+  bool after_linear = false;
   for (const auto& f : all) {
     if (is_convolution_weight(f) && !is_lora(f) && !f.gain) {
       const auto numbered = std::find_if(f.path.begin(), f.path.end(), is_number);
       const bool inside = f.path.end() - numbered > 1;
-      return (words && model.in_block(f)) || (fed && inside) ? nullptr : &f;
+      return (has_embedding && model.in_block(f)) || (after_linear && inside) ? nullptr : &f;
     }
-    fed = fed || is_main_linear(f);
+    after_linear = after_linear || is_main_linear(f);
   }
   return nullptr;
 }
@@ -102,6 +102,8 @@ bool is_bias_of_stack(const Fact& f, const Model& model) {
 
 }  // namespace
 
+// Finds once what the rules ask of the whole model: output heads, the first convolution and the
+// first layers of patch embeddings. The model must outlive this.
 Roles::Roles(const Model& model)
     : model_(model),
       heads_(find_heads(model)),

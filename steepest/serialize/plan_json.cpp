@@ -73,7 +73,7 @@ std::string text_field(const Json& json, const std::string& where, const char* k
   return field<std::string>(json, where, key, &Json::is_string, "text");
 }
 
-// Returns the options that the object of one key says; throws c10::ValueError, which begins with
+// Returns the options that the object under `key` says; throws c10::ValueError, which begins with
 // `where`, if there is none.
 Overrides overrides_field(const Json& json, const std::string& where, const char* key) {
   return overrides_from_json(field<Json>(json, where, key, &Json::is_object, "an object").dump());
@@ -98,8 +98,8 @@ PlannedParam param_of(const Json& json, const std::string& where) {
   return param;
 }
 
-// Returns the row as it stands: what sides and groups say is said beside it. Its decay is not the
-// plan's, as rates are read at every step.
+// Returns the catalog row that the plan of this JSON names, before the plan's overrides; the
+// default recipe where it names none. The weight decay is 0, as rates are read at every step.
 Recipe row_of(const Json& plan) {
   const auto named = text_field(plan, "plan", "recipe");
   auto row = named.empty() ? Recipe{} : catalog_row(named);

@@ -54,7 +54,7 @@ bool is_whole(const Json& x) {
   return x.is_number_integer() && (!x.is_number_unsigned() || x.get<uint64_t>() <= INT64_MAX);
 }
 
-// Whether the value is a list whose values all fit.
+// Whether the value is a list of which `fits` holds for every value.
 template <bool (*fits)(const Json&)>
 bool all_fit(const Json& x) {
   return x.is_array() && std::all_of(x.begin(), x.end(), fits);
@@ -67,19 +67,20 @@ bool is_number(const Json& x) { return x.is_number(); }
 Kind kind_of(bool) {
   return {"bool", [](const Json& x) { return x.is_boolean(); }, "true or false"};
 }
-// Describes the JSON of an option that is a whole number.
+// Describes the JSON of an option that is a whole number; the argument's value is not used.
 Kind kind_of(int64_t) { return {"int", is_whole, "a whole number"}; }
-// Describes the JSON of an option that is a number.
+// Describes the JSON of an option that is a number; the argument's value is not used.
 Kind kind_of(double) { return {"float", is_number, "a number"}; }
-// Describes the JSON of an option that is a text.
+// Describes the JSON of an option that is a text; the argument's value is not used.
 Kind kind_of(const std::string&) {
   return {"text", [](const Json& x) { return x.is_string(); }, "text"};
 }
-// Describes the JSON of an option that is a list of numbers.
+// Describes the JSON of an option that is a list of numbers; the argument's value is not used.
 Kind kind_of(const std::vector<double>&) {
   return {"floats", all_fit<is_number>, "a list of numbers"};
 }
-// Describes the JSON of an option that is a list of whole numbers.
+// Describes the JSON of an option that is a list of whole numbers; the argument's value is not
+// used.
 Kind kind_of(const std::vector<int64_t>&) {
   return {"ints", all_fit<is_whole>, "a list of whole numbers"};
 }
@@ -91,6 +92,7 @@ auto with_kind(const Option& option, auto use) {
                     option.said);
 }
 
+// Lists the names of all options, in the order of the table.
 std::vector<std::string> option_names() {
   std::vector<std::string> names;
   for (const auto& option : options()) names.push_back(option.name);

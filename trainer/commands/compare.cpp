@@ -119,6 +119,7 @@ std::string table_of(const std::vector<Json>& rows) {
 
 }  // namespace
 
+// Adds `steepest compare RUN..`, which prints a table of runs, the best validation loss first.
 void add_compare(CLI::App& app, int& exit_code) {
   auto runs = std::make_shared<std::vector<std::string>>();
   auto json = std::make_shared<bool>(false);

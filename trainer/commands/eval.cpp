@@ -18,6 +18,7 @@ struct Options {
 
 }  // namespace
 
+// Adds `steepest eval RUN`, which prints the validation loss of a run's latest checkpoint as JSON.
 void add_eval(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("eval", "Validation loss of a run's latest checkpoint");

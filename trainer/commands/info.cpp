@@ -52,6 +52,7 @@ Json machine_info() {
 
 }  // namespace
 
+// Adds `steepest info`, which prints versions, a run file's data or the polar factor's errors.
 void add_info(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
   auto* command =

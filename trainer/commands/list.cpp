@@ -71,6 +71,7 @@ void print_norms() {
 
 }  // namespace
 
+// Adds `steepest list`, which prints the catalog of optimizers, or the norms.
 void add_list(CLI::App& app, int& exit_code) {
   auto json = std::make_shared<bool>(false), norms = std::make_shared<bool>(false);
   auto* command =

@@ -51,6 +51,7 @@ void sample(const Options& o) {
 
 }  // namespace
 
+// Adds `steepest sample RUN`, which prints what the model of a run's latest checkpoint writes.
 void add_sample(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("sample", "Text written by a run's latest checkpoint");

@@ -85,6 +85,7 @@ int train(const Options& o) {
 
 }  // namespace
 
+// Adds `steepest train`, which starts or resumes a run, or prints what it would be.
 void add_train(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("train", "Train a model as a run file says");

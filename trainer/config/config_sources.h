@@ -36,7 +36,8 @@ class Sources {
   void add_override(const std::string& text);
 
   const std::vector<Entry>& entries() const { return entries_; }  // in the order of the text
-  size_t groups() const { return groups_; }  // [[group]] tables, empty ones too
+  // The number of [[group]] tables, empty ones too.
+  size_t groups() const { return groups_; }
 
  private:
   void add_table(const std::string& section, size_t group, const toml::table& table);

@@ -33,6 +33,7 @@ bool is_control(char c) {
   return (static_cast<unsigned char>(c) < 0x20 && !blank) || c == 0x7f;
 }
 
+// The byte as two hexadecimal digits in lower case.
 std::string hex(char c) {
   const std::string digits = "0123456789abcdef";
   return {digits[static_cast<size_t>(c) >> 4], digits[static_cast<size_t>(c) & 15]};

@@ -40,12 +40,15 @@ bool read_value(const Key&, const toml::node& node, bool& out) {
   return true;
 }
 
+// Fills `out` from a whole number within the key's range; returns false for anything else.
 bool read_value(const Key& key, const toml::node& node, int64_t& out) {
   if (!node.is_integer()) return false;
   out = node.as_integer()->get();
   return is_within(key.range, static_cast<double>(out));
 }
 
+// Fills `out` from a whole number from 0 up within the key's range; returns false for anything
+// else.
 bool read_value(const Key& key, const toml::node& node, uint64_t& out) {
   int64_t value = 0;
   if (!read_value(key, node, value) || value < 0) return false;
@@ -53,12 +56,15 @@ bool read_value(const Key& key, const toml::node& node, uint64_t& out) {
   return true;
 }
 
+// Fills `out` from a number within the key's range; returns false for anything else.
 bool read_value(const Key& key, const toml::node& node, double& out) {
   if (!node.is_number()) return false;
   out = *node.value<double>();
   return is_within(key.range, out);
 }
 
+// Fills `out` from a text that the key allows, or from a number where it may be written as one;
+// returns false for anything else.
 bool read_value(const Key& key, const toml::node& node, std::string& out) {
   double number = 0;
   if (key.numbers && read_value(key, node, number)) {
@@ -71,6 +77,8 @@ bool read_value(const Key& key, const toml::node& node, std::string& out) {
   return key.names.empty() || std::find(key.names.begin(), key.names.end(), out) != key.names.end();
 }
 
+// Fills `out` from a list of values that the key allows, or from one of them; returns false for
+// anything else.
 template <class T>
 bool read_value(const Key& key, const toml::node& node, std::vector<T>& out) {
   out.clear();
@@ -109,6 +117,7 @@ std::string toml_text(const std::string& value) {
   }
   return text + "\"";
 }
+// The values as a TOML list, "[1, 2]".
 template <class T>
 std::string toml_text(const std::vector<T>& values) {
   std::vector<std::string> texts;

@@ -16,7 +16,8 @@ struct Baselines {
   double zlib = 0;     // deflate, level 9, of the validation bytes alone
 };
 
-// Counts the tables on `train` and measures their cross-entropy on `validation`.
+// The cross-entropies on the bytes `validation` of predictors counted on the bytes `train`. Throws
+// DataError where either is empty.
 Baselines baselines(std::span<const uint8_t> train, std::span<const uint8_t> validation);
 
 // The baselines of a dataset of text; throws DataError for other data.

@@ -36,6 +36,8 @@ DataFile append_records(const std::filesystem::path& path, Split split, Records&
           .crc32 = crc32_text(crc32_of(records.data() + begin, static_cast<size_t>(size)))};
 }
 
+// Writes the records, as they are, as the whole content of the file; throws DataError where it
+// cannot.
 void write_records(const std::filesystem::path& path, std::span<const uint8_t> records) {
   std::ofstream out(path, std::ios::binary);
   out.write(reinterpret_cast<const char*>(records.data()),

@@ -23,6 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Throws DataError whose message is the path and what is wrong with it.
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
   throw DataError(one_line(path) + ": " + what);
 }
@@ -69,8 +70,9 @@ bool has_extension(const fs::path& path, const std::vector<std::string>& extensi
                                          path.extension().string()) != extensions.end();
 }
 
-// All files below the folder that have one of the extensions; throws DataError where there are
-// none.
+// All files in the folder `root` and in the folders below it that have one of the extensions, in no
+// certain order, each with its path relative to `root`; links to folders are not followed. Throws
+// DataError where there are none, or a folder cannot be listed.
 std::vector<FoundFile> files_below(const fs::path& root,
                                    const std::vector<std::string>& extensions) {
   std::vector<FoundFile> found;
@@ -90,7 +92,8 @@ std::vector<FoundFile> files_below(const fs::path& root,
   return found;
 }
 
-// All paths that the glob matches; throws DataError where there are none.
+// All paths that the glob matches, each with its path relative to the folder before the first
+// wildcard; throws DataError where there are none.
 std::vector<FoundFile> files_matching(const std::string& pattern) {
   const size_t wild = pattern.find_first_of("*?[");
   const size_t slash = pattern.rfind('/', wild);

@@ -53,11 +53,16 @@ class Shard : public TokenSource {
     crc_ = scan();
   }
 
+  // The number of tokens.
   int64_t count() const override { return count_; }
   const std::string& path() const { return file_.path(); }
+  // The size of the file with its header, in bytes.
   uint64_t size() const { return file_.size(); }
+  // The CRC-32 of the whole file, as text.
   std::string crc32() const { return crc32_text(crc_); }
 
+  // Copies tokens [first, first + out.size()) to `out`; throws DataError where the file has
+  // changed.
   void read(int64_t first, std::span<int64_t> out) const override {
     std::vector<uint16_t> tokens(out.size());
     read_tokens(first, tokens);
@@ -128,6 +133,7 @@ std::vector<Run> open_shards(const std::string& path, int64_t vocab, Split split
   return runs;
 }
 
+// The number of tokens of all runs together.
 int64_t total_tokens(const std::vector<Run>& runs) {
   int64_t count = 0;
   for (const Run& run : runs) count += run.count();

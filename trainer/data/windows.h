@@ -12,7 +12,7 @@ namespace steepest::trainer {
 class TokenSource {
  public:
   virtual ~TokenSource() = default;
-  virtual int64_t count() const = 0;
+  virtual int64_t count() const = 0;  // of its tokens
   // Tokens [first, first + out.size()). Throws DataError where they cannot be had any more.
   virtual void read(int64_t first, std::span<int64_t> out) const = 0;
 };

@@ -33,7 +33,9 @@ void fill_gpt2(const std::string& name, at::Tensor& p, const Init& init, at::Gen
   p.normal_(0, .02 * scale, random);
 }
 
-// Draws a weight or an embedding by the rules "torch" and "zero_proj".
+// Draws a weight or an embedding by the rule "torch": an embedding normal, unless it is the head
+// too, and all else uniform within 1/sqrt(fan_in). By "zero_proj" the head and what projects into
+// the residual stream are 0 instead.
 void fill_uniform(const std::string& name, at::Tensor& p, const Init& init, at::Generator& random) {
   const bool zero =
       init.rule == "zero_proj" && (projects_into_residual(name) || contains(name, "head."));

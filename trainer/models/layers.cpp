@@ -55,6 +55,7 @@ Normalization::Normalization(const std::string& kind, int64_t width, bool with_b
   if (centered && with_bias) bias = register_parameter("bias", at::empty({width}, device));
 }
 
+// Normalizes x [.., width] over its last dimension.
 at::Tensor Normalization::forward(const at::Tensor& x) const {
   return centered ? at::layer_norm(x, {x.size(-1)}, weight, bias, 1e-5) : rms_normalized(x, weight);
 }

@@ -19,6 +19,7 @@ class ModelOf : public Model {
  public:
   ModelOf(std::shared_ptr<Net> net, int64_t classes) : net_(std::move(net)), classes_(classes) {}
   at::Tensor logits(const Batch& batch) override { return net_->forward(batch); }
+  // The network itself, of which this holds a share.
   torch::nn::Module& module() override { return *net_; }
   int64_t classes() const override { return classes_; }
 

@@ -9,22 +9,26 @@
 namespace steepest::trainer {
 namespace {
 
+// Throws std::invalid_argument whose message has the key of [model], what was received and what is
+// allowed.
 template <class Value, class Allowed>
-// Throws std::invalid_argument: the key of [model], what was received, what is allowed.
 [[noreturn]] void refuse(const std::string& key, const Value& received, const Allowed& allowed) {
   std::ostringstream text;
   text << "model." << key << ": received " << received << ", allowed " << allowed;
   throw std::invalid_argument(text.str());
 }
 
+// Throws std::invalid_argument unless the size under `key` is from 1 to 1000000.
 void check_size(const std::string& key, int64_t value) {
   if (value < 1 || value > 1'000'000) refuse(key, value, "1..1000000");
 }
 
+// Throws std::invalid_argument unless the rate of dropout is from 0 to below 1.
 void check_dropout(double value) {
   if (!(value >= 0 && value < 1)) refuse("dropout", value, "0 <= dropout < 1");
 }
 
+// Throws std::invalid_argument unless the value under `key` is one of `all`.
 void check_choice(const std::string& key, const std::string& value,
                   const std::vector<std::string>& all) {
   if (std::find(all.begin(), all.end(), value) != all.end()) return;

@@ -20,6 +20,7 @@ SafeTensors& part_at(Checkpoint& checkpoint, size_t i) {
   SafeTensors* const parts[] = {&checkpoint.model, &checkpoint.optimizer, &checkpoint.state};
   return *parts[i];
 }
+// The content of the file kParts[i], to be read only.
 const SafeTensors& part_at(const Checkpoint& checkpoint, size_t i) {
   return part_at(const_cast<Checkpoint&>(checkpoint), i);
 }
@@ -98,8 +99,8 @@ Health health_of(const std::string& folder, int64_t step) {
   }
 }
 
-// Adds the error's line. One about the files of another program (code 0) does not pass, and is told
-// once; what could not be done now may be told again.
+// Adds the error's line to the warnings. An error without an errno (code 0) is about the files of
+// another program and stays, so a process tells of it once; others may be told again.
 void add_warning(std::vector<std::string>& warnings, const FileError& error) {
   static std::set<std::string> told;
   if (error.code != 0 || told.insert(error.what()).second) warnings.emplace_back(error.what());

@@ -44,8 +44,9 @@ class Lines {
  public:
   explicit Lines(const std::string& path) : file_(path, O_RDONLY | O_NOFOLLOW) {}
 
-  // The next line, without its end. A last one without an end, and one longer than any of ours, is
-  // given as it is, or its beginning, and is not whole. Beyond kMaxZeros nothing is read.
+  // Goes to the next line, which line() then gives without its newline; returns false at the end of
+  // the file. A last line without a newline, and one longer than any of ours, of which only the
+  // beginning is kept, are not whole. Beyond kMaxZeros nothing is read.
   bool next() {
     begin_ = end_, line_.clear(), whole_ = false;
     for (;;) {
@@ -54,7 +55,7 @@ class Lines {
       line_.append(buffer_, at_, std::min(length, kMaxLine + 1 - line_.size()));
       at_ += length, end_ += length;
       if (stop != std::string::npos) {
-        ++at_, ++end_, ++number_;
+        ++at_, ++end_, ++line_number_;
         whole_ = line_.size() <= kMaxLine;
         return ended_ = true;
       }
@@ -66,17 +67,19 @@ class Lines {
     }
   }
 
+  // The line that next() has gone to, as the accessors below tell of it.
   const std::string& line() const { return line_; }
   bool whole() const { return whole_; }      // with its end, and of a length that ours may have
   bool ended() const { return ended_; }      // by a newline
   bool endless() const { return endless_; }  // too long to look for its end
-  uint64_t begin() const { return begin_; }  // where it stands in the file
-  size_t number() const { return number_; }  // from 1
+  uint64_t begin() const { return begin_; }  // the line's offset in the file
+  // The number of lines with a newline so far: that of this line, from 1, if it has one.
+  size_t line_number() const { return line_number_; }
 
  private:
   File file_;
   std::string buffer_, line_;
-  size_t at_ = 0, number_ = 0;
+  size_t at_ = 0, line_number_ = 0;
   uint64_t begin_ = 0, end_ = 0;
   bool whole_ = false, ended_ = true, endless_ = false;
 };
@@ -91,11 +94,11 @@ uint64_t bytes_up_to(const std::string& path, int64_t step) {
   Lines lines(path);
   while (lines.next()) {
     if (!lines.ended()) {
-      if (lines.endless() || !is_cut_line(lines.line())) refuse(lines.number() + 1);
+      if (lines.endless() || !is_cut_line(lines.line())) refuse(lines.line_number() + 1);
       return lines.begin();
     }
     const auto found = lines.whole() ? step_of(lines.line()) : std::nullopt;
-    if (!found) refuse(lines.number());
+    if (!found) refuse(lines.line_number());
     if (*found > step) return lines.begin();
   }
   return lines.begin();

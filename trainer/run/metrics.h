@@ -30,6 +30,7 @@ class Metrics {
   void sync() { file_->sync(); }
 
  private:
+  // Takes a file that is open for appending.
   explicit Metrics(std::unique_ptr<File> file) : file_(std::move(file)) {}
 
   std::unique_ptr<File> file_;

@@ -50,6 +50,7 @@ void put(int descriptor, const std::string& text) {
   (void)!::write(descriptor, text.data(), text.size());
 }
 
+// The time in seconds by a clock that never goes back, from an arbitrary start.
 double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
