@@ -20,9 +20,10 @@ class MomentumOfDirection : public Transform {
     return look_ahead(m, s.to(m.scalar_type()), context.map);
   }
   bool uses_momentum() const override { return true; }
-  // s' is a weighted sum of the direction and the momentum.
+  // s' = carry keep m + (carry take + look) s, and of these weights the first is at most 1, the
+  // second at most 2: a heavy ball with Nesterov's look-ahead has carry + 1.
   double largest_entry(double entry, double momentum, int64_t, int64_t) const override {
-    return entry + momentum;
+    return 2 * entry + momentum;
   }
   std::string name() const override { return "momentum"; }
 };
