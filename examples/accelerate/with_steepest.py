@@ -5,6 +5,7 @@ Usage: python FILE [--steps N]
 """
 
 import argparse
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -21,7 +22,7 @@ options = parser.parse_args()
 class Sorter(nn.Module):
     """Digits [rows, 12] to logits of the sorted digits [rows, 12, 10]."""
 
-    def __init__(self, width=64):
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.embedding = nn.Embedding(10, width)
         self.position = nn.Parameter(torch.randn(12, width))
@@ -29,7 +30,7 @@ class Sorter(nn.Module):
         self.encoder = nn.TransformerEncoder(layer, 2)
         self.head = nn.Linear(width, 10)
 
-    def forward(self, digits):
+    def forward(self, digits: torch.Tensor) -> torch.Tensor:
         return self.head(self.encoder(self.embedding(digits) + self.position))
 
 
@@ -38,7 +39,8 @@ accelerator = Accelerator(gradient_accumulation_steps=2, cpu=True)
 model = Sorter()
 optimizer = steepest.Muon(model, lr=0.02, backup_lr=1e-3)
 schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, options.steps)
-loader = DataLoader(torch.randint(10, (64 * 2 * options.steps, 12)), batch_size=64)
+rows: Any = torch.randint(10, (64 * 2 * options.steps, 12))
+loader: Any = DataLoader(rows, batch_size=64)
 model, optimizer, loader, schedule = accelerator.prepare(model, optimizer, loader, schedule)
 
 losses = []

@@ -7,6 +7,7 @@ Usage: python FILE [--steps N]
 import argparse
 import pathlib
 import warnings
+from typing import Any
 
 import lightning
 import torch
@@ -24,23 +25,23 @@ options = parser.parse_args()
 class Bytes(lightning.LightningModule):
     """Predicts each byte of a row from those before it."""
 
-    def __init__(self, width=96):
+    def __init__(self, width: int = 96) -> None:
         super().__init__()
         self.embedding = nn.Embedding(256, width)
         self.lstm = nn.LSTM(width, width, num_layers=2, batch_first=True)
         self.head = nn.Linear(width, 256)
-        self.losses = []
+        self.losses: list[float] = []
 
-    def forward(self, ids):
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
         return self.head(self.lstm(self.embedding(ids))[0])
 
-    def training_step(self, batch, index):
+    def training_step(self, batch: torch.Tensor, index: int) -> torch.Tensor:
         logits = self(batch[:, :-1])
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
         self.losses.append(loss.item())
         return loss
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> tuple[list[Any], list[Any]]:
         optimizer = steepest.Muon(self, lr=0.02, backup_lr=5e-3)
         peak = optimizer.param_groups[0]["lr"]
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, options.steps)
@@ -49,7 +50,7 @@ class Bytes(lightning.LightningModule):
 
 sources = sorted((pathlib.Path(torch.__file__).parent / "nn" / "modules").glob("*.py"))
 text = torch.tensor(bytearray(b"\0".join(path.read_bytes() for path in sources))).long()
-rows = text[: len(text) // 65 * 65].view(-1, 65)
+rows: Any = text[: len(text) // 65 * 65].view(-1, 65)
 
 lightning.seed_everything(0, verbose=False)
 model = Bytes()

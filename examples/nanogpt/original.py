@@ -34,7 +34,7 @@ text = torch.frombuffer(bytearray(b"\0".join(p.read_bytes() for p in sources)), 
 parts = {"train": text[: -len(text) // 10], "val": text[-len(text) // 10 :]}
 
 
-def get_batch(split, generator):
+def get_batch(split: str, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Ids and targets, [rows, context] each."""
     data = parts[split]
     starts = torch.randint(len(data) - shape["context"], (rows,), generator=generator)
@@ -61,7 +61,7 @@ if options.resume:
     first, done = saved["first"], saved["step"]
 
 
-def get_lr(step):
+def get_lr(step: int) -> float:
     """A linear warm-up, then a cosine down to the floor."""
     if step < warmup:
         return learning_rate * (step + 1) / warmup
@@ -70,7 +70,7 @@ def get_lr(step):
 
 
 @torch.no_grad()
-def estimate_loss():
+def estimate_loss() -> float:
     """The mean over the same validation batches each time."""
     model.eval()
     generator = torch.Generator().manual_seed(0)
@@ -80,7 +80,7 @@ def estimate_loss():
     return torch.stack(losses).mean().item()
 
 
-def save(step):
+def save(step: int) -> None:
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}

@@ -6,6 +6,7 @@ Usage: python FILE [--steps N]
 
 import argparse
 import pathlib
+from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -16,14 +17,14 @@ parser.add_argument("--steps", type=int, default=100)
 options = parser.parse_args()
 
 
-def read(folder, suffix):
+def read(folder: str, suffix: str) -> torch.Tensor:
     """Rows of 64 bytes of the files of a folder of the torch package."""
     files = sorted((pathlib.Path(torch.__file__).parent / folder).glob(suffix))
     text = torch.tensor(bytearray(b"\0".join(path.read_bytes() for path in files))).long()
     return text[: len(text) // 64 * 64].view(-1, 64)
 
 
-def train(model, optimizer, rows, steps):
+def train(model: Any, optimizer: Any, rows: torch.Tensor, steps: int) -> list[float]:
     """The losses of training on random rows."""
     losses = []
     for _ in range(steps):

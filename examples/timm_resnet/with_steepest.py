@@ -23,7 +23,7 @@ schedule = CosineLRScheduler(optimizer, options.steps, warmup_t=5, warmup_lr_ini
 palette = torch.tensor([[r, g, b] for r in (-1, 1) for g in (-1, 1) for b in (-1, 1)]).float()
 
 
-def get_batch(rows=32, size=64):
+def get_batch(rows: int = 32, size: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
     """Noise over the colour of each class: images [rows, 3, size, size] and labels [rows]."""
     labels = torch.randint(8, (rows,))
     return palette[labels, :, None, None] * 0.3 + torch.randn(rows, 3, size, size), labels

@@ -3,19 +3,10 @@
 
 from steepest import _torch_loader
 from steepest.catalog import (
-    SGD,
     SOAP,
-    Adam,
-    AdamW,
-    Fanion,
-    FMuon,
-    FNeon,
-    FStar,
-    Muon,
     MuonAdam,
     MuonJordan,
     MuonMax,
-    Neon,
     NormalizedSGD,
     NorMuon,
     OrthogonalSGDM,
@@ -23,14 +14,15 @@ from steepest.catalog import (
     Scion,
     ScionLions,
     SignSGD,
-    SMuon,
     make,
 )
 from steepest.files import load, save
 from steepest.functional import Steepest, Triplets, polar, steepest, svd, workspace_bytes
+from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
 from steepest.logger import Logger
 from steepest.optimizer import SteepestDescent
 from steepest.route import Routes, route
+from steepest.torch_like import SGD, Adam, AdamW, Muon
 
 _torch_loader.install()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import torch
 
 from steepest import _options, _table
+from steepest._advice import advice, nearest
 from steepest._numbers import clean_options, number, read_option, read_rate
 from steepest._options import Group
 
@@ -14,6 +15,10 @@ _UNSUPPORTED = {
     "differentiable": "a step works in place; steepest.steepest is the function alone",
     "capturable": "learning rates are read on the host",
 }
+
+
+# Keys of a group that only the optimizer itself writes.
+_WRITTEN = {"recipe", "momo", "momo_step"}
 
 
 def check_supported(name: str, options: Group) -> None:
@@ -43,10 +48,15 @@ def backup_lr_ratio(lr: float | torch.Tensor, backup_lr: float | None) -> float:
 
 
 def refuse_unknown(name: str, options: Group, known: set[str]) -> None:
-    """Raises TypeError for the first option that is not ``known``; ``name`` is the recipe's."""
-    unknown = [key for key in options if key not in known]
-    if unknown:
-        raise TypeError(f"{name}: got an unexpected option '{unknown[0]}'")
+    """Raises TypeError for the first option that is not ``known``; ``name`` is the recipe's.
+
+    The message says what to write instead, where that can be guessed.
+    """
+    for key in options:
+        if key not in known:
+            near = nearest(key, known)
+            hint = advice(key, known) or (f"nearest: {near}" if near else "")
+            raise TypeError(f"{name}: got an unexpected option '{key}'" + (hint and f": {hint}"))
 
 
 def share_eps(options: Group, torch_keys: tuple[str, ...]) -> Group:
@@ -71,7 +81,8 @@ def with_row(
     check_lr(lr)
     momo = "-momo" if options.get("step_size") == "momo" else ""
     group = _options.group_of_row(name + momo)
-    refuse_unknown(name, options, {*group, *_options.PLAIN, *torch_keys})
+    known = {*group, *_options.PLAIN, *torch_keys, "lr"} - _WRITTEN
+    refuse_unknown(name, options, known)
     group["backup_lr"] = read_rate("lr", lr) * (
         group["backup_lr"] / group["lr"] if group["lr"] else 1.0
     )
@@ -88,7 +99,7 @@ def spelt_out(lr: float | torch.Tensor, options: Group) -> Group:
     Raises TypeError for an unknown option.
     """
     initial = _table.signature()
-    refuse_unknown(_options.SPELT_OUT, options, set(initial))
+    refuse_unknown(_options.SPELT_OUT, options, {*initial, "lr"})
     return {
         **initial,
         **share_eps(clean_options(options), ()),

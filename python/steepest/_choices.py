@@ -56,7 +56,8 @@ def compare_choices(received: Any, allowed: dict[str, Any], free: set[str], path
 
 def _as_json(options: Group) -> dict[str, Any]:
     """Options in the types that JSON has, to be compared: tuples as lists, dtypes as text."""
-    return json.loads(json.dumps(options, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(options, default=str))
+    return plain
 
 
 def compare_groups(plan: Plan, received: list[Group], allowed: list[Group]) -> None:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import torch
 from torch import Tensor
 
 from steepest import _state
+from steepest._eager import eager
 from steepest._entries import make_states
 from steepest._groups import Groups
 from steepest._library import ops
@@ -17,19 +18,32 @@ from steepest._observing import Observing
 from steepest._options import PLAIN, Group
 from steepest._plan import Plan
 from steepest._saving import Stateful
+from steepest._shown import describe
 from steepest._table import SINCE_0_2
 from steepest._watch import Watch
+
+_Value = TypeVar("_Value")  # what a closure returns
 
 
 class Face(Groups, Observing, Stateful):
     """What every optimizer of the package does; see SteepestDescent for the options."""
 
-    # The engine is compiled already: torch.compile calls it between its graphs. What a step makes
-    # must outlive torch.inference_mode().
-    @torch.compiler.disable  # type: ignore[misc]
+    @overload
+    def step(self, closure: None = None, *, loss: Tensor | float | None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], _Value]) -> _Value: ...
+
+    @overload
+    def step(
+        self, closure: Callable[[], _Value] | None = None, *, loss: Tensor | float | None = None
+    ) -> _Value | None: ...
+
+    # What a step makes must outlive torch.inference_mode().
+    @eager
     @torch.inference_mode(False)
     @torch.no_grad()
-    def step(  # type: ignore[override]
+    def step(
         self, closure: Callable[[], Any] | None = None, *, loss: Tensor | float | None = None
     ) -> Any:
         """One step over all parameters that have a gradient; gradients are not changed.
@@ -46,7 +60,8 @@ class Face(Groups, Observing, Stateful):
         Raises:
             ValueError: no loss or two losses under Momo, a rate that is negative or not finite, a
                 gradient or a state that does not fit its parameter. Nothing has changed then.
-            TypeError: a parameter that was put into a group and cannot be trained.
+            TypeError: a parameter that was put into a group and cannot be trained; a loss in the
+                closure's place.
         """
         result, given = self._evaluate(closure, loss)
         if not self.param_groups:
@@ -139,6 +154,17 @@ class Face(Groups, Observing, Stateful):
         bound = _state.bind(plan, self.state, list(self._params()))
         lr, _, _ = plan.rates([self._canonical(group) for group in self.param_groups])
         return _state.stats(plan, bound, self._stats, lr)
+
+    def __repr__(self) -> str:
+        """What each group trains, at which rates, and the choices that are not the class's own.
+
+        All keys, as torch shows them, where the groups are between two changes and have no plan.
+        """
+        try:
+            plan, groups = self._new_plan()
+            return describe(type(self), plan, self.param_groups, groups)
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
+            return super().__repr__()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """As torch's, of a pickle, a copy or a load; what an older version lacked is added."""

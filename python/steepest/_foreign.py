@@ -3,29 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from steepest._advice import group_advice
 from steepest._options import Group
 from steepest._say import warn
 
 _ALGORITHMS = {"muon": "matrix", "adamw": "backup", "adam": "backup"}
-
-# What to write for an option that other optimizers have, or have under another name.
-_ELSEWHERE = {
-    "scale": "write radius",  # Scion
-    "adjust_lr": "write radius",  # dion
-    "adjust_lr_fn": "write radius",
-    "mu": "write momentum",  # dion
-    "ns_steps": "write polar_steps",  # torch.optim.Muon
-    "ns_coefficients": "write polar_coefficients",
-    "epsilon": "write eps",
-    "wd": "write weight_decay",
-    "learning_rate": "write lr",
-    "rank": "the constructor takes rank, for all groups",
-    "flatten": "write view",  # dion
-    "cautious_wd": "nothing here stands for it",
-    "amsgrad": "it is no steepest descent",
-}
 
 
 def foreign_role(group: Group) -> str | None:
@@ -67,38 +49,9 @@ def translate_foreign_keys(
     for key, value in group.items():
         if key in defaults or not isinstance(key, str) or not value:
             continue
-        if advice := _ELSEWHERE.get(key) or _misspelt(key, defaults):
+        if remark := group_advice(key, defaults):
             warn(
                 f'{name}: group key "{key}": received a value, but there is no such option: it has '
-                f"no effect: {advice}"
+                f"no effect: {remark}"
             )
             return
-
-
-# Written by the package itself.
-_INTERNAL = {"roles", "layouts", "recipe", "momo", "momo_step"}
-
-
-def _misspelt(key: str, options: Iterable[str]) -> str | None:
-    """The advice "write <option>" where a key is an option but for one typing error, else None."""
-    letters = _letters(key)
-    for option in options:
-        if len(option) > 3 and option not in _INTERNAL and _one_edit(letters, _letters(option)):
-            return f"write {option}"
-    return None
-
-
-def _letters(name: str) -> str:
-    """A key as it is compared: in lower case and without what separates words."""
-    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
-
-
-def _one_edit(a: str, b: str) -> bool:
-    """Whether at most one letter is added, dropped or changed, or two neighbours are swapped."""
-    if len(a) > len(b):
-        a, b = b, a
-    start = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), len(a))
-    rest, other = a[start:], b[start:]
-    if len(a) < len(b):
-        return rest == other[1:]
-    return rest[1:] == other[1:] or (rest[1::-1] == other[:2] and rest[2:] == other[2:])

@@ -174,11 +174,7 @@ class Groups(Optimizer):
         """
         key = signature(self.param_groups)
         if self._cache is None or self._cache[0] != key:
-            groups = [
-                self._canonical(clean_group(group, number, self.defaults))
-                for number, group in enumerate(self.param_groups)
-            ]
-            plan = make_plan(self._name(), groups)
+            plan, groups = self._new_plan()
             params = [p for group in groups for p in group["params"]]
             named = list(zip(plan.names, params))
             check_each(named)
@@ -190,6 +186,17 @@ class Groups(Optimizer):
                 self._share_model()
             self._warn_if_no_matrix(plan, groups, params)
         return self._cache[1]
+
+    def _new_plan(self) -> tuple[Plan, list[Group]]:
+        """A new plan of the groups as they are now, and the groups under SteepestDescent's keys.
+
+        Nothing changes; raises ValueError or TypeError where groups or parameters do not fit.
+        """
+        groups = [
+            self._canonical(clean_group(group, number, self.defaults))
+            for number, group in enumerate(self.param_groups)
+        ]
+        return make_plan(self._name(), groups), groups
 
     def _warn_if_no_matrix(self, plan: Plan, groups: list[Group], params: list[Tensor]) -> None:
         """Warns once of an optimizer of matrices that has none: shapes may have been lost.
@@ -209,7 +216,7 @@ class Groups(Optimizer):
 
     def _name(self) -> str:
         """The recipe's name, with which the engine's messages begin."""
-        return self.param_groups[0]["recipe"]
+        return str(self.param_groups[0]["recipe"])
 
     def _momo(self) -> bool:
         """Whether step sizes are Momo's, which need a loss and keep a model of it in the groups."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -52,4 +53,4 @@ def load() -> None:
 
 
 load()
-ops = torch.ops.steepest
+ops: Any = torch.ops.steepest

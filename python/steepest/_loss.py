@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from steepest import _state
-from steepest._numbers import number, number_or_nan
+from steepest._numbers import number, number_or_nan, shown
 from steepest._options import Group
 from steepest._say import warn
 
@@ -37,6 +37,18 @@ def refuse_two(name: str, **sources: bool) -> None:
     given = [_SOURCES[source] for source, present in sources.items() if present]
     if len(given) > 1:
         raise ValueError(f"{name}: loss: received {' and '.join(given)}, allowed one")
+
+
+def refuse_no_closure(name: str, closure: object) -> None:
+    """Raises TypeError, as torch does, where what step was given first is no closure.
+
+    ``name`` is the class's, with which the message begins.
+    """
+    if closure is not None and not callable(closure):
+        raise TypeError(
+            f"{name}: step: received {shown(closure)} in the place of the closure, allowed a "
+            "function that returns the loss: write step(loss=...) for the loss itself"
+        )
 
 
 def _as_loss(what: str, loss: Any) -> Tensor:

@@ -32,7 +32,8 @@ def shown(value: object) -> str:
     shape = getattr(value, "shape", None)
     if shape is not None and tuple(shape) != ():
         return f"a {type(value).__name__} of shape {tuple(shape)}"
-    return " ".join(repr(value).split())[:80]
+    text = repr(value)
+    return f"a {type(value).__name__}" if "\n" in text else " ".join(text.split())[:80]
 
 
 def _scalar(value: Any) -> Any:

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from steepest._loss import Observations, loss_or_none, refuse_two
+from steepest._eager import eager
+from steepest._loss import Observations, loss_or_none, refuse_no_closure, refuse_two
+
+_Loss = TypeVar("_Loss", bound="Tensor | float")
 
 
 class Observing(Optimizer):
@@ -24,8 +27,8 @@ class Observing(Optimizer):
         def _name(self) -> str: ...  # the recipe's, see Groups
         def _momo(self) -> bool: ...  # whether step sizes are Momo's, see Groups
 
-    @torch.compiler.disable  # type: ignore[misc]
-    def observe(self, loss: Tensor | float, weight: float = 1) -> Tensor | float:
+    @eager
+    def observe(self, loss: _Loss, weight: float = 1) -> _Loss:
         """Gives Momo the loss of a micro-batch, unscaled and undivided, and returns it.
 
         Call it after each forward pass. ``step`` uses the mean weighted by ``weight`` (of the
@@ -36,7 +39,7 @@ class Observing(Optimizer):
             self._observations.add(loss, weight, self.param_groups)
         return loss
 
-    @torch.compiler.disable  # type: ignore[misc]
+    @eager
     def zero_grad(self, set_to_none: bool = True) -> None:
         """As torch's; observations whose gradients it throws away go with them."""
         self._observations.drop_stale(self.param_groups)
@@ -48,8 +51,10 @@ class Observing(Optimizer):
         """Calls the closure, if any; ``loss`` is step's argument.
 
         Returns the closure's value, None without one, and the loss that the step was given by
-        closure or argument. Raises ValueError where Momo was given two losses.
+        closure or argument. Raises ValueError where Momo was given two losses, TypeError where the
+        closure cannot be called.
         """
+        refuse_no_closure(type(self).__name__, closure)
         self._refuse_two(
             observed=loss is not None and bool(self._observations),
             argument=loss is not None,

@@ -52,7 +52,7 @@ PLAIN: Group = {
 @functools.cache
 def _row_json(name: str, options: str) -> str:
     """What :func:`row` returns, as JSON, from its options as JSON; kept for the next call."""
-    return ops.row(name, options)
+    return str(ops.row(name, options))
 
 
 def row(name: str, **options: object) -> dict[str, Any]:
@@ -61,7 +61,8 @@ def row(name: str, **options: object) -> dict[str, Any]:
     Those of the network stand beside "matrix" and "backup", dicts of the choices of either side.
     Raises ValueError for an unknown name.
     """
-    return json.loads(_row_json(name, json.dumps(options)))
+    choices: dict[str, Any] = json.loads(_row_json(name, json.dumps(options)))
+    return choices
 
 
 def _backup_betas(backup: dict[str, Any], matrix: dict[str, Any]) -> tuple[float, float] | None:

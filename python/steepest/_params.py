@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -19,6 +19,12 @@ def as_params(params: Any) -> Any:
 
     Parameters that are frozen now have a place, too: torch trains what is unfrozen later.
     """
+    if isinstance(params, Mapping):
+        group = "params" in params
+        raise TypeError(
+            f"params: received a {type(params).__name__}, allowed tensors, pairs, groups or a "
+            f"module: write {'[group] for a single group' if group else '.items() behind it'}"
+        )
     if not isinstance(params, torch.nn.Module):
         return params
     from steepest.route import route
@@ -36,9 +42,12 @@ def take_params(group: Group) -> None:
     """Replaces group["params"], one tensor or any iterable, by a list without repetitions.
 
     The items are tensors or (name, tensor) pairs. Repetitions are warned of; TypeError or
-    ValueError where a tensor cannot be trained.
+    ValueError where a tensor cannot be trained, or the group has no params.
     """
-    params = group.get("params")
+    if "params" not in group:
+        keys = ", ".join(str(key) for key in group) or "no key"
+        raise ValueError(f'group: received {keys}, allowed a group with the key "params"')
+    params = group["params"]
     if isinstance(params, Tensor):
         group["params"] = [params]
     if isinstance(params, (Tensor, set, str)) or not isinstance(params, Iterable):

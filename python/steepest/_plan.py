@@ -95,7 +95,7 @@ def _names_in_group(number: int, group: Group) -> list[Any]:
             f"param_groups[{number}]: param_names: received {len(names)} names, allowed one for "
             f"each of its {count} parameters: add to both lists"
         )
-    return names
+    return list(names)
 
 
 def _qualified(placed: list[_Placed]) -> list[str]:
@@ -169,9 +169,9 @@ class Plan:
 def role_of(group: Group, index: int, param: Tensor) -> str:
     """The role of the group's parameter number ``index``: the group's, its own, or its shape's."""
     if group["role"] is not None:
-        return group["role"]
+        return str(group["role"])
     if group["roles"] is not None and index < len(group["roles"]):
-        return group["roles"][index]
+        return str(group["roles"][index])
     return "matrix" if param.dim() == 2 else "backup"
 
 

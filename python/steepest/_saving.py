@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest import _loading, _merging, _state, _stored
+from steepest._eager import eager
 from steepest._options import Group
 from steepest._plan import Plan, make_plan
 from steepest._snapshot import Loans
@@ -34,7 +35,7 @@ class Stateful(Optimizer):
         def _share_model(self) -> None: ...  # gives all groups one model of Momo's
         def _reset(self) -> None: ...  # forgets the plan, observed losses, the last step's numbers
 
-    @torch.compiler.disable  # type: ignore[misc]
+    @eager
     def state_dict(self) -> dict[str, Any]:
         """As torch's, but a snapshot: later steps do not change it.
 
@@ -49,7 +50,8 @@ class Stateful(Optimizer):
             shown = super().state_dict()
         finally:
             self.state = held
-        return self._loans.lend(shown, self.state)
+        lent: dict[str, Any] = self._loans.lend(shown, self.state)
+        return lent
 
     def _placed_state(self) -> Any:
         """The state without that of tensors that are in no group: torch could not number them."""
@@ -111,7 +113,7 @@ class Stateful(Optimizer):
         """
         self._load("load_torch_state", *state_dicts)
 
-    @torch.compiler.disable  # type: ignore[misc]
+    @eager
     def _load(self, what: str, *state_dicts: Any) -> None:
         """The body of the public method ``what``, which begins the messages.
 

@@ -97,7 +97,7 @@ def _measured_duals(
     """
     tensors = [state[name] for name in names]
     params = [param if i == index else param.new_empty(0) for i in range(len(plan.names))]
-    table = ops.survey(
+    table: Tensor = ops.survey(
         params,
         [None] * len(params),
         [state["step"]],

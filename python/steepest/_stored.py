@@ -105,7 +105,8 @@ def read_tensor(where: str, name: str, value: Any, wish: Wanted, spell: Any = tu
     if name in _AT_LEAST_ZERO and bool((value < 0).any()):
         raise ValueError(f"{where}: received a negative number, allowed numbers from 0 up")
     dtype = like.dtype if like is not None and name in _MADE else value.dtype
-    return value.detach().to(device=wish.param.device, dtype=dtype, copy=True)
+    tensor: Tensor = value.detach().to(device=wish.param.device, dtype=dtype, copy=True)
+    return tensor
 
 
 def _check_complete(where: str, given: State, wish: Wanted, foreign: bool) -> None:

@@ -120,7 +120,7 @@ def _overlaps_itself(tensor: Tensor, span: int) -> bool:
     for stride, size in sorted(zip(tensor.stride(), tensor.shape)):
         if size > 1 and stride <= reach:
             places = torch.arange(span, device="cpu").as_strided(tensor.shape, tensor.stride(), 0)
-            return places.unique().numel() != tensor.numel()
+            return bool(len(torch.unique(places)) != tensor.numel())
         reach += (size - 1) * stride
     return False
 

@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 from steepest import _options
 from steepest._bases import PlainConstructor
 from steepest._face import Face
+from steepest._numbers import word
 from steepest._options import Group
 from steepest._typing import Options
 from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
@@ -236,7 +237,9 @@ def make(name: str, params: Any, **options: Any) -> Face:
 
     Raises:
         ValueError: an unknown name, with the allowed ones and the nearest.
+        TypeError: the name is no text.
     """
+    word("make: name", name)
     _options.row(name)  # refuses unknown names
     plain = name.removesuffix("-momo")
     if plain != name:

@@ -14,6 +14,7 @@ from torch import Tensor
 from steepest import _state, _stored
 from steepest._face import Face
 from steepest._library import ops
+from steepest._numbers import shown
 from steepest._options import Group
 from steepest._plan import Plan
 
@@ -27,6 +28,14 @@ def _rates(group: Group) -> list[float]:
     return [float(rate) for rate in rates]
 
 
+def _check_optimizer(what: str, optimizer: object) -> None:
+    """Raises TypeError where ``what``, save or load, was not given an optimizer first."""
+    if not isinstance(optimizer, Face):
+        raise TypeError(
+            f"{what}: optimizer: received {shown(optimizer)}, allowed an optimizer of this package"
+        )
+
+
 def save(optimizer: Face, path: str | PathLike[str]) -> None:
     """Writes state and rates, atomically, with checksums; readable without this package.
 
@@ -35,6 +44,7 @@ def save(optimizer: Face, path: str | PathLike[str]) -> None:
     file where it cannot be written, ValueError where two parameters have one name or a rate is not
     finite; the file that was there is then unchanged.
     """
+    _check_optimizer("save", optimizer)
     plan = optimizer._plan()
     optimizer._complete_states()
     plan.check_rates([optimizer._canonical(group) for group in optimizer.param_groups])
@@ -61,6 +71,7 @@ def load(optimizer: Face, path: str | PathLike[str]) -> None:
     names, shapes or numbers do not fit, with the first that differs; RuntimeError where the file is
     damaged, naming it and the place.
     """
+    _check_optimizer("load", optimizer)
     plan, params = optimizer._plan(), list(optimizer._params())
     frozen = [not any(p.requires_grad for p in group["params"]) for group in optimizer.param_groups]
     with torch.inference_mode(False), torch.no_grad():

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from steepest._library import ops
+from steepest._numbers import shown
 from steepest._options import dtype_name
 
 
@@ -31,6 +32,12 @@ class Triplets(NamedTuple):
 def _options_json(**options: object) -> str:
     """The engine's options as JSON; those that are None are left to the engine."""
     return json.dumps({name: value for name, value in options.items() if value is not None})
+
+
+def _check_tensor(x: object) -> None:
+    """Raises TypeError unless ``x`` is a tensor, or what torch traces in the place of one."""
+    if not hasattr(x, "__torch_function__"):
+        raise TypeError(f"steepest: x: received {shown(x)}, allowed a tensor: torch.as_tensor(x)")
 
 
 def polar(
@@ -62,10 +69,12 @@ def polar(
     Raises:
         ValueError: an unknown method, steps or dtype; fewer than two dimensions.
     """
+    _check_tensor(x)
     options = _options_json(
         polar=method, polar_steps=steps, polar_dtype=dtype_name(dtype), polar_tol=tol
     )
-    return ops.polar(x, options)
+    factor: Tensor = ops.polar(x, options)
+    return factor
 
 
 def steepest(
@@ -96,6 +105,7 @@ def steepest(
     Raises:
         ValueError: an unknown norm, or one with state of its own (ada_inf, ada_2).
     """
+    _check_tensor(x)
     options = _options_json(polar=polar, polar_steps=polar_steps, svd=svd, svd_tol=svd_tol)
     return Steepest(*ops.steepest(x, norm, options))
 
@@ -131,6 +141,7 @@ def svd(
     Raises:
         ValueError: an unknown method or stop, k below 1, tol outside (0, 1).
     """
+    _check_tensor(x)
     options = _options_json(svd=method, svd_tol=tol, svd_passes=passes)
     return Triplets(*ops.svd(x, k, options, stop, start)[:3])
 

@@ -121,6 +121,9 @@ class _Adam(Face):
         options: Group,
     ) -> None:
         """Builds the optimizer from torch's arguments, in their ranges, and ``options``."""
+        for key, own in (("momentum", "betas"), ("backup_betas", "betas"), ("backup_eps", "eps")):
+            if key in options:
+                raise TypeError(f"{self._recipe}: got an unexpected option '{key}': write {own}")
         _options.check_number("eps", eps, 0)
         _options.check_number("weight_decay", weight_decay, 0)
         given = {
