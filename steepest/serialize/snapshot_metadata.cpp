@@ -17,6 +17,7 @@ namespace steepest {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using SortedJson = nlohmann::json;  // whose objects find one of many keys in logarithmic time
 
 // Returns the metadata's text under a key; throws c10::ValueError, which begins with `source`,
 // where there is none.
@@ -39,7 +40,8 @@ void require_text(const Metadata& metadata, const std::string& key, const std::s
 
 // Parses the metadata's text under a key, which may be anything, as JSON; throws c10::ValueError
 // where it is none that is safe to parse.
-Json json_of(const Metadata& metadata, const std::string& key, const std::string& source) {
+template <typename AnyJson = Json>
+AnyJson json_of(const Metadata& metadata, const std::string& key, const std::string& source) {
   constexpr size_t kDepth = 8;
   const auto& text = text_of(metadata, key, source);
   try {
@@ -47,7 +49,7 @@ Json json_of(const Metadata& metadata, const std::string& key, const std::string
   } catch (const JsonError& error) {
     TORCH_CHECK_VALUE(false, source, ": ", key, ": ", error.what(), ": received ", shown(text));
   }
-  return Json::parse(text);
+  return AnyJson::parse(text);
 }
 
 // -- choices --------------------------------------------------------------------------------------
@@ -172,7 +174,7 @@ std::string remedy(const std::string& name, const std::string& key, const Json& 
 }  // namespace
 
 std::string places_json(const Plan& plan) {
-  Json places = Json::object();
+  auto places = SortedJson::object();
   for (const auto& param : plan.params)
     places[param.name] = place_of(plan.groups[param.group].role, param.view);
   return places.dump();
@@ -208,7 +210,7 @@ void check_places(const Metadata& metadata, const Plan& plan,
                   const std::unordered_map<std::string, std::string>& saved_names,
                   const std::string& source) {
   if (metadata.count("places") == 0) return;
-  const auto received = json_of(metadata, "places", source);
+  const auto received = json_of<SortedJson>(metadata, "places", source);
   TORCH_CHECK_VALUE(received.is_object(), source, ": places: received ", cut(received.dump()),
                     ", allowed roles and views by name");
   const auto plain = place_of(Role::matrix, View{});

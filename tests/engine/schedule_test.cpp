@@ -54,11 +54,14 @@ std::vector<Leaf> leaves() {
 std::vector<at::Tensor> everything_after_steps(const Recipe& recipe, int threads) {
   const Threads guard(threads);
   EngineRun run(recipe, leaves());
+  // Momo refuses a decay that is part of the gradient.
+  const bool refuses_decay = recipe.step_size == StepSize::momo && !recipe.matrix.decoupled;
+  const double decay = refuses_decay ? 0 : .1;
   std::vector<at::Tensor> grads;
   for (int t = 0; t < 3; ++t) {
     grads.clear();
     for (const auto& w : run.weights()) grads.push_back(gaussian(w.sizes(), 7 + t * 100));
-    run.step(grads, 3 - .1 * t, {.02, .01}, {.1, .05});
+    run.step(grads, 3 - .1 * t, {.02, .01}, {decay, decay / 2});
   }
   auto all = run.weights();
   for (auto& state : run.states) {
