@@ -117,7 +117,7 @@ elseif(CASE STREQUAL "subdirectory")  # as FetchContent does. Building the libra
     message(FATAL_ERROR "unexpected targets: ${targets}")
   endif()
   run(${CMAKE_COMMAND} --build ${here} --target CMakeFiles/consumer.dir/main.cpp.o)
-  foreach(object steepest_objects.dir/steepest/recipe steepest_objects.dir/steepest/optimizers/catalog
+  foreach(object steepest_objects.dir/steepest/radius steepest_objects.dir/steepest/optimizers/catalog
       steepest_linalg.dir/steepest/svd/svd steepest_linalg.dir/steepest/polar/newton_schulz)
     run(${CMAKE_COMMAND} --build ${here} --target steepest/CMakeFiles/${object}.cpp.o)
   endforeach()
