@@ -52,7 +52,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("SignSGD", {}, SMALL),
     ("OrthogonalSGDM", {}, (*SMALL, "120 small tensors")),
     ("Neon", {}, ("one 512 x 512", *SMALL)),
-    ("Fanion", {"k": 8}, ("one 512 x 512",)),
+    ("Fanion", {"rank": 8}, ("one 512 x 512",)),
     ("FStar", {}, ("one 512 x 512",)),
 ]
 

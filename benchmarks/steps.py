@@ -53,6 +53,8 @@ class Problem:
 
 def gradient(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Noise over a few strong directions: singular values over three decades."""
+    if len(shape) == 1:
+        return torch.randn(shape, generator=generator)
     rows, columns = shape
     rank = min(rows, columns) // 8
     strong = torch.randn(rows, rank, generator=generator) @ torch.diag(torch.logspace(0, -2, rank))
