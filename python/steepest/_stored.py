@@ -73,11 +73,10 @@ def read_step(where: str, value: Any) -> Tensor:
     return torch.tensor(number, dtype=dtype, device="cpu")
 
 
-def check_tensor(where: str, value: Any, shape: list[int] | None, spell: Any = tuple) -> None:
+def check_tensor(where: str, value: Any, shape: list[int] | None) -> None:
     """Raises ValueError unless it is a dense real tensor of this shape with finite entries.
 
-    ``where`` begins the message, None allows any shape, and ``spell`` makes of a shape what the
-    message shows of it.
+    ``where`` begins the message, and None allows any shape.
     """
     if not isinstance(value, Tensor):
         raise ValueError(f"{where}: received {show(value)}, allowed a tensor")
@@ -86,22 +85,22 @@ def check_tensor(where: str, value: Any, shape: list[int] | None, spell: Any = t
     if value.dtype not in _REAL:
         raise ValueError(f"{where}: received {value.dtype}, allowed a real floating dtype")
     if shape is not None and list(value.shape) != shape:
-        received, allowed = spell(value.shape), spell(shape)
+        received, allowed = tuple(value.shape), tuple(shape)
         raise ValueError(f"{where}: received shape {received}, allowed the parameter's {allowed}")
     if not bool(torch.isfinite(value).all()):
         raise ValueError(f"{where}: received NaN or Inf, allowed finite numbers")
 
 
-def read_tensor(where: str, name: str, value: Any, wish: Wanted, spell: Any = tuple) -> Tensor:
+def read_tensor(where: str, name: str, value: Any, wish: Wanted) -> Tensor:
     """A copy of the saved tensor ``value``, on the device of the parameter that ``wish`` is of.
 
     ``name`` is its key in the parameter's state. Raises ValueError, which begins with ``where``,
-    where it does not fit; ``spell`` is that of :func:`check_tensor`.
+    where it does not fit.
     """
     like = wish.tensors.get(name)
     # A basis that the recipe of now does not use may have any shape.
     shape = list(wish.param.shape) if name == wish.momentum else None
-    check_tensor(where, value, shape if like is None else list(like.shape), spell)
+    check_tensor(where, value, shape if like is None else list(like.shape))
     if name in _AT_LEAST_ZERO and bool((value < 0).any()):
         raise ValueError(f"{where}: received a negative number, allowed numbers from 0 up")
     dtype = like.dtype if like is not None and name in _MADE else value.dtype

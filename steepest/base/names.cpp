@@ -37,14 +37,6 @@ Map identity_map(const Names& names) {
   return map;
 }
 
-// The names, in their order, without the parts `module`, `_orig_mod`, .. that wrappers have put
-// into them.
-Names plain_names(const Names& names) {
-  Names plain;
-  for (const auto& name : names) plain.push_back(plain_name(name));
-  return plain;
-}
-
 // The first name that stands twice; null where none does.
 const std::string* find_twice(const Names& names) {
   std::unordered_set<std::string> seen;
@@ -88,6 +80,12 @@ std::string plain_name(const std::string& name) {
     if (last || !is_wrapper_part(part)) plain += (plain.empty() ? "" : ".") + part;
     begin = end + 1;
   }
+  return plain;
+}
+
+Names plain_names(const Names& names) {
+  Names plain;
+  for (const auto& name : names) plain.push_back(plain_name(name));
   return plain;
 }
 

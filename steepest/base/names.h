@@ -12,6 +12,8 @@ namespace steepest {
 // AveragedModel), "_orig_mod" (torch.compile), "_fsdp_wrapped_module" and
 // "_checkpoint_wrapped_module", wherever they stand.
 std::string plain_name(const std::string& name);
+// The same of each of the names, in their order.
+std::vector<std::string> plain_names(const std::vector<std::string>& names);
 
 // Maps each of a model's `own` parameter names to the one of the `saved` names of a checkpoint
 // under which its state lies: itself, where every saved name is one of `own`; else the one with the

@@ -101,13 +101,6 @@ load_state(const std::string& path, Tensors params, const std::string& text,
   return {steps, state, global.step, momo, observed, flat_rates(whole)};
 }
 
-// Returns the names without the parts that wrappers such as DataParallel put into them.
-std::vector<std::string> plain_names(const std::vector<std::string>& names) {
-  std::vector<std::string> plain;
-  for (const auto& name : names) plain.push_back(plain_name(name));
-  return plain;
-}
-
 // -- named tensors --------------------------------------------------------------------------------
 
 // Reads any safetensors file: its tensors, their names, and its metadata as a JSON object of texts.

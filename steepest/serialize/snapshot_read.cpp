@@ -75,8 +75,8 @@ class Reader {
     return value;
   }
 
-  // Returns a copy of a tensor of dense finite numbers of this shape; `missing` ends the message
-  // where there is none.
+  // Returns the tensor of this key, of dense finite numbers of this shape, without a copy;
+  // `missing` ends the message where there is none.
   at::Tensor state(const std::string& key, at::IntArrayRef shape, const std::string& missing) {
     const auto t = take(key);
     TORCH_CHECK_VALUE(t.defined(), source_, ": received no ", key, missing);
@@ -87,7 +87,7 @@ class Reader {
                       ", allowed ", shape);
     TORCH_CHECK_VALUE(at::isfinite(t).all().item<bool>(), source_, ": ", key,
                       ": received NaN or Inf, allowed finite numbers");
-    return t.detach().clone();
+    return t.detach();
   }
 
   // Throws c10::ValueError where the tensor t of this key has a negative number.
@@ -159,7 +159,7 @@ ParamState read_state(Reader& reader, const Plan& plan, size_t index, const std:
     // The engine computes with momentum and second moments of any dtype.
     const auto dtype =
         wanted.like_param() ? t.scalar_type() : engine::state_dtype(wanted, plan, index, param);
-    wanted.of(state) = t.to(param.device(), dtype);
+    wanted.of(state) = t.to(param.device(), dtype, /*non_blocking=*/false, /*copy=*/true);
   }
   return state;
 }
