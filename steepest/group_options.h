@@ -8,13 +8,13 @@
 
 namespace STEEPEST_API steepest {
 
-// A group's options, as torch's schedulers and programs see them. Read at every step: lr, lr_ratio,
-// weight_decay.
+// A group's options, as torch's schedulers and programs see them, and as every step reads them. In
+// a group of one role lr and weight_decay are those of all its parameters. A group without a role
+// may hold matrices and others: then they are the matrices'.
 struct GroupOptions : public torch::optim::OptimizerCloneableOptions<GroupOptions> {
   GroupOptions(double lr = 1e-3) : lr(lr) {}
-  double lr;                // the base rate; schedulers write it
-  double lr_ratio = 1;      // effective rate = lr * lr_ratio, for the decay too
-  double backup_ratio = 1;  // of the backup blocks in a group without a role
+  double lr;                   // schedulers write it
+  double backup_lr_ratio = 1;  // in a group of both roles: the others' rate is lr * backup_lr_ratio
   double weight_decay = 0, backup_weight_decay = 0;
   Group group;  // names, role, view, overrides (its tensors are the param group's)
 

@@ -153,15 +153,19 @@ std::vector<Param> Optimizer::collect_params() {
   return params;
 }
 
-// Returns the rates of each plan group, as its param group's options are now. A param group without
-// a role makes two plan groups, whose backups have a ratio and a decay of their own.
+// Returns the rates of each plan group, as its param group's options are now. A param group of both
+// roles makes two plan groups, which stand beside each other; that of what is no matrix has a ratio
+// and a decay of its own.
 std::vector<Rates> Optimizer::current_rates() const {
   std::vector<Rates> rates;
-  for (size_t g = 0; g < planned_->plan.groups.size(); ++g) {
-    const auto& o = static_cast<const GroupOptions&>(param_groups_[planned_->owners[g]].options());
-    const bool mixed = !o.group.role && planned_->plan.groups[g].role == Role::backup;
-    rates.push_back({o.lr * (mixed ? o.backup_ratio : o.lr_ratio),
-                     mixed ? o.backup_weight_decay : o.weight_decay});
+  const auto& owners = planned_->owners;
+  for (size_t g = 0; g < owners.size(); ++g) {
+    const auto& o = static_cast<const GroupOptions&>(param_groups_[owners[g]].options());
+    const bool of_both = (g > 0 && owners[g - 1] == owners[g]) ||
+                         (g + 1 < owners.size() && owners[g + 1] == owners[g]);
+    const bool beside = of_both && planned_->plan.groups[g].role == Role::backup;
+    rates.push_back({beside ? o.lr * o.backup_lr_ratio : o.lr,
+                     beside ? o.backup_weight_decay : o.weight_decay});
   }
   return rates;
 }

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/optimizer_groups.h"
 
+#include <algorithm>
+#include <optional>
+
+#include "steepest/base/text.h"
+
 namespace steepest {
 namespace {
 
-// Returns the backup's learning rate as a multiple of the matrices'; 1 where that is 0.
-double ratio_of(const Recipe& recipe) {
-  return recipe.matrix.lr > 0 ? recipe.backup.lr / recipe.matrix.lr : 1;
+// Returns the non-matrix learning rate as a multiple of the matrices'. Throws c10::ValueError where
+// only the latter is 0, since no ratio says the former then.
+double backup_lr_ratio(const Recipe& recipe) {
+  if (recipe.backup.lr == recipe.matrix.lr) return 1;
+  TORCH_CHECK_VALUE(recipe.matrix.lr > 0, recipe.name, ": lr: received 0 with backup_lr ",
+                    print_number(recipe.backup.lr),
+                    " in a group of matrices and others, allowed above 0, or a role for each group "
+                    "(steepest::route)");
+  return recipe.backup.lr / recipe.matrix.lr;
 }
 
 // Returns the group's role, or without one that of the parameter's shape.
@@ -14,22 +25,23 @@ Role role_of(const Group& group, const at::Tensor& param) {
   return group.role.value_or(param.dim() == 2 ? Role::matrix : Role::backup);
 }
 
+// Returns the one role of all parameters of the group; nothing where it has both, or none of
+// either.
+std::optional<Role> sole_role(const Group& group) {
+  if (group.role || group.params.empty()) return group.role;
+  const auto role = role_of(group, group.params.front().second);
+  const auto same = [&](const auto& named) { return role_of(group, named.second) == role; };
+  return std::ranges::all_of(group.params, same) ? std::optional(role) : std::nullopt;
+}
+
 }  // namespace
 
-// A backup group's learning rate is the matrices' times lr_ratio. Where that of the matrices is 0,
-// no ratio gives the backup's, which is then set itself.
 std::unique_ptr<GroupOptions> options_of(const Recipe& recipe, const Group& group) {
-  auto options = std::make_unique<GroupOptions>(recipe.matrix.lr);
-  const bool backup = group.role == Role::backup;
-  if (backup && recipe.matrix.lr == 0) {
-    options->lr = recipe.backup.lr;
-  } else if (backup) {
-    options->lr_ratio = ratio_of(recipe);
-  }
-  if (group.options.lr) options->lr = *group.options.lr, options->lr_ratio = 1;
-  if (!group.role) options->backup_ratio = ratio_of(recipe);
-  options->weight_decay =
-      group.options.weight_decay.value_or((backup ? recipe.backup : recipe.matrix).weight_decay);
+  const auto role = sole_role(group);
+  const auto& side = recipe.choices(role.value_or(Role::matrix));
+  auto options = std::make_unique<GroupOptions>(group.options.lr.value_or(side.lr));
+  if (!role && !group.params.empty()) options->backup_lr_ratio = backup_lr_ratio(recipe);
+  options->weight_decay = group.options.weight_decay.value_or(side.weight_decay);
   options->backup_weight_decay = group.options.weight_decay.value_or(recipe.backup.weight_decay);
   options->group = group;
   for (auto& [name, param] : options->group.params)

@@ -63,7 +63,8 @@ struct Recipe {
 // what each means, and whether it is said of the network, of both its sides or of one; `backup_..`
 // is the side of what is not a matrix. momentum, form, dampening, nesterov and start mean both
 // sides in a row whose two have one momentum map (sgd, scion), and under Momo, whose model needs
-// one. lr without backup_lr keeps the row's ratio of the two.
+// one. lr without backup_lr is that of both sides in a row that gives them one (sgd, adamw), and of
+// the matrices alone in the others, whose backup_lr is a number of its own.
 struct Overrides {
   std::optional<double> lr, backup_lr, momentum, backup_momentum, beta2, eps, dampening;
   std::optional<double> backup_beta2, backup_eps, nesterov_momentum;

@@ -38,15 +38,6 @@ def check_lr(lr: float | torch.Tensor) -> None:
     _options.check_number("lr", lr, 0)
 
 
-def backup_lr_ratio(lr: float | torch.Tensor, backup_lr: float | None) -> float:
-    """backup_lr / lr, which groups keep so that schedulers of lr move both; 1 without backup_lr."""
-    if backup_lr is None:
-        return 1.0
-    _options.check_number("backup_lr", backup_lr, 0)
-    rate = read_rate("lr", lr)
-    return number("backup_lr", backup_lr) / rate if rate > 0 else 1.0
-
-
 def refuse_unknown(name: str, options: Group, known: set[str]) -> None:
     """Raises TypeError for the first option that is not ``known``; ``name`` is the recipe's.
 
@@ -74,8 +65,8 @@ def with_row(
 ) -> Group:
     """A value for each option, and lr: the catalog row's, overridden by the caller's ``options``.
 
-    backup_lr keeps the row's ratio to lr. ``torch_keys`` are options that only the class has, under
-    torch's names. Raises TypeError for an unknown option.
+    A row that gives all parameters one lr takes the caller's for all. ``torch_keys`` are options
+    that only the class has, under torch's names. Raises TypeError for an unknown option.
     """
     options, lr = share_eps(clean_options(options), torch_keys), read_option("lr", lr)
     check_lr(lr)
@@ -83,13 +74,14 @@ def with_row(
     group = _options.group_of_row(name + momo)
     known = {*group, *_options.PLAIN, *torch_keys, "lr"} - _WRITTEN
     refuse_unknown(name, options, known)
-    group["backup_lr"] = read_rate("lr", lr) * (
-        group["backup_lr"] / group["lr"] if group["lr"] else 1.0
-    )
+    if group["backup_lr"] == group["lr"]:
+        group["backup_lr"] = lr
     if "weight_decay" in options:
         group["backup_weight_decay"] = None
     if momo and group["backup_betas"] and "momentum" in options:
         group["backup_betas"] = (options["momentum"], group["backup_betas"][1])
+    if options.get("backup_lr") is None:
+        options.pop("backup_lr", None)
     return {**group, **options, "lr": lr}
 
 
@@ -100,9 +92,7 @@ def spelt_out(lr: float | torch.Tensor, options: Group) -> Group:
     """
     initial = _table.signature()
     refuse_unknown(_options.SPELT_OUT, options, {*initial, "lr"})
-    return {
-        **initial,
-        **share_eps(clean_options(options), ()),
-        "lr": lr,
-        "recipe": _options.SPELT_OUT,
-    }
+    group = {**initial, **share_eps(clean_options(options), ())}
+    if group["backup_lr"] is None:
+        group["backup_lr"] = lr
+    return {**group, "lr": lr, "recipe": _options.SPELT_OUT}

@@ -17,6 +17,7 @@ from steepest._library import ops
 from steepest._observing import Observing
 from steepest._options import PLAIN, Group
 from steepest._plan import Plan
+from steepest._rates import sole_role, with_real_rates
 from steepest._saving import Stateful
 from steepest._shown import describe
 from steepest._table import SINCE_0_2
@@ -111,7 +112,8 @@ class Face(Groups, Observing, Stateful):
         device = next(grad.device for grad in grads if grad is not None)
         self._place_outputs(device, plan.leaf_count)
         first, none = self.param_groups[0], torch.empty(0, device="cpu")
-        lr, decay, momentum = plan.rates([self._canonical(group) for group in self.param_groups])
+        lr, decay, momentum = self._rates(plan)
+        self._watch.note_rates(plan.sides, lr)
         ops.step_(
             bound.params,
             grads,
@@ -152,7 +154,7 @@ class Face(Groups, Observing, Stateful):
         """
         plan = self._plan()
         bound = _state.bind(plan, self.state, list(self._params()))
-        lr, _, _ = plan.rates([self._canonical(group) for group in self.param_groups])
+        lr = self._rates(plan).lr
         return _state.stats(plan, bound, self._stats, lr)
 
     def __repr__(self) -> str:
@@ -179,10 +181,19 @@ class Face(Groups, Observing, Stateful):
 
 def _complete_groups(optimizer: Face) -> None:
     """Adds the keys that came after the version by which the optimizer was pickled."""
-    initial = {**PLAIN, **optimizer.defaults}
+    defaults = optimizer.defaults
+    if "backup_lr" not in defaults:
+        ratio = defaults.pop("backup_lr_ratio", None)
+        defaults["backup_lr"] = defaults["lr"] * (1.0 if ratio is None else ratio)
+    initial = {**PLAIN, **defaults}
+    del initial["backup_lr"]  # no key of a group: see _add_complete
     for group in optimizer.param_groups:
         if SINCE_0_2 not in group:
             group.update(optimizer._read_old(group))
+        if "lr_ratio" in group:
+            real = with_real_rates(group, sole_role(group))
+            group.clear()
+            group.update(real)
         for key, value in initial.items():
             group.setdefault(key, value)
 

@@ -15,7 +15,8 @@ from steepest._foreign import foreign_role, translate_foreign_keys
 from steepest._loss import Observations
 from steepest._numbers import clean_group, clean_options
 from steepest._options import Group
-from steepest._plan import Plan, make_plan, signature
+from steepest._plan import Plan, Rates, make_plan, signature
+from steepest._rates import backup_lr_ratio, sole_role
 from steepest._tensors import check_each, check_memory, warn_of_no_matrix, warn_of_shapes
 from steepest._watch import Watch
 
@@ -43,17 +44,18 @@ class Groups(Optimizer):
         self._watch = Watch(type(self).__name__, params)
         self._reset()
         _arguments.check_lr(options["lr"])
-        ratio = _arguments.backup_lr_ratio(options["lr"], options.pop("backup_lr"))
+        _options.check_number("backup_lr", options["backup_lr"], 0)
         _arguments.check_supported(type(self).__name__, options)
         _options.check_momo(options)
         for key in _table.of_type("dtype"):
             options[key] = _options.dtype_name(options.get(key))
-        defaults = {**_options.PLAIN, **options, "backup_lr_ratio": ratio}
+        defaults = {**_options.PLAIN, **options}
         self._building = True
         super().__init__(_params.as_params(params), defaults)
         self._building = False
         self._watch.frozen &= {id(p) for group in self.param_groups for p in group["params"]}
-        self._plan()
+        plan = self._plan()
+        self._watch.note_first_rates(plan.sides, self._rates(plan).lr)
         warn_of_shapes(p for group in self.param_groups for p in _bare(group))
 
     def _build_recipe(
@@ -85,11 +87,11 @@ class Groups(Optimizer):
             return
         group = self._complete(dict(param_group))
         if self._building:
-            super().add_param_group(group)
+            self._add_complete(group)
             return
         count, released = len(self.param_groups), self._release_frozen(group)
         try:
-            super().add_param_group(group)
+            self._add_complete(group)
             self._plan()
         except Exception:
             for old, lists_before in released:
@@ -97,6 +99,12 @@ class Groups(Optimizer):
             del self.param_groups[count:]
             raise
         warn_of_shapes(_bare(group))
+
+    def _add_complete(self, group: Group) -> None:
+        """Adds a group that :meth:`_complete` has made, by torch's add_param_group."""
+        super().add_param_group(group)
+        # torch gives it a value for each of the defaults; its own lr says this one.
+        del self.param_groups[-1]["backup_lr"]
 
     def _complete(self, group: Group) -> Group:
         """A new group, which the caller gave, as it goes to torch's add_param_group.
@@ -125,16 +133,20 @@ class Groups(Optimizer):
         return group
 
     def _complete_rates(self, group: Group) -> None:
-        """Sets what follows for a new group's lr and weight decay from its role and its own keys.
+        """Sets what follows for a new group's lr and weight decay from its roles and its own keys.
 
-        A group of the backup's has the constructor's backup_lr and backup_weight_decay, unless it
+        A group without matrices has the constructor's backup_lr and backup_weight_decay, unless it
         says lr or weight_decay itself, which then hold for all of its parameters.
         """
         if "weight_decay" in group:
             group.setdefault("backup_weight_decay", None)  # the group's own, of all in it
-        if group["role"] == "backup":
-            if "lr" not in group:
-                group.setdefault("lr_ratio", self.defaults["backup_lr_ratio"])
+        if (role := sole_role(group)) is not None and group.get("backup_lr_ratio") is not None:
+            raise ValueError(
+                f"group: backup_lr_ratio: received {group['backup_lr_ratio']:g} where all "
+                f"parameters have the role {role}, allowed lr, which is their rate"
+            )
+        if role == "backup":
+            group.setdefault("lr", self.defaults["backup_lr"])
             backup_decay = self.defaults.get("backup_weight_decay")
             if backup_decay is not None:
                 group.setdefault("weight_decay", backup_decay)
@@ -179,6 +191,7 @@ class Groups(Optimizer):
             named = list(zip(plan.names, params))
             check_each(named)
             check_memory(named)
+            self._complete_ratios(plan, groups)
             plan.check_rates(groups)
             forget_old_shapes(plan, self.state, params)
             self._cache = (key, plan)
@@ -186,6 +199,21 @@ class Groups(Optimizer):
                 self._share_model()
             self._warn_if_no_matrix(plan, groups, params)
         return self._cache[1]
+
+    def _complete_ratios(self, plan: Plan, canonical: list[Group]) -> None:
+        """Sets backup_lr_ratio where a group of both roles has none, in the ``canonical`` one too.
+
+        It is the constructor's backup_lr over its lr.
+        """
+        for number in plan.mixed:
+            if canonical[number]["backup_lr_ratio"] is None:
+                ratio = backup_lr_ratio(self.defaults["lr"], self.defaults["backup_lr"])
+                for group in (self.param_groups[number], canonical[number]):
+                    group["backup_lr_ratio"] = ratio
+
+    def _rates(self, plan: Plan) -> Rates:
+        """The rates of each side of the ``plan``, as the groups are now."""
+        return plan.rates([self._canonical(group) for group in self.param_groups])
 
     def _new_plan(self) -> tuple[Plan, list[Group]]:
         """A new plan of the groups as they are now, and the groups under SteepestDescent's keys.

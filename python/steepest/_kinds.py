@@ -118,7 +118,7 @@ def _kind_of_each_key(*rows: tuple[Any, ...]) -> dict[str, _Kind]:
 
 # What the engine has is in the table of options, the rest is of this face and of schedulers.
 KINDS = _kind_of_each_key(
-    (_NUMBER, *_table.of_type("float"), "lr_ratio", "backup_lr_ratio"),
+    (_NUMBER, *_table.of_type("float"), "backup_lr_ratio"),
     (_NUMBER, "base_momentum", "max_momentum"),
     (_RATE, "lr", "initial_lr", "max_lr", "min_lr", "swa_lr"),
     (_WHOLE, *_table.of_type("int"), "ns_steps", "num_heads", "split_dim"),
@@ -136,7 +136,7 @@ KINDS = _kind_of_each_key(
 )
 # Those that a class may leave open.
 _NONE = _table.OPTIONAL | {"num_heads", "fused", "polar", "adjust_lr_fn", "role", "backup_betas"}
-_NONE |= {"split_sizes", "radius", "roles", "layouts"}
+_NONE |= {"backup_lr_ratio", "split_sizes", "radius", "roles", "layouts"}
 
 
 def tensor_kind(value: Tensor) -> str:

@@ -13,7 +13,8 @@ from steepest import _choices, _names, _options, _state, _stored, _table
 from steepest._kinds import show
 from steepest._options import LAYOUT, PLAIN, Group
 from steepest._places import compare_place
-from steepest._plan import Plan, role_of
+from steepest._plan import Plan
+from steepest._rates import role_of, sole_role, with_real_rates
 from steepest._snapshot import copied
 from steepest._source import Saved, Source, read_source
 
@@ -165,8 +166,10 @@ def _loaded_groups(optimizer: Stateful, source: Source, matched: list[Saved | No
     """
     before = optimizer.param_groups
     saved_groups = [
-        group if _table.SINCE_0_2 in group else optimizer._read_old(group)
-        for group in _saved_groups(source, before, matched)
+        with_real_rates(
+            saved if _table.SINCE_0_2 in saved else optimizer._read_old(saved), sole_role(group)
+        )
+        for group, saved in zip(before, _saved_groups(source, before, matched))
     ]
     take_names = all_names(before) is None and source.names is not None
     same_order = all(a is b for a, b in zip(matched, source.params))

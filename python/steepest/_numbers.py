@@ -16,13 +16,13 @@ from steepest import _table
 # A number that a scheduler or the caller writes in place stays the tensor that it is.
 _IN_PLACE = ("lr", "weight_decay")
 # Of this face alone; what the engine has is in the table of options.
-_NUMBERS = ("lr_ratio", "backup_lr_ratio")
+_NUMBERS = ("backup_lr_ratio",)
 _COUNTS = ("ns_steps", "num_heads", "split_dim")
 _FLAGS = ("bias_correction", "transposed", "amsgrad", *_table.FLAGS)
 _WORDS = ("view", "role", "adjust_lr_fn", "recipe")
 # None means "the default" or "none" here.
 _OPTIONAL = _table.OPTIONAL | {"role", "num_heads", "split_sizes", "fused", "backup_betas"}
-_OPTIONAL |= {"adjust_lr_fn", "polar", "radius", "amsgrad", "roles", "layouts"}
+_OPTIONAL |= {"adjust_lr_fn", "polar", "radius", "amsgrad", "roles", "layouts", "backup_lr_ratio"}
 
 
 def shown(value: object) -> str:

@@ -34,7 +34,7 @@ PLAIN: Group = {
     **{key: OPTIONS[key].initial for key in (*_table.NETWORK, *_table.SIDES, *_table.BACKUP)},
     **_table.ADAPTERS,
     **_table.FLAGS,
-    "lr_ratio": 1.0,
+    "backup_lr_ratio": None,  # of a group of both roles: see _rates
     "role": None,
     "roles": None,  # of each parameter, where they have names but the group has no role
     "layouts": None,  # of each parameter, likewise

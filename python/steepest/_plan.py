@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from steepest import _options
 from steepest._library import ops
 from steepest._numbers import read_rate
 from steepest._options import Group
+from steepest._rates import role_of
 
 # What the plan is made of; the rest is read at every step.
 _PLANNED = (*_options.OF_PLAN, *_options.LAYOUT, "role", "roles", "layouts")
@@ -140,16 +142,23 @@ class Plan:
     recipe: dict[str, Any]  # all choices: the network's, and those of matrix and backup
     table: str  # the plan for a person to read
 
+    @functools.cached_property
+    def mixed(self) -> set[int]:
+        """The numbers of the parameter groups in which both roles occur."""
+        numbers = [number for number, _ in self.sides]
+        return {number for number in numbers if numbers.count(number) > 1}
+
     def rates(self, groups: list[Group]) -> Rates:
-        """This step's effective rates, from the optimizer's groups (SteepestDescent's keys)."""
+        """This step's rates of each side, from the optimizer's groups (SteepestDescent's keys)."""
         rates = Rates([], [], [])
         for index, role in self.sides:
             group = groups[index]
-            mixed = role == "backup" and group["role"] is None
-            ratio = group["backup_lr_ratio"] if mixed else group["lr_ratio"]
-            decay = group["backup_weight_decay"] if mixed else None
-            decay = group["weight_decay"] if decay is None else decay
-            rates.lr.append(read_rate("lr", group["lr"]) * read_rate("lr_ratio", ratio))
+            lr, decay = read_rate("lr", group["lr"]), group["weight_decay"]
+            if role == "backup" and index in self.mixed:  # beside matrices
+                lr *= read_rate("backup_lr_ratio", group["backup_lr_ratio"])
+                own = group["backup_weight_decay"]
+                decay = decay if own is None else own
+            rates.lr.append(lr)
             rates.weight_decay.append(read_rate("weight_decay", decay))
             rates.momentum.append(_options.side_momentum(group, role))
         return rates
@@ -166,13 +175,6 @@ class Plan:
         ops.check_rates(self.text, lrs, decays)
 
 
-def role_of(group: Group, index: int, param: Tensor) -> str:
-    """The role of the group's parameter number ``index``: the group's, its own, or its shape's."""
-    if group["role"] is not None:
-        return str(group["role"])
-    if group["roles"] is not None and index < len(group["roles"]):
-        return str(group["roles"][index])
-    return "matrix" if param.dim() == 2 else "backup"
 
 
 def first_of(role: str, sides: Iterable[tuple[int, str]]) -> int:

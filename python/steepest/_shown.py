@@ -17,7 +17,7 @@ _WIDTH, _HEIGHT = 100, 22  # of the text; two lines are left for the prompt
 _ELSEWHERE = {
     *("update", "outer", "step_size", "recipe", "process_group"),
     *_table.RATES,
-    *("norm", "backup", "momentum", "backup_momentum", "lr_ratio", "backup_lr_ratio"),
+    *("norm", "backup", "momentum", "backup_momentum", "backup_lr_ratio"),
     *("role", "roles", "layouts", "momo", "momo_step"),
     *("capturable", "differentiable"),  # refused unless False
 }
@@ -77,8 +77,10 @@ def _rate_lines(plan: Plan, canonical: list[Group]) -> list[list[str]]:
     rates = plan.rates(canonical)
     for side, (number, role) in enumerate(plan.sides):
         tensors = _counted(plan.side_of.count(side), role)
+        of_ratio = role == "backup" and number in plan.mixed
+        ratio = f" (backup_lr_ratio {canonical[number]['backup_lr_ratio']:.6g})" if of_ratio else ""
         lines[number].append(
-            f"  group {number}: {tensors}: lr {rates.lr[side]:.6g}, "
+            f"  group {number}: {tensors}: lr {rates.lr[side]:.6g}{ratio}, "
             f"weight_decay {rates.weight_decay[side]:.6g}, "
             f"momentum {rates.momentum[side]:.6g}, "
             f"norm {_options.side_options(canonical[number], role)['norm']}"

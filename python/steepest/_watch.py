@@ -12,6 +12,8 @@ from torch import Tensor
 
 from steepest._say import warn
 
+Sides = list[tuple[int, str]]  # of a plan: of each side the number of its group, and its role
+
 
 class Watch:
     """Of one optimizer; the module it was made from is remembered, not kept alive.
@@ -36,6 +38,7 @@ class Watch:
         self.frozen = {id(p) for p in known if not p.requires_grad}  # those alive in the groups
         self._steps = self._last = self._changes = self._idle = 0
         self._said = False
+        self._two_rates: tuple[float, float] | None = None  # see note_first_rates
         self.no_matrix_said = False
 
     def module(self) -> torch.nn.Module | None:
@@ -67,6 +70,34 @@ class Watch:
                 "parameters (to_empty, fully_shard, load_state_dict(assign=True) ..)"
             )
 
+    def note_first_rates(self, sides: Sides, lrs: list[float]) -> None:
+        """Remembers the rates of the first matrices and the first others, where they differ.
+
+        ``sides`` are a plan's, and ``lrs`` the rate of each.
+        """
+        rates = _rate_of_each_role(sides, lrs)
+        self._two_rates = rates if rates and rates[0] != rates[1] else None
+
+    def note_rates(self, sides: Sides, lrs: list[float]) -> None:
+        """Warns once where matrices and others now have one rate but began with two.
+
+        A loop or a scheduler that sets one rate for all groups does that; a rate for matrices is
+        ten times too large for the others. Called at each step.
+        """
+        first = self._two_rates
+        if first is None:
+            return
+        rates = _rate_of_each_role(sides, lrs)
+        if rates and rates[0] == rates[1] > 0:
+            self._two_rates = None
+            warn(
+                f"{self._name}: lr: received {rates[0]:g} for the group of matrices and for that "
+                f"of the others, which began with {first[0]:g} and {first[1]:g}: a loop that sets "
+                "one rate for all groups writes "
+                'group["lr"] = lr * group["lr_scale"], with scales of its own in the groups; '
+                "schedulers such as OneCycleLR take a list"
+            )
+
     def _is_due(self, gradients: int) -> bool:
         """Counts a step with so many ``gradients``, and says whether to look at the model now."""
         self._steps += 1
@@ -84,6 +115,17 @@ class Watch:
         held = {id(p) for p in params}
         named = module.named_parameters()
         return [name for name, p in named if p.grad is not None and id(p) not in held]
+
+
+def _rate_of_each_role(sides: Sides, lrs: list[float]) -> tuple[float, float] | None:
+    """The rates of the first matrices and of the first others, which have groups of their own.
+
+    None where either are not there, or both are in one group, whose ratio is kept.
+    """
+    found = {role: (number, lr) for (number, role), lr in reversed([*zip(sides, lrs)])}
+    if len(found) < 2 or found["matrix"][0] == found["backup"][0]:
+        return None
+    return found["matrix"][1], found["backup"][1]
 
 
 def _left_alone(params: list[Tensor]) -> bool:

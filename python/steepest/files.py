@@ -17,14 +17,18 @@ from steepest._library import ops
 from steepest._numbers import shown
 from steepest._options import Group
 from steepest._plan import Plan
+from steepest._rates import sole_role
 
-_RATES = 5  # of each group: lr, lr_ratio, backup_lr_ratio, weight_decay, backup_weight_decay
+_RATES = 4  # of each group: lr, backup_lr_ratio, weight_decay, backup_weight_decay
 
 
 def _rates(group: Group) -> list[float]:
-    decay, backup_decay = group["weight_decay"], group["backup_weight_decay"]
-    ratios = group["lr_ratio"], group["backup_lr_ratio"]
-    rates = (group["lr"], *ratios, decay, decay if backup_decay is None else backup_decay)
+    """The numbers of a group that a file keeps; the ratio is 1 where the group has one role."""
+    ratio, decay, backup_decay = (
+        group[key] for key in ("backup_lr_ratio", "weight_decay", "backup_weight_decay")
+    )
+    ratio = 1.0 if ratio is None else ratio
+    rates = (group["lr"], ratio, decay, decay if backup_decay is None else backup_decay)
     return [float(rate) for rate in rates]
 
 
@@ -104,14 +108,22 @@ def _states(
 
 
 def _set_rates(group: Group, rates: list[float]) -> None:
-    lr, lr_ratio, backup_lr_ratio, decay, backup_decay = rates
-    if math.isnan(lr):  # a frozen group that the file does not have
+    """Sets the numbers of a group that :func:`_rates` has written; none where lr is NaN.
+
+    That is a frozen group which the file does not have. An older file has a ratio for any group
+    without a role: where no matrix is in it, that is the ratio of its lr.
+    """
+    lr, ratio, decay, backup_decay = rates
+    if math.isnan(lr):
         return
+    role = sole_role(group)
+    if role == "backup" and group["role"] is None:
+        lr *= ratio
     if isinstance(group["lr"], Tensor):
         group["lr"].fill_(lr)
     else:
         group["lr"] = lr
-    group["lr_ratio"], group["backup_lr_ratio"] = lr_ratio, backup_lr_ratio
+    group["backup_lr_ratio"] = ratio if role is None else None
     group["weight_decay"] = decay
     if group["backup_weight_decay"] is not None or backup_decay != decay:
         group["backup_weight_decay"] = backup_decay

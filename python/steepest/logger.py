@@ -177,13 +177,12 @@ def _number(name: str, value: Any) -> float | int | None:
 def _rates(optimizer: Any) -> dict[str, Any]:
     """The line's ``lr``, the first group's, and ``lrs`` where groups or roles have several rates.
 
-    Rates are effective ones, with the groups' ratios; in a group with both roles the matrices' goes
-    before the backup's. {} without an optimizer.
+    In a group of both roles the matrices' goes before the others'. {} without an optimizer.
     """
     if optimizer is None:
         return {}
     groups = optimizer.param_groups
-    rates = [float(group["lr"]) * group.get("lr_ratio", 1.0) for group in groups]
+    rates = [float(group["lr"]) for group in groups]
     first = rates[0]
     if hasattr(optimizer, "_plan"):
         plan = optimizer._plan()

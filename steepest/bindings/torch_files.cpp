@@ -25,7 +25,7 @@ using Tensors = at::TensorList;
 // -- an optimizer's state -------------------------------------------------------------------------
 
 // Rates travel flat, group after group, in the order of GroupRates; NaN where a file has none.
-constexpr size_t kRates = 5;
+constexpr size_t kRates = 4;
 
 // Reads the rates of one group from every kRates numbers, which have the order of GroupRates.
 std::vector<std::optional<GroupRates>> rates_from(at::ArrayRef<double> flat) {
@@ -33,7 +33,7 @@ std::vector<std::optional<GroupRates>> rates_from(at::ArrayRef<double> flat) {
                     flat.size(), " numbers, allowed ", kRates, " for each group");
   std::vector<std::optional<GroupRates>> rates;
   for (size_t i = 0; i < flat.size(); i += kRates)
-    rates.push_back(GroupRates{flat[i], flat[i + 1], flat[i + 2], flat[i + 3], flat[i + 4]});
+    rates.push_back(GroupRates{flat[i], flat[i + 1], flat[i + 2], flat[i + 3]});
   return rates;
 }
 
@@ -42,8 +42,7 @@ std::vector<double> flat_rates(const WholeState& state) {
   std::vector<double> flat;
   for (const auto& rates : state.rates) {
     const auto r = rates.value_or(GroupRates{std::numeric_limits<double>::quiet_NaN()});
-    flat.insert(flat.end(),
-                {r.lr, r.lr_ratio, r.backup_ratio, r.weight_decay, r.backup_weight_decay});
+    flat.insert(flat.end(), {r.lr, r.backup_lr_ratio, r.weight_decay, r.backup_weight_decay});
   }
   return flat;
 }

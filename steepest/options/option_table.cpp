@@ -155,7 +155,8 @@ std::vector<Option> of_backup() {
       backup("backup", "norm", &O::backup, &C::norm,
              "norm of what is not a matrix: ada_inf (Adam), ada_2, inf (sign), l2")
           .example({"inf", "l2"}),
-      backup("backup_lr", "lr", &O::backup_lr, &C::lr, "default: lr, in the recipe's ratio")
+      backup("backup_lr", "lr", &O::backup_lr, &C::lr,
+             "default: the recipe's own; lr where it has one for all (sgd, adamw)")
           .within(kFromZero)
           .changes(in_file),
       backup("backup_momentum", "momentum", &O::backup_momentum, &C::momentum,

@@ -37,19 +37,19 @@ bool any_said(Scope scope, const Overrides& said) {
 
 }  // namespace
 
-// Returns the recipe with what is said of the network, validated. A said lr keeps its ratio to the
-// backup's; sides that had one momentum map keep one, and Momo, which needs one, gets it; what is
-// said of the backup alone comes last.
+// Returns the recipe with what is said of the network, validated. A said lr is that of both sides
+// in a row that gives them one; sides that had one momentum map keep one, and Momo, which needs
+// one, gets it; what is said of the backup alone comes last.
 Recipe override_recipe(Recipe r, const Overrides& said) {
   using enum Scope;
   const bool shared = same_momentum(r.matrix, r.backup), was_fixed = r.step_size == StepSize::fixed;
-  const double ratio = r.matrix.lr > 0 ? r.backup.lr / r.matrix.lr : 1;
+  const bool one_rate = r.matrix.lr == r.backup.lr;
   for (const auto& option : options()) {
     if (option.scope == network) option.in_recipe.set(r, said);
   }
   set_side(r.matrix, said, {both, momentum, matrix});
   set_side(r.backup, said, {both});
-  if (said.lr) r.backup.lr = *said.lr * ratio;
+  if (said.lr && one_rate) r.backup.lr = *said.lr;
   const bool momo = r.step_size == StepSize::momo;
   if (shared || (momo && (was_fixed || any_said(momentum, said)))) share_momentum(r);
   set_side(r.backup, said, {backup});

@@ -20,12 +20,15 @@ const char* const kArchive = "torch::load";
 
 // Returns the rates of a param group.
 GroupRates rates_of(const GroupOptions& o) {
-  return {o.lr, o.lr_ratio, o.backup_ratio, o.weight_decay, o.backup_weight_decay};
+  return {o.lr, o.backup_lr_ratio, o.weight_decay, o.backup_weight_decay};
 }
 
-// Sets the rates of a param group.
-void set_rates(GroupOptions& o, const GroupRates& rates) {
-  o.lr = rates.lr, o.lr_ratio = rates.lr_ratio, o.backup_ratio = rates.backup_ratio;
+// Sets the rates of a param group. An older file has a ratio for any group without a role: where no
+// matrix is in it (`no_matrix`), that is the ratio of its lr.
+void set_rates(GroupOptions& o, const GroupRates& rates, bool no_matrix) {
+  const bool ratio_of_lr = no_matrix && !o.group.role;
+  o.lr = ratio_of_lr ? rates.lr * rates.backup_lr_ratio : rates.lr;
+  o.backup_lr_ratio = ratio_of_lr ? 1 : rates.backup_lr_ratio;
   o.weight_decay = rates.weight_decay, o.backup_weight_decay = rates.backup_weight_decay;
 }
 
@@ -67,7 +70,9 @@ void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
   }
   for (size_t g = 0; g < state.rates.size(); ++g) {
     auto& options = static_cast<GroupOptions&>(optimizer.param_groups()[g].options());
-    if (state.rates[g]) set_rates(options, *state.rates[g]);
+    const auto& params = optimizer.param_groups()[g].params();
+    const bool no_matrix = std::ranges::none_of(params, [](const auto& p) { return p.dim() == 2; });
+    if (state.rates[g]) set_rates(options, *state.rates[g], no_matrix);
   }
   optimizer.global_ = std::move(state.global);
   optimizer.skipped_ = state.skipped;

@@ -28,8 +28,7 @@ std::string rates_json(const WholeState& state) {
   for (const auto& rates : state.rates) {
     const auto r = rates.value_or(GroupRates{});
     groups.push_back({{"lr", r.lr},
-                      {"lr_ratio", r.lr_ratio},
-                      {"backup_ratio", r.backup_ratio},
+                      {"backup_lr_ratio", r.backup_lr_ratio},
                       {"weight_decay", r.weight_decay},
                       {"backup_weight_decay", r.backup_weight_decay}});
   }

@@ -19,7 +19,7 @@ class Optimizer;
 
 // The rates of one of an optimizer's groups: see GroupOptions.
 struct GroupRates {
-  double lr = 0, lr_ratio = 1, backup_ratio = 1, weight_decay = 0, backup_weight_decay = 0;
+  double lr = 0, backup_lr_ratio = 1, weight_decay = 0, backup_weight_decay = 0;
 };
 
 // All that goes on from where it was, whoever owns it.

@@ -127,30 +127,28 @@ void check_choices(const Json& choices, const Plan& plan, const SnapshotTarget& 
 
 // -- rates ----------------------------------------------------------------------------------------
 
-struct RateField {
-  const char* key;
-  double GroupRates::*number;
-};
-constexpr RateField kRateFields[] = {{"lr", &GroupRates::lr},
-                                     {"lr_ratio", &GroupRates::lr_ratio},
-                                     {"backup_ratio", &GroupRates::backup_ratio},
-                                     {"weight_decay", &GroupRates::weight_decay},
-                                     {"backup_weight_decay", &GroupRates::backup_weight_decay}};
-
-// Reads the rates of one group; throws c10::ValueError, which begins with `where`, unless all are
+// Reads one number of a group; throws c10::ValueError, which begins with `where`, unless it is
 // there, finite and from 0 up.
+double rate_of(const Json& group, const char* key, const std::string& where) {
+  const auto place = where + "." + key;
+  TORCH_CHECK_VALUE(group.is_object() && group.contains(key), place,
+                    ": received nothing, allowed a finite number from 0 up");
+  const auto& value = group[key];
+  const double number = value.is_number() ? value.get<double>() : -1;
+  TORCH_CHECK_VALUE(std::isfinite(number) && number >= 0, place, ": received ", cut(value.dump()),
+                    ", allowed a finite number from 0 up");
+  return number;
+}
+
+// Reads the rates of one group, as rate_of does. In older files lr is a base that lr_ratio makes
+// the rate, and backup_lr_ratio, then of the same base, is called backup_ratio.
 GroupRates rates_of(const Json& group, const std::string& where) {
-  GroupRates rates;
-  for (const auto& field : kRateFields) {
-    const auto place = where + "." + field.key;
-    TORCH_CHECK_VALUE(group.is_object() && group.contains(field.key), place,
-                      ": received nothing, allowed a finite number from 0 up");
-    const auto& value = group[field.key];
-    const double number = value.is_number() ? value.get<double>() : -1;
-    TORCH_CHECK_VALUE(std::isfinite(number) && number >= 0, place, ": received ", cut(value.dump()),
-                      ", allowed a finite number from 0 up");
-    rates.*(field.number) = number;
-  }
+  GroupRates rates{.lr = rate_of(group, "lr", where),
+                   .weight_decay = rate_of(group, "weight_decay", where),
+                   .backup_weight_decay = rate_of(group, "backup_weight_decay", where)};
+  const bool older = !group.contains("backup_lr_ratio") && group.contains("backup_ratio");
+  rates.backup_lr_ratio = rate_of(group, older ? "backup_ratio" : "backup_lr_ratio", where);
+  if (older) rates.lr *= rate_of(group, "lr_ratio", where);
   return rates;
 }
 

@@ -15,7 +15,7 @@ import steepest
 from steepest._library import ops
 
 NAMES = sorted(set(MAKERS))
-GROUPS = ["lr", "lr_ratio", "backup_ratio", "weight_decay", "backup_weight_decay"]
+GROUPS = ["lr", "backup_lr_ratio", "weight_decay", "backup_weight_decay"]
 
 
 def read(optimizer, path):

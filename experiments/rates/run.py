@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tries every row of the catalog at half-decades of learning rates, and judges its default.
+
+    python experiments/rates/run.py             # what is not in results.json yet
+    python experiments/rates/run.py --table     # docs/rates.md's table of what is recorded
+
+A default holds where its loss is within 10 % of the best of the grid on at least 3 of 4 tasks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import tasks
+import torch
+
+import steepest
+from steepest.catalog import CLASSES
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results.json"
+# The rates that are tried, by row: the lowest and the highest. Constrained steps have a length,
+# regularized ones are multiplied by a dual norm, which is small at first.
+RANGES = {
+    **dict.fromkeys(("sgd", "normalized-sgd"), (1e-3, 3.0)),
+    **dict.fromkeys(("signsgd", "adam", "adamw", "soap"), (1e-4, 3e-2)),
+    **dict.fromkeys(("polargrad", "muonmax", "neon", "f-star"), (1e-3, 3.0)),
+    "scion-lions": (1e-5, 3e-2),
+}
+USUAL = (1e-3, 3e-1)
+
+
+def key(row: str, task: str, lr: float, backup_lr: float | None) -> str:
+    """The name of a trial in results.json."""
+    return f"{row} {task} {lr:g}" + ("" if backup_lr is None else f" {backup_lr:g}")
+
+
+def load() -> dict[str, float]:
+    """What is recorded: the validation loss of each trial."""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
+def run_all(rows: list[str], backup_lrs: list[float]) -> None:
+    """Runs the trials of these rows that are not recorded, and records each."""
+    torch.set_num_threads(1)
+    for row in rows:
+        one_rate = row in ("sgd", "normalized-sgd", "signsgd", "adam", "adamw")
+        for backup_lr in [None] if one_rate else backup_lrs:
+            for task in tasks.TASKS:
+                for lr in tasks.half_decades(*RANGES.get(row.removesuffix("-momo"), USUAL)):
+                    name = key(row, task, lr, backup_lr)
+                    results = load()
+                    if name in results:
+                        continue
+                    options = {} if backup_lr is None else {"backup_lr": backup_lr}
+                    begin = time.perf_counter()
+                    loss = tasks.train(task, lambda model: steepest.make(row, model, lr=lr, **options))
+                    results = {**load(), name: loss}
+                    RESULTS.write_text(json.dumps(results, indent=0, sort_keys=True) + "\n")
+                    print(f"{name}: {loss:.4f} ({time.perf_counter() - begin:.1f} s)", flush=True)
+
+
+def main() -> None:
+    """Runs, or prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", nargs="*", default=list(CLASSES))
+    parser.add_argument("--backup-lr", nargs="*", type=float, default=[3e-3])
+    options = parser.parse_args()
+    run_all(options.rows, options.backup_lr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Four small trainings on which every row's default learning rate is judged.
+
+Each takes seconds on one core: a byte-level GPT and an LSTM on the sources of the Python standard
+library, a perceptron and a convolutional network on the handwritten digits of scikit-learn.
+"""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+STEPS = 300
+
+
+class Attention(nn.Module):
+    """Causal attention of several heads; x is [batch, context, width]."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.proj = nn.Linear(width, width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, context, width = x.shape
+        parts = self.qkv(x).view(batch, context, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        y = functional.scaled_dot_product_attention(*parts, is_causal=True)
+        return self.proj(y.transpose(1, 2).reshape(batch, context, width))
+
+
+class Block(nn.Module):
+    """A layer of a GPT, with normalisation before each half."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn = Attention(width, heads)
+        self.c_fc = nn.Linear(width, 4 * width)
+        self.c_proj = nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.ln_1(x))
+        return x + self.c_proj(functional.gelu(self.c_fc(self.ln_2(x))))
+
+
+class GPT(nn.Module):
+    """Logits [batch, context, 256] of the next byte, from bytes [batch, context]."""
+
+    def __init__(self, width: int = 64, layers: int = 2, heads: int = 4, context: int = 64) -> None:
+        super().__init__()
+        self.wte, self.wpe = nn.Embedding(256, width), nn.Embedding(context, width)
+        self.h = nn.Sequential(*[Block(width, heads) for _ in range(layers)])
+        self.ln_f = nn.LayerNorm(width)
+        self.lm_head = nn.Linear(width, 256, bias=False)
+        for module in self.modules():
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = torch.arange(x.shape[1], device=x.device)
+        return self.lm_head(self.ln_f(self.h(self.wte(x) + self.wpe(places))))
+
+
+class LSTM(nn.Module):
+    """Logits [batch, context, 256] of the next byte, from bytes [batch, context]."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(256, width)
+        self.lstm = nn.LSTM(width, 2 * width, batch_first=True)
+        self.head = nn.Linear(2 * width, 256)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.lstm(self.embedding(x))[0])
+
+
+def mlp() -> nn.Module:
+    """Logits [batch, 10] of images [batch, 1, 8, 8]."""
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 10)
+    )
+
+
+def cnn() -> nn.Module:
+    """Logits [batch, 10] of images [batch, 1, 8, 8]."""
+    return nn.Sequential(
+        *(nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU()),
+        *(nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU()),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)),
+    )
+
+
+Batch = tuple[Tensor, Tensor]
+
+
+def text() -> tuple[Callable[[torch.Generator], Batch], Batch]:
+    """A drawer of training batches, and one validation batch, of bytes and the next bytes."""
+    folder = Path(sysconfig.get_paths()["stdlib"])
+    files = sorted(folder.glob("*.py"))
+    whole = b"".join(file.read_bytes() for file in files)[:2_000_000]
+    stream = torch.frombuffer(bytearray(whole), dtype=torch.uint8).long()
+    cut, context = len(stream) * 9 // 10, 64
+
+    def windows(starts: Tensor) -> Batch:
+        rows = torch.stack([stream[s : s + context + 1] for s in starts.tolist()])
+        return rows[:, :-1], rows[:, 1:]
+
+    def draw(generator: torch.Generator) -> Batch:
+        return windows(torch.randint(0, cut - context - 1, (16,), generator=generator))
+
+    return draw, windows(torch.arange(cut, len(stream) - context - 1, 1600)[:120])
+
+
+def digits() -> tuple[Callable[[torch.Generator], Batch], Batch]:
+    """A drawer of training batches, and all validation images, of images and classes."""
+    from sklearn.datasets import load_digits
+
+    images, classes = load_digits(return_X_y=True)
+    x = torch.tensor(images, dtype=torch.float32).view(-1, 1, 8, 8) / 16 - 0.5
+    y = torch.tensor(classes)
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    held, rest = order[:400], order[400:]
+
+    def draw(generator: torch.Generator) -> Batch:
+        picked = rest[torch.randint(0, len(rest), (64,), generator=generator)]
+        return x[picked], y[picked]
+
+    return draw, (x[held], y[held])
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model and its data; a loss is the mean cross-entropy in nats."""
+
+    model: Callable[[], nn.Module]
+    data: Callable[[], tuple[Callable[[torch.Generator], Batch], Batch]]
+
+
+TASKS = {
+    "gpt": Task(GPT, text),
+    "mlp": Task(mlp, digits),
+    "cnn": Task(cnn, digits),
+    "lstm": Task(LSTM, text),
+}
+
+
+def loss_of(model: nn.Module, batch: Batch) -> Tensor:
+    """The mean cross-entropy in nats of a batch of inputs and classes."""
+    x, y = batch
+    return functional.cross_entropy(model(x).flatten(0, -2), y.flatten())
+
+
+def schedule(step: int) -> float:
+    """The factor of all rates: a warm-up of 5 %, then constant, then linear to 0 from 60 % on."""
+    done = step / STEPS
+    return min(1.0, (step + 1) / (0.05 * STEPS), (1 - done) / 0.4)
+
+
+def train(task: str, make: Callable[[nn.Module], torch.optim.Optimizer], seed: int = 0) -> float:
+    """Trains a task's model and returns its validation loss at the end; inf where that is NaN."""
+    torch.manual_seed(seed)
+    draw, held = TASKS[task].data()
+    model = TASKS[task].model()
+    optimizer = make(model)
+    generator = torch.Generator().manual_seed(seed)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = loss_of(model, draw(generator))
+        if not torch.isfinite(loss):
+            return float("inf")
+        loss.backward()
+        if hasattr(optimizer, "observe"):
+            optimizer.observe(loss)
+        optimizer.step()
+        scheduler.step()
+    model.eval()
+    with torch.no_grad():
+        value = loss_of(model, held).item()
+    return value if value == value else float("inf")
+
+
+def half_decades(low: float, high: float) -> Iterator[float]:
+    """The rates 1, 3, 10, 30 .. times a power of ten, from low to high."""
+    for power in range(-6, 4):
+        for digit in (1, 3):
+            rate = float(f"{digit}e{power}")
+            if low * 0.99 <= rate <= high * 1.01:
+                yield rate
