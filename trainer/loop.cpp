@@ -8,7 +8,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "steepest/base/text.h"
 #include "steepest/base/workspace.h"
 #include "trainer/config/config.h"
 #include "trainer/exit_code.h"
@@ -20,6 +19,7 @@
 #include "trainer/run/run_folder.h"
 #include "trainer/run/signals.h"
 #include "trainer/session.h"
+#include "trainer/step_report.h"
 #include "trainer/version.h"
 
 namespace steepest::trainer {
@@ -32,17 +32,12 @@ struct Diverged : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Up to three of the names, and how many more there are, for a message.
-std::string first_names(const std::vector<std::string>& names) {
-  const std::vector<std::string> few(names.begin(),
-                                     names.begin() + std::min<long>(3, names.size()));
-  const size_t more = names.size() - few.size();
-  return join(few) + (more > 0 ? " and " + std::to_string(more) + " more" : "");
-}
-
 // One run between its folder, its session and the people who watch.
 class Loop {
  public:
+  // Builds the session, then makes the run's folder, or with options.resume goes to the latest
+  // checkpoint of the one that is there; then opens the files of the folder. Throws where the spec
+  // or the folder cannot be taken, before anything of an earlier run is overwritten.
   Loop(const RunSpec& spec, const LoopOptions& options)
       : spec_(require_round_trip(spec)),
         session_(spec),  // first: what it refuses leaves no folder behind
@@ -61,6 +56,8 @@ class Loop {
     folder_.add_environment({kVersion, spec.device});
   }
 
+  // Trains to the end of the run, with signals caught; returns the exit code, kNumeric where NaN or
+  // Inf has stopped it.
   int run() {
     const StopSignals signals;
     note(session_.data().describe());
@@ -72,11 +69,14 @@ class Loop {
   }
 
  private:
+  // Whether what is done every so many steps is due after the last step; `every` = 0: never.
   bool due(int64_t every) const { return every > 0 && session_.step() % every == 0; }
   // Whether the last step belongs to a row of steps with NaN or Inf.
   bool in_streak() const { return session_.skipped_in_a_row() > 0; }
 
-  // Trains to the last step, or to a signal; returns the exit code.
+  // Trains to the last step, or to a signal, and records, validates and saves as the spec says;
+  // returns the exit code. Throws Diverged after max_skipped steps in a row with NaN or Inf. A
+  // checkpoint that is due at such a step is saved after the next good one.
   int train() {
     while (session_.step() < spec_.steps) {
       if (!in_streak()) before_streak_ = counters_, streak_loses_ = false;
@@ -95,11 +95,13 @@ class Loop {
     return finish();
   }
 
+  // Prints a line about the run on stderr unless it is quiet; warnings go to progress_ itself.
   void note(const std::string& line) {
     if (!quiet_) progress_.note(line);
   }
 
-  // Goes to the latest checkpoint of the folder, once it is found to be one of this run.
+  // Goes to the latest checkpoint of the folder, once it is found to be one of this run; stays at
+  // step 0 where none was completed.
   void restore() {
     const auto latest = latest_checkpoint(folder_.path());
     if (!latest) {
@@ -119,34 +121,17 @@ class Loop {
     note("resumed from " + latest->folder);
   }
 
+  // Adds the step's seconds to the counters, writes its line of metrics.jsonl, and shows it, with
+  // its warnings, on stderr.
   void record_step(const StepResult& r) {
     counters_.seconds += r.seconds, counters_.optimizer_seconds += r.optimizer_seconds;
-    Json line{{"step", session_.step()}, {"loss", r.loss}, {"lr", r.lr}};
-    if (!std::isnan(r.q)) line["q"] = r.q;
-    if (!std::isnan(r.dual)) line["D"] = r.dual;
-    if (!std::isnan(r.grad_norm)) line["grad_norm"] = r.grad_norm;
-    line["seconds"] = counters_.seconds;
-    line["optimizer_seconds"] = counters_.optimizer_seconds;
-    if (!std::isnan(r.spike_z)) line["spike_z"] = r.spike_z;
-    if (!r.nonfinite.empty()) line[r.refused ? "refused" : "nonfinite"] = r.nonfinite;
-    metrics_->write(line);
-    warn_of_step(r);
+    metrics_->write(step_record(r, session_.step(), counters_));
+    for (const auto& line : step_warnings(r, session_.step())) progress_.note(line);
     show_progress(r);
   }
 
-  // Warns of NaN or Inf in the step, and of a loss that is a spike.
-  void warn_of_step(const StepResult& r) {
-    const std::string step = "step " + std::to_string(session_.step());
-    if (!r.nonfinite.empty())
-      progress_.note(step + (r.refused ? " refused" : "") + ": NaN or Inf in " +
-                     first_names(r.nonfinite));
-    if (std::isnan(r.spike_z)) return;
-    char text[96];
-    snprintf(text, sizeof text, ": loss %.4f is a spike: z-score %.1f over the losses before it",
-             r.loss, r.spike_z);
-    progress_.note(step + text);
-  }
-
+  // Shows the step on stderr: losses, rates, the bytes, tokens or images a second, and the share
+  // of the training time that the optimizer takes.
   void show_progress(const StepResult& r) {
     if (quiet_) return;
     const bool sequences = session_.model().context() > 0;
@@ -162,6 +147,8 @@ class Loop {
     progress_.update(status);
   }
 
+  // Validates, and writes the loss to the counters, metrics.jsonl and stderr, where a quiet run
+  // shows it only if it is not finite. Throws Diverged where weights or state hold NaN or Inf.
   void evaluate() {
     counters_.val_loss = session_.evaluate(spec_.eval_batches);
     counters_.val_step = session_.step();
@@ -175,6 +162,7 @@ class Loop {
     std::isfinite(counters_.val_loss) ? note(text) : progress_.note(text);
   }
 
+  // Throws Diverged, naming the first tensors, where weights or optimizer state hold NaN or Inf.
   void require_finite_state() {
     const auto names = session_.nonfinite_state();
     if (names.empty()) return;
@@ -182,24 +170,28 @@ class Loop {
                    first_names(names));
   }
 
-  // Whether a run may go on from this step. Within a row of refused steps the loss of its weights
-  // is NaN.
+  // Whether a run may go on from this step: its loss and the last validation loss were numbers.
+  // Within a row of refused steps the loss of the weights is NaN, so each of them is no good one.
   bool is_good() const { return !in_streak() && std::isfinite(counters_.val_loss); }
 
+  // Saves this step as a checkpoint; throws Diverged where it would hold NaN or Inf.
   void save() {
     require_finite_state();
     write_checkpoint(session_.checkpoint(config_hash(spec_)), counters_);
     save_due_ = false;
   }
 
-  // Saves what a row of refused steps follows, under its own step and if its loss was a number:
-  // refused steps have changed nothing.
+  // Saves the step that a row of refused steps follows, under its own number: they have changed
+  // nothing but counters. Saves nothing outside of such a row, where one of its steps was taken or
+  // had no finite loss, or where the weights or that step's validation loss are no numbers.
   void save_before_streak() {
     if (!in_streak() || streak_loses_ || session_.step_before_streak() == 0) return;
     if (std::isfinite(before_streak_.val_loss) && session_.nonfinite_state().empty())
       write_checkpoint(session_.checkpoint_before_streak(config_hash(spec_)), before_streak_);
   }
 
+  // Writes the checkpoint with these counters added to it, once the metrics before it are on the
+  // disk; it becomes the last good one.
   void write_checkpoint(Checkpoint checkpoint, const Counters& counters) {
     metrics_->sync();
     put_counters(counters, checkpoint.state.tensors);
@@ -229,19 +221,23 @@ class Loop {
                               : "last good checkpoint: " + last_good_;
   }
 
+  // Why the run stops after too many steps in a row with NaN or Inf, the last of which gave `r`.
   std::string streak_message(const StepResult& r) const {
     return std::to_string(session_.skipped_in_a_row()) + " steps in a row " +
            (r.refused ? "refused: " : "trained with ") + "NaN or Inf in " +
            first_names(r.nonfinite);
   }
 
-  // Ends a run that NaN or Inf has stopped. Nothing is saved: the last checkpoint is the good one.
+  // Ends a run that NaN or Inf has stopped, prints `why`, and returns the exit code. Nothing is
+  // saved: the last checkpoint is the good one.
   int give_up(const std::string& why) {
     progress_.note(why + "; " + last_good_message());
     return kNumeric;
   }
 
-  // Ends a run after its last step: validates, saves, prints the result.
+  // Ends a run after its last step: validates where that step was not, saves, prints the result.
+  // Returns the exit code, kNumeric where the last steps had NaN or Inf; throws Diverged where the
+  // validation loss is no number.
   int finish() {
     if (counters_.val_step != session_.step()) evaluate();
     if (!std::isfinite(counters_.val_loss))

@@ -23,13 +23,14 @@ namespace {
 
 using namespace steepest::trainer;
 
-// Prints the message as one line on stderr; returns the exit code.
+// Prints the message as one line on stderr; returns `code`, so that a caller ends with it.
 int fail(const std::string& message, int code) {
   std::cerr << "steepest: " << one_line(message) << std::endl;
   return code;
 }
 
-// As fail, for errors of torch itself, which may have several lines.
+// As fail, for errors of torch itself, whose several lines are joined by blanks: fail would show
+// the breaks as \n.
 int fail_joined(std::string message, int code) {
   std::replace(message.begin(), message.end(), '\n', ' ');
   return fail(message, code);
@@ -50,9 +51,9 @@ int fail_usage(const CLI::App& app, const CLI::ParseError& error) {
   return kDone;
 }
 
-// Reports the exception that is being handled, one of those that name no place in a run; returns
-// its exit code.
-int fail_as_unnamed() {
+// Reports the exception that is being handled, one of torch's or the standard library's: what was
+// refused is a fault of usage, all else is a failure of the program. Returns the exit code.
+int fail_for_library_error() {
   try {
     throw;
   } catch (const c10::ValueError& error) {
@@ -89,7 +90,7 @@ int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
   } catch (const steepest::FileError& error) {
     return fail(error.what(), kCheckpoint);
   } catch (const std::exception&) {
-    return fail_as_unnamed();
+    return fail_for_library_error();
   }
 }
 
@@ -102,6 +103,8 @@ constexpr char kExitCodes[] =
 
 }  // namespace
 
+// Each add_ function adds a subcommand, whose callback does the work and sets `exit_code`. The
+// standard streams come before every file, and AMX before torch's first operation.
 int main(int argc, char** argv) {
   secure_standard_streams();
   CLI::App app{"Non-Euclidean steepest descent: trains, compares and explains the Muon family."};

@@ -6,8 +6,9 @@
 namespace steepest::trainer {
 namespace {
 
-// The first option of `spec` that differs from the spec that `read` returns, where that is the one
-// that the checkpoint was made with; "" where it is another or cannot be read.
+// The first option of `spec` that differs from the spec that `read()` returns, where the hash in
+// the checkpoint says that it was made with that one; "" where it was not, or where `read` throws
+// ConfigError.
 template <class Read>
 std::string difference_from(const RunSpec& spec, const Latest& latest, Read read) {
   try {

@@ -12,7 +12,7 @@
 namespace steepest::trainer {
 
 // Returns the spec; throws ConfigError where config.toml, written from it and read again, would not
-// give the same options (run.out among them).
+// give the same options (run.out among them): such a run could not be resumed.
 const RunSpec& require_round_trip(const RunSpec& spec);
 
 // Throws ForeignCheckpoint, naming the first option of `spec` that differs, where the checkpoint
@@ -24,14 +24,15 @@ void require_same_keys(const RunSpec& spec, const std::string& run, const Latest
 // Throws ConfigError where the checkpoint has already gone beyond the run's last step.
 void require_steps_ahead(const RunSpec& spec, const Latest& latest);
 
-// Throws ForeignCheckpoint where it is not a checkpoint of this session: its model, its recipe, or
-// the hash of the config, where `same_config` is asked for. Session::restore checks the
-// optimizer's choices and tensors. The session is routed as the checkpoint's run was; returns what
-// is then otherwise than in a new run, or "".
+// Throws ForeignCheckpoint where the checkpoint is of another model or recipe than the session, or,
+// with `same_config`, of another config, told by its hash. (Session::restore checks the optimizer's
+// choices and tensors.) Routes the session's parameters as the checkpoint's run did; returns a line
+// that says what is then otherwise than in a new run, or "".
 std::string require_same_session(Session& session, const Latest& latest, bool same_config);
 
-// Throws DataError where the data are not those that the checkpoint was trained on and the spec
-// does not accept that; the line says how. Returns what was accepted, or "".
+// Throws DataError, naming the first file that differs, where `files` are not those that the
+// checkpoint was trained on and the spec does not accept that. Returns the difference that was
+// accepted, or "".
 std::string require_same_data(const RunSpec& spec, const std::vector<DataFile>& files,
                               const Checkpoint& found);
 

@@ -36,6 +36,7 @@ double number_or_nan(const at::Tensor& t) { return t.defined() ? t.item<double>(
 // Half precision in the forward pass; the weights and the loss stay float32.
 class Autocast {
  public:
+  // Makes torch compute products in bfloat16 on the device while this object lives, if `on`.
   Autocast(bool on, at::DeviceType device) : on_(on), device_(device) {
     if (!on_) return;
     at::autocast::set_autocast_dtype(device_, at::kBFloat16);
@@ -84,7 +85,7 @@ const RunSpec& require_memory(const RunSpec& spec) {
   return spec;
 }
 
-// Whether the groups of both lists, in their order, are seen as the same matrices.
+// Whether the parameters of both lists of groups, group by group, are seen as the same matrices.
 bool same_views(const Groups& a, const Groups& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const Group& one, const Group& other) { return one.view == other.view; });
@@ -102,7 +103,7 @@ Session::Session(const RunSpec& spec, DataUse use)
 }
 
 // Routes the model's parameters to groups and makes a new optimizer over them; keeps each group's
-// learning rate, from which the schedule starts.
+// learning rate, which the schedule multiplies.
 void Session::make_optimizer() {
   groups_ = make_groups(*model_, spec_.groups, fused_);
   optimizer_ = std::make_unique<Optimizer>(groups_, recipe(spec_.recipe, spec_.optimizer));
@@ -137,7 +138,8 @@ void Session::set_rates() {
   }
 }
 
-// Adds up the gradients of the step's micro-batches; returns the mean loss of the whole batch.
+// Adds the gradients of the step's micro-batches to the parameters' and shows their losses to the
+// optimizer, for Momo; returns the mean loss of the whole batch, in nats.
 double Session::forward_backward() {
   const int64_t rows = spec_.data.batch / spec_.accumulate;
   const double weight = 1 / static_cast<double>(spec_.accumulate);
@@ -233,8 +235,8 @@ double Session::evaluate(int64_t batches) {
   return sum / targets;
 }
 
-// The weights and the optimizer's state of now, under a step and counters that may be those from
-// before a row of refused steps.
+// A checkpoint of the present weights and optimizer state, under the step and the counters given:
+// the present ones, or those from before a row of refused steps.
 Checkpoint Session::checkpoint_at(const std::string& config_hash, const Counters& counters) {
   Checkpoint out{.step = counters.step, .config_hash = config_hash};
   for (const auto& p : model_->parameters())

@@ -40,9 +40,10 @@ class Session {
   // trained or evaluated.
   explicit Session(const RunSpec& spec, DataUse use = DataUse::read);
 
-  // Takes one optimizer step on the next batch; clips and schedules as the spec says.
+  // Takes one optimizer step on the next batch; clips and schedules as the spec says. A step that
+  // is refused for NaN or Inf is counted, too: the next one has the next batch.
   StepResult train_step();
-  // The mean validation loss, in nats, over the first `batches` batches; 0: over all of them.
+  // The mean validation loss, in nats, of the items of the first `batches` batches; 0: of all.
   double evaluate(int64_t batches);
 
   int64_t step() const { return step_; }  // steps taken
@@ -51,13 +52,15 @@ class Session {
   // Names of the weights, then of the optimizer's state, that hold NaN or Inf.
   std::vector<std::string> nonfinite_state();
   Model& model() { return *model_; }
+  // Not for a session that was made without data.
   const Dataset& data() const { return *data_; }
   Optimizer& optimizer() { return *optimizer_; }
   const Groups& groups() const { return groups_; }
   const RunSpec& spec() const { return spec_; }
 
-  // Takes a fused q, k, v as the run of this checkpoint did, as three matrices or as one; to be
-  // called before the first step. Returns true where a new run would take it otherwise.
+  // Takes a fused q, k, v (one weight for the three) as the run of this checkpoint did, as three
+  // matrices or as one, with a new optimizer where that differs; to be called before the first
+  // step. Returns true where a new run would take it otherwise.
   bool route_as(const Checkpoint& checkpoint);
 
   // The weights, the optimizer's state, the step and the counters of now.
@@ -69,8 +72,10 @@ class Session {
   Checkpoint checkpoint_before_streak(const std::string& config_hash) {
     return checkpoint_at(config_hash, before_streak_);
   }
+  // The step that such a checkpoint has.
   int64_t step_before_streak() const { return before_streak_.step; }
-  // Goes back to a checkpoint that require_same_run accepts; messages name its `source`.
+  // Sets weights, optimizer state, step and counters to those of a checkpoint that require_same_run
+  // accepts; messages name its `source`. Throws c10::ValueError for state that does not fit.
   void restore(const Checkpoint& checkpoint, const std::string& source);
 
  private:

@@ -18,8 +18,8 @@ bool begins_ill_formed(uint8_t first, uint8_t second) {
   return overlong || outside;
 }
 
-// The length of the well-formed sequence at `at`; 0 where there is none. Overlong forms, surrogates
-// and what lies beyond U+10FFFF are not well formed.
+// The length in bytes of the well-formed sequence at offset `at`; 0 where there is none. Overlong
+// forms, surrogates and what lies beyond U+10FFFF are not well formed.
 size_t sequence_length(std::string_view text, size_t at) {
   const auto first = static_cast<uint8_t>(text[at]);
   if (first < 0x80) return 1;
@@ -31,15 +31,15 @@ size_t sequence_length(std::string_view text, size_t at) {
   return begins_ill_formed(first, static_cast<uint8_t>(text[at + 1])) ? 0 : length;
 }
 
-// A byte as "\x1b".
+// A byte as a backslash, x and its two digits, \x1b.
 std::string hexadecimal(char c) {
   const auto byte = static_cast<uint8_t>(c);
   return {'\\', 'x', "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
 }
 
 // Whether the sequence of one character is one that shows nothing but changes what a terminal
-// shows: a C1 control (U+0080 to U+009F), or a mark that breaks a line or turns its direction
-// around.
+// shows: a C1 control (U+0080 to U+009F), or a mark that breaks a line (U+2028, U+2029) or turns
+// its direction around (U+200E, U+200F, U+202A to U+202E).
 bool is_hidden(std::string_view sequence) {
   if (sequence.size() == 2)
     return sequence[0] == '\xc2' && static_cast<uint8_t>(sequence[1]) < 0xa0;

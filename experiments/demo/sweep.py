@@ -51,7 +51,7 @@ def main() -> None:
     known = {(name, t["lr"]) for name, trials in sweep["curves"].items() for t in trials}
     todo = [(n, lr) for n, c in curves.CURVES.items() for lr in c["lrs"] if (n, lr) not in known]
     with tempfile.TemporaryDirectory() as folder:
-
+        # Trains the curve at the learning rate that ``item`` has, (name, lr), and records it.
         def trial(item):
             name, lr = item
             out = pathlib.Path(folder) / f"{name}-{lr:g}"

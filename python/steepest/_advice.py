@@ -51,12 +51,12 @@ INTERNAL = {"roles", "layouts", "recipe", "momo", "momo_step"}
 
 
 def advice(key: str, options: Collection[str]) -> str | None:
-    """What to write for the unknown ``key`` where a class has these ``options``; None: unknown.
+    """What to write for the unknown ``key`` where a class has these ``options``; None: no idea.
 
     It is "write <option>" for another library's name of an option, and for an option but for one
     typing error.
     """
-    for name in (key, *_other_sides(key)):
+    for name in (key, *_names_behind_prefix(key)):
         if name != key and name in options:
             return f"write {name}"
         if option := next((o for o in _SYNONYMS.get(name, ()) if o in options), None):
@@ -67,7 +67,7 @@ def advice(key: str, options: Collection[str]) -> str | None:
 
 
 def group_advice(key: str, options: Collection[str]) -> str | None:
-    """:func:`advice` for a key of a group, where other keys than options are no mistake."""
+    """:func:`advice` for a key of a group; None, too, for one that programs keep there as data."""
     return None if key in _DATA else advice(key, options)
 
 
@@ -77,8 +77,12 @@ def nearest(key: str, options: Collection[str]) -> str | None:
     return next(iter(difflib.get_close_matches(key, public, 1, 0.7)), None)
 
 
-def _other_sides(key: str) -> list[str]:
-    """A key such as "adamw_wd" under the names of here: ["backup_weight_decay", "wd"]."""
+def _names_behind_prefix(key: str) -> list[str]:
+    """What a key that begins with another library's word for a side may mean; [] for other keys.
+
+    "adamw_wd" is ["backup_weight_decay", "wd"]: the option here, and the rest, which may be
+    another library's name of one.
+    """
     for prefix, side in _SIDES.items():
         rest = key.removeprefix(prefix)
         if rest != key:
@@ -91,7 +95,8 @@ def _misspelt(key: str, options: Collection[str]) -> str | None:
     """The advice "write <option>" where a key is an option but for one typing error, else None."""
     letters = _letters(key)
     for option in options:
-        if len(option) > 3 and option not in INTERNAL and _one_edit(letters, _letters(option)):
+        usable = len(option) > 3 and option not in INTERNAL  # short ones are like too many words
+        if usable and _is_one_edit_apart(letters, _letters(option)):
             return f"write {option}"
     return None
 
@@ -101,7 +106,7 @@ def _letters(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
-def _one_edit(a: str, b: str) -> bool:
+def _is_one_edit_apart(a: str, b: str) -> bool:
     """Whether at most one letter is added, dropped or changed, or two neighbours are swapped."""
     if len(a) > len(b):
         a, b = b, a

@@ -104,7 +104,7 @@ class Face(Groups, Observing, Stateful):
         ``loss`` is Momo's, or what nonfinite="skip" looks at.
         """
         params = list(self._params())
-        self._settle()
+        self._copy_held_state()
         if self._momo() and not self.state:  # thrown away, and with it what the model is of
             self.param_groups[0]["momo_step"].zero_()
         make_states(plan, self.state, params, grads)

@@ -29,7 +29,7 @@ def _gradient_versions(groups: list[Group]) -> GradientVersions:
 _SOURCES = {"observed": "observe()", "argument": "step(loss=)", "closure": "a closure"}
 
 
-def refuse_two(name: str, **sources: bool) -> None:
+def refuse_two_losses(name: str, **sources: bool) -> None:
     """Raises ValueError where more than one source has given a step its loss.
 
     ``name`` begins the message; ``sources``: whether each of observed, argument and closure did.
@@ -82,10 +82,14 @@ class LossCheck:
 
     def __init__(self) -> None:
         self._warned: set[str] = set()  # "below" and "nonfinite", once they were said
+        # The copy of a GPU's loss that is on its way to the host, and when it has arrived.
         self._arriving: tuple[Tensor, torch.cuda.Event] | None = None
 
     def check(self, loss: Tensor, group: Group) -> None:
-        """Looks at the loss of a step; ``group``, any of the optimizer's, has f_star."""
+        """Warns of a step's loss where it is no number or below f_star; of a GPU's at a later step.
+
+        ``group``, any of the optimizer's, has f_star. A loss on the GPU is not waited for.
+        """
         if len(self._warned) == 2:
             return
         if not loss.is_cuda:

@@ -26,6 +26,7 @@ class FoundParam:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The tensor's shape."""
         return tuple(self.tensor.shape)
 
     @property
@@ -54,9 +55,10 @@ class Model:
 
 
 def read(model: nn.Module | Iterable[tuple[str, torch.Tensor]]) -> Model:
-    """The parameters of a module, or of (name, tensor) pairs.
+    """The parameters of a module, or of (name, tensor) pairs, of which no module is known.
 
-    Raises TypeError for anything else, ValueError for a parameter that has no shape yet.
+    A tied parameter is found under its first name. Raises TypeError for anything else, ValueError
+    for a parameter that has no shape yet.
     """
     if isinstance(model, nn.Module):
         modules = dict(model.named_modules())
@@ -82,7 +84,8 @@ def _of_module(modules: dict[str, nn.Module]) -> Iterator[FoundParam]:
     """Every parameter of ``modules``, a network's named_modules(), at each place that it has.
 
     Names and order are those of named_parameters(). The owner of a parametrized weight is the
-    module whose weight it is.
+    module whose weight it is. ``around``, the types from the root to what holds the parameter, has
+    "" for a module that is not among ``modules``.
     """
     for prefix, holder in modules.items():
         steps = prefix.split(".") if prefix else []

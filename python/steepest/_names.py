@@ -10,6 +10,7 @@ from steepest._library import ops
 
 
 def _first_repeated(names: list[str]) -> str | None:
+    """The first of the names that occurs twice; None where each is there once."""
     return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
@@ -18,9 +19,10 @@ def pair(
 ) -> list[int | None]:
     """For each allowed name, the optimizer's, its index in ``received``, the names in a file.
 
-    Names are compared as they are, and then without wrappers. ``untrained`` are the indices of
-    allowed names that may be missing from the file; their index is then None. Raises ValueError
-    with the first name that one side lacks, and the prefix where it is only that.
+    Names are compared as they are, and then without wrappers ("module.", "_orig_mod." ..).
+    ``untrained`` are the indices of allowed names that may be missing from the file; their index is
+    then None. Raises ValueError with the first name that one side lacks, and the prefix where it is
+    only that.
     """
     found = _places(received, allowed, untrained)
     if found is not None:

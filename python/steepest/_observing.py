@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest._eager import eager
-from steepest._loss import Observations, loss_or_none, refuse_no_closure, refuse_two
+from steepest._loss import Observations, loss_or_none, refuse_no_closure, refuse_two_losses
 
 _Loss = TypeVar("_Loss", bound="Tensor | float")
 
@@ -55,7 +55,7 @@ class Observing(Optimizer):
         closure cannot be called.
         """
         refuse_no_closure(type(self).__name__, closure)
-        self._refuse_two(
+        self._refuse_two_losses(
             observed=loss is not None and bool(self._observations),
             argument=loss is not None,
             closure=loss is not None and closure is not None,
@@ -67,13 +67,13 @@ class Observing(Optimizer):
             result = closure()
         # Lightning's closure observes the last micro-batch; any other is a second loss.
         silent = self._observations.count == seen
-        self._refuse_two(observed=before and silent, closure=before and silent)
+        self._refuse_two_losses(observed=before and silent, closure=before and silent)
         return result, result
 
-    def _refuse_two(self, **sources: bool) -> None:
-        """:func:`refuse_two` under Momo; other step sizes need no loss and take any number."""
+    def _refuse_two_losses(self, **sources: bool) -> None:
+        """:func:`refuse_two_losses` under Momo; other step sizes take any number of losses."""
         if self._momo():
-            refuse_two(self._name(), **sources)
+            refuse_two_losses(self._name(), **sources)
 
     def _take_loss(self, loss: Tensor | float | None) -> Tensor | None:
         """What the engine is given as the loss, from what step's argument or closure gave.

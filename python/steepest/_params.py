@@ -66,6 +66,7 @@ def take_params(group: Group) -> None:
 
 
 def _is_pair(item: Any) -> bool:
+    """Whether an item of params may be a (name, tensor) pair rather than a tensor."""
     return isinstance(item, tuple) and len(item) == 2
 
 

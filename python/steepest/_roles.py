@@ -52,12 +52,13 @@ def judge(model: Model) -> dict[str, Verdict]:
     as JSON, and the verdicts come back in their order.
     """
     ids: dict[int, int] = {}
-    heads, answers = _ask_for_heads(model)
+    heads, answers = _find_named_heads(model)
     numbers: dict[int, dict[str, int]] = {}
 
+    # _module_numbers, kept: a module is the owner or the parent of several parameters.
     def numbers_of(module: nn.Module | None) -> dict[str, int]:
         if id(module) not in numbers:
-            numbers[id(module)] = _numbers(module)
+            numbers[id(module)] = _module_numbers(module)
         return numbers[id(module)]
 
     facts = []
@@ -91,7 +92,7 @@ def _full_type(module: nn.Module | None) -> str:
     return f"{type(module).__module__}.{type(module).__name__}".lower()
 
 
-def _numbers(module: nn.Module | None) -> dict[str, int]:
+def _module_numbers(module: nn.Module | None) -> dict[str, int]:
     """What the rules ask of a module and of its config (_NUMBERS and _FLAGS), by attribute name.
 
     Only what the module has is there; of a tuple, such as a kernel's size, the first number. The
@@ -119,8 +120,12 @@ class _Heads(NamedTuple):
     answers: dict[str, str]  # of a module that was asked, by its name: "head" or "none"
 
 
-def _ask_for_heads(model: Model) -> _Heads:
-    """Asks every module that has Transformers' or timm's method for its output head."""
+def _find_named_heads(model: Model) -> _Heads:
+    """Finds the output heads that modules name themselves, asking each that has a method for it.
+
+    The methods are get_output_embeddings, of Transformers, and get_classifier, of timm. One that
+    raises is passed over. A module that names no layer of the model has the answer "none".
+    """
     methods: dict[int, str] = {}
     answers: dict[str, str] = {}
     for prefix, module in model.modules.items():

@@ -61,10 +61,10 @@ class Stateful(Optimizer):
         kept = {k: v for k, v in self.state.items() if k in placed or not isinstance(k, Tensor)}
         return defaultdict(dict, kept)
 
-    def _settle(self) -> None:
+    def _copy_held_state(self) -> None:
         """Before a step: gives the optimizer copies of tensors that a state_dict still shows."""
         if self._loans is not None:
-            self._loans.settle(self.state)
+            self._loans.copy_held(self.state)
 
     def _complete_states(self) -> None:
         """Adds the state tensors that the next step would make, so that they are saved.

@@ -20,8 +20,8 @@ class Loan(NamedTuple):
     users: int
 
 
-def _users(value: Tensor) -> int:
-    """How many tensors, and arrays of numpy, have this memory."""
+def _memory_users(value: Tensor) -> int:
+    """How many tensors, and arrays of numpy, have this memory; 0 where torch does not tell."""
     count = getattr(torch._C, "_storage_Use_Count", None)
     return count(value.untyped_storage()._cdata) if count is not None else 0
 
@@ -47,6 +47,7 @@ def copied(value: Any, memo: dict[int, Any] | None = None) -> Any:
 
 
 def _same_memory(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors lie in one storage."""
     return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
@@ -59,10 +60,15 @@ class Loans:
     """
 
     def __init__(self) -> None:
+        # By the id of the key in the state, a parameter as a rule, and the name in its entry.
         self._made: dict[tuple[int, str], Loan] = {}
 
     def lend(self, state_dict: Any, state: MutableMapping[Any, Any]) -> Any:
-        """The state_dict with views and copies in place of what a step changes."""
+        """The state_dict as it is handed out, so that later steps do not change it.
+
+        In it views stand for the tensors of ``state``, the optimizer's, which are noted as lent;
+        its groups are copied. Anything but a dict, which a hook may have made, is returned as is.
+        """
         if not isinstance(state_dict, Mapping):
             return state_dict  # of a hook
         live = {
@@ -74,43 +80,55 @@ class Loans:
         }
         shown = dict(state_dict)
         if isinstance(entries := shown.get("state"), Mapping):
-            shown["state"] = {key: self._show(entry, live) for key, entry in entries.items()}
+            shown["state"] = {key: self._lend_entry(entry, live) for key, entry in entries.items()}
         if "param_groups" in shown:
             shown["param_groups"] = copied(shown["param_groups"])
         return shown
 
-    def _show(self, entry: Any, live: dict[int, tuple[Any, str]]) -> Any:
+    def _lend_entry(self, entry: Any, live: dict[int, tuple[Any, str]]) -> Any:
+        """One parameter's entry with views of the tensors in ``live``.
+
+        ``live`` has the key and the name in the optimizer's state of each of its tensors, by id.
+        """
         if not isinstance(entry, Mapping):
             return entry
         return {
-            name: self._view(value, *live[id(value)]) if id(value) in live else value
+            name: self._lend_tensor(value, *live[id(value)]) if id(value) in live else value
             for name, value in entry.items()
         }
 
-    def _view(self, value: Tensor, owner: Any, name: str) -> Tensor:
+    def _lend_tensor(self, value: Tensor, owner: Any, name: str) -> Tensor:
+        """A view of the tensor that the state has for ``owner`` under ``name``, noted as lent.
+
+        It is the one that an earlier state_dict has, while that is alive and of the same memory.
+        """
         loan = self._made.get((id(owner), name))
         view = loan.view() if loan else None
         if view is None or not _same_memory(view, value):
-            users = loan.users if loan else _users(value)
+            users = loan.users if loan else _memory_users(value)
             view = value.detach()
             self._made[id(owner), name] = Loan(weakref.ref(view), owner, name, users)
         return view
 
-    def settle(self, state: MutableMapping[Any, Any]) -> None:
-        """Before a step: what is still shown keeps its memory, the state goes on in a copy."""
+    def copy_held(self, state: MutableMapping[Any, Any]) -> None:
+        """Before a step: puts copies into ``state`` for the tensors that a state_dict still holds.
+
+        What it holds keeps its memory. A tensor whose view is gone is held where its memory has
+        more users than before it was lent: something was made of the view. No loan is left then.
+        """
         for view, owner, name, users in self._made.values():
             shown, entry = view(), state.get(owner)
             value = entry.get(name) if isinstance(entry, MutableMapping) else None
             if not isinstance(value, Tensor):
                 continue
-            held = _users(value) > users if shown is None else _same_memory(shown, value)
+            held = _memory_users(value) > users if shown is None else _same_memory(shown, value)
             if held:
                 entry[name] = value.clone()  # type: ignore[index]
         self._made.clear()
 
 
 def copied_on(value: Any, device: torch.device) -> Any:
-    """For a foreign value in a parameter's state."""
+    """A copy of a value that the program around keeps in a state, a tensor's on the device."""
     if isinstance(value, Tensor) and not value.is_meta:
         return value.detach().to(device=device, copy=True)
     return copied(value)

@@ -93,7 +93,8 @@ def _measured_duals(
 ) -> Tensor:
     """The dual norms of a parameter's momentum as it is now, one for each of its matrices.
 
-    ``names`` are those of its state tensors, in the plan's order.
+    ``names`` are those of its state tensors, in the plan's order. The operator takes all of the
+    plan's parameters, of which the others are given without entries.
     """
     tensors = [state[name] for name in names]
     params = [param if i == index else param.new_empty(0) for i in range(len(plan.names))]
@@ -139,6 +140,7 @@ def bind(plan: Plan, states: MutableMapping[Tensor, State], params: list[Tensor]
 
 
 def _none_if_nan(value: float) -> float | None:
+    """The number; None in place of the NaN by which the engine says that there is none."""
     return None if math.isnan(value) else value
 
 
@@ -152,6 +154,7 @@ def stats(
     """The numbers of SteepestDescent.stats, which says what they are.
 
     Args:
+        bound: the parameters and their states.
         last: what the last step wrote, [4 + leaves]: skipped, D, q, f~ - f*, and the coefficient of
             each leaf; None before any step.
         lr: the effective learning rate of each of the engine's groups.

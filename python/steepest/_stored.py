@@ -40,11 +40,15 @@ class Wanted:
 
     @property
     def names(self) -> list[str]:
+        """The keys of the state: the step count's and the tensors'."""
         return ["step", *self.tensors]
 
 
 def wanted(plan: Plan, params: list[Tensor]) -> list[Wanted]:
-    """What the state of each of the plan's parameters consists of, in the plan's order."""
+    """What the state of each of the plan's parameters consists of, in the plan's order.
+
+    The tensors, which have shapes and dtypes but no memory, are those that the engine would make.
+    """
     like = [torch.empty_like(p, device="meta", requires_grad=False) for p in params]
     made = iter(ops.make_states(like, plan.text, list(range(len(params)))))
     every = [{name: next(made) for name in names} for names in plan.state]
@@ -109,6 +113,10 @@ def read_tensor(where: str, name: str, value: Any, wish: Wanted) -> Tensor:
 
 
 def _check_complete(where: str, given: State, wish: Wanted, foreign: bool) -> None:
+    """Raises ValueError where the saved state ``given`` lacks a key that cannot be made.
+
+    ``where`` begins the message; ``foreign``: it is of torch's class.
+    """
     begun = foreign and "momentum_buffer" in given  # torch's SGD and Muon count no steps
     for name in wish.names:
         if name not in given and name not in _MADE and not (name == "step" and begun):
@@ -116,8 +124,9 @@ def _check_complete(where: str, given: State, wish: Wanted, foreign: bool) -> No
 
 
 def read_entry(where: str, entry: Any, wish: Wanted, foreign: bool) -> State:
-    """A parameter's state as the engine keeps it; {} where it has none yet.
+    """A parameter's state as the engine keeps it, in copies; {} where it has none yet.
 
+    ``entry`` is the saved one, ``where`` its place for messages, ``wish`` what it must fit.
     ``foreign``: of another library, whose keys all have a meaning for the state. Other keys of our
     own state_dicts belong to the program around and are kept, as torch does. Raises ValueError
     naming the first key that does not fit.

@@ -56,6 +56,7 @@ def install() -> None:
     if getattr(original, "_steepest_checks", False):
         return
 
+    # torch's method behind the check: what was made by this package must not pass for its own.
     @functools.wraps(original)
     def load_state_dict(self: torch.optim.Optimizer, state_dict: Any) -> None:
         check(self, state_dict)

@@ -99,7 +99,11 @@ class Watch:
             )
 
     def _is_due(self, gradients: int) -> bool:
-        """Counts a step with so many ``gradients``, and says whether to look at the model now."""
+        """Counts a step with so many ``gradients``, and says whether to look at the model now.
+
+        That is so at steps 1, 2, 4, 8 .., at steps without a gradient, and where their number has
+        changed, up to _MAX_CHANGES times: looking takes a walk over the model.
+        """
         self._steps += 1
         changed = gradients != self._last and self._changes < self._MAX_CHANGES
         self._changes += changed

@@ -28,6 +28,7 @@ class NormalizedSGD(PlainConstructor):
 
     _recipe = "normalized-sgd"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -40,6 +41,7 @@ class SignSGD(PlainConstructor):
 
     _recipe = "signsgd"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -55,6 +57,7 @@ class MuonJordan(PlainConstructor):
 
     _recipe = "muon-jordan"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -71,6 +74,7 @@ class MuonAdam(PlainConstructor):
 
     _recipe = "muon-adam"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -90,6 +94,7 @@ class NorMuon(PlainConstructor):
 
     _recipe = "normuon"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -107,6 +112,7 @@ class SOAP(PlainConstructor):
 
     _recipe = "soap"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 3e-3, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -120,6 +126,7 @@ class Scion(PlainConstructor):
 
     _recipe = "scion"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -137,6 +144,7 @@ class ScionLions(PlainConstructor):
 
     _recipe = "scion-lions"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(
         self, params: Any, lr: float | Tensor = 2.44140625e-4, **options: Unpack[Options]
     ) -> None:
@@ -152,6 +160,7 @@ class PolarGrad(PlainConstructor):
 
     _recipe = "polargrad"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1e-1, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -169,6 +178,7 @@ class MuonMax(PlainConstructor):
 
     _recipe = "muonmax"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -182,6 +192,7 @@ class OrthogonalSGDM(PlainConstructor):
 
     _recipe = "orthogonal-sgdm"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 

@@ -43,7 +43,7 @@ class Run:
         return _curve([(row, row[key]) for row in self.rows if key in row], x)
 
     def rates(self, x: str) -> list[Curve]:
-        """The learning rates: of every group where they are logged, else the first one's."""
+        """Learning rates over x: every group's where they are logged, else the first group's."""
         count = max((len(row["lrs"]) for row in self.rows if "lrs" in row), default=1)
         found: list[list[tuple[dict[str, Any], Any]]] = [[] for _ in range(count)]
         for row in self.rows:
@@ -53,7 +53,7 @@ class Run:
         return [_curve(curve, x) for curve in found]
 
     def parameters(self, x: str, number: str = "dual_norm") -> dict[str, Curve]:
-        """A number of each parameter that has logged it, in the model's order."""
+        """The ``number`` of each parameter, by name, that has logged it, in the model's order."""
         found: dict[str, list[tuple[dict[str, Any], Any]]] = {}
         for row in self.rows:
             for name, numbers in row.get("parameters", {}).items():
@@ -63,7 +63,7 @@ class Run:
 
 
 def _curve(points: list[tuple[dict[str, Any], Any]], x: str) -> Curve:
-    """(x, y) of pairs of a log's line and the y that was taken from it.
+    """The curve (x, y) through ``points``, pairs of a log's line and the y taken from it.
 
     ``x`` is "steps" or "seconds"; lines without it are left out.
     """
@@ -93,6 +93,7 @@ def read_run(path: str) -> Run:
     for number, line in enumerate(text.splitlines(), 1):
         row = _parse(line, f"{file}:{number}")
         if "loss" in row:
+            # A resumed run has repeated these steps: their later lines count.
             while row["step"] <= trained and rows and rows[-1]["step"] >= row["step"]:
                 rows.pop()
             trained = row["step"]
@@ -146,7 +147,7 @@ def _line_width(index: int, runs: list[Run]) -> float:
 
 
 def _draw_losses(axes: Axes, runs: list[Run], x: str) -> None:
-    """Draws training losses of all runs, faint and smoothed, and validation losses as dots."""
+    """Draws all runs' losses over x: training, faint and smoothed, and validation, as dots."""
     for index, run in enumerate(runs):
         color = _color(index)
         xs, loss = run.curve("loss", x)
@@ -158,7 +159,7 @@ def _draw_losses(axes: Axes, runs: list[Run], x: str) -> None:
 
 
 def _draw_rates(axes: Axes, runs: list[Run], x: str) -> None:
-    """Draws the learning rates of all runs: a run's in one color, in dashes where they differ."""
+    """Draws all runs' learning rates over x: a run's in one color, dashed where they differ."""
     several = False
     for index, run in enumerate(runs):
         curves = [c for n, c in enumerate(run.rates(x)) if c not in run.rates(x)[:n]]
@@ -170,7 +171,7 @@ def _draw_rates(axes: Axes, runs: list[Run], x: str) -> None:
 
 
 def _draw_number(axes: Axes, runs: list[Run], x: str, key: str, title: str) -> None:
-    """Draws one curve a run of the number that the log has under ``key``, such as "q"."""
+    """Draws one curve a run, over x, of the number that the log has under ``key``: "q" or "D"."""
     for index, run in enumerate(runs):
         axes.plot(*run.curve(key, x), color=_color(index), lw=1.4)
     axes.set_title(title)
@@ -179,7 +180,7 @@ def _draw_number(axes: Axes, runs: list[Run], x: str, key: str, title: str) -> N
 
 
 def _draw_parameters(axes: Axes, run: Run, x: str) -> None:
-    """Draws the dual norms of a run's parameters: matrices from dark to light, the rest in grey.
+    """Draws the dual norms of a run's parameters over x: matrices dark to light, the rest grey.
 
     Matrices, which alone have a polar residual, are in the model's order.
     """

@@ -42,6 +42,7 @@ class Routes(list[dict[str, Any]]):
     was routed, None where that was pairs.
     """
 
+    # ``module``: what was routed, which is not kept alive. A list can be made without any of it.
     def __init__(
         self,
         groups: Iterable[dict[str, Any]] = (),
@@ -52,8 +53,9 @@ class Routes(list[dict[str, Any]]):
         self.rows = list(rows)
         self.module = weakref.ref(module) if module is not None else None
 
+    # What a pickle or a copy has beside the list; a weak reference cannot be pickled.
     def __getstate__(self) -> dict[str, Any]:
-        return {"rows": self.rows, "module": None}  # a weak reference cannot be pickled
+        return {"rows": self.rows, "module": None}
 
     @property
     def reasons(self) -> dict[str, str]:

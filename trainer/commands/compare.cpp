@@ -62,8 +62,8 @@ void for_each_line(const std::string& run, const std::function<void(const Json&)
   }
 }
 
-// One row of the comparison: the last values that a run wrote of each kind, and its best validation
-// loss.
+// One row of the comparison: the last value of each kind that the run in this folder wrote, NaN
+// where it wrote none, and its best validation loss.
 Json summary(const std::string& run) {
   if (run.empty()) throw ConfigError("runs: received nothing, allowed folders of runs");
   const auto spec = load_config(run + "/config.toml");
@@ -119,7 +119,8 @@ std::string table_of(const std::vector<Json>& rows) {
 
 }  // namespace
 
-// Adds `steepest compare RUN..`, which prints a table of runs, the best validation loss first.
+// Adds `steepest compare RUN..`, which prints a table of runs, the best validation loss first;
+// its callback sets `exit_code`.
 void add_compare(CLI::App& app, int& exit_code) {
   auto runs = std::make_shared<std::vector<std::string>>();
   auto json = std::make_shared<bool>(false);

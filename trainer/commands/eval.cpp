@@ -18,7 +18,8 @@ struct Options {
 
 }  // namespace
 
-// Adds `steepest eval RUN`, which prints the validation loss of a run's latest checkpoint as JSON.
+// Adds `steepest eval RUN`, which prints the validation loss of a run's latest checkpoint as JSON;
+// its callback sets `exit_code`.
 void add_eval(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("eval", "Validation loss of a run's latest checkpoint");

@@ -52,7 +52,8 @@ Json machine_info() {
 
 }  // namespace
 
-// Adds `steepest info`, which prints versions, a run file's data or the polar factor's errors.
+// Adds `steepest info`, which prints versions, a run file's data or the polar factor's errors;
+// its callback sets `exit_code`.
 void add_info(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
   auto* command =

@@ -31,7 +31,8 @@ Json json_of(const Recipe& r) {
   return json;
 }
 
-// The rows as lines, each column as wide as its widest word and two blanks apart.
+// The rows, of as many words each, as lines, each column as wide as its widest word and two blanks
+// apart.
 std::string table_of(const std::vector<std::vector<std::string>>& rows) {
   std::string text;
   std::vector<size_t> widths(rows[0].size());
@@ -47,6 +48,7 @@ std::string table_of(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
+// Prints every named optimizer as a line of its choices.
 void print_optimizers() {
   std::vector<std::vector<std::string>> rows = {
       {"name", "update", "outer", "norm", "non-matrix", "momentum", "radius", "paper"}};
@@ -60,6 +62,7 @@ void print_optimizers() {
             "--norms the norms.\n");
 }
 
+// Prints every norm with its arguments and what it is.
 void print_norms() {
   std::vector<std::vector<std::string>> rows = {{"norm", "arguments", "unit ball and direction"}};
   for (const auto& norm : norm_catalog()) {
@@ -71,7 +74,8 @@ void print_norms() {
 
 }  // namespace
 
-// Adds `steepest list`, which prints the catalog of optimizers, or the norms.
+// Adds `steepest list`, which prints the catalog of optimizers, or the norms; its callback sets
+// `exit_code`.
 void add_list(CLI::App& app, int& exit_code) {
   auto json = std::make_shared<bool>(false), norms = std::make_shared<bool>(false);
   auto* command =

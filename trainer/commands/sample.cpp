@@ -21,7 +21,8 @@ struct Options {
   int64_t seed = 0;
 };
 
-// The prompt as token ids: those of --ids, or the bytes of --prompt for a model of bytes.
+// The prompt as token ids: those of --ids, or where there are none the bytes of --prompt, if the
+// model is one of `bytes`.
 std::vector<int64_t> prompt_of(const Options& o, bool bytes) {
   if (!o.ids.empty()) return o.ids;
   TORCH_CHECK_VALUE(bytes, "sample: --prompt: received text for a model of tokens, allowed --ids");
@@ -51,7 +52,8 @@ void sample(const Options& o) {
 
 }  // namespace
 
-// Adds `steepest sample RUN`, which prints what the model of a run's latest checkpoint writes.
+// Adds `steepest sample RUN`, which prints what the model of a run's latest checkpoint writes; its
+// callback sets `exit_code`.
 void add_sample(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("sample", "Text written by a run's latest checkpoint");

@@ -63,7 +63,8 @@ void require_out(const RunSpec& spec, const Options& o) {
                       " is not UTF-8, allowed a name that config.toml can hold");
 }
 
-// What `steepest train` does with these options; returns the exit code.
+// Does what the options of `steepest train` say: prints the help or a dry run, or trains; returns
+// the exit code.
 int train(const Options& o) {
   if (o.help_config) {
     print_out(config_help());
@@ -85,7 +86,8 @@ int train(const Options& o) {
 
 }  // namespace
 
-// Adds `steepest train`, which starts or resumes a run, or prints what it would be.
+// Adds `steepest train`, which starts or resumes a run, or prints what it would be; its
+// callback sets `exit_code`.
 void add_train(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("train", "Train a model as a run file says");

@@ -15,9 +15,10 @@
 namespace steepest::trainer {
 namespace {
 
-// The key of `section` ("optimizer.lr") that another part's message speaks of: its first word, or
-// the second, behind a recipe's name. What has no key of its own comes from the recipe.
-std::string key_of(const std::string& section, const std::string& message) {
+// The key, with its section ("optimizer.lr"), that a message of another part speaks of, which
+// begins "lr: .." or, of [optimizer], "muon: lr: ..". Where neither word is a key of [optimizer],
+// the fault is the recipe's, and so is the key.
+std::string key_in_message(const std::string& section, const std::string& message) {
   RunSpec any;
   std::optional<std::string> preset;
   const auto sections = sections_of(any, preset);
@@ -35,18 +36,21 @@ std::string key_of(const std::string& section, const std::string& message) {
   return section + ".recipe";
 }
 
+// Checks of a spec that throw with the place where the key was given.
 struct Check {
   const WhereOf& where;
 
-  // Throws ConfigError, with the place where the key was given, unless `good`.
+  // Throws ConfigError, with the place where the key was given, unless `good`; the message says
+  // what was received and what is allowed.
   void require(bool good, const std::string& key, const std::string& received,
                const std::string& allowed) const {
     if (good) return;
     throw ConfigError(where(key) + ": " + key + ": received " + received + ", allowed " + allowed);
   }
 
-  // Runs a check of another part, which throws a message that begins with the key, perhaps without
-  // its section, and throws that as ConfigError with the whole key and its place.
+  // Calls `part`, a check of the section that knows no run file; what it throws, with a message
+  // that begins with the key, perhaps without its section, is thrown on as ConfigError with the
+  // whole key and its place.
   void run(const std::string& section, const std::function<void()>& part) const {
     std::string message;
     try {
@@ -58,7 +62,7 @@ struct Check {
       message = error.what();
     }
     if (message.starts_with(section + ".")) message = message.substr(section.size() + 1);
-    const std::string key = key_of(section, message);
+    const std::string key = key_in_message(section, message);
     message = message.starts_with(key.substr(section.size() + 1) + ": ") ? section + "." + message
                                                                          : key + ": " + message;
     throw ConfigError(where(key) + ": " + one_line(message));
@@ -97,6 +101,7 @@ void check_steps(const Check& check, const RunSpec& spec) {
                 "at most run.steps = " + std::to_string(spec.steps));
 }
 
+// Refuses a [[group]] table that names no parameters.
 void check_groups(const Check& check, const RunSpec& spec) {
   for (size_t i = 0; i < spec.groups.size(); ++i) {
     check.require(!spec.groups[i].match.empty(), "group." + std::to_string(i) + ".match", "nothing",

@@ -15,7 +15,8 @@ Range within_reason(Range range) {
   return range;
 }
 
-// The key of a run file for an option of the library, bound to its field of `said`.
+// The key of a run file for an option of the library's table, bound to the option's field of
+// `said`: a value of the key is written there.
 Key key_of(const Option& option, Overrides& said) {
   const auto field = std::visit([&](auto member) { return Field(&(said.*member)); }, option.said);
   Key key{option.name, field, option.help};
@@ -34,6 +35,8 @@ bool is_of_groups(const Option& option) {
 
 }  // namespace
 
+// The keys of [optimizer], bound to the fields of `spec`: recipe, clip, and every option of the
+// library's table.
 std::vector<Key> optimizer_keys(RunSpec& spec) {
   std::vector<Key> keys = {
       Key{"recipe", &spec.recipe, "muon, neon(k=4), muonmax-momo, adamw, .."},
@@ -42,6 +45,8 @@ std::vector<Key> optimizer_keys(RunSpec& spec) {
   return keys;
 }
 
+// The keys of one [[group]] table, bound to the fields of `group`: which parameters it matches, how
+// they are seen as matrices, and the options that a group may have for itself.
 Section group_section(GroupSpec& group) {
   std::vector<Key> keys = {
       Key{"match", &group.match, "globs of parameter names; the first table that matches wins"},

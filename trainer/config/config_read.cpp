@@ -18,12 +18,13 @@
 namespace steepest::trainer {
 namespace {
 
+// Throws ConfigError with the place in the run file, or the override, and what is wrong there.
 [[noreturn]] void fail(const std::string& where, const std::string& what) {
   throw ConfigError(where + ": " + what);
 }
 
-// The message on an entry whose key the section does not have: the section that it belongs to, or
-// the nearest key.
+// The message on an entry whose key the section does not have: which of `all` sections it belongs
+// to, or the section's nearest key.
 std::string unknown_key_message(const Entry& given, const std::vector<Section>& all,
                                 const Section& section) {
   const Entry entry = given.shown();
@@ -63,6 +64,7 @@ void assign_entry(const Entry& entry, RunSpec& spec, std::optional<std::string>&
             : *std::find_if(sections.begin(), sections.end(),
                             [&](const auto& s) { return s.name == entry.section; });
   const Key key = find_key(entry, sections, section);
+  // The text of an override needs no quotes: `bare` is one that TOML took for another type.
   const toml::value<std::string> text(entry.raw.value_or(""));
   const bool bare =
       entry.raw && takes_text(key) && !entry.value->is_string() && !entry.value->is_array();
@@ -93,6 +95,9 @@ RunSpec spec_from(const Sources& sources) {
 
 }  // namespace
 
+// The defaults, then the text of a run file, then overrides "section.key=value" in their order.
+// `name` stands for the file in messages. Throws ConfigError, with the place where the key was
+// given, for the first value that is not allowed, by itself or beside others.
 RunSpec parse_config(const std::string& text, const std::string& name,
                      const std::vector<std::string>& overrides) {
   Sources sources(text, name);
@@ -107,6 +112,8 @@ RunSpec parse_config(const std::string& text, const std::string& name,
   return spec;
 }
 
+// parse_config of the text of this file; of none where its path is "". Throws ConfigError, too,
+// where the file cannot be read, or is longer than any run file, which is told before it is read.
 RunSpec load_config(const std::string& file, const std::vector<std::string>& overrides) {
   if (file.empty()) return parse_config("", "options", overrides);
   try {

@@ -15,15 +15,17 @@
 namespace steepest::trainer {
 namespace {
 
+// Throws ConfigError with the place in the run file, or the override, and what is wrong there.
 [[noreturn]] void fail(const std::string& where, const std::string& what) {
   throw ConfigError(where + ": " + what);
 }
 
-// The place where an entry stands, for messages: "run.toml:12".
+// The file's name and the line where an entry stands, for messages: "run.toml:12".
 std::string line_of(const std::string& name, const toml::source_region& region) {
   return name + ":" + std::to_string(region.begin.line);
 }
 
+// The names of all sections that a run file may have, "group" the last.
 std::vector<std::string> section_names() {
   RunSpec spec;
   std::optional<std::string> preset;
@@ -79,7 +81,7 @@ Entry Entry::shown() const {
   return copy;
 }
 
-// Adds the entries of a section, or of [[group]] table number `group`.
+// Adds the entries of a section's table, or of [[group]] table number `group` (of others 0).
 void Sources::add_table(const std::string& section, size_t group, const toml::table& table) {
   for (const auto& [key, value] : table) {
     entries_.push_back({section, std::string(key.str()), group, &value,

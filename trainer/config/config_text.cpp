@@ -73,12 +73,12 @@ struct Cursor {
   bool line_begins = true;
   char before = '\n';  // the last that is no blank
 
-  // Whether a quote may begin here. Within a value the parser looks ahead, quotes or not, for what
-  // it may be.
+  // Whether a quote may begin here: after a newline, an equals sign, a bracket that opens or a
+  // comma. Within a value the parser looks ahead, quotes or not, for what it may be.
   bool may_quote() const { return std::string_view("\n=[{,").find(before) != std::string::npos; }
   // Whether the character c opens the header of a table.
   bool begins_table(char c) const { return c == '[' && depth == 0 && line_begins; }
-  // Moves the cursor past the character c.
+  // Moves the cursor past the character c, the next of the text outside of quotes and comments.
   void pass(char c) {
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') depth = std::max<int64_t>(depth - 1, 0);
@@ -89,7 +89,8 @@ struct Cursor {
   }
 };
 
-// The first fault in what is neither quoted nor a comment, where TOML allows no more than ASCII.
+// The first fault in what is neither quoted nor a comment, where TOML allows no more than ASCII;
+// one of line 0 where there is none.
 TextFault find_fault_outside_quotes(std::string_view text) {
   size_t dots = 0;
   Cursor cursor;

@@ -16,7 +16,8 @@ struct TextFault {
 
 // The first fault for which a text is not given to the parser: it is not UTF-8, or has a control
 // character, a character outside of quotes and comments that no TOML has there, or more dots
-// outside of them than any run file needs (each may nest a table in another).
+// outside of them than any run file needs (each may nest a table in another). Its line is 0 where
+// there is none.
 TextFault find_fault(std::string_view text);
 
 }  // namespace steepest::trainer

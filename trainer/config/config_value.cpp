@@ -27,6 +27,7 @@ struct Unwrap<std::optional<T>> {
 template <class Pointer>
 using ValueOf = typename Unwrap<std::remove_pointer_t<Pointer>>::type;
 
+// Whether the value is finite and in the range, to which an open end does not belong.
 bool is_within(const Range& range, double value) {
   return std::isfinite(value) && (range.low_open ? value > range.low : value >= range.low) &&
          (range.high_open ? value < range.high : value <= range.high);
@@ -96,8 +97,11 @@ bool read_value(const Key& key, const toml::node& node, std::vector<T>& out) {
 
 // Each toml_text writes a value as TOML.
 std::string toml_text(bool value) { return value ? "true" : "false"; }
+// A whole number as TOML.
 std::string toml_text(int64_t value) { return std::to_string(value); }
+// A whole number from 0 as TOML.
 std::string toml_text(uint64_t value) { return std::to_string(value); }
+// A number as TOML, with ".0" behind what would be read as a whole number.
 std::string toml_text(double value) {
   const std::string text = print_number(value);
   return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;  // n: nan, inf
@@ -138,7 +142,7 @@ std::string range_text(const Range& range) {
   return text;
 }
 
-// What a key allows, in the words of messages, where its values are of type T.
+// What a key allows, in the words of messages, where a value of it is of type T.
 template <class T>
 std::string allowed_type(const Key& key) {
   if constexpr (std::is_same_v<T, bool>) return "true, false";
@@ -183,8 +187,9 @@ std::string allowed(const Key& key) {
   return std::visit(name, key.field);
 }
 
-// The formatter of toml++ counts the digits of an array's numbers, which 0.1 has a negative number
-// of.
+// A list as messages show it: up to 20 of its items, cut at 64 characters. (The formatter of toml++
+// is not used for it: it sizes a list by the digits of its numbers, of which it finds 0.1 to have a
+// negative count.)
 static std::string list_received(const toml::array& list) {
   std::vector<std::string> items;
   for (const auto& item : list) {

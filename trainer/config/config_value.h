@@ -19,7 +19,7 @@ std::string received(const toml::node& value);
 // The value of the key's field as TOML; nothing where it is not set.
 std::optional<std::string> toml_of(const Key& key);
 
-// Whether the field is a text, or a list of texts.
+// Whether the field is a text, a list of texts, or a bool that is written as one of two names.
 bool takes_text(const Key& key);
 
 }  // namespace steepest::trainer

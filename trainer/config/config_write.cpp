@@ -22,8 +22,8 @@ std::string lines_of(const Section& section) {
   return text;
 }
 
-// One key as a line of the help, "layers = 4   # blocks: a whole number from 1 (gpt)"; behind a #
-// where it has no value to write.
+// One key as a line of the help, "layers = 4   # blocks: a whole number from 1 (gpt)", its comment
+// from column 32 on; behind a # where it has no value to write.
 std::string help_line(const Section& section, const Key& key) {
   const auto value = toml_of(key);
   const bool given = value && *value != "''" && applies(section, key);
@@ -56,6 +56,8 @@ std::map<std::string, std::string> fixed_values(RunSpec spec) {
 
 }  // namespace
 
+// A run file that parse_config reads into the same spec: every key that has a value, the sections
+// in the order of the table, then the groups.
 std::string resolved_toml(const RunSpec& spec) {
   RunSpec copy = spec;
   std::optional<std::string> preset;
@@ -67,6 +69,8 @@ std::string resolved_toml(const RunSpec& spec) {
   return text;
 }
 
+// A run file with every key, its default, its meaning and what is allowed. The keys of [[group]]
+// all stand behind a #, as there is no such table by default.
 std::string config_help() {
   RunSpec spec;
   std::optional<std::string> preset;
@@ -102,13 +106,19 @@ std::string hash_with(const RunSpec& spec, const std::string& nonfinite) {
 
 }  // namespace
 
+// The hash that a new checkpoint has of the options that must not change within a run, of which
+// optimizer.nonfinite is none.
 std::string config_hash(const RunSpec& spec) { return hash_with(spec, "nothing"); }
 
+// Whether a checkpoint of this hash was made with these options, by this version or by an older
+// one, which hashed optimizer.nonfinite too.
 bool has_config_hash(const RunSpec& spec, const std::string& hash) {
   return hash == config_hash(spec) || hash == hash_with(spec, "'skip'") ||
          hash == hash_with(spec, "'propagate'");
 }
 
+// The first option that differs of those that must not change within a run, "optimizer.lr: received
+// 0.02, expected 0.01"; "" where none does.
 std::string first_difference(const RunSpec& received, const RunSpec& expected) {
   const auto ours = fixed_values(received), theirs = fixed_values(expected);
   const auto compare = [](const auto& key, const std::string& have, const std::string& want) {

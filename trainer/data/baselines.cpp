@@ -12,11 +12,15 @@
 namespace steepest::trainer {
 namespace {
 
-constexpr double pull = 4;  // a: 1 to 16 give the same to .005 on source code
+// How many observations the shorter history counts for; 1 to 16 give the same to .005 on source
+// code.
+constexpr double pull = 4;
 
+// How often bytes follow each other. A history of up to three bytes is the number that they make,
+// the latest byte lowest, and the index of its count.
 class Tables {
  public:
-  // Counts every byte, pair and triple of bytes.
+  // Counts every byte, and every pair and triple of bytes that follow each other.
   explicit Tables(std::span<const uint8_t> bytes) : one_(256), two_(1 << 16), three_(1 << 24) {
     uint32_t history = 0;  // zeros before the first byte
     for (const uint8_t byte : bytes) {
@@ -33,8 +37,9 @@ class Tables {
   struct Probabilities {
     double one, two, three;
   };
-  // The probability of the last byte of a history of three, from its frequency alone, given one
-  // byte before it, and given two.
+  // The probability of the latest byte of a history of three: from its frequency alone, given one
+  // byte before it, and given two. Each is drawn towards the one before, so that none is 0: `pull`
+  // observations of it are added to those that were counted.
   Probabilities probability(uint32_t history) const {
     const uint32_t last = history & 0xff, two = history & 0xffff;
     const double p1 = (one_[last] + 1. / 256) / (total_ + 1);
@@ -44,8 +49,8 @@ class Tables {
   }
 
  private:
-  // How often each history was followed by any byte: the sums over the last byte of a table of
-  // counts.
+  // How often each history was followed by any byte, [n]: the sums over the latest byte of a table
+  // of counts [256 n].
   static std::vector<double> history_counts(const std::vector<uint32_t>& table) {
     std::vector<double> totals(table.size() / 256);
     for (size_t i = 0; i < table.size(); ++i) totals[i / 256] += table[i];
@@ -86,6 +91,7 @@ Baselines baselines(std::span<const uint8_t> train, std::span<const uint8_t> val
   return {nats.unigram / n, nats.bigram / n, nats.trigram / n, zlib_nats(validation)};
 }
 
+// The same of both splits of a dataset of text.
 Baselines baselines(const Dataset& dataset) {
   if (dataset.bytes(Split::train).empty())
     throw DataError("baselines: received data of kind '" + dataset.spec().kind +

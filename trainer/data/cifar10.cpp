@@ -13,10 +13,12 @@ namespace {
 // Mean and deviation of the training pictures, as commonly used.
 constexpr ImageDataset::Scaling scaling{{.4914f, .4822f, .4465f}, {.2470f, .2435f, .2616f}};
 
+// The name of file number i, 1 to 5, of CIFAR-10's training data.
 std::string batch_name(int64_t i) { return "data_batch_" + std::to_string(i) + ".bin"; }
 
-// Appends the records of one file and returns what it was. Any whole number of records is taken, so
-// that a part of the data can be used.
+// Appends the records of one file to `records` and returns what it was; throws DataError for a cut
+// record or a label above 9. Any whole number of records is taken, so that a part of the data can
+// be used.
 DataFile append_records(const std::filesystem::path& path, Split split, Records& records) {
   const size_t begin = records.size();
   const auto size = static_cast<int64_t>(append_file(path.string(), records));
@@ -48,6 +50,9 @@ void write_records(const std::filesystem::path& path, std::span<const uint8_t> r
 
 }  // namespace
 
+// The dataset in the folder spec.path: training from its files data_batch_1.bin to
+// data_batch_5.bin, validation from test_batch.bin. Throws DataError for what is missing or
+// damaged.
 std::unique_ptr<Dataset> make_cifar10(const DataSpec& spec) {
   const std::filesystem::path folder(spec.path);
   std::error_code ignored;
@@ -68,6 +73,8 @@ std::unique_ptr<Dataset> make_cifar10(const DataSpec& spec) {
                                         counts, std::move(files));
 }
 
+// Writes the six files of CIFAR-10 into the folder, which is made: the training records, a multiple
+// of 5, in five files of one size, and those of validation.
 void write_cifar10(const std::string& folder, const Records& train, const Records& validation) {
   const int64_t count = static_cast<int64_t>(train.size()) / record_bytes;
   if (count < 5 || count % 5 != 0)

@@ -18,14 +18,15 @@ constexpr uint64_t scramble(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// A hash of the seed and of the words in their order.
+// A hash of the seed and of the words, any integers, in their order.
 template <class... Words>
 constexpr uint64_t hash_words(uint64_t seed, Words... words) {
   ((seed = scramble(seed ^ scramble(static_cast<uint64_t>(words)))), ...);
   return seed;
 }
 
-// A hash of any bytes; the same on every machine of the same byte order.
+// A hash of any bytes, taken eight at a time, the last ones filled up with zeros; the same on every
+// machine of the same byte order.
 inline uint64_t hash_bytes(std::span<const uint8_t> bytes) {
   uint64_t hash = scramble(bytes.size());
   for (size_t i = 0; i < bytes.size(); i += 8) {
@@ -43,14 +44,15 @@ constexpr uint64_t below(uint64_t bits, uint64_t n) {
   return static_cast<uint64_t>((static_cast<Wide>(bits) * n) >> 64);
 }
 
-// A number uniform in [0, 1) from 64 random bits.
+// A number uniform in [0, 1) from 64 random bits: the upper 53, as many as a double holds.
 constexpr double unit(uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
 
 // A stream for one small job, such as one picture.
 class CounterStream {
  public:
+  // The stream that the seed chooses.
   explicit constexpr CounterStream(uint64_t seed) : seed_(scramble(seed)) {}
-  // The next 64 random bits.
+  // The next 64 random bits: the factor is odd, so no two counts give the same.
   constexpr uint64_t bits() { return scramble(seed_ + count_++ * 0xd1342543de82ef95); }
   constexpr int64_t range(int64_t low, int64_t high) {  // uniform in low..high, both included
     return low + static_cast<int64_t>(below(bits(), static_cast<uint64_t>(high - low + 1)));
@@ -68,7 +70,8 @@ class Permutation {
   constexpr Permutation(uint64_t n, uint64_t key)
       : n_(n), key_(key), half_(n < 2 ? 1 : (std::bit_width(n - 1) + 1) / 2) {}
 
-  // Where the permutation takes i < n.
+  // Where the permutation takes i < n: it is applied until the result lies below n, which keeps it
+  // one-to-one.
   constexpr uint64_t operator()(uint64_t i) const {
     do i = feistel(i);
     while (i >= n_);

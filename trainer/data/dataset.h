@@ -43,12 +43,14 @@ class Dataset {
  public:
   virtual ~Dataset() = default;
 
-  // The batch of rows [row, row + rows) of a step, with augmentation if the split is train.
+  // The batch of rows [row, row + rows) of a step, with augmentation if the split is train. Throws
+  // DataError for rows beyond those of a step, spec().batch.
   Batch batch(Split split, int64_t step, int64_t row, int64_t rows) const;
+  // All rows of a step.
   Batch batch(Split split, int64_t step) const { return batch(split, step, 0, spec_.batch); }
 
-  // The items [i*rows, (i+1)*rows) in file order, as they are; the last batch may be shorter. Over
-  // i < validation_batches(rows) every item is seen once.
+  // The items [i*rows, (i+1)*rows) in file order, without augmentation; the last batch may be
+  // shorter. Over i < validation_batches(rows) every item is seen once.
   Batch validation_batch(int64_t i, int64_t rows) const;
   // How many batches of `rows` rows hold all validation data.
   int64_t validation_batches(int64_t rows) const;
@@ -71,29 +73,32 @@ class Dataset {
 
  protected:
   struct Pick {
-    int64_t index;  // of an item, or of a start if `anywhere`
+    int64_t index;  // of an item, or of a start where Picks::anywhere
     uint64_t seed;  // for augmentation
   };
   struct Picks {
     Split split;
-    bool anywhere, augment;
+    bool anywhere;  // the order is "random": an index counts starts(), else items
+    bool augment;   // mirror and shift images
     std::vector<Pick> rows;
   };
 
+  // Keeps the spec; subclasses read and check the data.
   explicit Dataset(DataSpec spec);
+  // What files() returns; for the constructors of subclasses.
   void set_files(std::vector<DataFile> files) { files_ = std::move(files); }
   // Throws DataError where a step's batch has more rows than the training split has items; called
   // by the constructors of subclasses as soon as size() is known.
   void check_batch_size() const;
 
-  // The batch of the picked items, in their order.
+  // The batch of the picked items, a row each, in their order; on the CPU.
   virtual Batch gather(const Picks& picks) const = 0;
-  // How many choices order "random" has.
+  // How many places an item may begin at, of which order "random" draws one.
   virtual int64_t starts(Split split) const { return size(split); }
 
  private:
-  // The item that row `row` of a step is, by the spec's order: a function of these numbers and the
-  // seed.
+  // The item that row `row` of a step is, by the spec's order, or under "random" the start; a
+  // function of these numbers and the spec's seed, with a seed of its own for augmentation.
   Pick pick(Split split, int64_t step, int64_t row) const;
 
   DataSpec spec_;

@@ -30,6 +30,8 @@ namespace fs = std::filesystem;
 
 // A regular file open for reading, and its size; DataError where the path is anything else.
 struct OpenFile {
+  // Opens a regular file for reading and takes its size in bytes; throws DataError for anything
+  // else.
   explicit OpenFile(const std::string& path) {
     // O_NONBLOCK: a pipe must be refused, not waited for.
     fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -45,6 +47,7 @@ struct OpenFile {
     }
     size = static_cast<size_t>(status.st_size);
   }
+  // Closes it, unless the descriptor was taken away and set to -1.
   ~OpenFile() {
     if (fd >= 0) ::close(fd);
   }
@@ -64,7 +67,7 @@ void allow_many_files() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Whether the file's name ends in one of these extensions; an empty list allows all.
+// Whether the file's name ends in one of these extensions, such as ".py"; an empty list allows all.
 bool has_extension(const fs::path& path, const std::vector<std::string>& extensions) {
   return extensions.empty() || std::find(extensions.begin(), extensions.end(),
                                          path.extension().string()) != extensions.end();

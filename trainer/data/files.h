@@ -26,10 +26,11 @@ class PieceFile {
   const std::string& path() const { return path_; }
   uint64_t size() const { return size_; }  // when it was opened
 
-  // Fills `out` from the offset. Throws DataError where the file ends before.
+  // Fills `out` with the bytes from the offset on. Throws DataError where the file ends before.
   void read(uint64_t offset, std::span<uint8_t> out) const;
 
-  // A number that is another one after every change of content, size or time stamps.
+  // A hash of the file's size and time stamps: where it is the same as before, nobody has written
+  // to the file.
   uint64_t stamp() const;
 
  private:

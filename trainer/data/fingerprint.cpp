@@ -18,11 +18,12 @@ bool same_content(const DataFile& a, const DataFile& b) {
   return a.split == b.split && a.size == b.size && a.crc32 == b.crc32;
 }
 
+// What tells the file's content apart, for a message.
 std::string content_text(const DataFile& file) {
   return std::to_string(file.size) + " bytes with crc32 " + file.crc32;
 }
 
-// The message on a file that has other bytes than at the run's start.
+// The message on a file whose bytes are other ones `now` than they were `then`, at the run's start.
 std::string change_message(const DataFile& now, const DataFile& then) {
   return one_line(now.path) + ": received " + content_text(now) + ", expected " +
          content_text(then) + (one_line(now.name) == then.name ? "" : " (" + then.name + ")") +

@@ -27,7 +27,9 @@ std::string fingerprint(const std::vector<DataFile>& files);
 // The files that the text of fingerprint() tells, without paths.
 std::vector<DataFile> read_fingerprint(const std::string& text);
 
-// The first file by which `now` are not the data `then`, in one line; "" where they are the same.
+// One line on a file by which `now` are not the data `then`; "" where they are the same. Where one
+// file alone differs, it is that one, whatever its name; else files are matched by their names, and
+// by their order where the names tell nothing.
 std::string data_difference(const std::vector<DataFile>& now, const std::vector<DataFile>& then);
 
 }  // namespace steepest::trainer

@@ -49,7 +49,6 @@ void ImageDataset::draw(const uint8_t* record, bool augment, uint64_t seed, floa
     }
 }
 
-// The pictures [rows, 3, 32, 32] float32 and the labels [rows] int64 of the picks, on the CPU.
 Batch ImageDataset::gather(const Picks& picks) const {
   const auto rows = static_cast<int64_t>(picks.rows.size());
   Batch batch{at::empty({rows, image_channels, image_side, image_side}, at::kFloat),

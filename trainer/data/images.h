@@ -21,7 +21,8 @@ class ImageDataset : public Dataset {
   struct Scaling {
     std::array<float, 3> mean, deviation;
   };
-  // Takes the records of both splits; counts and files are what those functions return.
+  // Takes the records of both splits and how pixels are scaled; counts() and files() return the
+  // last two. Throws DataError where a batch has more rows than there are training images.
   ImageDataset(const DataSpec& spec, Records train, Records validation, Scaling scaling,
                std::vector<std::pair<std::string, int64_t>> counts,
                std::vector<DataFile> files = {});
@@ -34,6 +35,7 @@ class ImageDataset : public Dataset {
   std::vector<std::pair<std::string, int64_t>> counts() const override { return counts_; }
 
  protected:
+  // Pictures [rows, 3, 32, 32] float32, scaled, and labels [rows] int64.
   Batch gather(const Picks& picks) const override;
 
  private:

@@ -11,12 +11,14 @@
 namespace steepest::trainer {
 namespace {
 
+// Throws DataError, with the key of the run file, unless low <= value <= high.
 void check_range(const char* key, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high)
     throw DataError(std::string(key) + ": received " + std::to_string(value) + ", allowed " +
                     std::to_string(low) + ".." + std::to_string(high));
 }
 
+// Throws DataError, with the key of [data], unless the value is one of `all`.
 void check_choice(const char* key, const std::string& value, const std::vector<std::string>& all) {
   if (std::find(all.begin(), all.end(), value) == all.end())
     throw DataError("data." + std::string(key) + ": received '" + value + "', allowed " +

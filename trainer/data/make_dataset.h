@@ -13,6 +13,7 @@ namespace steepest::trainer {
 // The data of a spec: reads and checks everything that it names; throws DataError.
 std::unique_ptr<Dataset> make_dataset(const DataSpec& spec);
 
-std::vector<std::string> data_kinds();  // "text", "tokens", "cifar10", "procedural"
+// What DataSpec::kind may be: "text", "tokens", "cifar10", "procedural".
+std::vector<std::string> data_kinds();
 
 }  // namespace steepest::trainer

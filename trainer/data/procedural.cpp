@@ -14,6 +14,7 @@ namespace {
 constexpr int64_t turn = 1024, one = 1 << 14;  // steps of a full turn; 1.0 in fixed point
 
 // The sine of angle i, a full turn being `turn`, in fixed point: multiplied by `one` and rounded.
+// Integers make the pictures the same on every machine.
 const std::array<int64_t, turn>& sine_table() {
   static const auto table = [] {
     std::array<int64_t, turn> values{};
@@ -32,7 +33,10 @@ int64_t cos_of(int64_t angle) { return sin_of(angle + turn / 4); }
 
 // A picture's figure: at each pixel the share of the foreground, 0..256.
 struct Figure {
-  int64_t label, angle, x, y, size, frequency, phase;
+  int64_t label;             // the class: 0..4 gratings, 5..9 shapes
+  int64_t angle;             // steps of a turn
+  int64_t x, y, size;        // centre and radius, pixels
+  int64_t frequency, phase;  // of a grating: steps of a turn a pixel, and at the centre
 
   // Draws place, size, direction and phase of a figure of this class: 0..4 are gratings, 5..9 are
   // shapes.
@@ -50,7 +54,9 @@ struct Figure {
             random.range(0, turn - 1)};
   }
 
-  // The share of the foreground at pixel (px, py), 0..256.
+  // The share of the foreground at pixel (px, py), 0 (none) to 256 (all): a sine wave across a
+  // grating, all or nothing of a shape. u and v are the distance from the centre along the figure's
+  // direction and across it.
   int64_t share(int64_t px, int64_t py) const {
     const int64_t dx = px - x, dy = py - y;
     const int64_t u = dx * cos_of(angle) + dy * sin_of(angle);  // in units of 1 / one
@@ -77,15 +83,17 @@ struct Figure {
   }
 };
 
-// A number from 32 random bits, roughly normal, of deviation about 148: the sum of four bytes,
-// without its mean.
+// A number from the lower 32 random bits, roughly normal, of deviation about 148: the sum of four
+// bytes, without its mean.
 int64_t noise(uint64_t bits) {
   return static_cast<int64_t>((bits & 255) + (bits >> 8 & 255) + (bits >> 16 & 255) +
                               (bits >> 24 & 255)) -
          510;
 }
 
-// Writes the figure as a record of label and pixels, under random colours, light and noise.
+// Writes the figure to `record` [1 + 3 * 32 * 32], the label and then the planes of red, green and
+// blue: a ground of random colour that the foreground makes lighter or darker, under light that
+// falls off to one side and under noise.
 void paint(const Figure& figure, CounterStream& random, uint8_t* record) {
   record[0] = static_cast<uint8_t>(figure.label);
   std::array<int64_t, 3> ground{}, contrast{};
@@ -108,7 +116,7 @@ void paint(const Figure& figure, CounterStream& random, uint8_t* record) {
     }
 }
 
-// Mean and deviation of each channel over all records.
+// Mean and deviation of each channel over all records, of pixels from 0 to 1.
 ImageDataset::Scaling scaling_of(const Records& records) {
   std::array<double, 3> sum{}, squares{};
   for (size_t i = 0; i < records.size(); ++i) {
@@ -131,6 +139,8 @@ ImageDataset::Scaling scaling_of(const Records& records) {
 
 }  // namespace
 
+// Draws `count` pictures as CIFAR-10's records, the ten classes in turn; each is a function of
+// seed, split and its number.
 Records draw_records(Split split, int64_t count, uint64_t seed) {
   Records records(static_cast<size_t>(count * record_bytes));
   for (int64_t i = 0; i < count; ++i) {
@@ -141,6 +151,8 @@ Records draw_records(Split split, int64_t count, uint64_t seed) {
   return records;
 }
 
+// A dataset of spec.train_images and spec.validation_images pictures, drawn from seed 0, so that
+// they are the same in every run, and scaled by the mean and deviation of those for training.
 std::unique_ptr<Dataset> make_procedural(const DataSpec& spec) {
   for (const int64_t count : {spec.train_images, spec.validation_images})
     if (count < 1 || count > 1'000'000)

@@ -28,7 +28,8 @@ struct Corpus {
   std::unordered_multimap<uint64_t, Place> seen;  // by content hash
   std::vector<DataFile> files;
 
-  // Appends the file's bytes to the part, notes the file, and returns those bytes.
+  // Appends the file's bytes to the part, lists it in `files`, and returns those bytes, which the
+  // next file that the part takes may move.
   std::span<const uint8_t> read(const FoundFile& found, Split split, Part& part) {
     const size_t begin = part.bytes.size();
     const size_t size = append_file(found.path, part.bytes);
@@ -37,7 +38,8 @@ struct Corpus {
     return {bytes, size};
   }
 
-  // Whether a file that was added before has the same bytes; `hash` is that of the bytes.
+  // Whether a file that was added before, to either split, has the same bytes as `file`; `hash` is
+  // hash_bytes of them.
   bool is_copy(uint64_t hash, std::span<const uint8_t> file) const {
     const auto [first, last] = seen.equal_range(hash);
     return std::any_of(first, last, [&](const auto& entry) {
@@ -47,8 +49,9 @@ struct Corpus {
     });
   }
 
-  // Adds a file and the separator behind it to the split; copies and empty files are only counted.
-  void add(const FoundFile& found, Split split, uint8_t separator) {
+  // Adds a file and the byte `separator` behind it to the split; copies of files that are there
+  // already, and empty files, are only counted and listed.
+  void add_file(const FoundFile& found, Split split, uint8_t separator) {
     Part& part = split == Split::train ? train : validation;
     const size_t begin = part.bytes.size();
     const auto file = read(found, split, part);
@@ -68,13 +71,13 @@ struct Corpus {
   }
 };
 
-// Adds each of several files to training or validation by its name; throws DataError where one of
-// them gets none.
+// Adds each of several files to the corpus, for training or validation by its name; throws
+// DataError where one of the two gets none.
 void read_split_by_file(const DataSpec& spec, const std::vector<FoundFile>& files, Corpus& corpus) {
   const auto separator = static_cast<uint8_t>(spec.separator);
   for (const FoundFile& file : files) {
     const bool validates = in_validation(file.relative, spec.validation_fraction);
-    corpus.add(file, validates ? Split::validation : Split::train, separator);
+    corpus.add_file(file, validates ? Split::validation : Split::train, separator);
   }
   if (corpus.train.files == 0 || corpus.validation.files == 0)
     throw DataError(spec.path + ": received " + std::to_string(files.size()) +
@@ -83,7 +86,7 @@ void read_split_by_file(const DataSpec& spec, const std::vector<FoundFile>& file
                     ", allowed another data.validation_fraction or a data.validation_path");
 }
 
-// Reads the only file; its last part validates.
+// Reads the only file into the corpus; the last spec.validation_fraction of its bytes validate.
 void read_and_cut(const DataSpec& spec, const FoundFile& file, Corpus& corpus) {
   auto& train = corpus.train.bytes;
   corpus.read(file, Split::train, corpus.train);
@@ -94,14 +97,15 @@ void read_and_cut(const DataSpec& spec, const FoundFile& file, Corpus& corpus) {
   corpus.train.files = corpus.validation.files = 1;
 }
 
-// Reads all files of the spec and splits them into training and validation.
+// Reads all files of the spec into the corpus: those of validation_path validate, where it is
+// given; else a single file is cut, and several are split by their names.
 void read_corpus(const DataSpec& spec, Corpus& corpus) {
   const auto files = find_files(spec.path, spec.extensions);
   if (!spec.validation_path.empty()) {
     const auto separator = static_cast<uint8_t>(spec.separator);
-    for (const auto& file : files) corpus.add(file, Split::train, separator);
+    for (const auto& file : files) corpus.add_file(file, Split::train, separator);
     for (const auto& file : find_files(spec.validation_path, spec.extensions))
-      corpus.add(file, Split::validation, separator);
+      corpus.add_file(file, Split::validation, separator);
   } else if (files.size() == 1) {
     read_and_cut(spec, files[0], corpus);
   } else {

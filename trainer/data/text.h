@@ -11,7 +11,8 @@ namespace steepest::trainer {
 // spec.validation_path both are given instead.
 std::unique_ptr<Dataset> make_text(const DataSpec& spec);
 
-// Whether a file of this relative path is one of the `fraction` that validate.
+// Whether a file of this relative path is one of the `fraction`, 0 to 1, of all that validate: told
+// by a hash of the path alone, so that other files have no part in it.
 bool in_validation(const std::string& relative, double fraction);
 
 }  // namespace steepest::trainer

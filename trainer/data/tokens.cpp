@@ -27,7 +27,8 @@ void check_equal(const std::string& path, const char* what, int64_t received, in
                     std::to_string(allowed));
 }
 
-// The header of a shard; throws DataError unless it is llm.c's and fits the file's size.
+// The header of a shard, whose third number is the count of tokens; throws DataError unless it is
+// llm.c's and fits the file's size.
 Header read_header(const PieceFile& file) {
   Header header;
   if (file.size() < sizeof(header))
@@ -48,6 +49,7 @@ Header read_header(const PieceFile& file) {
 // with what was then there.
 class Shard : public TokenSource {
  public:
+  // Opens the shard and reads it through; throws DataError where its header or a token is wrong.
   Shard(const std::string& path, int64_t vocab)
       : file_(path), vocab_(vocab), count_(read_header(file_)[2]), stamp_(file_.stamp()) {
     crc_ = scan();
@@ -71,8 +73,8 @@ class Shard : public TokenSource {
   }
 
  private:
-  // Reads tokens [first, first + tokens.size()) of the shard; throws DataError for the first that
-  // is beyond the vocabulary.
+  // Fills `tokens` with tokens [first, first + tokens.size()) of the shard; throws DataError for
+  // the first that is beyond the vocabulary.
   void read_tokens(int64_t first, std::span<uint16_t> tokens) const {
     file_.read(sizeof(Header) + static_cast<uint64_t>(first) * 2,
                {reinterpret_cast<uint8_t*>(tokens.data()), tokens.size_bytes()});
@@ -93,7 +95,7 @@ class Shard : public TokenSource {
     Header header;
     file_.read(0, {reinterpret_cast<uint8_t*>(header.data()), sizeof(header)});
     uint32_t crc = crc32_of(header.data(), sizeof(header));
-    std::vector<uint16_t> piece(size_t{1} << 19);
+    std::vector<uint16_t> piece(size_t{1} << 19);  // 1 MiB
     for (int64_t first = 0; first < count_; first += static_cast<int64_t>(piece.size())) {
       piece.resize(std::min(piece.size(), static_cast<size_t>(count_ - first)));
       read_tokens(first, piece);
@@ -120,8 +122,8 @@ class Shard : public TokenSource {
   uint32_t crc_ = 0;
 };
 
-// Opens and checks every shard that `path` names (a file, a glob, or a folder's .bin files), one
-// Run of tokens each, and appends the shards to `files`.
+// Opens and checks every shard that `path` names (a file, a glob, or a folder's .bin files), and
+// returns a Run of tokens for each; appends the shards to `files`, as of the split.
 std::vector<Run> open_shards(const std::string& path, int64_t vocab, Split split,
                              std::vector<DataFile>& files) {
   std::vector<Run> runs;

@@ -10,7 +10,7 @@ namespace steepest::trainer {
 // Every token is checked.
 std::unique_ptr<Dataset> make_tokens(const DataSpec& spec);
 
-// Writes the tokens as one shard.
+// Writes the tokens as one shard; throws DataError where it cannot.
 void write_tokens(const std::string& path, std::span<const uint16_t> tokens);
 
 }  // namespace steepest::trainer

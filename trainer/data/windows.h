@@ -21,19 +21,23 @@ class TokenSource {
 struct Run {
   std::span<const uint8_t> memory;            // one byte a token; or
   std::shared_ptr<const TokenSource> source;  // tokens that stay in their file
+  // The number of tokens.
   int64_t count() const { return source ? source->count() : static_cast<int64_t>(memory.size()); }
 };
 
 class Windows {
  public:
-  // Counts the windows of `context` tokens in each run.
+  // Takes the runs and counts the windows of `context` tokens in each.
   Windows(std::vector<Run> runs, int64_t context);
 
-  int64_t size() const { return windows_.back(); }   // window w of a run starts at w * context
-  int64_t starts() const { return starts_.back(); }  // every start that leaves room for a window
+  // The number of windows that do not overlap: window w of a run starts at w * context.
+  int64_t size() const { return windows_.back(); }
+  // The number of tokens at which a window may start, with room for it and the token after it.
+  int64_t starts() const { return starts_.back(); }
 
-  // Writes the `context` tokens of window number `index`, or with `anywhere` of start number
-  // `index`, to `inputs`, and the tokens one further on to `targets`.
+  // Writes a window's tokens to `inputs` [context], and the tokens one further on to `targets`
+  // [context]: of window number `index` out of size(), or with `anywhere` of the window that begins
+  // at start number `index` out of starts().
   void copy(int64_t index, bool anywhere, int64_t* inputs, int64_t* targets) const;
 
  private:
@@ -52,7 +56,7 @@ class WindowDataset : public Dataset {
     std::vector<std::pair<std::string, int64_t>> counts;
     std::vector<DataFile> files;
   };
-  // Throws DataError where a split has no window, or fewer than a batch has rows.
+  // Throws DataError where a split has no window, or training has fewer than a batch has rows.
   WindowDataset(const DataSpec& spec, Source source);
 
   int64_t size(Split split) const override { return windows(split).size(); }
@@ -63,6 +67,7 @@ class WindowDataset : public Dataset {
   std::span<const uint8_t> bytes(Split split) const override;
 
  protected:
+  // Tokens and next tokens, both [rows, context] int64.
   Batch gather(const Picks& picks) const override;
   int64_t starts(Split split) const override { return windows(split).starts(); }
 

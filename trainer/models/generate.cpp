@@ -15,7 +15,8 @@
 namespace steepest::trainer {
 namespace {
 
-// Draws the next token from its logits [vocab].
+// Draws the next token from its logits [vocab], among the top_k likeliest where that is set; at
+// temperature 0 it is the likeliest.
 int64_t draw_token(at::Tensor logits, const Sampling& sampling, at::Generator& generator) {
   if (sampling.temperature == 0) return logits.argmax().item<int64_t>();
   logits = logits / sampling.temperature;
@@ -56,6 +57,7 @@ std::vector<int64_t> generate(Model& model, std::vector<int64_t> prompt, int64_t
   for (int64_t i = 0; i < n; ++i) {
     const auto seen = std::min(static_cast<int64_t>(prompt.size()), model.context());
     const at::Tensor tokens = at::from_blob(&*(prompt.end() - seen), {1, seen}, at::kLong);
+    // A copy, as the memory of the prompt moves when it grows.
     const at::Tensor logits = model.logits({tokens.to(device, at::kLong, false, true), {}});
     prompt.push_back(draw_token(logits[0][-1].to(at::kCPU, at::kFloat), sampling, generator));
   }

@@ -16,8 +16,8 @@ struct Sampling {
 };
 
 // Lets the model go on from the prompt (which must not be empty) and returns the n tokens that
-// follow it. The model sees the last model.context() tokens; dropout is off meanwhile. `generator`
-// is a CPU generator.
+// follow it, without the prompt. The model sees the last model.context() tokens; dropout is off
+// meanwhile. `generator` is a CPU generator. Throws std::invalid_argument for what it cannot use.
 std::vector<int64_t> generate(Model& model, std::vector<int64_t> prompt, int64_t n,
                               const Sampling& sampling, at::Generator generator);
 

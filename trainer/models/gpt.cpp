@@ -27,8 +27,9 @@ int64_t mlp_width(const GptSpec& spec) {
   return spec.activation == "swiglu" ? (spec.width * 8 / 3 + 63) / 64 * 64 : 4 * spec.width;
 }
 
-// Causal attention as scaled_dot_product_attention, but with a mask of dropout that is ours (see
-// Dropout). q, k, v and the result are [rows, heads, length, head width].
+// Causal attention as scaled_dot_product_attention, but with dropout whose mask follows from the
+// batch's seed (torch's own draws from the global generator). q, k, v and the result are [rows,
+// heads, length, head width]; `scale` multiplies the products q k^T.
 at::Tensor attention_with_dropout(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                   double scale, Dropout& dropout) {
   const at::Tensor later = at::ones({q.size(2), q.size(2)}, q.options().dtype(at::kBool)).triu(1);
@@ -78,6 +79,7 @@ at::Tensor Attention::forward(const at::Tensor& x, Pass& pass) const {
 at::Tensor Attention::attend(at::Tensor q, at::Tensor k, at::Tensor v, Pass& pass) const {
   if (qk_norm_) q = rms_normalized(q), k = rms_normalized(k);
   if (pass.rotary) q = (*pass.rotary)(q), k = (*pass.rotary)(k);
+  // Under autocast the norm may have left float32.
   q = q.to(v.scalar_type()).transpose(1, 2);
   k = k.to(v.scalar_type()).transpose(1, 2);
   v = v.transpose(1, 2);

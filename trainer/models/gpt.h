@@ -19,13 +19,15 @@ struct Pass {
 };
 
 struct Attention : torch::nn::Module {
+  // Makes the linear maps, empty: one for q, k and v under fused_qkv, else three; and the output's.
   Attention(const GptSpec& spec, at::Device device);
   // x and the result are [rows, length, width].
   at::Tensor forward(const at::Tensor& x, Pass& pass) const;
 
  private:
-  // Causal attention of q, k, v [rows, length, heads, head width] with what follows: the output
-  // projection and dropout, [rows, length, width].
+  // Causal attention of q, k, v [rows, length, heads, head width], with what comes before it (the
+  // norm and the rotation of q and k) and after it (output projection, dropout): the result is
+  // [rows, length, width].
   at::Tensor attend(at::Tensor q, at::Tensor k, at::Tensor v, Pass& pass) const;
   int64_t heads_;
   double scale_;
@@ -34,8 +36,10 @@ struct Attention : torch::nn::Module {
 };
 
 struct FeedForward : torch::nn::Module {
+  // Makes the linear maps, empty, with mlp_width inner units; `gate` for swiglu alone.
   FeedForward(const GptSpec& spec, at::Device device);
-  // x and the result are [rows, length, width].
+  // down(activation(up x)), of swiglu down(silu(gate x) * up x). x and the result are [rows,
+  // length, width].
   at::Tensor forward(const at::Tensor& x) const;
 
  private:
@@ -44,8 +48,9 @@ struct FeedForward : torch::nn::Module {
 };
 
 struct GptBlock : torch::nn::Module {
+  // Makes the parts of one block, with empty parameters.
   GptBlock(const GptSpec& spec, at::Device device);
-  // x and the result are [rows, length, width].
+  // y = x + attention(norm(x)), then y + mlp(norm(y)). x and the result are [rows, length, width].
   at::Tensor forward(const at::Tensor& x, Pass& pass) const;
 
  private:
@@ -55,9 +60,13 @@ struct GptBlock : torch::nn::Module {
 };
 
 struct Gpt : torch::nn::Module {
+  // Makes the network of a valid spec, with empty parameters (initialize fills them), under the
+  // names that state_dict has. A tied head has no weight of its own.
   Gpt(const GptSpec& spec, at::Device device);
-  // The logits of the next tokens, [rows, length, vocab].
+  // The logits z of the next tokens, [rows, length, vocab], from batch.inputs [rows, length]; under
+  // a logit_cap c they are c z / sqrt(z^2 + c^2), which lies within +-c.
   at::Tensor forward(const Batch& batch);
+  // The most tokens of a row.
   int64_t context() const { return spec_.context; }
 
  private:

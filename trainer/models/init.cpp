@@ -12,6 +12,7 @@
 namespace steepest::trainer {
 namespace {
 
+// Whether `part` occurs anywhere in the name.
 bool contains(const std::string& name, const char* part) {
   return name.find(part) != std::string::npos;
 }
@@ -26,16 +27,18 @@ double fan_in(const at::Tensor& weight) {
   return static_cast<double>(weight.numel()) / static_cast<double>(weight.size(0));
 }
 
-// Draws a weight or an embedding by the rule "gpt2".
+// Draws a weight or an embedding of this name by the rule "gpt2": N(0, .02), but .02 / sqrt(2
+// layers) of what is added to the residual stream, so that the sum of all layers does not grow with
+// them.
 void fill_gpt2(const std::string& name, at::Tensor& p, const Init& init, at::Generator& random) {
   const double scale =
       projects_into_residual(name) ? 1 / std::sqrt(2 * static_cast<double>(init.layers)) : 1;
   p.normal_(0, .02 * scale, random);
 }
 
-// Draws a weight or an embedding by the rule "torch": an embedding normal, unless it is the head
-// too, and all else uniform within 1/sqrt(fan_in). By "zero_proj" the head and what projects into
-// the residual stream are 0 instead.
+// Draws a weight or an embedding of this name by the rule "torch": an embedding N(0, 1), unless it
+// is the head too, and all else uniform within +-1/sqrt(fan_in). By "zero_proj" the head and what
+// projects into the residual stream are 0 instead.
 void fill_uniform(const std::string& name, at::Tensor& p, const Init& init, at::Generator& random) {
   const bool zero =
       init.rule == "zero_proj" && (projects_into_residual(name) || contains(name, "head."));
@@ -49,7 +52,8 @@ void fill_uniform(const std::string& name, at::Tensor& p, const Init& init, at::
     p.uniform_(-bound, bound, random);
 }
 
-// Draws the bias of the layer of this weight, or sets it to 0.
+// Fills a bias `p`: by the rule "torch" uniform within +-1/sqrt(fan_in) of its layer's `weight`,
+// else with 0. A `weight` of one dimension is a normalization's gain, whose bias begins at 0.
 void fill_bias(at::Tensor& p, const at::Tensor& weight, const Init& init, at::Generator& random) {
   const double bound = 1 / std::sqrt(fan_in(weight));
   if (init.rule == "torch" && weight.dim() > 1)

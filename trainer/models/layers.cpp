@@ -19,12 +19,13 @@ namespace {
 
 // Keeps max(x, 0) alone, and half the passes over memory of relu and square one after the other.
 struct SquaredRelu : torch::autograd::Function<SquaredRelu> {
+  // max(x, 0)^2; keeps max(x, 0), which is all that the gradient needs.
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x) {
     const at::Tensor positive = at::relu(x);
     context->save_for_backward({positive});
     return positive.square();
   }
-  // d max(x, 0)^2 = 2 max(x, 0) dx
+  // The gradient for x, from that for the result: d max(x, 0)^2 = 2 max(x, 0) dx.
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
                                                torch::autograd::tensor_list gradient) {
     return {(gradient[0] * context->get_saved_variables()[0]).mul_(2)};
@@ -55,7 +56,7 @@ Normalization::Normalization(const std::string& kind, int64_t width, bool with_b
   if (centered && with_bias) bias = register_parameter("bias", at::empty({width}, device));
 }
 
-// Normalizes x [.., width] over its last dimension.
+// x [.., width] normalized over its last dimension; 1e-5 is the eps of torch's LayerNorm.
 at::Tensor Normalization::forward(const at::Tensor& x) const {
   return centered ? at::layer_norm(x, {x.size(-1)}, weight, bias, 1e-5) : rms_normalized(x, weight);
 }

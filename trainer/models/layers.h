@@ -11,7 +11,9 @@ namespace steepest::trainer {
 
 // y = x W^T + b, W [out, in]
 struct Linear : torch::nn::Module {
+  // Empty parameters; without `bias` there is none.
   Linear(int64_t in, int64_t out, bool bias, at::Device device);
+  // x [.., in] to [.., out].
   at::Tensor forward(const at::Tensor& x) const;
   at::Tensor weight, bias;
 };
@@ -19,20 +21,24 @@ struct Linear : torch::nn::Module {
 // A table of `entries` vectors, W [entries, width]; forward takes indices of any shape [..] to [..,
 // width].
 struct Embedding : torch::nn::Module {
+  // An empty table.
   Embedding(int64_t entries, int64_t width, at::Device device);
+  // The vectors [.., width] of the indices [..], int64.
   at::Tensor forward(const at::Tensor& index) const;
   at::Tensor weight;
 };
 
 // x / rms(x) * g, or (x - mean) / deviation * g + b
 struct Normalization : torch::nn::Module {
+  // Empty parameters of `width` entries. `kind` is "rms" or "layer"; only "layer" may have a bias.
   Normalization(const std::string& kind, int64_t width, bool bias, at::Device device);
   at::Tensor forward(const at::Tensor& x) const;
   bool centered;
   at::Tensor weight, bias;
 };
 
-// x / rms(x) over the last dimension, times the gain of its size where one is given.
+// x / rms(x) over the last dimension, rms(x) = sqrt(mean(x^2) + 1e-6), times the gain of its size
+// where one is given.
 at::Tensor rms_normalized(const at::Tensor& x, const at::Tensor& gain = {});
 
 // max(x, 0)^2, elementwise.
@@ -42,9 +48,12 @@ at::Tensor squared_relu(const at::Tensor& x);
 // repeated exactly whatever ran before it.
 class Dropout {
  public:
+  // Drops at `rate`, 0 to below 1, if `training`, else nothing; `seed` is the batch's.
   Dropout(double rate, bool training, uint64_t seed) : rate_(training ? rate : 0), seed_(seed) {}
-  // x with each entry set to 0 at the rate, and the others divided by 1 - rate.
+  // x with each entry set to 0 at the rate, and the others divided by 1 - rate, so that its mean
+  // stays. Each call takes the next mask of the seed.
   at::Tensor operator()(const at::Tensor& x);
+  // Whether anything is dropped.
   bool active() const { return rate_ > 0; }
 
  private:

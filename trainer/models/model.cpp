@@ -17,6 +17,7 @@ namespace {
 template <class Net>
 class ModelOf : public Model {
  public:
+  // `net` is a module whose forward takes a Batch to logits [.., classes].
   ModelOf(std::shared_ptr<Net> net, int64_t classes) : net_(std::move(net)), classes_(classes) {}
   at::Tensor logits(const Batch& batch) override { return net_->forward(batch); }
   // The network itself, of which this holds a share.
@@ -34,7 +35,7 @@ class GptModel : public ModelOf<Gpt> {
   int64_t context() const override { return net_->context(); }
 };
 
-// What tables call a parameter, told by its name and its dimensions.
+// What tables call a parameter (see Parameter::kind), told by its name and its dimensions.
 std::string parameter_kind(const std::string& name, const at::Tensor& p) {
   if (name.ends_with("bias")) return "bias";
   if (p.dim() == 1) return "gain";
@@ -43,11 +44,12 @@ std::string parameter_kind(const std::string& name, const at::Tensor& p) {
   return p.dim() == 2 ? "matrix" : "conv";
 }
 
-// Draws the network's parameters, makes it a Model of type Wrapped and moves it to the device; on
-// the meta device nothing is drawn.
+// Draws the parameters of `net`, which lies on the CPU, makes it a Model of type Wrapped with so
+// many classes and moves it to the device; a network on the meta device stays there and has no
+// values.
 template <class Wrapped, class Net>
-std::unique_ptr<Model> wrap(std::shared_ptr<Net> net, int64_t classes, const Init& init,
-                            at::Device device) {
+std::unique_ptr<Model> initialized_model(std::shared_ptr<Net> net, int64_t classes,
+                                         const Init& init, at::Device device) {
   if (!device.is_meta()) initialize(*net, init);
   auto model = std::make_unique<Wrapped>(std::move(net), classes);
   if (!device.is_meta()) model->to(device);
@@ -77,13 +79,14 @@ std::unique_ptr<Model> make_model(const ModelSpec& spec, uint64_t seed, at::Devi
   validate(spec);
   const at::Device made = device.is_meta() ? device : at::Device(at::kCPU);
   if (spec.kind == "mlp")
-    return wrap<ModelOf<Mlp>>(std::make_shared<Mlp>(spec.mlp, made), spec.mlp.classes,
-                              {.seed = seed}, device);
+    return initialized_model<ModelOf<Mlp>>(std::make_shared<Mlp>(spec.mlp, made), spec.mlp.classes,
+                                           {.seed = seed}, device);
   if (spec.kind == "cnn")
-    return wrap<ModelOf<Cnn>>(std::make_shared<Cnn>(spec.cnn, made), spec.cnn.classes,
-                              {.seed = seed}, device);
+    return initialized_model<ModelOf<Cnn>>(std::make_shared<Cnn>(spec.cnn, made), spec.cnn.classes,
+                                           {.seed = seed}, device);
   const Init init{spec.gpt.init, spec.gpt.layers, spec.gpt.tied, seed};
-  return wrap<GptModel>(std::make_shared<Gpt>(spec.gpt, made), spec.gpt.vocab, init, device);
+  return initialized_model<GptModel>(std::make_shared<Gpt>(spec.gpt, made), spec.gpt.vocab, init,
+                                     device);
 }
 
 int64_t parameter_count(Model& model) {

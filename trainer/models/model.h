@@ -41,6 +41,7 @@ class Model {
   // Puts the model into training, with dropout, or out of it.
   void train(bool on = true);
   bool is_training();
+  // Moves the parameters to the device.
   void to(at::Device device);
 };
 
@@ -53,6 +54,7 @@ at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets);
 std::unique_ptr<Model> make_model(const ModelSpec& spec, uint64_t seed,
                                   at::Device device = at::kCPU);
 
+// The number of entries of all parameters together.
 int64_t parameter_count(Model& model);
 
 // The model's parameters as a table: name, kind, shape, count; and the total.

@@ -39,7 +39,7 @@ at::Tensor Rotary::operator()(const at::Tensor& x) const {
 }
 
 void Rotary::to(at::Device device) {
-  const c10::InferenceMode off(false);
+  const c10::InferenceMode off(false);  // as above
   turns_ = turns_.to(device);
 }
 

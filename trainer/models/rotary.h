@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rotary positions: the pair (x_i, x_{i + D/2}) of a head is turned by position * base^(-2i/D), so
-// a product of queries and keys depends only on the distance of their positions.
+// Rotary positions (Su et al., 2021, eq. 15): the pair (x_2i, x_{2i + 1}) of a head of width D is
+// turned by the angle position * base^(-2i/D), so a product of queries and keys depends only on the
+// distance of their positions.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,13 +12,15 @@ namespace steepest::trainer {
 
 class Rotary {
  public:
-  // Makes the table of turns of `context` positions. A `fraction` of the D/2 frequencies turn,
-  // spread over the whole range; the rest stay.
+  // Makes the table of turns of `context` positions. Of the head_width / 2 pairs the first n, a
+  // `fraction` of them, turn: pair i by position * base^(-i/n); the others stay as they are.
   Rotary(int64_t context, int64_t head_width, double base, double fraction, at::Device device);
 
-  // Turns queries or keys x [rows, length, heads, head_width] at positions 0, 1, ..
+  // Queries or keys x [rows, length, heads, head_width], turned as at positions 0, 1, .., length -
+  // 1; computed in float32, of the dtype of x.
   at::Tensor operator()(const at::Tensor& x) const;
 
+  // Moves the table to the device.
   void to(at::Device device);
 
  private:

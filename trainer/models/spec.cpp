@@ -37,6 +37,7 @@ void check_choice(const std::string& key, const std::string& value,
   refuse(key, "'" + value + "'", allowed);
 }
 
+// Throws std::invalid_argument unless the heads divide the width, and rotary positions find pairs.
 void check_heads(const GptSpec& spec) {
   if (spec.width % spec.heads != 0)
     refuse("heads", spec.heads, "a divisor of model.width = " + std::to_string(spec.width));
@@ -44,6 +45,7 @@ void check_heads(const GptSpec& spec) {
     refuse("heads", spec.heads, "an even width / heads under rotary positions");
 }
 
+// Throws std::invalid_argument for the first choice that no Gpt can be built with.
 void validate_gpt(const GptSpec& spec) {
   check_size("vocab", spec.vocab);
   check_size("context", spec.context);
@@ -70,6 +72,7 @@ void validate_gpt(const GptSpec& spec) {
     refuse("logit_cap", spec.logit_cap, "0 (none) or more");
 }
 
+// Throws std::invalid_argument for the first choice that no Mlp can be built with.
 void validate_mlp(const MlpSpec& spec) {
   for (const int64_t width : spec.widths) check_size("widths", width);
   check_size("inputs", spec.inputs);
@@ -77,6 +80,8 @@ void validate_mlp(const MlpSpec& spec) {
   check_dropout(spec.dropout);
 }
 
+// Throws std::invalid_argument for the first choice that no Cnn can be built with: each of its
+// blocks halves the side of the image, which must stay 1 or more.
 void validate_cnn(const CnnSpec& spec) {
   for (const int64_t channels : spec.channels) check_size("channels", channels);
   check_size("hidden", spec.hidden);

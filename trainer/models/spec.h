@@ -47,6 +47,7 @@ struct ModelSpec {
   CnnSpec cnn;
 };
 
+// What ModelSpec::kind may be.
 std::vector<std::string> model_kinds();
 
 // Throws std::invalid_argument, with key, received and allowed, for the first choice that cannot be

@@ -32,10 +32,12 @@ at::Tensor Mlp::forward(const Batch& batch) {
 
 // 3x3, edges padded, the maximum of each 2x2 (half the side), GELU.
 struct Cnn::Convolution : torch::nn::Module {
+  // Empty parameters of a map from `in` to `out` channels.
   Convolution(int64_t in, int64_t out, at::Device device) {
     weight = register_parameter("weight", at::empty({out, in, 3, 3}, device));
     bias = register_parameter("bias", at::empty({out}, device));
   }
+  // x [rows, in, side, side] to [rows, out, side / 2, side / 2]; stride and padding are 1.
   at::Tensor forward(const at::Tensor& x) const {
     constexpr std::array<int64_t, 2> one{1, 1};
     return at::gelu(at::max_pool2d(at::conv2d(x, weight, bias, one, at::IntArrayRef(one)), {2, 2}));

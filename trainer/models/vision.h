@@ -9,8 +9,10 @@
 namespace steepest::trainer {
 
 struct Mlp : torch::nn::Module {
+  // Makes the linear maps, empty: one for each of spec.widths, and the head.
   Mlp(const MlpSpec& spec, at::Device device);
-  at::Tensor forward(const Batch& batch);  // logits [rows, classes]
+  // The logits [rows, classes] of batch.inputs [rows, ..], flattened to spec.inputs columns.
+  at::Tensor forward(const Batch& batch);
 
  private:
   double dropout_;
@@ -19,8 +21,10 @@ struct Mlp : torch::nn::Module {
 };
 
 struct Cnn : torch::nn::Module {
+  // Makes the convolutions, one for each of spec.channels, and two linear maps; all empty.
   Cnn(const CnnSpec& spec, at::Device device);
-  at::Tensor forward(const Batch& batch);  // logits [rows, classes]
+  // The logits [rows, classes] of batch.inputs [rows, 3, side, side].
+  at::Tensor forward(const Batch& batch);
 
  private:
   struct Convolution;

@@ -15,7 +15,7 @@
 namespace steepest::trainer {
 namespace {
 
-// The content of the file kParts[i].
+// The content of the file kParts[i]: model, optimizer, state.
 SafeTensors& part_at(Checkpoint& checkpoint, size_t i) {
   SafeTensors* const parts[] = {&checkpoint.model, &checkpoint.optimizer, &checkpoint.state};
   return *parts[i];
@@ -25,13 +25,7 @@ const SafeTensors& part_at(const Checkpoint& checkpoint, size_t i) {
   return part_at(const_cast<Checkpoint&>(checkpoint), i);
 }
 
-// A folder that was renamed is not the checkpoint of the step in its new name.
-void require_step(const std::string& folder, int64_t found, int64_t expected) {
-  if (found == expected) return;
-  throw CheckpointError(folder + "/" + kManifest + ": step received " + std::to_string(found) +
-                        ", expected " + std::to_string(expected));
-}
-
+// Whether no tensor of a floating dtype holds NaN or Inf.
 bool all_finite(const NamedTensors& tensors) {
   return std::all_of(tensors.begin(), tensors.end(), [](const auto& named) {
     return !named.second.is_floating_point() ||
@@ -39,16 +33,8 @@ bool all_finite(const NamedTensors& tensors) {
   });
 }
 
-// Verifies every file of the checkpoint in `folder` and returns its manifest; throws
-// CheckpointError where a file is damaged or the manifest is of another step, FileError where one
-// cannot be read.
-Manifest verify_checkpoint(const std::string& folder, int64_t step) {
-  Manifest manifest = verify_folder(folder);
-  require_step(folder, manifest.step, step);
-  return manifest;
-}
-
-// Reads the files of a checkpoint whose manifest was verified.
+// Reads the files of a checkpoint whose manifest was verified; throws CheckpointError for what is
+// wrong with them, FileError for what cannot be read, memory included.
 Checkpoint read_parts(const std::string& folder, const Manifest& manifest) {
   Checkpoint checkpoint{.step = manifest.step, .config_hash = manifest.config_hash};
   checkpoint.finite = manifest.finite.value_or(true);
@@ -67,7 +53,8 @@ Checkpoint read_parts(const std::string& folder, const Manifest& manifest) {
   return checkpoint;
 }
 
-// Writes the files of a checkpoint, and last the manifest by which it is one.
+// Writes the files of a checkpoint into its folder, which is there, and last the manifest, by which
+// it is one; returns that.
 Manifest write_parts(const std::string& folder, const Checkpoint& checkpoint) {
   Manifest manifest{.step = checkpoint.step, .config_hash = checkpoint.config_hash};
   manifest.finite = checkpoint.finite && all_finite(checkpoint.model.tensors);
@@ -85,6 +72,7 @@ Manifest write_parts(const std::string& folder, const Checkpoint& checkpoint) {
 
 enum class Health { good, not_finite, damaged, unknown };
 
+// What the step's checkpoint is; unknown where it cannot be read now, or is of a newer format.
 Health health_of(const std::string& folder, int64_t step) {
   try {
     if (!has_manifest(folder)) return Health::damaged;
@@ -106,8 +94,9 @@ void add_warning(std::vector<std::string>& warnings, const FileError& error) {
   if (error.code != 0 || told.insert(error.what()).second) warnings.emplace_back(error.what());
 }
 
-// Removes the checkpoints that save_checkpoint does not keep. Returns what could not be removed: no
-// reason to stop a run, as the newest one is durable.
+// Removes the checkpoints that save_checkpoint does not keep: beside `newest`, which was just
+// saved, older good ones stay, up to `keep` in all. Returns a line on each that could not be
+// removed: no reason to stop a run, as the newest one is durable.
 std::vector<std::string> prune(const OpenFolder& run, const Manifest& newest, int keep) {
   std::vector<std::string> warnings;
   int kept = newest.finite.value_or(true) ? 1 : 0;
@@ -131,8 +120,8 @@ std::vector<std::string> prune(const OpenFolder& run, const Manifest& newest, in
   return warnings;
 }
 
-// The manifest where this checkpoint is there already. Throws FileError where that cannot be told:
-// what cannot be read now must not be replaced.
+// The manifest where a valid checkpoint of this step and config is there already; nothing where it
+// is not. Throws FileError where that cannot be told: what cannot be read now must not be replaced.
 std::optional<Manifest> already_saved(const std::string& folder, const Checkpoint& checkpoint) {
   if (!has_manifest(folder)) return std::nullopt;
   try {
@@ -180,8 +169,10 @@ std::optional<Manifest> verify_if_complete(const OpenFolder& run, int64_t step) 
 
 class Search {
  public:
+  // Searches the checkpoints of the run; with Want::finite passes over those with NaN or Inf.
   Search(const OpenFolder& run, Want want) : run_(run), want_(want) {}
 
+  // What latest_checkpoint returns or throws; throws Vanished where one was removed meanwhile.
   std::optional<Latest> newest() {
     const auto steps = named_steps(run_);
     for (const int64_t step : steps) {

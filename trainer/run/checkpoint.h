@@ -56,6 +56,7 @@ std::optional<Latest> latest_checkpoint(const std::string& run, Want want = Want
 
 // The steps of the run's checkpoints that have a manifest, ascending.
 std::vector<int64_t> checkpoint_steps(const std::string& run);
+// The path of the folder of a step's checkpoint in the folder `run`.
 std::string checkpoint_folder(const std::string& run, int64_t step);
 
 // Throws ForeignCheckpoint with the first thing in which `found` is not what the run that wants to

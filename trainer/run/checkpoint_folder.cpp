@@ -39,6 +39,7 @@ void require_folder(const OpenFolder& run, const std::string& name, const Folder
                   ", not a checkpoint that the trainer wrote");
 }
 
+// Throws FileError, of code 0, for a file in the checkpoint's folder that another program made.
 [[noreturn]] void refuse_foreign(const OpenFolder& folder, const std::string& name) {
   throw FileError(folder.path() + ": left in place: " + in_quotes(name) + " is not the trainer's");
 }

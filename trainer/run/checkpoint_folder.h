@@ -11,6 +11,7 @@
 
 namespace steepest::trainer {
 
+// The name of the folder of a step's checkpoint, "ckpt-12".
 std::string checkpoint_name(int64_t step);
 
 // Steps of everything in the run that is named like a checkpoint, complete or not, newest first.

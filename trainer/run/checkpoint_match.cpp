@@ -8,18 +8,21 @@
 namespace steepest::trainer {
 namespace {
 
+// "[2, 3] Float", for comparison and for messages.
 std::string shape_and_dtype(const at::Tensor& tensor) {
   std::ostringstream text;
   text << tensor.sizes() << ' ' << c10::toString(tensor.scalar_type());
   return text.str();
 }
 
+// Throws ForeignCheckpoint, naming the file or folder and what is not this run's.
 [[noreturn]] void refuse(const std::string& where, const std::string& what) {
   throw ForeignCheckpoint(where + ": " + what);
 }
 
 using Index = std::map<std::string, const at::Tensor*>;
 
+// The tensors by their names.
 Index index_of(const NamedTensors& tensors) {
   Index index;
   for (const auto& [name, tensor] : tensors) index[name] = &tensor;
@@ -53,6 +56,9 @@ void require_text(const std::string& where, const std::string& what, const std::
 
 }  // namespace
 
+// Throws ForeignCheckpoint with the first thing in which `found`, the checkpoint in the folder, is
+// not `expected`: the model's tensors, the optimizer's metadata and tensors (names, shapes and
+// dtypes, no values), the hash of the config.
 void require_same_run(const std::string& folder, const Checkpoint& found,
                       const Checkpoint& expected) {
   require_tensors(folder + "/model.safetensors", found.model.tensors, expected.model.tensors);

@@ -14,7 +14,7 @@ struct Counters {
   int64_t val_step = -1;                      // -1: there was no validation yet
 };
 
-// Adds the counters to the tensors of a checkpoint's state.
+// Adds the counters to the tensors of a checkpoint's state, each a float64 scalar under its name.
 void put_counters(const Counters& counters, NamedTensors& state);
 // The counters in a checkpoint's state; one that is missing has its value of a new run.
 Counters counters_of(const NamedTensors& state);

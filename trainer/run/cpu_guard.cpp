@@ -13,6 +13,8 @@
 namespace steepest::trainer {
 namespace {
 
+// Whether the kernel lists AMX for bfloat16 among the processor's features; false where it lists
+// none.
 bool announces_amx() {
   std::ifstream info("/proc/cpuinfo");
   for (std::string line; std::getline(info, line);) {

@@ -17,8 +17,9 @@ class LossWindow {
   static constexpr size_t kMin = 16;      // before there are so many, nothing is a spike
   static constexpr double kSpike = 6;
 
-  // Compares a loss with the window and puts it in. Returns its z where it is above kSpike, else
-  // NaN. A loss that is not finite is no spike and does not enter.
+  // Compares a loss with the window and puts it in, cut to kSpike deviations above the mean.
+  // Returns its z-score where that is above kSpike, else NaN, as it is before kMin losses are
+  // there. A loss that is not finite is no spike and does not enter.
   double add(double loss);
 
   // The losses as [n] float64, the oldest first, for a checkpoint.

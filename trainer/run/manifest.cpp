@@ -19,7 +19,8 @@ using Json = nlohmann::ordered_json;
 const std::string kStart = "{\n  \"crc32\": \"";
 const std::string kZeros = "00000000";
 
-// The manifest's text with its own checksum in the place kept for it.
+// The manifest's text with its checksum behind kStart, where zeros stand, or an earlier checksum,
+// for which zeros are put in before the sum is taken.
 std::string sealed(std::string text) {
   text.replace(kStart.size(), kZeros.size(), kZeros);
   text.replace(kStart.size(), kZeros.size(), crc32_text(crc32_of(text.data(), text.size())));
@@ -136,6 +137,13 @@ Manifest verify_folder(const std::string& folder) {
     if (error.unreadable()) throw;
     throw CheckpointError(error.what());
   }
+}
+
+Manifest verify_checkpoint(const std::string& folder, int64_t step) {
+  Manifest manifest = verify_folder(folder);
+  if (manifest.step == step) return manifest;
+  throw CheckpointError(folder + "/" + kManifest + ": step received " +
+                        std::to_string(manifest.step) + ", expected " + std::to_string(step));
 }
 
 }  // namespace steepest::trainer

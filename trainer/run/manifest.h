@@ -45,12 +45,16 @@ struct Manifest {
 // any byte of it.
 std::string manifest_text(const Manifest& manifest);
 
-// Throws CheckpointError unless the text is, byte for byte, what manifest_text makes of kParts and
-// a step from 0 to kMaxSteps; ForeignCheckpoint when its format is not ours.
+// The manifest that the text of the file `path` tells. Throws CheckpointError unless it is, byte
+// for byte, what manifest_text makes of kParts and a step from 0 to kMaxSteps; ForeignCheckpoint
+// when its format is not ours.
 Manifest parse_manifest(const std::string& path, const std::string& text);
 
-// Reads every byte of the folder's files; throws CheckpointError naming the first that is not as
-// the manifest says, FileError for one that could not be read.
+// Reads every byte of a checkpoint's files and returns its manifest; throws CheckpointError naming
+// the first file that is not as the manifest says, FileError for one that could not be read.
 Manifest verify_folder(const std::string& folder);
+// The same of the checkpoint of this step: throws CheckpointError, too, where the manifest is of
+// another one. A folder that was renamed is not the checkpoint of the step in its new name.
+Manifest verify_checkpoint(const std::string& folder, int64_t step);
 
 }  // namespace steepest::trainer

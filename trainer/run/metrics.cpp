@@ -23,15 +23,15 @@ constexpr uint64_t kMaxZeros = uint64_t{1} << 30;
 
 // The step that a line of metrics tells; nothing where the line is broken.
 std::optional<int64_t> step_of(std::string_view line) {
-  const auto json = parse_bounded(line, 8);
+  const auto json = parse_bounded(line, 8);  // no line of ours nests so deeply
   if (!json || !json->is_object()) return std::nullopt;
   const auto step = json->find("step");
   if (step == json->end() || !step->is_number_integer()) return std::nullopt;
   return step->get<int64_t>();
 }
 
-// Whether this can be the beginning of a line that something cut off. Zeros are what a power
-// failure leaves of bytes that were not yet on the disk.
+// Whether the text, not empty, can be the beginning of a line that something cut off. Zeros are
+// what a power failure leaves of bytes that were not yet on the disk.
 bool is_cut_line(std::string_view text) {
   const std::string_view start = R"({"step":)";
   const size_t length = std::min(text.size(), start.size());
@@ -42,6 +42,7 @@ bool is_cut_line(std::string_view text) {
 // Walks over a file's lines with the memory of one.
 class Lines {
  public:
+  // Opens the file before its first line; throws FileError, for a link too.
   explicit Lines(const std::string& path) : file_(path, O_RDONLY | O_NOFOLLOW) {}
 
   // Goes to the next line, which line() then gives without its newline; returns false at the end of

@@ -10,6 +10,7 @@ namespace steepest::trainer {
 
 // One line: stdout, and the system's reason.
 struct OutputError : std::runtime_error {
+  // `what` is the line; `reader_gone` says that stdout is a pipe which nobody reads any more.
   OutputError(const std::string& what, bool reader_gone)
       : std::runtime_error(what), reader_gone(reader_gone) {}
   bool reader_gone;  // a pipe whose reader has ended: nobody wants the rest

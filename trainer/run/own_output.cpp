@@ -50,6 +50,8 @@ std::string resolved_pattern(const std::string& pattern) {
          (slash == std::string::npos ? pattern : pattern.substr(slash + 1));
 }
 
+// Whether glob(3) would find the path under this pattern: * and ? match neither / nor a leading
+// dot.
 bool matches(const std::string& pattern, const fs::path& path) {
   return ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0;
 }

@@ -15,6 +15,7 @@
 namespace steepest::trainer {
 namespace {
 
+// The number as printf's format for one double gives it, of less than 64 characters.
 std::string formatted(const char* format, double value) {
   char text[64];
   std::snprintf(text, sizeof text, format, value);
@@ -45,7 +46,7 @@ std::string duration(double seconds) {
   return text;
 }
 
-// Writes the text, or not: a closed stderr is no reason to stop a run.
+// Writes the text to the descriptor, or not: a closed stderr is no reason to stop a run.
 void put(int descriptor, const std::string& text) {
   (void)!::write(descriptor, text.data(), text.size());
 }
@@ -89,7 +90,8 @@ Progress::~Progress() {
   if (shown_ > 0) put(descriptor_, "\n");
 }
 
-// The time to the last step at the mean pace since the first status; nothing at that one.
+// The seconds to the last step at the mean pace since the first status, whose step and time it
+// keeps; nothing at that one. `now` is in seconds.
 std::optional<double> Progress::seconds_left(const Status& status, double now) {
   if (!first_step_) {
     first_step_ = status.step;

@@ -48,7 +48,7 @@ class Progress {
   // Shows the status where its turn has come: on a live line every `interval` seconds, as a plain
   // line every `every` steps, and after the last step.
   void update(const Status& status);
-  // Writes a message as one line of its own.
+  // Writes a message as one line of its own, in the place of the live line.
   void note(const std::string& line);
 
  private:

@@ -87,7 +87,7 @@ void require_run(const OpenFolder& folder) {
   read_starts(folder);
 }
 
-// Removes what killed writers of the run's files have left.
+// Removes the temporary files that killed writers of the run's files have left in its folder.
 void remove_all_leftovers(const std::string& path) {
   for (const char* name : {kConfig, kMetrics, kEnvironment}) {
     remove_leftovers(path + "/" + name);
@@ -107,6 +107,7 @@ std::unique_ptr<File> open_lock(const std::string& path) {
   }
 }
 
+// Whether the text may be the number of a process, up to 10 digits.
 bool is_process_number(const std::string& text) {
   return !text.empty() && text.size() <= 10 &&
          text.find_first_not_of("0123456789") == std::string::npos;
@@ -141,6 +142,7 @@ bool means_no_locks(int error) {
          error == EBADF;
 }
 
+// The time as "2025-01-31T12:00:00Z".
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};

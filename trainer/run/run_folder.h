@@ -34,6 +34,7 @@ class RunFolder {
   static RunFolder resume(const std::string& path);
 
   const std::string& path() const { return path_; }
+  // The path of a file in the folder.
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
   // What the user must know, a line each, such as that the file system has no locks.
@@ -41,7 +42,7 @@ class RunFolder {
 
   // Writes the resolved options as config.toml.
   void write_config(const std::string& toml) const;
-  // Adds an entry for this start to env.json.
+  // Adds an entry for this start to env.json: when, on what, with which versions.
   void add_environment(const Environment& environment) const;
 
  private:

@@ -13,6 +13,8 @@ std::atomic<int64_t> first_at{0};  // milliseconds
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free,
               "a signal handler may not wait");
 
+// The time in milliseconds by a clock that never goes back, from an arbitrary start; never 0, which
+// stands for no signal yet. It may be called in a signal handler.
 int64_t milliseconds_now() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);

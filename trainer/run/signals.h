@@ -30,6 +30,7 @@ class StopSignals {
   // Sets the handlers: the first stop signal is only remembered, a SIGHUP that was ignored stays
   // so, and SIGXFSZ becomes an error of the write. The destructor puts back what was there before.
   StopSignals();
+  // Puts back the handlers that were there before.
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;

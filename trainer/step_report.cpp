@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/step_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "steepest/base/text.h"
+
+namespace steepest::trainer {
+
+std::string first_names(const std::vector<std::string>& names) {
+  const std::vector<std::string> few(names.begin(),
+                                     names.begin() + std::min<long>(3, names.size()));
+  const size_t more = names.size() - few.size();
+  return join(few) + (more > 0 ? " and " + std::to_string(more) + " more" : "");
+}
+
+nlohmann::ordered_json step_record(const StepResult& result, int64_t step,
+                                   const Counters& counters) {
+  nlohmann::ordered_json line{{"step", step}, {"loss", result.loss}, {"lr", result.lr}};
+  if (!std::isnan(result.q)) line["q"] = result.q;
+  if (!std::isnan(result.dual)) line["D"] = result.dual;
+  if (!std::isnan(result.grad_norm)) line["grad_norm"] = result.grad_norm;
+  line["seconds"] = counters.seconds;
+  line["optimizer_seconds"] = counters.optimizer_seconds;
+  if (!std::isnan(result.spike_z)) line["spike_z"] = result.spike_z;
+  if (!result.nonfinite.empty()) line[result.refused ? "refused" : "nonfinite"] = result.nonfinite;
+  return line;
+}
+
+std::vector<std::string> step_warnings(const StepResult& result, int64_t step) {
+  std::vector<std::string> lines;
+  const std::string name = "step " + std::to_string(step);
+  if (!result.nonfinite.empty())
+    lines.push_back(name + (result.refused ? " refused" : "") + ": NaN or Inf in " +
+                    first_names(result.nonfinite));
+  if (std::isnan(result.spike_z)) return lines;
+  char text[96];
+  snprintf(text, sizeof text, ": loss %.4f is a spike: z-score %.1f over the losses before it",
+           result.loss, result.spike_z);
+  lines.push_back(name + text);
+  return lines;
+}
+
+}  // namespace steepest::trainer
