@@ -222,7 +222,7 @@ Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
   validate_groups(plan);
   validate_params(plan);
   for (auto& group : plan.groups) {
-    set_default_steps(group.choices, needs_duals(recipe));
+    complete_polar(group.choices, needs_duals(recipe));
     GroupRules rules{.norm = make_norm(group.choices.norm, group.choices.solvers)};
     rules.traits = rules.norm->traits();
     rules.transforms = make_transforms(group.choices);

@@ -3,9 +3,10 @@
 
 namespace steepest {
 
-void set_default_steps(Choices& choices, bool needs_duals) {
+void complete_polar(Choices& choices, bool needs_duals) {
   auto& polar = choices.solvers.polar;
   if (polar.method == "polar_express" && !polar.steps) polar.steps = needs_duals ? 6 : 5;
+  if (polar.method == "jordan" && !polar.dtype) polar.dtype = at::kBFloat16;
 }
 
 bool needs_duals(const Recipe& recipe) {

@@ -10,9 +10,10 @@ namespace steepest {
 // then no norm is measured, no polar factor needs to be more than a direction.
 bool needs_duals(const Recipe& recipe);
 
-// Sets the number of steps of Polar Express where it is left open: five make a direction, a dual
-// that is used as a number needs six (<m, polar(m)> / |m|_nuc is .87-1.06 with five, .999-1.004
-// with six).
-void set_default_steps(Choices& choices, bool needs_duals);
+// Sets what is left open of a polar method. Polar Express takes five steps where they make a
+// direction, and six where a dual is used as a number (<m, polar(m)> / |m|_nuc is .87-1.06 with
+// five, .999-1.004 with six). "jordan" is computed in bfloat16, as by its author and by
+// torch.optim.Muon, whose bits it has; "fast_jordan" takes the dtype that costs least.
+void complete_polar(Choices& choices, bool needs_duals);
 
 }  // namespace steepest

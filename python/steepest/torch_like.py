@@ -88,11 +88,12 @@ class Muon(Face):
             canonical["radius"] = canonical["adjust_lr_fn"] or "original"
         jordan = tuple(canonical["ns_coefficients"]) == _JORDAN
         if canonical["polar"] is None and (not jordan or canonical["ns_steps"] != _JORDAN_STEPS):
-            canonical["polar"] = "jordan" if jordan else "custom"
+            canonical["polar"] = "fast_jordan" if jordan else "custom"
             coefficients = None if jordan else list(canonical["ns_coefficients"])
             canonical["polar_coefficients"] = coefficients
             canonical["polar_steps"] = canonical["ns_steps"]
-            canonical["polar_dtype"] = canonical["polar_dtype"] or "bfloat16"  # as torch's
+            if not jordan:
+                canonical["polar_dtype"] = canonical["polar_dtype"] or "bfloat16"  # as torch's
         return canonical
 
     def _read_old(self, saved: Group) -> Group:

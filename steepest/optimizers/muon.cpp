@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// torch.optim.Muon's numbers: EMA from zero, Nesterov, five Jordan steps in bfloat16, sqrt(max(1,
-// out/in)); torch.optim.AdamW's on the rest.
+// torch.optim.Muon's numbers: EMA from zero, Nesterov, five Jordan steps, sqrt(max(1, out/in));
+// torch.optim.AdamW's on the rest. The steps are computed in the form and dtype that cost least;
+// with the polar method "jordan", in bfloat16, they have torch's bits.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
@@ -18,7 +19,7 @@ Recipe muon() {
                      .start = MomentumStart::zero,
                      .weight_decay = 0.1,
                      .radius = "original",
-                     .solvers = {.polar = {"jordan", 5, at::kBFloat16}}},
+                     .solvers = {.polar = {"fast_jordan", 5, {}}}},
           .backup = {.norm = "ada_inf",
                      .lr = 1e-3,
                      .momentum = 0.9,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keller Jordan's Muon as his text defines it: heavy ball from zero, Nesterov, five steps in
-// bfloat16; AdamW (.9, .95) on the rest. torch's row keeps an EMA instead, which from zero is
+// Keller Jordan's Muon as his text defines it: heavy ball from zero, Nesterov, five steps (his
+// bfloat16 with the polar method "jordan"); AdamW (.9, .95) on the rest. torch's row keeps an EMA instead, which from zero is
 // 1 - mu times this ball: the directions are the same, the states are not.
 #include "steepest/optimizers/optimizers.h"
 
@@ -19,7 +19,7 @@ Recipe muon_jordan() {
                      .nesterov = true,
                      .start = MomentumStart::zero,
                      .radius = "original",
-                     .solvers = {.polar = {"jordan", 5, at::kBFloat16}}},
+                     .solvers = {.polar = {"fast_jordan", 5, {}}}},
           .backup = {.norm = "ada_inf",
                      .lr = 3e-4,
                      .momentum = 0.9,

@@ -20,7 +20,7 @@ Recipe normuon() {
                      .start = MomentumStart::zero,
                      .rescale = "normuon",
                      .radius = "original",
-                     .solvers = {.polar = {"jordan", 5, at::kBFloat16}}},
+                     .solvers = {.polar = {"fast_jordan", 5, {}}}},
           .backup = adam_backup()};
 }
 

@@ -19,7 +19,7 @@ Recipe scion_lions() {
                      .start = MomentumStart::zero,
                      .weight_decay = 1,
                      .radius = "50*scion",
-                     .solvers = {.polar = {"jordan", 5, at::kBFloat16}}},
+                     .solvers = {.polar = {"fast_jordan", 5, {}}}},
           .backup = {.norm = "inf",
                      .lr = 2.44140625e-4,
                      .momentum = 0.9,

@@ -53,7 +53,7 @@ Recipe override_recipe(Recipe r, const Overrides& said) {
   const bool momo = r.step_size == StepSize::momo;
   if (shared || (momo && (was_fixed || any_said(momentum, said)))) share_momentum(r);
   set_side(r.backup, said, {backup});
-  for (auto* side : {&r.matrix, &r.backup}) set_default_steps(*side, needs_duals(r));
+  for (auto* side : {&r.matrix, &r.backup}) complete_polar(*side, needs_duals(r));
   validate(r);
   return r;
 }
