@@ -12,8 +12,11 @@ const char* text_of(Role role) { return role == Role::matrix ? "matrix" : "non-m
 
 namespace {
 
-// Returns the matrices of a piece as they are stored, [B, r, c], before parts and transposition.
-at::Tensor stored(const at::Tensor& t, Role role, bool batch) {
+// Returns a piece t of a parameter as the matrices [B, r, c] in which it is stored, before parts
+// and transposition: a view where strides allow. `batch` is the view's: the last two dimensions are
+// matrices; else all after the first are flattened. A backup that is no matrix is one row, [1, 1,
+// n].
+at::Tensor as_stored(const at::Tensor& t, Role role, bool batch) {
   if (role == Role::backup && t.dim() != 2) return t.reshape({1, 1, t.numel()});
   if (t.dim() == 2) return t.unsqueeze(0);
   const int64_t rows = batch ? t.size(-2) : t.size(0);
@@ -21,7 +24,8 @@ at::Tensor stored(const at::Tensor& t, Role role, bool batch) {
   return t.reshape({batch ? -1 : 1, rows, cols});
 }
 
-// Returns the dimension of the parameter that view.split_dim, 0 or 1 of its stored matrices, means.
+// Returns which dimension of a parameter of this shape view.split_dim, 0 or 1 of its stored
+// matrices, means.
 int64_t dim_of_split(at::IntArrayRef shape, const View& view) {
   const bool batch = view.batch && shape.size() > 2;
   return (batch ? static_cast<int64_t>(shape.size()) - 2 : 0) + view.split_dim;
@@ -45,8 +49,8 @@ void check_parts(const std::string& name, const View& view, int64_t size, int64_
                     ", allowed a divisor of ", size);
 }
 
-// Throws c10::ValueError naming the parameter where a view with parts does not fit its shape or
-// role.
+// Throws c10::ValueError, which begins with the parameter's name, where a view that splits it does
+// not fit its shape or role.
 void check_split(const std::string& name, at::IntArrayRef shape, Role role, const View& view) {
   TORCH_CHECK_VALUE(view.split_sizes.empty() || view.num_heads == 0, name,
                     ": received split_sizes and num_heads, allowed one of them");
@@ -60,7 +64,8 @@ void check_split(const std::string& name, at::IntArrayRef shape, Role role, cons
   check_parts(name, view, shape[dim], dim);
 }
 
-// Throws c10::ValueError naming the parameter where the view does not fit its shape or role.
+// Throws c10::ValueError, which begins with the parameter's name, where the view does not fit its
+// shape or role; a matrix has 2 dimensions or more.
 void check_view(const std::string& name, at::IntArrayRef shape, Role role, const View& view) {
   TORCH_CHECK_VALUE(role == Role::backup || shape.size() >= 2, name,
                     ": role matrix: received shape ", shape, ", allowed 2 or more dimensions");
@@ -78,7 +83,7 @@ at::Tensor Block::piece(const at::Tensor& t) const {
 at::Tensor Block::matrices(const at::Tensor& t) const { return matrices_of(piece(t)); }
 
 at::Tensor Block::matrices_of(const at::Tensor& piece) const {
-  auto m = stored(piece, role, view.batch);
+  auto m = as_stored(piece, role, view.batch);
   if (parts > 1 && view.split_dim == 0) {
     m = m.reshape({m.size(0) * parts, m.size(1) / parts, m.size(2)});
   } else if (parts > 1) {
@@ -99,6 +104,7 @@ at::Tensor Block::unmatrices(const at::Tensor& s, const at::Tensor& piece) const
 std::vector<Block> make_blocks(const std::string& name, at::IntArrayRef shape, Role role,
                                const View& view) {
   check_view(name, shape, role, view);
+  // Without memory: from it the blocks take the shapes of their matrices.
   const auto proto = at::empty(shape, at::TensorOptions(at::kMeta));
   std::vector<int64_t> lengths = view.split_sizes;
   if (view.num_heads > 0) {

@@ -75,8 +75,9 @@ class Norm {
  public:
   virtual ~Norm() = default;
 
-  // m [B, r, c], any floating dtype; not modified. Zero in, zero out. Changes no slot: measuring
-  // twice gives the same bits.
+  // Returns the steepest direction and the dual of each matrix of m [B, r, c], of any floating
+  // dtype, which is not modified. Zero in, zero out. Changes no slot: measuring twice gives the
+  // same bits.
   virtual Measured steepest(const at::Tensor& m, const NormContext& context) const = 0;
 
   // The direction alone, where no dual is asked for and measuring it would cost a pass.

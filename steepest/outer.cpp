@@ -8,15 +8,17 @@
 namespace steepest {
 namespace {
 
-// Returns |d|_2, whose squares may be beyond float64 where it is not.
+// Returns |d|_2 of d [n] float64, 0-dim. d is divided by a power of two before it is squared, as
+// squares may be beyond float64 where the result is not.
 at::Tensor euclidean_norm(const at::Tensor& d) {
   if (d.numel() == 0) return d.sum();
   const auto power = power_of_two(d.abs().max());
   return (d / power).square().sum().sqrt() * power;
 }
 
-// Returns D of a node and appends it to `duals`, followed by that of every node below it in
-// depth-first order.
+// Returns D of a node, 0-dim: the sum (max) or the Euclidean norm (l2) of its leaves' d and of its
+// children's D. Appends it to `duals`, followed by that of every node below it in depth-first
+// order; d [leaves] has the numbers of all leaves.
 at::Tensor measure_nodes(const OuterNode& node, const at::Tensor& d,
                          std::vector<at::Tensor>& duals) {
   const size_t own = duals.size();
@@ -28,8 +30,9 @@ at::Tensor measure_nodes(const OuterNode& node, const at::Tensor& d,
   return duals[own];
 }
 
-// Writes the coefficients of the leaves below a node that has the coefficient c. `duals` are those
-// of measure_nodes, `next` is the node's place among them, which moves on past all nodes below.
+// Writes into `coefficients` [leaves] those of the leaves below a node whose own is c, 0-dim: c
+// again below a max, c times the child's share of D below an l2. `duals` are those of
+// measure_nodes(), `next` is the node's place among them, which moves on past all nodes below.
 void distribute(const OuterNode& node, const at::Tensor& c, const at::Tensor& d,
                 const std::vector<at::Tensor>& duals, size_t& next, at::Tensor& coefficients) {
   const auto& own = duals[next++];

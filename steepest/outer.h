@@ -15,6 +15,7 @@
 
 namespace steepest {
 
+// A node of the outer norm's tree.
 struct OuterNode {
   Aggregation kind = Aggregation::max;
   int64_t begin = 0, end = 0;  // the leaves [begin, end) are children
@@ -28,7 +29,10 @@ struct Combined {
   at::Tensor dual;          // D, 0-dim float64
 };
 
-// Returns c and D for d [leaves] float64, d_l = R_l dual_l. Every leaf must be in exactly one node.
+// Returns the coefficients c and the network's dual D that the outer norm gives for d [leaves]
+// float64, the dual of each matrix times its effective radius, d_l = R_l dual_l. The update moves
+// leaf l by c_l R_l s_l, or (c_l / D) R_l s_l of a constrained one. Every leaf must be in exactly
+// one node.
 Combined combine(const OuterNode& root, const at::Tensor& d);
 
 }  // namespace steepest

@@ -25,7 +25,8 @@ struct PlannedGroup {
   Choices choices;  // lr and weight_decay are read at every step instead
 };
 
-// What the step must know of the duals before it may move a block.
+// What the step must know of the duals before it may move a block: nothing; the block's own, as a
+// factor of its sharp direction; or those of all blocks.
 enum class Needs { direction, sharp, duals };
 
 class Transform;  // transforms/transform.h
@@ -51,8 +52,9 @@ struct StateEntry {
   std::vector<int64_t> shape;  // of the tensor
   Slot slot = {};              // what it is for one matrix
 
-  // Of the parameter's shape (and strides): the momentum, and slots of entries.
+  // Whether it has the parameter's shape (and strides): the momentum, and slots of entries.
   bool like_param() const;
+  // Returns the tensor of the state that this entry describes, undefined where it is not made yet.
   at::Tensor& of(ParamState& state) const;
 };
 
@@ -69,8 +71,8 @@ struct BlockSlot {
   size_t index = 0;    // in ParamState::slots
   int64_t offset = 0;  // of a flat one: the block's first element
 
-  // The block's matrices of the slot, [B, ..sizes], a view where strides allow; `state` is the
-  // parameter's tensor.
+  // Returns what the slot keeps for each of the block's matrices, [B, ..sizes], as a view where
+  // strides allow; `state` is the parameter's tensor of the slot.
   at::Tensor of(const at::Tensor& state, const Block& block) const;
 };
 
@@ -90,10 +92,12 @@ struct Plan {
   std::vector<Block> blocks;               // matrices first, then backups
   std::vector<BlockLayout> block_layouts;  // one a block
   std::vector<ParamLayout> layouts;        // one a parameter
-  OuterNode tree;
-  int64_t leaves = 0;
+  OuterNode tree;                          // of the outer norm
+  int64_t leaves = 0;                      // of the tree: the matrices of all blocks
   Needs needs = Needs::direction;
 
+  // Return what the plan has for a block, or for its group; layout_of takes a reference into
+  // blocks.
   const Choices& choices(const Block& block) const { return groups[block.group].choices; }
   const GroupRules& rules_of(const Block& block) const { return rules[block.group]; }
   const BlockLayout& layout_of(const Block& block) const {
@@ -101,12 +105,14 @@ struct Plan {
   }
 };
 
-// Lays the recipe over the parameters. Throws c10::ValueError where a recipe, a group's choices or
-// a view is wrong, naming the parameter.
+// Lays the recipe over the parameters, each in one of the groups, which have choices of their own
+// in the place of the recipe's. Throws c10::ValueError where the recipe, a group's choices or a
+// view, with its parameter's name, is wrong.
 Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
                std::vector<PlannedGroup> groups);
 
-// Returns a table for a person: name, shape, role, norm, matrices, radius.
+// Returns a table for a person, a line a block: its parameter's name, role, norm, matrices
+// (B x r x c) and radius.
 std::string print_plan(const Plan& plan);
 
 }  // namespace steepest

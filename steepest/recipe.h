@@ -56,6 +56,7 @@ struct Recipe {
   Nonfinite nonfinite = Nonfinite::propagate;
   Choices matrix, backup;
 
+  // Returns the choices of one side.
   const Choices& choices(Role role) const { return role == Role::matrix ? matrix : backup; }
 };
 
@@ -83,10 +84,12 @@ struct Overrides {
   std::optional<bool> svd_exact_small;
 };
 
-// A row with what is said beside it, validated. optimizers.h has the same by the row's name.
+// Returns a catalog row with the overrides in the place of its own choices, validated: throws
+// c10::ValueError where they do not go together. optimizers.h has the same by the row's name.
 Recipe override_recipe(Recipe row, const Overrides& overrides);
-// The same for one group: its norm, rate, momentum, decay, radius, solvers. Choices of the whole
-// network (outer, update, step_size, ..) are refused.
+// Returns the choices of a group: those of its side of the recipe with what the group overrides,
+// its norm, rate, momentum, decay, radius, solvers. Throws c10::ValueError at choices of the whole
+// network (outer, update, step_size, ..) and at backup_.. ones.
 Choices override_choices(Choices choices, const Overrides& overrides);
 
 }  // namespace steepest

@@ -16,8 +16,8 @@ namespace {
 
 using routing::Place, routing::Verdict;
 
-// Whether an optimizer can train it: it asks for a gradient, and is of floating point of more than
-// 8 bits.
+// Whether an optimizer is to train the parameter: it asks for a gradient, and is of floating point
+// of more than 8 bits.
 bool is_trained(const at::Tensor& param) {
   return param.requires_grad() && param.is_floating_point() && param.element_size() > 1;
 }
@@ -28,7 +28,8 @@ bool matches_any(const std::string& name, const std::vector<std::string>& globs)
                      [&](const auto& glob) { return matches_glob(name, glob); });
 }
 
-// Throws c10::ValueError for a glob that matches the name of no parameter.
+// Throws c10::ValueError at a glob that matches the name of no parameter among the places: it would
+// else pass unnoticed that it is mistyped.
 void require_matches(const std::vector<Place>& places, const std::vector<std::string>& globs) {
   for (const auto& glob : globs) {
     const bool used = std::any_of(places.begin(), places.end(), [&](const auto& place) {
@@ -38,7 +39,8 @@ void require_matches(const std::vector<Place>& places, const std::vector<std::st
   }
 }
 
-// Adds a parameter to the group of its role and view, which begins with the first such parameter.
+// Adds a parameter, with the verdict's reason, to the group of the verdict's role and view, which
+// is made, as the last one, for the first such parameter.
 void add_to_group(Groups& groups, const Place& place, const Verdict& verdict) {
   auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) {
     return g.role == verdict.role && g.view == verdict.view;
@@ -50,8 +52,9 @@ void add_to_group(Groups& groups, const Place& place, const Verdict& verdict) {
   group->reasons.push_back(verdict.reason);
 }
 
-// Changes the verdict on the parameter of this name to what the user asked for, which comes before
-// every rule.
+// Changes the verdict on the parameter of this name to what the options ask for: a role comes
+// before every rule, and a view before the rules' own. What is left to the backup is not seen as
+// matrices, so that it has the default view unless one is asked for.
 void apply_options(const std::string& name, const RouteOptions& options, Verdict& verdict) {
   if (matches_any(name, options.backup)) {
     verdict = {.role = Role::backup, .view = {}, .reason = "asked for"};
@@ -65,7 +68,7 @@ void apply_options(const std::string& name, const RouteOptions& options, Verdict
   }
 }
 
-using Line = std::array<std::string, 5>;
+using Line = std::array<std::string, 5>;  // of the routing table: a word for each column
 
 // Returns a shape as the routing table shows it, "64x16".
 std::string text_of(at::IntArrayRef shape) {
@@ -90,7 +93,8 @@ std::string text_of(const View& view) {
   return text.empty() ? "-" : text;
 }
 
-// Prints a table with each column as wide as its widest word, two spaces apart.
+// Prints a table with each column as wide as its widest word, two spaces apart; the last one is not
+// padded.
 void print_columns(std::ostream& out, const std::vector<Line>& lines) {
   std::array<size_t, 5> widths{};
   for (const auto& line : lines) {
@@ -107,6 +111,7 @@ void print_columns(std::ostream& out, const std::vector<Line>& lines) {
 
 }  // namespace
 
+// Without recursion: at a mismatch the last star so far takes one character more.
 bool matches_glob(const std::string& text, const std::string& glob) {
   size_t t = 0, g = 0, star = std::string::npos, resume = 0;
   while (t < text.size()) {
@@ -115,7 +120,7 @@ bool matches_glob(const std::string& text, const std::string& glob) {
     } else if (g < glob.size() && glob[g] == '*') {
       star = g++, resume = t;
     } else if (star != std::string::npos) {
-      g = star + 1, t = ++resume;  // the last star takes one character more
+      g = star + 1, t = ++resume;
     } else {
       return false;
     }
@@ -142,11 +147,12 @@ Groups route(const torch::nn::Module& module, const RouteOptions& options) {
   return groups;
 }
 
-// Prints the routing of each parameter, then what each role covers, and how many rows are guesses.
+// Prints a table with the routing of each parameter, then how many tensors and parameters each role
+// covers, and how many rows are guesses.
 std::ostream& operator<<(std::ostream& out, const Groups& groups) {
   std::vector<Line> lines = {{"parameter", "shape", "role", "layout", "reason"}};
   std::vector<std::pair<Role, std::string>> reasons;
-  int64_t tensors[2] = {0, 0}, numbers[2] = {0, 0};
+  int64_t tensors[2] = {0, 0}, numbers[2] = {0, 0};  // of matrices, of the backup
   for (const auto& g : groups) {
     for (size_t i = 0; i < g.params.size(); ++i) {
       const auto& [name, param] = g.params[i];
@@ -165,7 +171,7 @@ std::ostream& operator<<(std::ostream& out, const Groups& groups) {
     out << text_of(i == 0 ? Role::matrix : Role::backup) << ": " << tensors[i] << " tensors, "
         << numbers[i] << " parameters (" << share.str() << " %)\n";
   }
-  const auto guessed = routing::guesses(reasons);
+  const auto guessed = routing::describe_guesses(reasons);
   return guessed.empty() ? out : out << guessed << "\n";
 }
 

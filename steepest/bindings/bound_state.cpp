@@ -14,8 +14,8 @@ namespace steepest {
 
 std::shared_ptr<const Plan> plan_of(const std::string& text) {
   static std::mutex mutex;
-  static std::list<std::pair<std::string, std::shared_ptr<const Plan>>> kept;
-  constexpr size_t kMax = 16;
+  static std::list<std::pair<std::string, std::shared_ptr<const Plan>>> kept;  // the latest first
+  constexpr size_t kMax = 16;  // plans; a process seldom has more optimizers
   const std::lock_guard lock(mutex);
   for (auto it = kept.begin(); it != kept.end(); ++it) {
     if (it->first != text) continue;
@@ -43,7 +43,7 @@ BoundState::BoundState(const Plan& plan, const StepLists& lists, const char* op)
     for (const auto& entry : engine::state_entries(plan, index))
       entry.of(state) = lists.state[at++];
     engine::check_param(plan, index, params_[index]);
-    if (state.step == 0) drop_unread(state, index);
+    if (state.step == 0) undefine_flat_entries(state, index);
   }
 }
 
@@ -60,9 +60,10 @@ void BoundState::write_back() const {
   }
 }
 
-// Undefines, before a parameter's first step, the entries that are not of its own shape: the engine
-// makes what is undefined, and takes a dual that is defined for the last step's.
-void BoundState::drop_unread(ParamState& state, size_t index) const {
+// Undefines, in the state of parameter number `index` before its first step, the entries that are
+// not of its own shape: the engine makes what is undefined, and takes a dual that is defined for
+// the last step's.
+void BoundState::undefine_flat_entries(ParamState& state, size_t index) const {
   for (const auto& entry : engine::state_entries(plan_, index)) {
     if (!entry.like_param()) entry.of(state) = at::Tensor();
   }

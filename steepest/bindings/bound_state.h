@@ -11,7 +11,7 @@
 namespace steepest {
 
 // Returns the plan that the JSON text describes (see plan_from_json). A plan depends on its text
-// alone, so the last few are kept and a step does not parse.
+// alone, so the last few are kept, for all threads, and a step does not parse.
 std::shared_ptr<const Plan> plan_of(const std::string& text);
 
 // Views of the caller's tensors as the engine's states, and the way back.
@@ -30,7 +30,8 @@ class BoundState {
   void write_back() const;
 
  private:
-  void drop_unread(ParamState& state, size_t index) const;
+  // Leaves what the engine makes at a parameter's first step undefined.
+  void undefine_flat_entries(ParamState& state, size_t index) const;
 
   const Plan& plan_;
   const StepLists& lists_;

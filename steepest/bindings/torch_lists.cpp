@@ -12,8 +12,8 @@
 namespace steepest {
 namespace {
 
-// Throws c10::ValueError unless the list `what` of the operator `op` has the length that the plan
-// gives it.
+// Throws c10::ValueError unless the list named `what` of the operator `op`, `received` long, has
+// the length `allowed` that the plan gives it.
 void check_count(const char* op, const char* what, size_t received, size_t allowed) {
   TORCH_CHECK_VALUE(received == allowed, "steepest::", op, ": ", what, ": received ", received,
                     ", allowed ", allowed, ", as the plan says");

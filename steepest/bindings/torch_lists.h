@@ -14,11 +14,12 @@
 
 namespace steepest {
 
+// The lists of one call, which belong to the caller.
 struct StepLists {
-  at::TensorList params;
+  at::TensorList params;  // all the plan's, in its order, as are grads
   const c10::List<std::optional<at::Tensor>>& grads;
   at::TensorList steps, state;  // of the parameters in `live` only, which have had a gradient
-  at::IntArrayRef live;
+  at::IntArrayRef live;         // numbers of parameters in the plan, rising
 };
 
 // Throws c10::ValueError where a list has another length than the plan asks for, a tensor is
@@ -26,12 +27,13 @@ struct StepLists {
 // the message names.
 void check_lists(const Plan& plan, const StepLists& lists, const char* op);
 
-// Throws c10::ValueError where a parameter with a gradient is not live: what the step makes for it
-// would be lost. After check_lists.
+// Throws c10::ValueError where a parameter with a gradient is not in lists.live: the state that the
+// step makes for it would be lost. The lists must have passed check_lists.
 void check_live(const Plan& plan, const StepLists& lists);
 
-// Reads the step count of a state. Throws c10::ValueError naming the parameter where it is not a
-// whole number from 0 up that float64 holds exactly.
+// Returns the step count that a tensor of one number holds, as torch keeps it in an optimizer's
+// state. Throws c10::ValueError, which begins with `name`, the parameter's, where it is not a whole
+// number from 0 up that float64 holds exactly.
 int64_t read_step(const std::string& name, const at::Tensor& step);
 
 // Returns the rates of the plan's groups from lists of one number a group; without `momentum` each

@@ -24,7 +24,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Tensors = at::TensorList;
 
-// Reshapes x (.., out, in) to the batch [B, out, in] that the library computes with.
+// Returns x (.., out, in) as the batch [B, out, in] that the library computes with, a view where
+// strides allow; throws c10::ValueError at fewer than 2 dimensions.
 at::Tensor as_batch(const at::Tensor& x) {
   TORCH_CHECK_VALUE(x.dim() >= 2, "steepest: x: received shape ", x.sizes(),
                     ", allowed 2 dimensions or more: (.., out, in)");
@@ -32,19 +33,22 @@ at::Tensor as_batch(const at::Tensor& x) {
   return x.reshape({batch, x.size(-2), x.size(-1)});
 }
 
-// Returns the shape (.., last..) of a result that has `last` for each matrix of x (.., out, in).
+// Returns the shape (.., last..) of a result that has a tensor of shape `last` for each matrix of x
+// (.., out, in).
 std::vector<int64_t> batch_shape(const at::Tensor& x, std::vector<int64_t> last) {
   std::vector<int64_t> shape(x.sizes().begin(), x.sizes().end() - 2);
   shape.insert(shape.end(), last.begin(), last.end());
   return shape;
 }
 
-// Reads the choices of solvers from a JSON object of options such as {"polar": "jordan"}.
+// Returns the solvers of polar factors and triplets that a JSON object of options chooses, such as
+// {"polar": "jordan"}; what it does not say has its default.
 Solvers solvers_of(const std::string& options) {
   return override_choices(Choices{}, overrides_from_json(options)).solvers;
 }
 
-// Returns the polar factor of each matrix of x (.., out, in), of x's shape.
+// Returns the polar factor U V^T of each matrix U S V^T of x (.., out, in), of x's shape. `options`
+// is a JSON object, which solvers_of reads.
 at::Tensor polar(const at::Tensor& x, const std::string& options) {
   const at::NoGradGuard no_grad;
   const NoAutocastGuard no_autocast;
@@ -52,7 +56,8 @@ at::Tensor polar(const at::Tensor& x, const std::string& options) {
 }
 
 // Returns the steepest direction, of x's shape, and the dual norm, float64 (..), of each matrix of
-// x (.., out, in) in the norm of this name; solvers_of reads the options.
+// x (.., out, in) in the norm of this name, in the grammar of make_norm. An adaptive one, which
+// would need state, is a c10::ValueError. `options` is a JSON object, which solvers_of reads.
 std::tuple<at::Tensor, at::Tensor> steepest(const at::Tensor& x, const std::string& norm,
                                             const std::string& options) {
   const at::NoGradGuard no_grad;
@@ -66,9 +71,10 @@ std::tuple<at::Tensor, at::Tensor> steepest(const at::Tensor& x, const std::stri
   return {s.reshape(x.sizes()), dual.reshape(batch_shape(x, {}))};
 }
 
-// Returns the leading n <= k singular triplets of each matrix of x, U (.., out, n), S (.., n) and
-// Vh (.., n, in), and the number of products that they took, int64 (..). `stop` is the stop rule,
-// `start` what top_triplets begins from.
+// Returns the leading n = min(k, out, in) singular triplets of each matrix of x (.., out, in):
+// U (.., out, n), S (.., n) and Vh (.., n, in), and the number of products that they took, int64
+// (..). `options` is a JSON object, which solvers_of reads; `stop` names the stop rule, "value" or
+// "subspace"; `start` has right singular vectors (.., in, p) to begin from, if any.
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> svd(
     const at::Tensor& x, int64_t k, const std::string& options, const std::string& stop,
     const std::optional<at::Tensor>& start) {
@@ -83,19 +89,21 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> svd(
           at::tensor(t.passes, at::kLong).reshape(batch_shape(x, {}))};
 }
 
-// Returns the catalog of recipes, a JSON list of what recipe_json writes.
+// Returns the catalog of recipes with their Momo forms, as a JSON list of what recipe_json writes.
 std::string catalog() {
   Json rows = Json::array();
   for (const auto& name : optimizer_names()) rows.push_back(Json::parse(recipe_json(recipe(name))));
   return rows.dump();
 }
 
-// Returns the recipe of this name under the options, a JSON object, as recipe_json writes it.
+// Returns the recipe of this name, with the options of a JSON object in the place of its own, as
+// recipe_json writes it.
 std::string row(const std::string& name, const std::string& options) {
   return recipe_json(recipe(name, overrides_from_json(options)));
 }
 
-// Returns the series of torch that the library was built for, such as "2.4".
+// Returns the series of torch that the library was built for, such as "2.4", by which a
+// program can tell whether it fits the torch that is imported.
 std::string torch_version() {
   return std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR);
 }

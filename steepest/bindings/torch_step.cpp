@@ -53,8 +53,9 @@ std::string layout(const std::string& text) {
       .dump();
 }
 
-// Appends, in layout()'s order, the state that parameter number `index` has before its first step;
-// `value` is the parameter itself.
+// Appends to `tensors`, in layout()'s order, the state that parameter number `index` of the plan
+// has before its first step; `value` is the parameter itself. Throws c10::ValueError where it is
+// not what was planned.
 void append_initial_state(std::vector<at::Tensor>& tensors, const Plan& plan,
                           const at::Tensor& value, int64_t index) {
   const auto params = static_cast<int64_t>(plan.params.size());
@@ -67,8 +68,8 @@ void append_initial_state(std::vector<at::Tensor>& tensors, const Plan& plan,
   }
 }
 
-// Returns the state, before its first step, of parameter number `index` of the plan of the JSON
-// text.
+// Returns the state tensors, before its first step and in layout()'s order, of the parameter
+// `value`, whose number in the plan of the JSON `text` is `index`.
 std::vector<at::Tensor> make_state_tensors(const at::Tensor& value, const std::string& text,
                                            int64_t index) {
   std::vector<at::Tensor> tensors;
@@ -92,17 +93,20 @@ std::vector<at::Tensor> make_states(Tensors values, const std::string& text,
 
 constexpr int64_t kStats = 4;  // skipped, D, q, f~ - f*; then the coefficient of every leaf
 
-// Writes what Momo keeps of the network into the caller's tensors, from which bind_global reads it;
-// nothing where momo has no 3 elements.
-void write_back(const GlobalState& global, const at::Tensor& momo_step, const at::Tensor& momo) {
+// Writes what Momo keeps of the network into the caller's tensors, from which bind_global reads it:
+// the step count into momo_step, the loss average, its weight and f_star into momo [3]. It does
+// nothing where momo has fewer elements: the recipe has no Momo.
+void write_back_global(const GlobalState& global, const at::Tensor& momo_step,
+                       const at::Tensor& momo) {
   if (momo.numel() < 3) return;
   momo_step.fill_(static_cast<double>(global.step));
   if (!global.loss_average.defined()) return;
   momo.copy_(at::stack({global.loss_average, global.weight, global.f_star}));
 }
 
-// Writes a step's statistics to `out` [kStats + leaves] float64; what the recipe does not compute
-// is NaN in the first kStats, and left as it was in the coefficients.
+// Writes a step's statistics to `out` [kStats + leaves] float64: whether it was skipped (1 or 0),
+// D, q, Momo's gap, then each leaf's coefficient. What the recipe does not compute is NaN in the
+// first kStats, and left as it was in the coefficients.
 void write_stats(const StepStats& stats, const at::Tensor& out) {
   const auto put = [&](int64_t at, const at::Tensor& value) {
     if (value.defined()) out[at].copy_(value);
@@ -114,8 +118,10 @@ void write_stats(const StepStats& stats, const at::Tensor& out) {
     out.narrow(0, kStats, out.numel() - kStats).copy_(stats.coefficients);
 }
 
-// Takes one engine::step in place, under the plan of the JSON `text` and the lists of StepLists;
-// lr, weight_decay and momentum have one number a group, and stats is what write_stats writes.
+// Takes one engine::step in place on params, steps, state and momo, under the plan of the JSON
+// `text`; params to state, and live, are as in StepLists, momo_step and momo as in bind_global. lr,
+// weight_decay and momentum have one number a group, loss is one number, for Momo, and stats is
+// filled by write_stats. A skipped step writes stats alone.
 void step_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors state,
            const at::Tensor& momo_step, const at::Tensor& momo, const at::Tensor& stats,
            const std::string& text, at::IntArrayRef live, c10::ArrayRef<double> lr,
@@ -136,7 +142,7 @@ void step_(Tensors params, const OptionalTensors& grads, Tensors steps, Tensors 
       engine::step(plan, bound.params(), global, rates, loss.value_or(at::Tensor()));
   if (!result.skipped) {
     bound.write_back();
-    write_back(global, momo_step, momo);
+    write_back_global(global, momo_step, momo);
   }
   write_stats(result, stats);
 }

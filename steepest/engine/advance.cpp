@@ -14,17 +14,18 @@ namespace {
 
 using Gradients = std::vector<at::Tensor>;  // of a bucket's blocks, of their pieces' shapes
 
-// Returns gradient() of each of the bucket's blocks.
+// Returns the gradient of each of the bucket's blocks as the momentum takes it: see gradient().
 Gradients gradients_of(const StepInput& in, const Bucket& bucket) {
   Gradients all;
   for (const auto* block : bucket.blocks) all.push_back(gradient(in, *block));
   return all;
 }
 
-// Takes the gradients of the step into the slots of an adaptive norm; with a start of `first`, the
-// first gradient is the mean itself.
-void observe(const StepInput& in, const Bucket& bucket, const Gradients& gradients,
-             const BucketState& state) {
+// Takes the gradients of the step into the running means of an adaptive norm, which lie in `state`
+// and are written back to the parameters: v <- beta2 v + (1 - beta2) g^2, for one. With the start
+// `first`, the first gradient makes the mean alone.
+void observe_gradients(const StepInput& in, const Bucket& bucket, const Gradients& gradients,
+                       const BucketState& state) {
   const auto& norm = *in.plan.rules_of(bucket.first()).norm;
   const auto& c = in.choices(bucket.first());
   const auto dtype = state.norm[0].tensor().scalar_type();
@@ -45,10 +46,12 @@ bool has_momentum(const StepInput& in, const Block& block) {
          in.param(block).state->momentum_buffer.defined();
 }
 
+// Whether the momenta take the gradient first, as once a step, or are read as they are.
 enum class Momenta { advance, keep };
 
-// Returns the block's u, what its norm is given, of its piece's shape; it is written to `out` where
-// that is defined. Momenta says whether the momentum advances first or is read as it is.
+// Returns the block's u, what its norm is given, of its piece's shape: the momentum, its look-ahead
+// or, where the norm is given that, the gradient. It is written to `out` where that is defined;
+// else u may be the momentum or the gradient itself, not a copy.
 at::Tensor update_of(const StepInput& in, const Block& block, const at::Tensor& gradient,
                      Momenta momenta, const Kernels& kernels, const at::Tensor& out) {
   if (!has_momentum(in, block)) return out.defined() ? at::Tensor(out).copy_(gradient) : gradient;
@@ -66,10 +69,11 @@ at::ScalarType dtype_of_update(const StepInput& in, const Block& block) {
   return (has_momentum(in, block) ? param.state->momentum_buffer : param.grad).scalar_type();
 }
 
-// Whether u needs memory of its own, in the layout of m: a look-ahead does, while other u are the
-// momentum or the gradient themselves.
-bool needs_memory(const StepInput& in, const Block& block) {
-  return block.plain() && has_momentum(in, block) && in.map(block).looks_ahead();
+// Whether u is to be written to memory that is made for it. A look-ahead is: other u are the
+// momentum or the gradient themselves, and the matrices of a block that do not lie in order in
+// memory are copied in any case.
+bool needs_own_memory(const StepInput& in, const Block& block) {
+  return block.has_contiguous_matrices() && has_momentum(in, block) && in.map(block).looks_ahead();
 }
 
 // Returns an uninitialized tensor of these sizes for a u, what a norm is given. With
@@ -97,7 +101,8 @@ at::Tensor joined_update(const StepInput& in, const Bucket& bucket, const Gradie
     return memory_for(sizes, options, is_in_memory(value), storage);
   };
   if (bucket.blocks.size() == 1) {
-    const auto out = needs_memory(in, first) ? memory(first.piece(value).sizes()) : at::Tensor();
+    const auto out =
+        needs_own_memory(in, first) ? memory(first.piece(value).sizes()) : at::Tensor();
     return first.matrices_of(update_of(in, first, gradients[0], momenta, *bucket.kernels, out));
   }
   auto u = memory({bucket.batch, first.rows, first.cols});
@@ -105,7 +110,7 @@ at::Tensor joined_update(const StepInput& in, const Bucket& bucket, const Gradie
   each_block(bucket, [&](const Block& block, int64_t at) {
     const auto& g = gradients[i++];
     auto part = u.narrow(0, at, block.batch);
-    if (block.plain())
+    if (block.has_contiguous_matrices())
       update_of(in, block, g, momenta, *bucket.kernels, part.view(g.sizes()));
     else
       part.copy_(block.matrices_of(update_of(in, block, g, momenta, *bucket.kernels, {})));
@@ -113,7 +118,8 @@ at::Tensor joined_update(const StepInput& in, const Bucket& bucket, const Gradie
   return u;
 }
 
-// Whether u shares its memory with no gradient and no momentum, so that a norm may overwrite it.
+// Whether u [B, r, c] shares its memory with no gradient and no momentum, so that a norm may
+// overwrite it.
 bool is_private(const StepInput& in, const Bucket& bucket, const at::Tensor& u) {
   return std::none_of(bucket.blocks.begin(), bucket.blocks.end(), [&](const Block* block) {
     const auto& param = in.param(*block);
@@ -122,13 +128,14 @@ bool is_private(const StepInput& in, const Bucket& bucket, const at::Tensor& u) 
   });
 }
 
-// Whether u = lerp(g, m, carry) of the gradient and the momentum as they lie in memory, so that a
-// kernel can compute it from them.
+// Whether u = lerp(g, m, carry), the look-ahead of a mean, of the gradient and the momentum as they
+// lie in memory, so that a kernel can compute it from them: a coupled decay or a manifold would
+// change the gradient first, and of a heavy ball (look = 1) u is a sum.
 bool is_lerp(const StepInput& in, const Block& block) {
   const auto& param = in.param(block);
   const auto& map = in.map(block);
   const bool coupled = !in.choices(block).decoupled && in.numbers_of(block).weight_decay != 0;
-  return has_momentum(in, block) && block.plain() && !coupled &&
+  return has_momentum(in, block) && block.has_contiguous_matrices() && !coupled &&
          !in.plan.rules_of(block).geometry && map.look != 0 && map.look != 1 &&
          is_plain(block.piece(param.state->momentum_buffer)) && is_plain(block.piece(param.grad));
 }
@@ -142,6 +149,7 @@ at::Tensor gradient(const StepInput& in, const Block& block) {
   const auto w = block.piece(param.value);
   const double decay = in.choices(block).decoupled ? 0 : in.numbers_of(block).weight_decay;
   if (decay != 0) {
+    // In float64 where the decay, as a number of g's dtype, would overflow or become subnormal.
     g = is_scalar_of(decay, g.scalar_type()) ? g.add(w, decay)
                                              : g.to(at::kDouble).add(w, decay).to(g.scalar_type());
   }
@@ -165,7 +173,8 @@ void begin_step(const StepInput& in) {
 Batch advance(const StepInput& in, const Bucket& bucket, const BucketState& state,
               Storage storage) {
   const auto gradients = gradients_of(in, bucket);
-  if (in.plan.rules_of(bucket.first()).traits.adaptive) observe(in, bucket, gradients, state);
+  if (in.plan.rules_of(bucket.first()).traits.adaptive)
+    observe_gradients(in, bucket, gradients, state);
   const auto u = joined_update(in, bucket, gradients, Momenta::advance, storage);
   return {u, is_private(in, bucket, u)};
 }

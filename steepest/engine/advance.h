@@ -13,15 +13,16 @@ namespace steepest::engine {
 // It comes before the first bucket.
 void begin_step(const StepInput& in);
 
-// Where u lies: in memory of its own; or, up to 64 MB, in this thread's scratch, until the next one
-// is made there.
+// Where u, what a norm is given, lies: in memory of its own; or, up to 64 MB, in this thread's
+// scratch, until the next one is made there.
 enum class Storage { own, scratch };
 
-// Advances the bucket's momenta and its norm's statistics by the gradients, once a step. Returns u
-// [B, r, c], in the momentum's dtype; owned unless it is a gradient or a momentum itself.
+// Advances the bucket's momenta and its norm's statistics (`state`) by the gradients, once a step,
+// in place. Returns u [B, r, c], what the norm is given: the momentum or its look-ahead, in the
+// momentum's dtype; owned unless it is a gradient or a momentum itself.
 Batch advance(const StepInput& in, const Bucket& bucket, const BucketState& state, Storage storage);
-// Returns the same bits as advance() has in this step, from the momenta as they are now and the
-// gradients, and changes neither.
+// Returns the u that advance() has returned in this step, to the bit, from the momenta as they are
+// now and the gradients, and changes neither: keeping every u would take a model's memory.
 Batch update_again(const StepInput& in, const Bucket& bucket, Storage storage);
 
 // Returns <u, s> of each matrix, for a u that was overwritten by its direction s: [B] float64, to

@@ -12,10 +12,12 @@ namespace {
 
 // Moves and decays `piece`, the block's part of the weights, matrix by matrix by the device's
 // kernel: matrix i by coefficients[i] s[i], for coefficients [b] in float64 and directions s
-// [b, r, c]. It returns false, with nothing done, where the kernel does not take them.
+// [b, r, c]; `move` has the decay. It returns false, with nothing done, where the kernel does not
+// take them.
 bool try_fused_moves(const Block& block, const at::Tensor& piece, const at::Tensor& s,
                      const at::Tensor& coefficients, DecayedMove move, const Kernels& kernels) {
-  if (!coefficients.is_cpu() || !block.plain() || !piece.is_contiguous()) return false;
+  if (!coefficients.is_cpu() || !block.has_contiguous_matrices() || !piece.is_contiguous())
+    return false;
   const auto factors = coefficients.contiguous();
   const auto w = block.matrices_of(piece);
   for (int64_t i = 0; i < block.batch; ++i) {
@@ -68,8 +70,9 @@ void subtract(const Block& block, at::Tensor piece, const at::Tensor& s,
   }
 }
 
-// Moves and decays the piece in one pass over memory, by the device's kernel; false: nothing was
-// done.
+// Moves the block's piece of the weights by -c s, for its directions s [b, r, c], and decays it, in
+// one pass over memory, by the device's kernel; `move` has the decay, and c where that is one
+// number. It returns false, with nothing done, where there is no kernel for it.
 bool try_fused(const Block& block, const at::Tensor& piece, const at::Tensor& s,
                const Coefficient& coefficient, const DecayedMove& move, const Kernels& kernels) {
   if (!kernels.apply) return false;
@@ -78,26 +81,27 @@ bool try_fused(const Block& block, const at::Tensor& piece, const at::Tensor& s,
   return kernels.apply(piece, block.unmatrices(s, piece), move);
 }
 
-// Whether the block's decay spares the entries that the step makes larger.
+// Whether the block's decay spares the entries that the step makes larger: Decay::cautious.
 bool is_cautious(const StepInput& in, const Block& block) {
   return in.choices(block).decay == Decay::cautious;
 }
 
-// Returns where a cautious decay acts: the entries with s w >= 0, which the step does not make
-// larger.
+// Returns where a cautious decay acts, as booleans of the shape of s and w: the entries with
+// s w >= 0, which the step does not make larger. Signs are multiplied, as s w itself may underflow.
 at::Tensor cautious_mask(const at::Tensor& s, const at::Tensor& w) {
   return (s.sign() * w.sign()).ge(0);
 }
 
-// Returns the block's piece of W_0, towards which an anchored decay pulls; undefined for other
-// decays.
+// Returns the block's piece of the weights W_0 of the first step, towards which an anchored decay
+// pulls, from the one slot that such a decay keeps; undefined for other decays.
 at::Tensor anchor_of(const StepInput& in, const Block& block) {
   const auto& slots = in.plan.layout_of(block).decay;
   return slots.empty() ? at::Tensor() : block.piece(in.param(block).state->slots[slots[0].index]);
 }
 
-// Takes what the decay takes of W in place, before the step: W <- (1 - decay) W, where a cautious
-// decay acts. apply_update adds the decay W_0 of an anchored one.
+// Decays the block's piece of the weights in place, before the step: W <- (1 - decay) W, of a
+// cautious decay only where the step along s [b, r, c] leaves it to act. The pull of an anchored
+// decay towards W_0 is left to apply_update.
 void decay_weights(const StepInput& in, const Block& block, at::Tensor piece, const at::Tensor& s) {
   const double decay = in.decay(block), keep = 1 - decay;
   if (keep == 1) return;

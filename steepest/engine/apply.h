@@ -8,16 +8,16 @@
 
 namespace steepest::engine {
 
-// A coefficient a matrix: a number where one holds for all and is known on the host (direction and
-// sharp recipes), else a float64 tensor [batch] on the device.
+// What each direction of a block is multiplied by: `number` where one holds for all its matrices
+// and is known on the host; else `tensor`, float64 [b] on the device, with one for each.
 struct Coefficient {
   double number = 0;
   at::Tensor tensor;
 };
 
-// Computes W <- decayed W - coefficient s in place on the block's piece of its parameter, s [b, r,
-// c], and returns W to its manifold; in one pass over memory, decay included, where the device has
-// a kernel for it.
+// Computes W <- decayed W - coefficient s in place on the block's piece of its parameter, for its
+// directions s [b, r, c], and brings W back to its manifold, where it has one; in one pass over
+// memory, decay included, where `kernels`, those of the device, have one for it.
 void apply_update(const StepInput& in, const Block& block, const at::Tensor& s,
                   const Coefficient& coefficient, const Kernels& kernels);
 

@@ -16,11 +16,13 @@ namespace {
 constexpr int64_t kCacheBytes = int64_t{1} << 19, kDeviceBytes = int64_t{64} << 20;
 constexpr int64_t kMinAloneBytes = int64_t{1} << 16;
 
+// Blocks of one key may share a bucket: see key_of().
 using Key = std::tuple<int64_t, int64_t, int64_t, int, int, int, int64_t, int64_t>;
 
-// Returns what the blocks of a bucket have in common. Blocks that have seen different numbers of
-// gradients (one missed some) cannot share a call where that number matters: to a bias correction,
-// to the state of a norm or a transform.
+// Returns what the blocks of a bucket have in common: group, matrix shape, dtype and device. Blocks
+// that have seen different numbers of gradients (one missed some) cannot share a call where that
+// number matters: to a bias correction, to the state of a norm or a transform. With batched = false
+// the block's first leaf, which no other block has, keeps it alone.
 Key key_of(const StepInput& in, const Block& block) {
   const auto& c = in.choices(block);
   const auto& rules = in.plan.rules_of(block);
@@ -38,8 +40,8 @@ Key key_of(const StepInput& in, const Block& block) {
           c.batched ? -1 : block.leaf};
 }
 
-// Estimates the work of the block's norm: an entry passes through the caches a few times, and is
-// multiplied by the short side.
+// Estimates the work of the block's norm in multiplications: an entry costs as many as the short
+// side, in a product of matrices, and kPasses more for passing through the caches a few times.
 double flops_of(const Block& block, const NormTraits& norm) {
   constexpr int64_t kPasses = 16;
   const int64_t short_side = norm.elementwise ? 0 : std::min(block.rows, block.cols);
@@ -47,8 +49,9 @@ double flops_of(const Block& block, const NormTraits& norm) {
          static_cast<double>(kPasses + short_side);
 }
 
-// Estimates the bytes that the block's norm works in: its u, and beside it four squares of the
-// short side, since the polar factor's Gram form takes the most.
+// Estimates the bytes that the block's norm works in, as if in float32: what it is given, [B, r,
+// c], and beside it four squares of the short side, since the polar factor's Gram form takes the
+// most.
 double workspace_of(const Block& block, const NormTraits& norm) {
   const int64_t short_side = norm.elementwise ? 0 : std::min(block.rows, block.cols);
   const int64_t elements = block.batch * block.rows * block.cols + 4 * short_side * short_side;

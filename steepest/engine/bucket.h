@@ -20,8 +20,9 @@ struct Bucket {
   const Block& first() const { return *blocks[0]; }
 };
 
-// Stacks the blocks in the plan's order, so that what is in a bucket depends on the plan alone. On
-// the CPU a bucket is cut where it would outgrow a core's cache: a large matrix is a bucket.
+// Sorts the blocks, which are given in the plan's order, into buckets that a norm computes in one
+// call; what is in a bucket does not depend on threads. On the CPU a bucket is cut where it would
+// outgrow a core's cache: a large matrix is a bucket.
 std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Block*>& blocks);
 
 // Returns the blocks' tensors [b, ..] as the bucket's [B, ..]; that of one block is the tensor

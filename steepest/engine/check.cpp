@@ -22,38 +22,42 @@ void check_rate(const std::string& option, double value) {
                     ", allowed a finite number from 0 up");
 }
 
-// Throws c10::ValueError unless t, a parameter or its gradient, is dense and of a dtype that the
-// library computes with; `what` is "" or "gradient: ".
-void check_kind(const std::string& name, const char* what, const at::Tensor& t) {
+// Throws c10::ValueError unless t is dense and of a dtype that the library computes with. The
+// message begins with the parameter's name and `what`: "" of its value, "gradient: " of its
+// gradient.
+void check_layout_and_dtype(const std::string& name, const char* what, const at::Tensor& t) {
   TORCH_CHECK_VALUE(t.layout() == at::kStrided, name, ": ", what, "received ", t.layout(),
                     ", allowed a dense tensor");
   TORCH_CHECK_VALUE(is_computable(t.scalar_type()), name, ": ", what, "received ", t.scalar_type(),
                     ", allowed ", kComputable);
 }
 
-// Throws c10::ValueError unless the parameter's tensor is what was planned.
+// Throws c10::ValueError unless the parameter's tensor is dense, of a dtype that the library
+// computes with, and of the planned shape.
 void check_value(const PlannedParam& planned, const at::Tensor& value) {
   TORCH_CHECK_VALUE(value.defined(), planned.name, ": received an undefined tensor");
-  check_kind(planned.name, "", value);
+  check_layout_and_dtype(planned.name, "", value);
   TORCH_CHECK_VALUE(value.sizes() == planned.shape, planned.name, ": received shape ",
                     value.sizes(), ", allowed the plan's ", at::IntArrayRef(planned.shape));
 }
 
-// Throws c10::ValueError unless the gradient goes with its parameter.
+// Throws c10::ValueError unless the parameter's gradient is dense, of a dtype that the library
+// computes with, and of the parameter's shape and device.
 void check_grad(const PlannedParam& planned, const Param& param) {
   const auto& g = param.grad;
-  check_kind(planned.name, "gradient: ", g);
+  check_layout_and_dtype(planned.name, "gradient: ", g);
   TORCH_CHECK_VALUE(g.sizes() == param.value.sizes(), planned.name, ": gradient: received shape ",
                     g.sizes(), ", allowed the parameter's ", param.value.sizes());
   TORCH_CHECK_VALUE(g.device() == param.value.device(), planned.name, ": gradient: received ",
                     g.device(), ", allowed the parameter's ", param.value.device());
 }
 
-// Throws c10::ValueError unless the state tensor t fits its entry and the parameter `value` of this
-// name.
+// Throws c10::ValueError unless the state tensor t has the shape that its entry plans, a dtype that
+// the library computes with, and the device of `value`, the parameter of this name. A 0-dim one may
+// be on the CPU, where operators take it beside any device's; an undefined one is made by the step.
 void check_entry(const std::string& name, const StateEntry& entry, const at::Tensor& t,
                  const at::Tensor& value) {
-  if (!t.defined()) return;  // made by the step
+  if (!t.defined()) return;
   TORCH_CHECK_VALUE(is_computable(t.scalar_type()) && t.layout() == at::kStrided, name, ".",
                     entry.key, ": received ", t.scalar_type(), ", allowed a dense tensor of ",
                     kComputable);

@@ -8,13 +8,14 @@
 
 namespace steepest {
 
-// Whether the tensor has the parameter's own shape, rather than one of the matrices' slots laid
-// flat.
+// Whether the state tensor has the parameter's own shape: the momentum, and slots with one number
+// for each entry. All others hold their matrices' numbers one after another, flat.
 bool StateEntry::like_param() const {
   return kind == EntryKind::momentum || (kind == EntryKind::slot && slot.like_param());
 }
 
-// Returns the entry's place in the state, whose list of slots grows up to it.
+// Returns the tensor of the state that this entry describes, as a reference, so that it can be set
+// too: undefined where it is not made yet. The state's list of slots grows up to it.
 at::Tensor& StateEntry::of(ParamState& state) const {
   switch (kind) {
     case EntryKind::momentum:

@@ -8,8 +8,8 @@
 
 namespace steepest::engine {
 
-// Returns the state tensors of parameter number `param`, in the order in which files and Python
-// list them.
+// Returns the descriptions of parameter number `param`'s state tensors, in the order in which files
+// and Python list them.
 const std::vector<StateEntry>& state_entries(const Plan& plan, size_t param);
 
 // Returns the dtype that an entry of parameter number `param`, the tensor `value`, begins in.

@@ -12,10 +12,8 @@
 namespace steepest::engine {
 namespace {
 
-constexpr double kUnknown = std::numeric_limits<double>::infinity();
-
-// Returns half the distance of the two largest numbers of a dtype: to no finite number can less
-// than that be added so that the sum is rounded to infinity. For float64 it is far less, as
+// Returns half the distance of the two largest numbers of a dtype, 2^103 of float32: less than
+// that, added to any finite number, is never rounded to infinity. For float64 it is far less, as
 // products of its numbers are summed in it.
 double harmless_addend(at::ScalarType dtype) {
   switch (dtype) {
@@ -33,11 +31,12 @@ double harmless_addend(at::ScalarType dtype) {
 // What is known of the numbers of a step, group by group and parameter by parameter.
 class Bounds {
  public:
-  // `largest` is the largest magnitude of each parameter's gradient.
+  // `largest` has the largest magnitude of each parameter's gradient, 0 where there is none.
   Bounds(const StepInput& in, const std::vector<double>& largest) : in_(in), gradient_(largest) {}
 
-  // Whether nothing that the step computes can leave the range of its dtype.
-  bool hold() {
+  // Whether nothing that the step computes can leave the range of its dtype. It may be called once,
+  // as it widens the bounds on its way.
+  bool show_finite_step() {
     add_coupled_decay();
     for (size_t i = 0; i < in_.params.size(); ++i)
       if (moves(i) && !state_holds(i)) return false;
@@ -49,35 +48,43 @@ class Bounds {
   }
 
  private:
-  // Whether the step changes parameter number i.
+  // Whether the step changes parameter number i: it has a gradient.
   bool moves(size_t i) const { return in_.params[i].grad.defined(); }
+  // Whether updates grow with the dual norm of the whole network.
   bool regularized() const { return in_.plan.recipe.update == UpdateForm::regularized; }
+  // Returns the choices of the group of parameter number i.
   const Choices& choices(size_t i) const {
     return in_.plan.groups[in_.plan.params[i].group].choices;
   }
+  // Returns the norm and the transforms of the group of parameter number i.
   const GroupRules& rules(size_t i) const { return in_.plan.rules[in_.plan.params[i].group]; }
+  // Returns the weight decay of parameter number i at this step, 0 where it has none.
   double weight_decay(size_t i) const { return in_.numbers_of_param(i).weight_decay; }
-  // Whether the update grows with what the norm is given, or has a state of its own.
+  // Whether the update of parameter number i grows with u, what the norm is given, or depends on a
+  // norm's or a transform's state: then a bound on the gradient alone does not bound it.
   bool proportional(size_t i) const {
     const auto& plan = in_.plan;
     const bool sharp = plan.needs == Needs::sharp || (plan.needs == Needs::duals && regularized());
     return sharp || rules(i).traits.adaptive || !rules(i).transforms.empty();
   }
 
-  // Adds wd |w| to the bounds of the gradients that become g + wd w.
+  // Adds wd max|w| to the bounds gradient_ of the parameters whose decay is coupled: their gradient
+  // becomes g + wd w.
   void add_coupled_decay() {
     std::vector<at::Tensor> values;
-    std::vector<size_t> of;
+    std::vector<size_t> indices;
     for (size_t i = 0; i < in_.params.size(); ++i) {
       if (!moves(i) || choices(i).decoupled || weight_decay(i) == 0) continue;
-      values.push_back(in_.params[i].value), of.push_back(i);
+      values.push_back(in_.params[i].value), indices.push_back(i);
     }
     const auto found = largest_magnitudes(values);
-    for (size_t k = 0; k < of.size(); ++k) gradient_[of[k]] += found[k] * weight_decay(of[k]);
+    for (size_t k = 0; k < indices.size(); ++k)
+      gradient_[indices[k]] += found[k] * weight_decay(indices[k]);
   }
 
-  // Whether the state stays finite: a momentum is a weighted sum of itself, by 1 at most, and the
-  // gradient; v of itself and g^2.
+  // Whether the state of parameter number i stays finite. A momentum is a weighted sum, with
+  // weights of at most 1, of itself and the gradient; a second moment one of itself and g^2: so the
+  // gradient (g^2) is compared with what may be added to any finite number of the state's dtype.
   bool state_holds(size_t i) const {
     const auto& param = in_.params[i];
     const auto& c = choices(i);
@@ -92,26 +99,27 @@ class Bounds {
            (!adaptive || g * g < harmless_addend(wide ? at::kDouble : at::kFloat));
   }
 
-  // Bounds the entries of what each norm is given, before its bias correction.
+  // Fills momentum_ with bounds on the entries of u, what each norm is given, before its bias
+  // correction: 2 (max|g| + max|m|), where m is looked at only if the update depends on it.
   void bound_momenta() {
     std::vector<at::Tensor> momenta;
-    std::vector<size_t> of;
+    std::vector<size_t> indices;
     momentum_ = gradient_;
     for (size_t i = 0; i < in_.params.size(); ++i) {
       const auto& m = in_.params[i].state->momentum_buffer;
       if (!moves(i) || !proportional(i) || !m.defined()) continue;
-      momenta.push_back(m), of.push_back(i);
+      momenta.push_back(m), indices.push_back(i);
     }
     const auto found = largest_magnitudes(momenta);
-    for (size_t k = 0; k < of.size(); ++k) momentum_[of[k]] += found[k];
+    for (size_t k = 0; k < indices.size(); ++k) momentum_[indices[k]] += found[k];
     for (size_t i = 0; i < in_.params.size(); ++i) {
       if (!moves(i)) continue;
       momentum_[i] *= 2;  // Nesterov's look ahead, and what is rounded
     }
   }
 
-  // Returns a bound on D, the sum of the blocks' duals, where an update is multiplied by it; else
-  // 0.
+  // Returns a bound on D, the dual norm of the whole network, where an update is multiplied by it;
+  // else 0. Whatever the outer norm is, D is at most the sum of the blocks' d_l = R_l dual_l.
   double bound_of_dual_sum() const {
     double sum = 0;
     if (in_.plan.needs != Needs::duals || !regularized()) return sum;
@@ -127,20 +135,22 @@ class Bounds {
     const bool anchored = in_.choices(block).decay == Decay::anchored;
     const bool shrinks = in_.decay(block) <= (anchored ? 1 : 2);
     const auto dtype = in_.param(block).value.scalar_type();
+    // A direction's entries must fit its dtype: 65504 is the largest number of float16.
     const double most = dtype == at::kHalf ? 65504 : std::numeric_limits<float>::max();
     return shrinks && bound_of_entry(block) < most &&
            bound_of_update(block, sum) < harmless_addend(dtype);
   }
 
-  // Returns the bias correction rho of this step, which the state does not count yet.
+  // Returns the bias correction rho of this step, by which u is divided: momentum_correction() at
+  // the state's step count plus 1, as this step is not counted yet.
   double correction(const Block& block) const {
     return momentum_correction(in_.choices(block), in_.numbers_of(block).momentum,
                                in_.param(block).state->step + 1);
   }
 
-  // Returns a bound on the direction's entries, with the bias correction's power: those of an
-  // adaptive norm are m / (sqrt(v) + eps), or a rotation of them, and one of degree 0 divides by
-  // their norm.
+  // Returns a bound on the entries of the block's direction s after its transforms, divided by
+  // rho^degree as the step divides it. Those of an adaptive norm are m / (sqrt(v) + eps), at most
+  // |m| / eps, or a rotation of them, at most their sum; one of degree 0 divides by their norm.
   double bound_of_entry(const Block& block) const {
     const auto& rules = in_.plan.rules_of(block);
     const auto& traits = rules.traits;
@@ -152,12 +162,14 @@ class Bounds {
       s = transform->largest_entry(s, u, block.rows, block.cols);
     return s / std::pow(correction(block), traits.degree);
   }
-  // Returns a bound on <u, s> / rho^(degree + 1), summed over all entries of the block.
+  // Returns a bound on <u, s> / rho^(degree + 1), the dual summed over the block's matrices, before
+  // the factor R_l.
   double bound_of_raw_dual(const Block& block) const {
     const auto entries = static_cast<double>(block.batch * block.rows * block.cols);
     return entries * momentum_[block.param] * bound_of_entry(block) / correction(block);
   }
-  // Returns R_l of the block: lr r of a constrained step, sqrt(lr) r of a regularized one.
+  // Returns the effective radius R_l of the block: lr r of a constrained step, sqrt(lr) r of a
+  // regularized one.
   double radius(const Block& block) const {
     const double lr = in_.numbers_of(block).lr;
     return (regularized() ? std::sqrt(lr) : lr) * block.radius;
@@ -172,7 +184,8 @@ class Bounds {
     return radius(block) * dual;
   }
 
-  // Returns a bound on the entries of what is taken from the weights; `sum` is the bound on D.
+  // Returns a bound on the entries of what the step takes from the block's weights: R_l s, times D
+  // in a regularized step. `sum` is the bound on D, see bound_of_dual_sum().
   double bound_of_update(const Block& block, double sum) const {
     const double r = radius(block), entry = bound_of_entry(block);
     if (in_.plan.needs == Needs::sharp) {
@@ -190,8 +203,8 @@ class Bounds {
   std::vector<double> gradient_, momentum_;  // of each parameter
 };
 
-// Lists the tensors of a parameter that a step may write: its weights and its state.
-std::vector<at::Tensor> tensors_of(const Param& param) {
+// Lists the tensors of a parameter that a step may write: its weights and the state that is made.
+std::vector<at::Tensor> weights_and_state(const Param& param) {
   const auto& s = *param.state;
   std::vector<at::Tensor> all = {param.value, s.momentum_buffer, s.intercept, s.dual};
   all.insert(all.end(), s.slots.begin(), s.slots.end());
@@ -202,7 +215,7 @@ std::vector<at::Tensor> tensors_of(const Param& param) {
 }  // namespace
 
 bool surely_finite(const StepInput& in, const std::vector<double>& largest) {
-  return Bounds(in, largest).hold();
+  return Bounds(in, largest).show_finite_step();
 }
 
 // Keeps the state itself too, as a step may replace its tensors, beside copies of what is in them.
@@ -211,7 +224,7 @@ Saved::Saved(const StepInput& in, GlobalState& global) : in_(in), global_(global
     const auto& param = in.params[i];
     if (!param.grad.defined()) continue;
     KeptParam kept{i, *param.state, {}};
-    for (const auto& t : tensors_of(param)) kept.tensors.push_back({t, t.clone()});
+    for (const auto& t : weights_and_state(param)) kept.tensors.push_back({t, t.clone()});
     params_.push_back(std::move(kept));
   }
 }
@@ -219,7 +232,7 @@ Saved::Saved(const StepInput& in, GlobalState& global) : in_(in), global_(global
 std::vector<std::string> Saved::nonfinite() const {
   std::vector<std::string> names;
   for (const auto& kept : params_) {
-    const auto largest = largest_magnitudes(tensors_of(in_.params[kept.index]));
+    const auto largest = largest_magnitudes(weights_and_state(in_.params[kept.index]));
     if (!std::all_of(largest.begin(), largest.end(), [](double x) { return std::isfinite(x); }))
       names.push_back(in_.plan.params[kept.index].name);
   }

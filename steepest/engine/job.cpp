@@ -16,8 +16,8 @@ void Job::advance(Storage storage) {
                                            : engine::advance(in_, bucket_, state_, storage);
 }
 
-// Gives Momo's model its inner products of u while that is at hand. A u that is not measured now is
-// made again when its turn comes, and so is a direction that is to be recomputed.
+// Momo's model gets its inner products while u is at hand. A u that is not measured now is made
+// again when its turn comes, and so is a direction that is to be recomputed.
 void Job::advance_early(LinearModel& model) {
   if (!needed_for_dual_ && !model.needs_products()) return;
   advance(Storage::own);
@@ -59,7 +59,8 @@ void Job::apply(const StepScales& scales, LinearModel& model) {
       return t.defined() ? t.narrow(0, at, block.batch) : t;
     };
     const auto s = of_block(direction_.s);
-    const auto c = scales.of(block, direction_.scale, of_block(direction_.factor), s.device());
+    const auto c =
+        scales.coefficient_of(block, direction_.scale, of_block(direction_.factor), s.device());
     if (model.tracks_steps())
       model.record_step(block, s, of_block(direction_.inner_product), c.tensor);
     apply_update(in_, block, s, c, *bucket_.kernels);

@@ -11,26 +11,30 @@ namespace steepest::engine {
 
 class Job {
  public:
-  // needed_for_dual says whether D cannot be known before this bucket is measured.
+  // needed_for_dual says whether the network's dual norm D cannot be known before this bucket is
+  // measured. The job owns its bucket and keeps a reference to the step's input.
   Job(const StepInput& in, Bucket bucket, bool needed_for_dual)
       : in_(in), bucket_(std::move(bucket)), needed_for_dual_(needed_for_dual) {}
 
   const Bucket& bucket() const { return bucket_; }
-  // Whether D cannot be known before this bucket is measured.
+  // Whether the network's dual norm D cannot be known before this bucket is measured.
   bool needed_for_dual() const { return needed_for_dual_; }
   // Returns the duals [count] of the bucket's matrices from number `first` on, once it is measured.
   at::Tensor dual(int64_t first, int64_t count) const {
     return direction_.dual.narrow(0, first, count);
   }
 
-  // Does the first round of a step that waits for D: stage 1 (advance) and, where D needs this
-  // bucket, stage 2 (measure).
+  // Does the first round of a step that waits for the network's dual norm D: advances the momenta
+  // and, where D needs this bucket, measures its directions and duals. Nothing is done where
+  // neither D nor Momo's `model`, which records its inner products with u here, asks for it.
   void advance_early(LinearModel& model);
 
-  // Does what is left of the stages 1 and 2, in the last round.
+  // Makes the directions in the last round, where the first has made none or dropped them to save
+  // memory: advances the momenta, or makes u again from advanced ones, and measures.
   void measure_late();
-  // Does stage 6: moves the weights, records the moves for Momo's recursive model, and stores what
-  // the next step reads.
+  // Moves the weights by the directions times what `scales` says, records the moves in Momo's
+  // recursive `model`, stores the duals and the state that the next step reads, and drops the
+  // directions.
   void apply(const StepScales& scales, LinearModel& model);
 
  private:
@@ -39,7 +43,8 @@ class Job {
   // Fills direction_ from u; only the first time in a step do the transforms take it into their
   // state.
   void measure(Wanted wanted);
-  // Returns what the plan, and stale duals, ask of the norm.
+  // Returns what the last round asks of the norm: dual * direction of a sharp step, a dual too
+  // where D or the next step's stale duals need it, else the direction alone.
   Wanted wanted() const;
 
   const StepInput& in_;

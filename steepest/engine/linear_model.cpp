@@ -32,7 +32,7 @@ void LinearModel::record_step(const Block& block, const at::Tensor& s,
     moved = moved + steepest::inner_product(m, decaying_part(in_, block, s)).sum() * decay;
 }
 
-at::Tensor LinearModel::linear() const {
+at::Tensor LinearModel::sum_of_linear_parts() const {
   if (!momo_) return {};
   std::vector<Products> sums(in_.params.size());
   const auto add = [](at::Tensor& sum, const at::Tensor& x) { sum = sum.defined() ? sum + x : x; };

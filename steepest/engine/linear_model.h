@@ -10,7 +10,7 @@ namespace steepest::engine {
 
 class LinearModel {
  public:
-  // Makes room for what each block will record.
+  // Makes room for what each block will record, in a slot of its own, so that threads need no lock.
   explicit LinearModel(const StepInput& in);
 
   // Whether every block must call record_products() before anything moves.
@@ -18,19 +18,22 @@ class LinearModel {
   // Whether every block must call record_step() before it moves.
   bool tracks_steps() const { return recursive_; }
 
-  // Records <g, w> and <u, w> of the block, whose u is [b, r, c].
+  // Records <g, w> and <u, w> of the block, for its gradient g, its weights w as they are before
+  // the step, and u [b, r, c], what its norm is given.
   void record_products(const Block& block, const at::Tensor& u);
-  // Records <m, c s + decay> of the block, which is about to move by -c s and to decay. s is [b, r,
-  // c], c [b], and inner_product [b] is <u, s>, which is <m, s> without a look-ahead.
+  // Records -<m, dw> = <m, c s + decayed part> of the block, whose weights are about to change by
+  // dw: to move by -c s, for s [b, r, c] and c [b], and to decay. m is its momentum; inner_product
+  // [b] is <u, s>, which spares a pass where u = m, without a look-ahead.
   void record_step(const Block& block, const at::Tensor& s, const at::Tensor& inner_product,
                    const at::Tensor& c);
 
-  // Returns the sum of the linear parts h_l of step_size.h, 0-dim float64, and advances the
-  // intercepts in the parameters' states; undefined without Momo.
-  at::Tensor linear() const;
+  // Returns the sum over the parameters of h_l, what Momo's model of the loss adds for each (see
+  // linear_part()), 0-dim float64, and advances the intercepts in the parameters' states. It is
+  // undefined without Momo, and where no parameter has taken a step.
+  at::Tensor sum_of_linear_parts() const;
 
-  // Updates the intercepts of the recursive model, once every block has moved and all its steps are
-  // recorded.
+  // Adds <m, dw> of each block's recorded step to its parameter's intercept, which the recursive
+  // model keeps, once every block has moved.
   void update_intercepts() const;
 
  private:

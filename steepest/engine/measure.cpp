@@ -13,7 +13,8 @@
 namespace steepest::engine {
 namespace {
 
-// Collects what the bucket's norm is given beside u.
+// Returns what the bucket's norm is given beside u: its slots as batches [B, ..], eps, how many
+// gradients they have seen and, under bias correction, 1 - beta2^t.
 NormContext norm_context(const StepInput& in, const Bucket& bucket, const BucketState& state) {
   const auto& first = bucket.first();
   const auto& c = in.choices(first);
@@ -24,8 +25,9 @@ NormContext norm_context(const StepInput& in, const Bucket& bucket, const Bucket
   return context;
 }
 
-// Collects what the transform of this number is given beside the direction; `momentum`, where it
-// uses one, is written back by the caller.
+// Returns what transform number `transform` of the bucket's group is given beside the direction:
+// its slots, the momenta (`momentum`, empty where it uses none; the caller writes it back), the
+// momentum map, 1 - b and the right factor V of a low-rank direction U V^T.
 TransformContext transform_context(const StepInput& in, const Bucket& bucket,
                                    const BucketState& state, size_t transform,
                                    const Factors& factors, const StateBatch& momentum) {
@@ -37,13 +39,14 @@ TransformContext transform_context(const StepInput& in, const Bucket& bucket,
           .right = factors.right};
 }
 
-// Returns the bucket's momenta where the transform uses them, else nothing.
+// Returns the bucket's momenta [B, r, c] where the transform uses them, else an empty batch.
 StateBatch momentum_for(const StepInput& in, const Bucket& bucket, const Transform& transform) {
   return transform.uses_momentum() ? momentum_batch(in, bucket) : StateBatch();
 }
 
-// Sets <u, s> and from it the dual of the bias-corrected momentum m^ = m / rho: with s(m^) =
-// rho^-degree s(m) that is rho^-(degree + 1) <u, s>.
+// Sets the direction's inner_product <u, s> [B] and from it its dual [B], that of the
+// bias-corrected u^ = u / rho: with s(u^) = rho^-degree s(u), `degree` being the norm's, it is
+// rho^-(degree + 1) <u, s>.
 void set_dual(Direction& direction, const at::Tensor& inner_product, double rho, int degree) {
   direction.inner_product = inner_product;
   direction.dual = rho == 1 ? inner_product : inner_product * std::pow(rho, -degree - 1);
@@ -52,6 +55,7 @@ void set_dual(Direction& direction, const at::Tensor& inner_product, double rho,
 // One bucket on its way through the norm and the transforms.
 class Measurement {
  public:
+  // Keeps references to its arguments.
   Measurement(const StepInput& in, const Bucket& bucket, const BucketState& state)
       : in_(in),
         bucket_(bucket),
@@ -59,8 +63,9 @@ class Measurement {
         rules_(in.plan.rules_of(bucket.first())),
         rho_(in.correction(bucket.first())) {}
 
-  // Returns the norm's direction of u after the transforms and, where it is wanted, its dual;
-  // `observes` says that the transforms take the direction into their state.
+  // Returns the norm's direction of u [B, r, c] after the transforms and, where it is wanted, its
+  // dual: <u, s> of the transformed s, what is really moved. `observes` says that the transforms
+  // take the direction into their state. An owned u may be overwritten.
   Direction run(const Batch& u, Wanted wanted, bool observes) const {
     const bool changes =
         std::any_of(rules_.transforms.begin(), rules_.transforms.end(),
@@ -82,7 +87,7 @@ class Measurement {
  private:
   // Returns what the norm alone makes of u [B, r, c], before any transform: its direction and,
   // where it is wanted, its dual. The norm is asked of u; `scale` and set_dual() bring the answer
-  // to the bias-corrected m^ = u / rho, for a norm with s(t u) = t^degree s(u).
+  // to the bias-corrected u^ = u / rho, for a norm with s(t u) = t^degree s(u).
   Direction of_norm(const Batch& u, Wanted wanted) const {
     const auto& norm = *rules_.norm;
     const int degree = rules_.traits.degree;
@@ -140,8 +145,8 @@ class Measurement {
   double rho_;
 };
 
-// Writes the right singular vectors from which the next decomposition begins into the norm's first
-// slot.
+// Writes the right singular vectors [B, c, p] from which the next step's decomposition begins into
+// the first slot of a low-rank norm, and back to the parameters' state; other norms give none.
 void keep_warm_start(const Direction& direction, const BucketState& state) {
   const auto& next = direction.factors.warm_start;
   if (!next.defined()) return;

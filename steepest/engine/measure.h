@@ -7,6 +7,7 @@
 
 namespace steepest::engine {
 
+// A bucket's measured directions. The update moves along s * scale, times `factor` where defined.
 struct Direction {
   at::Tensor s;              // [B, r, c]
   at::Tensor dual;           // [B] float64 of the bias-corrected momentum; undefined: not asked for
@@ -16,11 +17,12 @@ struct Direction {
   Factors factors = {};      // of the norm's own direction
 };
 
+// What is asked of a norm: s alone; sharp, dual * s, in which the dual stays a factor; s and dual.
 enum class Wanted { direction, sharp, both };
 
-// Returns the steepest direction and the dual of u [B, r, c], or, as `wanted` says, the direction
-// alone or dual * direction (sharp). It changes nothing but u, where that is owned, so that
-// measuring again gives the same.
+// Returns the steepest direction and the dual of u [B, r, c], what the bucket's norm is given, or,
+// as `wanted` says, the direction alone or dual * direction (sharp). It changes no state, and of u
+// only one that is owned, so that measuring again gives the same.
 Direction measure(const StepInput& in, const Bucket& bucket, const Batch& u, Wanted wanted,
                   const BucketState& state);
 
@@ -32,8 +34,8 @@ enum class Keep { all, warm_start };
 Direction measure_and_keep(const StepInput& in, const Bucket& bucket, const Batch& u, Wanted wanted,
                            const BucketState& state, Keep keep);
 
-// Passes the direction, after its last use, to the transforms that leave it as it is and learn from
-// what the step has used.
+// Passes the direction, after the weights have moved by it, to the transforms that leave it as it
+// is and only change state by it: error feedback, which takes what was used away from the momentum.
 void finish(const StepInput& in, const Bucket& bucket, const Direction& direction);
 
 }  // namespace steepest::engine

@@ -28,10 +28,11 @@ void check_tensor(const std::string& name, const at::Tensor& param) {
   }
 }
 
-// Returns an address that tells the tensor's storage from others.
+// Returns an address that tells the tensor's storage from others; two views of one storage share
+// it.
 const void* storage_of(const at::Tensor& param) { return param.storage().unsafeGetStorageImpl(); }
 
-// Throws c10::ValueError: the parameter `name` shares memory with `other`.
+// Throws c10::ValueError: the parameter `name` shares memory with that of the name `other`.
 [[noreturn]] void refuse_overlap(const std::string& name, const std::string& other) {
   TORCH_CHECK_VALUE(false, name, ": received memory of ", other,
                     " too, allowed parameters that share none: clone it, or leave one out");
@@ -79,8 +80,9 @@ void ParamRegistry::add_span(const std::string& name, const at::Tensor& param) {
   spans_.emplace_hint(next, begin, Span{end, name});
 }
 
-// Throws c10::ValueError where two tensors of one storage share an entry. It marks each tensor's
-// entries in a copy of the storage of one byte an entry.
+// Throws c10::ValueError where two of `params`, all those of one storage, share an entry. It marks
+// each tensor's entries in a copy of the storage of one byte an entry; tensors of another element
+// size than the first one's are refused, as their entries cannot be told apart so.
 void ParamRegistry::check_gaps(const NamedParams& params) {
   const auto& first = params[0].second;
   const auto size = static_cast<int64_t>(first.storage().nbytes() / first.element_size());

@@ -34,14 +34,16 @@ class ParamRegistry {
   // Adds one parameter; its entries are compared with those of others here where it has no gaps,
   // else in check_gaps().
   void add_one(const std::string& name, const at::Tensor& param);
+  // Refuses a tensor without gaps whose bytes another one has too; else notes its bytes.
   void add_span(const std::string& name, const at::Tensor& param);
+  // Refuses tensors of one storage, some of them with gaps, that share an entry.
   static void check_gaps(const NamedParams& params);
 
   std::unordered_set<const void*> tensors_;
   std::unordered_set<std::string> names_;
   std::map<Address, Span> spans_;  // of tensors without gaps, by their first byte
-  std::unordered_map<const void*, NamedParams> of_storage_;
-  std::unordered_set<const void*> with_gaps_;  // storages
+  std::unordered_map<const void*, NamedParams> of_storage_;  // see storage_of
+  std::unordered_set<const void*> with_gaps_;                // storages
 };
 
 }  // namespace steepest::engine

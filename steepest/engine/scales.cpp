@@ -10,8 +10,7 @@
 
 namespace steepest::engine {
 
-// Returns R_l = lr_l r_l of the constrained step, sqrt(lr_l) r_l of the regularized one, where a
-// second R_l comes in with d_l.
+// The root: in a regularized step a second R_l comes in with d_l = R_l dual_l.
 double StepScales::radius(const Block& block) const {
   const double lr = in_.numbers_of(block).lr;
   return (regularized() ? std::sqrt(lr) : lr) * block.radius;
@@ -34,25 +33,25 @@ void StepScales::combine(std::vector<at::Tensor> duals) {
   const auto d = duals.empty() ? at::zeros({0}, options) : at::cat(duals) * radii_;
   const auto [c, dual] = steepest::combine(plan.tree, d);
   dual_ = dual;
-  each_ = regularized() ? c : safe_divide(c, dual);
+  coefficients_ = regularized() ? c : safe_divide(c, dual);
 }
 
-void StepScales::size(const at::Tensor& linear, const at::Tensor& loss, GlobalState& global,
-                      StepStats& stats) {
+void StepScales::apply_step_size(const at::Tensor& linear, const at::Tensor& loss,
+                                 GlobalState& global, StepStats& stats) {
   stats.dual = dual_;
   if (in_.plan.recipe.step_size == StepSize::momo) {
     const auto size = momo_size({in_, loss, linear, dual_}, global);
-    each_ = each_ * size.q;
+    coefficients_ = coefficients_ * size.q;
     stats.q = size.q, stats.model = size.gap;
   }
-  each_ = each_ * radii_;
-  stats.coefficients = each_;
+  coefficients_ = coefficients_ * radii_;
+  stats.coefficients = coefficients_;
 }
 
-Coefficient StepScales::of(const Block& block, double scale, const at::Tensor& factor,
-                           const at::Device& device) const {
-  if (each_.defined()) {
-    const auto c = each_.narrow(0, block.leaf, block.batch);
+Coefficient StepScales::coefficient_of(const Block& block, double scale, const at::Tensor& factor,
+                                       const at::Device& device) const {
+  if (coefficients_.defined()) {
+    const auto c = coefficients_.narrow(0, block.leaf, block.batch);
     return {0, (scale == 1 ? c : c * scale).to(device)};
   }
   const double lr = in_.numbers_of(block).lr;

@@ -9,30 +9,36 @@ namespace steepest::engine {
 
 class StepScales {
  public:
+  // Keeps a reference to the step's input.
   explicit StepScales(const StepInput& in) : in_(in) {}
 
-  // Finds D and the leaves' c (regularized) or c / D (constrained) of the outer norm. duals[i],
-  // [batch] float64, is that of block i; undefined, and 0, for a block without a gradient.
+  // Asks the outer norm, and keeps its answer: the network's dual norm D and, for each matrix, c
+  // (regularized) or c / D (constrained), 0 where D is 0. duals[i], [batch] float64, has those of
+  // block i; undefined, which counts as 0, for a block without a gradient.
   void combine(std::vector<at::Tensor> duals);
 
-  // Multiplies what combine() has found by q and by the radii, and reports all of it in `stats`.
-  // `linear` is Momo's sum of the h_l, else undefined; `global` is Momo's state, which advances.
-  void size(const at::Tensor& linear, const at::Tensor& loss, GlobalState& global,
-            StepStats& stats);
+  // Multiplies what combine() has found by Momo's factor q, where the recipe has it, and by the
+  // radii R_l, and reports all of it in `stats`. `linear` is LinearModel::sum_of_linear_parts() and
+  // `loss` 0-dim, both only read by Momo; `global` is Momo's state, which advances.
+  void apply_step_size(const at::Tensor& linear, const at::Tensor& loss, GlobalState& global,
+                       StepStats& stats);
 
-  // Returns what a block's direction is multiplied by, its own `scale` included; also its own
-  // `factor` [batch], where that is defined and combine() was not needed.
-  Coefficient of(const Block& block, double scale, const at::Tensor& factor,
-                 const at::Device& device) const;
+  // Returns what a block's direction is multiplied by: a number, or a tensor on `device`. It
+  // includes `scale` and, where the duals of other blocks play no part, `factor` [batch], the dual
+  // of a sharp direction: both are the Direction's, see measure.h.
+  Coefficient coefficient_of(const Block& block, double scale, const at::Tensor& factor,
+                             const at::Device& device) const;
 
  private:
+  // Whether updates grow with the dual norm of the whole network.
   bool regularized() const { return in_.plan.recipe.update == UpdateForm::regularized; }
+  // Returns the block's effective radius R_l: lr r, or sqrt(lr) r of a regularized step.
   double radius(const Block& block) const;
 
   const StepInput& in_;
-  at::Tensor radii_;  // R_l of each leaf, [leaves] float64
-  at::Tensor dual_;   // D
-  at::Tensor each_;   // [leaves] float64; undefined where they do not depend on duals
+  at::Tensor radii_;         // R_l of each leaf, [leaves] float64
+  at::Tensor dual_;          // D
+  at::Tensor coefficients_;  // [leaves] float64; undefined where they do not depend on duals
 };
 
 }  // namespace steepest::engine

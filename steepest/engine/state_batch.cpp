@@ -5,16 +5,16 @@
 
 namespace steepest::engine {
 
-// A state tensor of the parameter's shape is seen as the block's matrices.
-void StateBatch::add(const Block& block, const at::Tensor& state) {
+// A state tensor of the parameter's shape is seen as the block's matrices [b, r, c].
+void StateBatch::add_block(const Block& block, const at::Tensor& state) {
   const auto own = block.piece(state);
   parts_.push_back({&block, own, block.matrices_of(own), true});
 }
 
-// A slot of the parameter's shape is seen as the block's matrices; a flat one lies there matrix
-// after matrix.
-void StateBatch::add(const Block& block, const at::Tensor& state, const BlockSlot& slot) {
-  if (slot.slot.like_param()) return add(block, state);
+// Adds the block's part of a slot; `state` is the parameter's tensor of it. A slot of the
+// parameter's shape is seen as the block's matrices; a flat one lies there matrix after matrix.
+void StateBatch::add_block(const Block& block, const at::Tensor& state, const BlockSlot& slot) {
+  if (slot.slot.like_param()) return add_block(block, state);
   const auto own = slot.of(state, block);
   parts_.push_back({&block, own, own, false});
 }
@@ -48,7 +48,7 @@ std::vector<StateBatch> batches_of(const StepInput& in, const Bucket& bucket,
     const auto& slots = slots_of(in.plan.layout_of(*block));
     const auto& state = in.param(*block).state->slots;
     for (size_t i = 0; i < slots.size(); ++i)
-      batches[i].add(*block, state[slots[i].index], slots[i]);
+      batches[i].add_block(*block, state[slots[i].index], slots[i]);
   }
   for (auto& batch : batches) batch.join();
   return batches;
@@ -69,7 +69,7 @@ BucketState::BucketState(const StepInput& in, const Bucket& bucket)
 StateBatch momentum_batch(const StepInput& in, const Bucket& bucket) {
   StateBatch batch;
   for (const auto* block : bucket.blocks)
-    batch.add(*block, in.param(*block).state->momentum_buffer);
+    batch.add_block(*block, in.param(*block).state->momentum_buffer);
   batch.join();
   return batch;
 }

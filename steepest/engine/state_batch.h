@@ -10,11 +10,12 @@ namespace steepest::engine {
 // else a copy, which write_back() returns to where it belongs.
 class StateBatch {
  public:
-  // Adds the block's matrices of a state tensor of its parameter's shape.
-  void add(const Block& block, const at::Tensor& state);
-  // Adds the block's matrices of a slot; `state` is the parameter's tensor of it.
-  void add(const Block& block, const at::Tensor& state, const BlockSlot& slot);
-  // Makes the batch of what was added, after the last add().
+  // Adds the block's matrices of a state tensor of its parameter's shape, behind those added
+  // before.
+  void add_block(const Block& block, const at::Tensor& state);
+  // Adds the block's part of a slot; `state` is the parameter's tensor of it.
+  void add_block(const Block& block, const at::Tensor& state, const BlockSlot& slot);
+  // Makes the batch of what was added, after the last add_block().
   void join();
 
   // Returns the batch [B, ..], after join().
@@ -33,17 +34,18 @@ class StateBatch {
   at::Tensor tensor_;
 };
 
-// What the norm and the transforms of a bucket keep. Made when the blocks' states exist.
+// What the norm and the transforms of a bucket keep from step to step, one batch for each of their
+// slots. It can be made once the blocks' states exist.
 struct BucketState {
   BucketState() = default;
   // Collects the slots of the bucket's norm and transforms.
   BucketState(const StepInput& in, const Bucket& bucket);
 
   std::vector<StateBatch> norm;
-  std::vector<std::vector<StateBatch>> transforms;
+  std::vector<std::vector<StateBatch>> transforms;  // of each transform
 };
 
-// Returns the momenta of the bucket's blocks as they are now.
+// Returns the momenta of the bucket's blocks as one batch [B, r, c], as they are now.
 StateBatch momentum_batch(const StepInput& in, const Bucket& bucket);
 
 // Returns the batches' tensors [B, ..], as norms and transforms take their slots.

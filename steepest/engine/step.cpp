@@ -21,18 +21,20 @@ namespace {
 
 class Stepper {
  public:
+  // Keeps references to both: the step's input, and the network's state, which the step changes.
   Stepper(const StepInput& in, GlobalState& global)
       : in_(in), global_(global), scales_(in), model_(in) {}
 
-  // Takes the step. Only where the plan needs the duals of all blocks is there a first round,
-  // before any block moves.
+  // Takes the step and returns what it has found: D, q and the coefficients, as far as the recipe
+  // computes them. Only where the plan needs the duals of all blocks is there a first round, before
+  // any block moves. `loss`, 0-dim, is read by Momo alone.
   StepStats run(const at::Tensor& loss) {
     make_jobs();
     StepStats stats;
     if (in_.plan.needs == Needs::duals) {
       for_each_job([&](Job& job) { job.advance_early(model_); });
       scales_.combine(exchange_duals(collect_duals()));
-      scales_.size(model_.linear(), loss, global_, stats);
+      scales_.apply_step_size(model_.sum_of_linear_parts(), loss, global_, stats);
     }
     make_stored_duals(in_);
     for_each_job([&](Job& job) {
@@ -45,8 +47,9 @@ class Stepper {
   }
 
  private:
-  // Begins the step and makes its jobs: D waits for every block whose dual the last step has not
-  // stored, so these have buckets of their own.
+  // Counts the step in the parameters' states and makes its jobs, a job a bucket: the network's
+  // dual norm D waits for every block whose dual the last step has not stored, so these have
+  // buckets of their own. Blocks without a gradient are in none.
   void make_jobs() {
     std::vector<const Block*> early, late;
     for (const auto& block : in_.plan.blocks) {
@@ -79,8 +82,9 @@ class Stepper {
     return duals;
   }
 
-  // Stands for stage 3. One process has every block's dual; a group of processes would exchange
-  // theirs here, outside of any worker thread and in the plan's order on all of them.
+  // Returns the duals as they are: one process has every block's. A group of processes that share a
+  // model would exchange theirs here, outside of any worker thread and in the plan's order on all
+  // of them; as a stage of the step it has a place of its own.
   static std::vector<at::Tensor> exchange_duals(std::vector<at::Tensor> duals) { return duals; }
 
   const StepInput& in_;
@@ -90,8 +94,8 @@ class Stepper {
   std::vector<Job> jobs_;
 };
 
-// Takes the step, or refuses it with nothing changed, where the gradients or what came of them is
-// not finite.
+// Takes the step of nonfinite = skip: where the gradients, the loss, or the weights and the state
+// after it are not finite, nothing is changed, and the result says `skipped` and names them.
 StepStats checked_step(const StepInput& in, GlobalState& global, const at::Tensor& loss) {
   const auto largest = largest_gradients(in.params);
   StepStats refused{.skipped = true, .nonfinite = find_nonfinite(in.plan, largest, loss)};

@@ -12,9 +12,10 @@
 
 namespace steepest::engine {
 
-// Takes one step. It owns nothing: it reads and writes only what it is given, one Rates a plan's
-// group. Gradients are not modified. loss: 0-dim, needed by Momo. Everything that can be refused is
-// refused before anything changes (c10::ValueError). Parameters without a gradient are skipped.
+// Takes one step: changes the weights and the states of `params` and `global` in place, and returns
+// what it has found. `rates` has one entry for each of the plan's groups; loss is 0-dim, needed by
+// Momo. Gradients are not modified, and parameters without one are skipped. Everything that can be
+// refused is refused before anything changes (c10::ValueError).
 StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& global,
                const std::vector<Rates>& rates, const at::Tensor& loss = {});
 

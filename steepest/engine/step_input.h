@@ -20,25 +20,29 @@ struct GroupNumbers {
 
 // One step's input, as its stages pass it on.
 struct StepInput {
-  // Works out the groups' numbers of this step; `rates` has one entry a group of the plan.
+  // Works out the groups' numbers of this step, and keeps references to plan and params; `rates`
+  // has one entry a group of the plan.
   StepInput(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates);
 
   const Plan& plan;
   const std::vector<Param>& params;
   std::vector<GroupNumbers> numbers;  // one a group
 
+  // Return what the block's parameter, or its group, has at this step.
   const Param& param(const Block& block) const { return params[block.param]; }
   const Choices& choices(const Block& block) const { return plan.choices(block); }
   const GroupNumbers& numbers_of(const Block& block) const { return numbers[block.group]; }
+  // Returns the numbers of the group of parameter number `param` of the plan.
   const GroupNumbers& numbers_of_param(size_t param) const {
     return numbers[plan.params[param].group];
   }
-  // Returns the place of the block, a reference into plan.blocks, among these.
+  // Returns the number of the block, which must be a reference into plan.blocks, among these.
   size_t index(const Block& block) const { return &block - plan.blocks.data(); }
 
   // Returns the block's momentum map at this step, after begin_step() has counted it.
   const MomentumMap& map(const Block& block) const;
-  // Returns what u is to be divided by: see momentum_correction.
+  // Returns what the block's u, which its norm is given, is to be divided by at this step: the bias
+  // correction of its momentum, 1 without one. See momentum_correction.
   double correction(const Block& block) const;
   // Returns the share of W that a decoupled decay takes away: lr wd, or wd where it is independent
   // of lr. A coupled decay is in the gradient, so that this is 0.

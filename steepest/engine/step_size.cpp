@@ -13,15 +13,17 @@ at::Tensor flat_product(const at::Tensor& a, const at::Tensor& b) {
   return inner_product(a.reshape({1, 1, -1}), b.reshape({1, 1, -1})).reshape({});
 }
 
-// Returns a 0-dim float64 zero on the device of t.
-at::Tensor zero_like(const at::Tensor& t) { return at::zeros({}, t.options().dtype(at::kDouble)); }
+// Returns a 0-dim float64 zero on the device of t, whatever t's shape and dtype.
+at::Tensor zero_beside(const at::Tensor& t) {
+  return at::zeros({}, t.options().dtype(at::kDouble));
+}
 
-// Gives Momo's global state its first values: no loss averaged yet, and the lower bound that the
-// recipe names.
+// Gives Momo's global state its first values, on the loss's device: no loss averaged yet, and the
+// lower bound on the loss that the recipe names. A state that has begun stays as it is.
 void start_momo(GlobalState& global, const at::Tensor& loss, double f_star) {
   if (global.loss_average.defined()) return;
-  global.loss_average = zero_like(loss);
-  global.weight = zero_like(loss);
+  global.loss_average = zero_beside(loss);
+  global.weight = zero_beside(loss);
   global.f_star = at::full({}, f_star, global.weight.options());
 }
 
@@ -43,8 +45,8 @@ void set_f_star_after_step(at::Tensor& f_star, const at::Tensor& model, const at
   f_star = ((model - decrease / 2) / rho).clamp_min(floor);
 }
 
-// Returns the momentum of the loss's average, one for all blocks: that of the matrices, or of the
-// others where there are none.
+// Returns the momentum b with which Momo averages the losses: the matrices', which all blocks share
+// under Momo, or that of the others where there are no matrices.
 double model_momentum(const StepInput& in) {
   double momentum = in.numbers[0].momentum;
   for (size_t g = 0; g < in.numbers.size(); ++g)
@@ -57,7 +59,7 @@ double model_momentum(const StepInput& in) {
 at::Tensor linear_part(const StepInput& in, const MomentumMap& map, const Param& param,
                        const Products& products) {
   auto& state = *param.state;
-  if (!state.intercept.defined()) state.intercept = zero_like(param.value);
+  if (!state.intercept.defined()) state.intercept = zero_beside(param.value);
   const double rho = momentum_correction(in.plan.recipe.matrix, model_momentum(in), state.step);
   if (in.plan.recipe.momo_model == MomoModel::recursive) {
     state.intercept = state.intercept * map.keep;  // + take * (<g, w> - <g, w>)

@@ -12,25 +12,29 @@
 
 namespace steepest::engine {
 
-// <g, w> and <u, w> of a parameter, 0-dim float64; the recursive model needs neither.
+// `gradient` = <g, w> and `look` = <u, w> of a parameter, summed over its blocks, 0-dim float64,
+// for w as it is before the step; the recursive model needs neither.
 struct Products {
   at::Tensor gradient, look;
 };
 
-// Returns h_l of this step, 0-dim float64, for one parameter whose momentum has just advanced, and
-// updates its state.intercept, which is by momo_model:
-//   inner_products  the momentum of <g, w>
-//   recursive       <m, w> - (momentum of <g, w>) itself, which moves by <m, dw> with every step
+// Returns h_l = <u, w> - (momentum of <g, w>), which this parameter adds to Momo's model of the
+// loss, divided by its bias correction, 0-dim float64, and updates state.intercept. Its momentum
+// must have advanced by `map`. What the intercept is depends on momo_model: inner_products: the
+// momentum of <g, w>; recursive: <m, w> minus that, which every step changes by <m, dw> and which
+// needs no `products`.
 at::Tensor linear_part(const StepInput& in, const MomentumMap& map, const Param& param,
                        const Products& products);
-// Returns h_l of a parameter without a gradient, whose momentum and intercept stay as they are.
+// Returns h_l, as linear_part() does, of a parameter without a gradient: from its momentum and its
+// intercept, which stay as they are.
 at::Tensor frozen_part(const StepInput& in, const Param& param);
 
+// What Momo's step size is made from.
 struct StepSizeInput {
   const StepInput& in;
-  at::Tensor loss;    // 0-dim
-  at::Tensor linear;  // sum of the h_l
-  at::Tensor dual;    // D
+  at::Tensor loss;    // one number of any dtype and device
+  at::Tensor linear;  // 0-dim float64, the sum of the h_l over all parameters: see linear_part()
+  at::Tensor dual;    // 0-dim float64, D, the dual norm of the network
 };
 
 struct Size {
@@ -38,7 +42,9 @@ struct Size {
   at::Tensor gap;  // f~ - f*, before it is cut at 0
 };
 
-// Returns Momo's q of this step, and advances the averages and f* in `global`.
+// Returns Momo's factor q of this step, from 0 to 1, which is min(1, gap / D) constrained and
+// min(1, gap / D^2) regularized, with the gap f~ - f* of the averaged loss above its lower bound.
+// Advances the averages and, where it is tracked, f* in `global`.
 Size momo_size(const StepSizeInput& input, GlobalState& global);
 
 }  // namespace steepest::engine

@@ -6,18 +6,19 @@
 
 namespace steepest::engine {
 
-// Whether this step's dual of the block is kept for the next one.
+// Whether this step's duals of the block are kept in its state for the next step: those of
+// matrices, in a recipe with duals = stale.
 bool stores_dual(const StepInput& in, const Block& block);
 
-// Whether the last step has left duals of the block.
+// Whether the last step has left duals of the block in its state, of which this step can make D.
 bool has_stored_dual(const StepInput& in, const Block& block);
 
 // Returns the duals that the last step has left of the block's matrices: [batch] float64, a view of
 // the state. It may be called where has_stored_dual(), or after make_stored_duals().
 at::Tensor stored_dual(const StepInput& in, const Block& block);
 
-// Makes the tensors that are missing in the state of parameters with a gradient, before the first
-// dual is stored.
+// Makes the duals, as zeros, in the state of the parameters that have a gradient and are to store
+// some but have none yet; before any bucket stores its own.
 void make_stored_duals(const StepInput& in);
 
 }  // namespace steepest::engine

@@ -22,8 +22,8 @@ at::Tensor largest_singular_value(const at::Tensor& w) {
   return top_triplets(w, 1).s.select(-1, 0).to(at::kDouble);
 }
 
-// Returns |s s^T - I|_F / sqrt(min(r, c)) of each matrix of s [B, r, c], with s^T s for a tall one:
-// 0 for a polar factor.
+// Returns |s s^T - I|_F / sqrt(min(r, c)) of each matrix of s [B, r, c], with s^T s for a tall one,
+// as [B] float64: 0 for a polar factor, a matrix whose singular values are all 1.
 at::Tensor polar_residual(const at::Tensor& s) {
   const auto wide = s.to(at::kDouble);
   const auto x = s.size(-2) <= s.size(-1) ? wide : wide.mT();

@@ -9,7 +9,7 @@
 namespace steepest::engine {
 
 // Returns a table [leaves, 5] float64, NaN where a block has no state or a column no meaning:
-//   0  what the direction was multiplied by, where that is known without D (see Needs)
+//   0  what the direction was multiplied by, where no other block's dual plays a part (see Needs)
 //   1  the dual norm of the momentum (without Nesterov's look ahead, whose gradient is gone)
 //   2  the root mean square of the direction's entries
 //   3  the largest singular value of W

@@ -20,11 +20,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kRandomDigits = 16;
-const std::string kMark = ".tmp-";
+constexpr size_t kRandomDigits = 16;  // of a temporary's name, hexadecimal
+const std::string kMark = ".tmp-";    // between the file's own name and these
 
-// The path itself, or where it is a symbolic link, the path that the link leads to in the end:
-// renaming a file over the link would cut the link. The target need not exist.
+// Returns the path itself or, where it is a symbolic link, the path that the link leads to in the
+// end: renaming a file over the link would cut the link. The target need not exist. Throws
+// FileError after 40 links, as many as the kernel follows: they lead in a circle.
 std::string follow_links(const std::string& path) {
   std::string target = path;
   for (int steps = 0; steps < 40; ++steps) {
@@ -37,8 +38,8 @@ std::string follow_links(const std::string& path) {
   throw_system_error("open", path, ELOOP);
 }
 
-// The status of the file that is about to be replaced; nothing where there is none. Throws
-// FileError where the path is no regular file.
+// Returns the status (owner, group, mode) of the file that is about to be replaced; nothing where
+// there is none. Throws FileError where the path is no regular file.
 std::optional<struct stat> stat_old_file(const std::string& path) {
   struct stat info {};
   bool there = true;
@@ -54,22 +55,22 @@ std::optional<struct stat> stat_old_file(const std::string& path) {
   return info;
 }
 
-// Gives the new file the old one's owner, group and mode. Where the group cannot be given, the
-// group's rights are taken away, so that nobody may open the new file who could not open the old
-// one.
+// Gives the new file, open as `descriptor`, the old one's owner, group and mode, as far as this
+// process may. Where the group cannot be given, the group's rights are taken away, so that nobody
+// may open the new file who could not open the old one.
 void keep_rights(int descriptor, const struct stat& old) {
   struct stat now {};
   if (::fstat(descriptor, &now) != 0) return;
   mode_t mode = old.st_mode & 0777;
   if (now.st_uid != old.st_uid) (void)!::fchown(descriptor, old.st_uid, static_cast<gid_t>(-1));
-  const bool group =
+  const bool has_group =
       now.st_gid == old.st_gid || ::fchown(descriptor, static_cast<uid_t>(-1), old.st_gid) == 0;
-  if (!group) mode &= ~static_cast<mode_t>(070);
+  if (!has_group) mode &= ~static_cast<mode_t>(070);
   (void)!::fchmod(descriptor, mode);
 }
 
-// Random hexadecimal digits from the kernel; where that has none at hand, the clock and the process
-// number stand in for them.
+// Returns kRandomDigits random hexadecimal digits from the kernel; where that has none at hand, the
+// clock and the process number stand in for them. They need not be secret, only rarely the same.
 std::string random_hex_digits() {
   uint64_t number = 0;
   if (::getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) {
@@ -81,26 +82,27 @@ std::string random_hex_digits() {
   return digits;
 }
 
-// How the name of a temporary of `file` begins: with the file's own, cut where the whole would be
-// too long.
+// Returns how the name of a temporary of the file named `file` begins: with the file's own name, of
+// which 230 bytes leave room for the rest within the 255 that file systems allow, and kMark.
 std::string start_of_temporary(std::string_view file) {
   return std::string(file.substr(0, 230)) + kMark;
 }
 
+// Whether the text is not empty and has no character but those of `allowed`.
 bool consists_of(std::string_view text, std::string_view allowed) {
   return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
 }
 
-// Whether the temporary is one of this user's whose writer has ended: a writer holds a lock on it,
-// which the kernel gives back when the writer ends.
+// Whether the temporary of this path is one of this user's whose writer has ended: a writer holds a
+// lock on it, which the kernel gives back when the writer ends, however that comes about.
 bool is_abandoned(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (descriptor < 0) return false;
   struct stat info {};
-  const bool ours = ::fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) &&
-                    info.st_uid == ::geteuid() && ::flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+  const bool abandoned = ::fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) &&
+                         info.st_uid == ::geteuid() && ::flock(descriptor, LOCK_EX | LOCK_NB) == 0;
   ::close(descriptor);
-  return ours;
+  return abandoned;
 }
 
 }  // namespace
@@ -112,9 +114,9 @@ AtomicFile::AtomicFile(const std::string& path, Links links)
   if (old) keep_rights(file_->descriptor(), *old);
 }
 
-// Makes and locks a temporary beside path_. Its name is drawn by chance and not from the process
-// number, which is the same at every start of a container; where the name is taken all the same,
-// another is tried.
+// Makes, with this mode, and locks a temporary beside path_, as file_ and temporary_. Its name is
+// drawn by chance and not from the process number, which is the same at every start of a container;
+// where the name is taken all the same, another is tried. The lock tells that it is being written.
 void AtomicFile::open_temporary(mode_t mode) {
   const fs::path path(path_);
   const std::string start = start_of_temporary(path.filename().string());
@@ -135,6 +137,7 @@ void AtomicFile::open_temporary(mode_t mode) {
   }
 }
 
+// Removes the temporary where it was not committed.
 AtomicFile::~AtomicFile() {
   if (file_) ::unlink(temporary_.c_str());
 }
@@ -165,7 +168,7 @@ bool is_temporary_of(std::string_view name, std::string_view file) {
   if (!name.starts_with(start)) return false;
   const std::string_view end = name.substr(start.size());
   if (end.size() == kRandomDigits && consists_of(end, "0123456789abcdef")) return true;
-  // As the first versions named them: process number and a counter.
+  // As the first versions named them: process number, a dash and a counter.
   const size_t dash = end.find('-');
   return dash != std::string_view::npos && consists_of(end.substr(0, dash), "0123456789") &&
          consists_of(end.substr(dash + 1), "0123456789");

@@ -20,20 +20,24 @@ enum class Links { follow, refuse };
 // stay those of the old file.
 class AtomicFile {
  public:
-  // Opens a temporary beside `path` for its new content.
+  // Opens a temporary beside `path` for its new content, with the old file's owner and mode where
+  // there is one. Throws FileError where `path` is a folder, a pipe or a device, or a link that
+  // `links` refuses.
   explicit AtomicFile(const std::string& path, Links links = Links::follow);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  // Appends to the temporary.
+  // Appends `size` bytes to the temporary.
   void write(const void* data, size_t size);
-  // Overwrites the first `size` bytes, for a header that is known only at the end.
+  // Overwrites the first `size` bytes of the temporary, for a header that is known only at the end;
+  // nothing is to be appended after it.
   void rewrite_start(const void* data, size_t size);
   // Makes the temporary durable and lets it take the place of the file.
   void commit();
 
  private:
+  // Makes and locks the temporary, with this mode.
   void open_temporary(mode_t mode);
 
   std::string path_;
@@ -44,8 +48,8 @@ class AtomicFile {
 // Writes the text as the whole content of `path`, complete and durable or not at all.
 void write_file(const std::string& path, std::string_view text, Links links = Links::follow);
 
-// Whether AtomicFile gives the name `name` to temporaries of the file `file`; both are without a
-// folder.
+// Whether `name` is one that AtomicFile gives, or its first versions gave, to temporaries of the
+// file named `file`; both are without a folder.
 bool is_temporary_of(std::string_view name, std::string_view file);
 
 // Removes the temporaries that killed writers of `path` have left; never one that is being written.

@@ -19,8 +19,8 @@ namespace {
 
 std::atomic<FaultHook> fault_hook{nullptr};
 
-// Throws FileError unless the descriptor is a regular file, or a folder where the flags have
-// O_DIRECTORY.
+// Throws FileError, which begins with `name`, unless the descriptor, opened with these flags, is a
+// regular file, or a folder where they have O_DIRECTORY.
 void require_kind(int descriptor, int flags, const std::string& name) {
   struct stat info {};
   system_call("examine", name, [&] { return ::fstat(descriptor, &info); });
@@ -28,10 +28,11 @@ void require_kind(int descriptor, int flags, const std::string& name) {
   if (!good) throw FileError(name + ": not a regular file");
 }
 
-// Opens a path, relative to the descriptor `folder`, without waiting for the other end of a pipe;
-// FileError shows `name` in place of the path.
-int open_once(const std::string& path, int flags, const std::string& name, mode_t mode,
-              int folder) {
+// Opens a path as open(2) does with these flags, and with this mode where a file is made; returns
+// the descriptor. A relative path begins at the descriptor `folder`. The other end of a pipe is not
+// waited for. FileError shows `name` in place of the path.
+int open_without_waiting(const std::string& path, int flags, const std::string& name, mode_t mode,
+                         int folder) {
   try {
     return static_cast<int>(system_call("open", name, [&] {
       return ::openat(folder, path.c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode);
@@ -68,7 +69,8 @@ int64_t system_call(const char* operation, const std::string& path,
 }
 
 File::File(const std::string& path, int flags, const std::string& name, mode_t mode, int folder)
-    : name_(name.empty() ? path : name), descriptor_(open_once(path, flags, name_, mode, folder)) {
+    : name_(name.empty() ? path : name),
+      descriptor_(open_without_waiting(path, flags, name_, mode, folder)) {
   try {
     require_kind(descriptor_, flags, name_);
   } catch (...) {
@@ -79,6 +81,7 @@ File::File(const std::string& path, int flags, const std::string& name, mode_t m
   (void)!::fcntl(descriptor_, F_SETFL, ::fcntl(descriptor_, F_GETFL) & ~O_NONBLOCK);
 }
 
+// Closes the descriptor; what was not synced may still be in the system's memory.
 File::~File() { ::close(descriptor_); }
 
 void File::write_all(const void* data, size_t size) {

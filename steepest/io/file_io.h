@@ -34,9 +34,10 @@ constexpr mode_t kFileMode = 0664, kFolderMode = 0775;
 // A file descriptor that is closed at the end of its scope.
 class File {
  public:
-  // Opens a regular file, or with O_DIRECTORY a folder, and refuses all else at once: a pipe
-  // without its other end is not waited for. Messages show `name`, where it is given, in place of
-  // the path. A relative path begins at `folder`.
+  // Opens a regular file, or with O_DIRECTORY a folder, and throws FileError at all else at once: a
+  // pipe without its other end is not waited for. `flags` and `mode`, of a file that is made, are
+  // those of open(2). Messages show `name`, where it is given, in place of the path. A relative
+  // path begins at the descriptor `folder`, by default the working directory.
   File(const std::string& path, int flags, const std::string& name = "", mode_t mode = kFileMode,
        int folder = AT_FDCWD);
   ~File();
@@ -44,15 +45,16 @@ class File {
   File& operator=(const File&) = delete;
 
   int descriptor() const { return descriptor_; }
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return name_; }  // as messages show it
+  // Writes exactly `size` bytes where the descriptor stands; throws FileError where that fails.
   void write_all(const void* data, size_t size);
   // Reads up to `size` bytes and returns how many; 0 at the end of the file.
   size_t read_some(void* data, size_t size);
   // Reads exactly `size` bytes; throws FileError where the file ends before.
   void read_all(void* data, size_t size);
-  // The bytes of a regular file; throws FileError where it is none.
+  // Returns the size of a regular file in bytes; throws FileError where it is none.
   uint64_t size() const;
-  // Returns when the content is on the disk.
+  // Returns once the content is on the disk, not only in the system's memory.
   void sync();
 
  private:
@@ -60,30 +62,35 @@ class File {
   int descriptor_;
 };
 
-constexpr uint64_t kMaxText = uint64_t{64} << 20;
-// The file's content. Throws FileError where it is longer than `limit` bytes: what a person writes
-// is not, a sparse file may be.
+constexpr uint64_t kMaxText = uint64_t{64} << 20;  // bytes
+// Returns the file's whole content. Throws FileError where it is longer than `limit` bytes: what a
+// person writes is not, a sparse file may be.
 std::string read_file(const std::string& path, uint64_t limit = kMaxText);
+// Whether the path leads to a folder, links followed; false where it cannot be looked at, too.
 bool is_folder(const std::string& path);
-// The path without its last part, "." where there is no other.
+// Returns the path without its last part, "." where there is no other.
 std::string folder_of(const std::string& path);
 // Makes one folder, whose parent exists; throws FileError where it exists itself.
 void make_folder(const std::string& path);
+// Removes a file, or a link itself; throws FileError where there is none.
 void remove_file(const std::string& path);
 // Removes an empty folder; throws FileError where it is not empty.
 void remove_folder(const std::string& path);
+// Renames a file; a file named `to` is replaced by it at one moment. Throws FileError where
+// that fails, as between two disks.
 void rename_file(const std::string& from, const std::string& to);
 
-// CRC-32 (zlib's), continued from `start`; detects every change confined to 32 consecutive bits.
+// Returns the CRC-32 (zlib's) of `size` bytes, continued from `start`, the CRC-32 of what comes
+// before them; it detects every change confined to 32 consecutive bits.
 uint32_t crc32_of(const void* data, size_t size, uint32_t start = 0);
-// The checksum as 8 lower-case hexadecimal digits.
+// Returns the checksum as 8 lower-case hexadecimal digits.
 std::string crc32_text(uint32_t crc);
 
 struct FileSum {
-  uint64_t size = 0;
-  std::string crc32;
+  uint64_t size = 0;  // bytes
+  std::string crc32;  // as crc32_text writes it
 };
-// Reads the file piece by piece for its size and its CRC-32.
+// Reads the file piece by piece, whatever its size, and returns its size and its CRC-32.
 FileSum sum_file(const std::string& path);
 
 }  // namespace steepest

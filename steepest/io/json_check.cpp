@@ -16,22 +16,26 @@ using Json = nlohmann::json;
 // the last of two equal keys.)
 class LimitChecker : public Json::json_sax_t {
  public:
+  // Checks one text, of which the parser calls the functions below.
   explicit LimitChecker(const JsonLimits& limits) : limits_(limits) {}
 
   std::vector<std::string> names;  // of the outermost object
 
+  // The parser calls one of these at each value, here null, and at each bracket; as all of them
+  // return true, it goes on. Values are counted, whatever they are.
   bool null() override { return count_entry(); }
-  bool boolean(bool) override { return count_entry(); }
-  bool number_integer(number_integer_t) override { return count_entry(); }
-  bool number_unsigned(number_unsigned_t) override { return count_entry(); }
+  bool boolean(bool) override { return count_entry(); }                       // a flag: counted
+  bool number_integer(number_integer_t) override { return count_entry(); }    // a number: counted
+  bool number_unsigned(number_unsigned_t) override { return count_entry(); }  // a number: counted
+  // Counts a number; both arguments are the same one.
   bool number_float(number_float_t, const string_t&) override { return count_entry(); }
-  bool string(string_t&) override { return count_entry(); }
-  bool binary(binary_t&) override { return count_entry(); }
+  bool string(string_t&) override { return count_entry(); }  // a text: counted
+  bool binary(binary_t&) override { return count_entry(); }  // not in JSON text: counted
 
-  bool start_object(size_t) override { return open_level(true); }
-  bool end_object() override { return close_level(); }
-  bool start_array(size_t) override { return open_level(false); }
-  bool end_array() override { return close_level(); }
+  bool start_object(size_t) override { return open_level(true); }  // "{" was read
+  bool end_object() override { return close_level(); }             // "}" was read
+  bool start_array(size_t) override { return open_level(false); }  // "[" was read
+  bool end_array() override { return close_level(); }              // "]" was read
 
   // Refuses a key that its object has already; keeps those of the outermost one.
   bool key(string_t& name) override {
@@ -40,21 +44,24 @@ class LimitChecker : public Json::json_sax_t {
     return true;
   }
 
+  // Throws JsonError at byte `at` of the text: a number that float64 cannot hold, which the parser
+  // reports under a number of its own, or what is not JSON.
   bool parse_error(size_t at, const std::string&, const Json::exception& error) override {
-    constexpr int kOutOfRange = 406;
+    constexpr int kOutOfRange = 406;  // nlohmann's number of that error
     const std::string what = error.id == kOutOfRange ? "a number out of range" : "not JSON";
     throw JsonError(what + " at byte " + std::to_string(limits_.first_byte + at));
   }
 
  private:
+  // An object or a list that the parser is in.
   struct Level {
     bool is_object = false;
     size_t entries = 0;
     std::unordered_set<std::string> keys;
   };
 
-  // Counts a value where the innermost level is a list, which may be too long. As all of these it
-  // returns true, for the parser to go on.
+  // Counts a value where the innermost level is a list, and throws JsonError where that is too
+  // long. As all of these it returns true, for the parser to go on.
   bool count_entry() {
     if (open_.empty() || open_.back().is_object) return true;
     if (++open_.back().entries > limits_.longest_list) {
@@ -62,20 +69,21 @@ class LimitChecker : public Json::json_sax_t {
     }
     return true;
   }
-  // Begins an object, or else a list.
+  // Begins an object, or else a list; throws JsonError where it is nested too deeply.
   bool open_level(bool is_object) {
     count_entry();
     if (open_.size() == limits_.depth) throw JsonError("nested too deeply");
     open_.push_back({.is_object = is_object});
     return true;
   }
+  // Ends the innermost object or list.
   bool close_level() {
     open_.pop_back();
     return true;
   }
 
   JsonLimits limits_;
-  std::vector<Level> open_;
+  std::vector<Level> open_;  // the outermost first
 };
 
 }  // namespace

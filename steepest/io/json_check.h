@@ -23,9 +23,9 @@ struct JsonLimits {
   size_t first_byte = 0;  // that messages count from
 };
 
-// Throws JsonError where the text is not JSON, nests too deeply, gives a key of one object twice,
-// or holds a number that float64 cannot (6e66666666). Returns the keys of the outermost object, in
-// the order of the text.
+// Throws JsonError where the text is not JSON, nests too deeply, has too long a list, gives a key
+// of one object twice, or holds a number that float64 cannot (6e66666666). Returns the keys of the
+// outermost object, in the order of the text; none where that is no object.
 std::vector<std::string> check_json(std::string_view text, const JsonLimits& limits = {});
 
 }  // namespace steepest

@@ -19,7 +19,7 @@ struct SafeTensors {
   Metadata metadata;  // without the keys of the checksums
 };
 
-// The tensor of this name, or nullptr.
+// Returns the tensor of this name, a pointer into the list, or nullptr where there is none.
 const at::Tensor* find_tensor(const NamedTensors& tensors, const std::string& name);
 
 }  // namespace steepest

@@ -13,6 +13,7 @@
 namespace steepest {
 namespace {
 
+// Returns what stands under a name, by the mode of lstat(2).
 FolderEntry::Kind kind_of(mode_t mode) {
   if (S_ISREG(mode)) return FolderEntry::Kind::file;
   if (S_ISDIR(mode)) return FolderEntry::Kind::folder;
@@ -38,7 +39,8 @@ OpenFolder::OpenFolder(const OpenFolder& parent, const std::string& name)
     : file_(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, parent / name, 0,
             parent.file_.descriptor()) {}
 
-// Lists the names of all that is in the folder, without . and .., sorted.
+// Lists the names of all that is in the folder now, without . and .., sorted; throws FileError
+// where the folder cannot be read.
 std::vector<std::string> OpenFolder::names() const {
   // Opened anew: a position in the list is shared by all copies of a descriptor.
   const auto copy = static_cast<int>(system_call("list", path(), [&] {

@@ -20,7 +20,8 @@ struct FolderEntry {
 
   // Whether it is of this kind, and ours to write to or remove.
   bool is(Kind wanted) const { return kind == wanted && ours; }
-  std::string text() const;  // for messages: "a symbolic link", "a folder of another user", ..
+  // Says in words what it is, for messages: "a symbolic link", "a folder of another user or disk".
+  std::string text() const;
 };
 
 class OpenFolder {
@@ -28,24 +29,26 @@ class OpenFolder {
   explicit OpenFolder(const std::string& path);                   // the path may be a link
   OpenFolder(const OpenFolder& parent, const std::string& name);  // the name may not
 
-  const std::string& path() const { return file_.name(); }
+  const std::string& path() const { return file_.name(); }  // under which it was opened
   // The path of a name in this folder, for messages.
   std::string operator/(const std::string& name) const { return path() + "/" + name; }
 
   std::vector<std::string> names() const;  // sorted
-  // What stands under the name, a link not followed; nothing where there is no such name.
+  // Returns what stands under the name in this folder, a link not followed; nothing where there is
+  // no such name.
   std::optional<FolderEntry> find(const std::string& name) const;
   void make_folder(const std::string& name) const;
   void remove_file(const std::string& name) const;
   void remove_folder(const std::string& name) const;  // an empty one
-  // Makes what was created, renamed or removed in the folder durable.
+  // Makes what was created, renamed or removed in the folder durable: returns once it is on the
+  // disk.
   void sync() const;
 
  private:
   File file_;
 };
 
-// Makes what was created or renamed in the folder durable.
+// Makes what was created or renamed in the folder of this path durable.
 void sync_folder(const std::string& path);
 
 }  // namespace steepest

@@ -18,7 +18,8 @@
 namespace steepest {
 namespace {
 
-// The indices of the entries in the order in which their bytes lie in the file.
+// Returns the indices of the entries in the order in which their bytes lie in the file, which is
+// read and written from front to back.
 std::vector<size_t> order_by_offset(const std::vector<TensorEntry>& entries) {
   std::vector<size_t> order(entries.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -27,7 +28,8 @@ std::vector<size_t> order_by_offset(const std::vector<TensorEntry>& entries) {
   return order;
 }
 
-// Sets begin and end of each tensor's entry: end to end, the widest elements first.
+// Sets begin and end of each tensor's entry, in bytes from the header's end: end to end, the widest
+// elements first, so that every tensor is aligned. Entries and tensors are in the same order.
 void assign_offsets(std::vector<TensorEntry>& entries, const NamedTensors& tensors) {
   uint64_t at = 0;
   for (const int64_t width : {8, 4, 2, 1}) {
@@ -40,7 +42,8 @@ void assign_offsets(std::vector<TensorEntry>& entries, const NamedTensors& tenso
   }
 }
 
-// Throws FileError where the format cannot hold this tensor under this name.
+// Throws FileError, which begins with the path, where the format cannot hold this tensor under this
+// name.
 void require_writable(const std::string& path, const std::string& name, const at::Tensor& tensor) {
   const auto require = [&](bool good, const std::string& what) {
     if (!good)
@@ -53,8 +56,8 @@ void require_writable(const std::string& path, const std::string& name, const at
   require(tensor.layout() == at::kStrided && !tensor.is_meta(), "has no plain memory");
 }
 
-// The header's entries of the tensors, in the same order; throws FileError where one cannot be
-// written or a name is given twice.
+// Returns the header's entries of the tensors, in the same order, with their offsets; throws
+// FileError, which begins with the path, where one cannot be written or a name is given twice.
 std::vector<TensorEntry> entries_for(const std::string& path, const NamedTensors& tensors) {
   std::vector<TensorEntry> entries;
   std::set<std::string> names;
@@ -69,8 +72,10 @@ std::vector<TensorEntry> entries_for(const std::string& path, const NamedTensors
   return entries;
 }
 
-// A bool of any other byte than 0 and 1 would be undefined behaviour wherever it is read.
-void require_bools(const std::string& path, const TensorEntry& entry, const at::Tensor& tensor) {
+// Throws FileError where the tensor of this entry is of bools and has another byte than 0 and 1,
+// which would be undefined behaviour wherever it is read; other dtypes pass.
+void require_valid_bools(const std::string& path, const TensorEntry& entry,
+                         const at::Tensor& tensor) {
   if (entry.dtype != at::kBool) return;
   const auto* bytes = static_cast<const uint8_t*>(tensor.const_data_ptr());
   for (uint64_t i = 0; i < entry.end - entry.begin; ++i) {
@@ -81,7 +86,8 @@ void require_bools(const std::string& path, const TensorEntry& entry, const at::
   }
 }
 
-// The first bytes of a file of `size` bytes: 8 for the length of the header's text, and the text.
+// Reads the first bytes of a file of `size` bytes, which stands at its beginning: 8 for the length
+// of the header's text, and the text. Throws FileError where the file is too short for them.
 std::string read_header(File& file, uint64_t size) {
   const auto require = [&](bool good, const std::string& what) {
     if (!good) throw FileError(file.name() + ": " + what);
@@ -138,7 +144,7 @@ SafeTensors read_safetensors(const std::string& path) {
     tensor = at::empty(entry.shape, at::TensorOptions(entry.dtype));
     file.read_all(tensor.mutable_data_ptr(), tensor.nbytes());
     crc = crc32_of(tensor.const_data_ptr(), tensor.nbytes(), crc);
-    require_bools(path, entry, tensor);
+    require_valid_bools(path, entry, tensor);
   }
   if (expected && *expected != crc32_text(crc)) {
     throw FileError(path + ": data: crc32 received " + crc32_text(crc) + ", expected " + *expected);

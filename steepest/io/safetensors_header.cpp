@@ -29,7 +29,8 @@ constexpr DtypeName kDtypes[] = {{at::kDouble, "F64"},    {at::kFloat, "F32"}, {
                                  {at::kShort, "I16"},     {at::kChar, "I8"},   {at::kByte, "U8"},
                                  {at::kBool, "BOOL"}};
 
-// The CRC-32 of the header's bytes with zeros in the place where it is to stand itself.
+// Returns the CRC-32 of the header's bytes, as header_bytes() lays them out, with zeros in the
+// place where it is to stand itself.
 uint32_t header_crc(std::string bytes) {
   bytes.replace(kHeaderCrcAt, kZeros.size(), kZeros);
   return crc32_of(bytes.data(), bytes.size());

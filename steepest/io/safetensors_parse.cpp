@@ -14,14 +14,16 @@ namespace {
 
 using Json = nlohmann::json;
 
-// What is wrong, with the file and the tensor or the byte where it is so.
+// Says what is wrong, with the file and the part of it ("header", "tensor \"w\"") where it is so.
 struct Complaint {
   const std::string& path;
   std::string where;
 
+  // Returns the error "<path>: <where>: <what>".
   FileError error(const std::string& what) const {
     return FileError(path + ": " + where + ": " + what);
   }
+  // Throws that error unless all is `good`.
   void require(bool good, const std::string& what) const {
     if (!good) throw error(what);
   }
@@ -34,7 +36,8 @@ struct Parsed {
 };
 
 // Parses the header's text after check_json has found that it neither nests too deeply nor gives a
-// key twice; `complaint` says whose text it is.
+// key twice, and throws what `complaint` makes of it otherwise. Bytes are counted from the file's
+// beginning, where 8 bytes come before the text.
 Parsed parse_strictly(const Complaint& complaint, std::string_view text) {
   constexpr size_t kDepth = 3, kLongestList = 64;  // a tensor's shape
   Parsed result;
@@ -47,6 +50,8 @@ Parsed parse_strictly(const Complaint& complaint, std::string_view text) {
   return result;
 }
 
+// Reads a tensor's shape; throws FileError, made by `complaint`, unless it is a list of at most 64
+// sizes from 0 to 2^63 - 1.
 std::vector<int64_t> read_shape(const Complaint& complaint, const Json& json) {
   complaint.require(json.is_array() && json.size() <= 64,
                     "shape must be a list of at most 64 sizes");
@@ -60,8 +65,9 @@ std::vector<int64_t> read_shape(const Complaint& complaint, const Json& json) {
   return shape;
 }
 
-// How many bytes a tensor of the entry's shape and dtype takes. Zeros count as one in the product
-// that must not overflow, because the strides of an empty tensor are computed that way.
+// Returns how many bytes a tensor of the entry's shape and dtype takes; throws FileError, made by
+// `complaint`, where that is beyond int64. Zeros count as one in the product that must not
+// overflow, because the strides of an empty tensor are computed that way.
 uint64_t byte_count(const Complaint& complaint, const TensorEntry& entry) {
   int64_t product = static_cast<int64_t>(c10::elementSize(entry.dtype));
   bool empty = false;
@@ -73,6 +79,8 @@ uint64_t byte_count(const Complaint& complaint, const TensorEntry& entry) {
   return empty ? 0 : static_cast<uint64_t>(product);
 }
 
+// Reads a tensor's dtype by its name in the format; throws FileError, made by `complaint`, where
+// there is none of this name here.
 at::ScalarType read_dtype(const Complaint& complaint, const Json& json) {
   complaint.require(json.is_string(), "dtype must be a name");
   const auto name = json.get<std::string>();
@@ -83,8 +91,9 @@ at::ScalarType read_dtype(const Complaint& complaint, const Json& json) {
   return *dtype;
 }
 
-// The entry of the tensor `name` from its value in the header, refused where it does not describe
-// bytes within the `data_size` that follow the header.
+// Reads the entry of the tensor `name` from its value in the header; throws FileError, which begins
+// with the path, where it does not describe bytes within the `data_size` that follow the header, as
+// many as its shape and dtype take.
 TensorEntry read_entry(const std::string& path, const std::string& name, const Json& json,
                        uint64_t data_size) {
   const Complaint complaint{path, "tensor " + in_quotes(name)};
@@ -110,7 +119,8 @@ TensorEntry read_entry(const std::string& path, const std::string& name, const J
   return entry;
 }
 
-// Throws FileError unless the tensors lie end to end, from the first byte of the data to the last.
+// Throws FileError, which begins with the path, unless the entries' bytes lie end to end, from the
+// first of the `data_size` bytes of data to the last.
 void require_coverage(const std::string& path, const std::vector<TensorEntry>& entries,
                       uint64_t data_size) {
   std::vector<const TensorEntry*> sorted;
@@ -132,8 +142,8 @@ void require_coverage(const std::string& path, const std::vector<TensorEntry>& e
       std::to_string(data_size) + " bytes, of which the tensors cover " + std::to_string(at));
 }
 
-// Reads the header's "__metadata__"; throws FileError, which names the path, unless it maps names
-// to texts.
+// Reads the value of the header's "__metadata__"; throws FileError, which begins with the path,
+// unless it maps names to texts.
 Metadata read_metadata(const std::string& path, const Json& json) {
   const Complaint metadata{path, "__metadata__"};
   metadata.require(json.is_object(), "must map names to texts");
@@ -147,6 +157,7 @@ Metadata read_metadata(const std::string& path, const Json& json) {
 
 }  // namespace
 
+// Nothing that a file says is believed before it has been checked. See safetensors_header.h.
 SafeTensorsHeader parse_header(const std::string& path, const std::string& bytes,
                                uint64_t data_size) {
   const std::string_view text = std::string_view(bytes).substr(8);

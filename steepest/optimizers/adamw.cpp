@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// torch.optim.AdamW:  W <- W - lr m^ / (sqrt(v^) + eps), m^ and v^ with bias correction, decoupled
-// decay.  Its direction is the constrained step in |.|_ada-inf.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of torch.optim.AdamW: W <- W - lr m^ / (sqrt(v^) + eps), m^ and v^ with bias
+// correction, decoupled decay. Its direction is the constrained step in the norm ada_inf; matrices
+// and the rest are treated alike.
 Recipe adamw() {
   const Choices all{.norm = "ada_inf",
                     .lr = 1e-3,

@@ -25,14 +25,15 @@ bool ends_with_momo(const std::string& name) {
   return name.size() > kMomo.size() && name.ends_with(kMomo);
 }
 
-// Throws c10::ValueError for a name that is no row's.
-[[noreturn]] void refuse(const std::string& name) {
+// Throws c10::ValueError for a name that is no row's, with the names that are.
+[[noreturn]] void refuse_name(const std::string& name) {
   TORCH_CHECK_VALUE(false, "recipe: received ", shown(name), ", allowed ", join(optimizer_names()),
                     nearest(name, optimizer_names()));
 }
 
-// Returns the row with the arguments of its name: one with a norm of leading triplets takes their
-// number, neon(k=4), fanion(k=4).
+// Returns the row with the arguments of its name, `spec`: one whose norm is made of a few singular
+// triplets takes their number k, neon(k=4), fanion(k=4). Throws c10::ValueError at any other
+// argument.
 Recipe with_arguments(Recipe row, const Spec& spec) {
   if (spec.args.empty()) return row;
   const auto terms = parse_mixture(row.matrix.norm);
@@ -84,7 +85,7 @@ Recipe catalog_row(const std::string& text) {
   if (ends_with_momo(text)) {
     const auto base = text.substr(0, text.size() - kMomo.size());
     if (ends_with_momo(base) || std::isspace(static_cast<unsigned char>(base.back()))) {
-      refuse(text);  // a row has one Momo form, whose name has no blanks
+      refuse_name(text);  // a row has one Momo form, whose name has no blanks
     }
     auto row = catalog_row(base);
     const auto start = row.matrix.start;
@@ -97,7 +98,7 @@ Recipe catalog_row(const std::string& text) {
   for (const auto& row : optimizer_catalog()) {
     if (row.name == spec.name) return with_arguments(row, spec);
   }
-  refuse(spec.name);
+  refuse_name(spec.name);
 }
 
 // Returns the row of this name with the overrides in the place of its own choices, validated.

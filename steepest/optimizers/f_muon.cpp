@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// F-Muon: half Muon, half normalised SGD, one ball (their Minkowski sum). Both halves carry Muon's
-// sqrt(max(1, out/in)).
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of F-Muon: half Muon, half normalised SGD, one ball (their Minkowski sum).
+// Both halves carry Muon's radius sqrt(max(1, out/in)).
 Recipe f_muon() {
   return {.name = "f-muon",
           .paper = "Kravatskiy et al. 2025, \"Ky Fan Norms and Beyond\", arXiv 2512.09678",

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// F-Neon: half Fanion-1, half normalised SGD.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of F-Neon: half Fanion-1 (u_1 v_1^T of the leading singular vectors), half
+// normalised SGD, with the momentum of Fanion's code.
 Recipe f_neon() {
   return {.name = "f-neon",
           .paper = "Kravatskiy et al. 2025, \"Ky Fan Norms and Beyond\", arXiv 2512.09678",

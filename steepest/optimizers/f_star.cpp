@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The F* method of "Neon", equations (5) and (6) with the norm they belong to (norms/f_star.cpp): D
-// = -U [sigma - tau]+ V^T / lambda with lr = 1 / (2 lambda).
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of the F* method of "Neon": equations (5) and (6) with the norm that they
+// belong to (norms/f_star.cpp), D = -U [sigma - tau]+ V^T / lambda with lr = 1 / (2 lambda).
 Recipe f_star() {
   return {.name = "f-star",
           .paper = "Kravatskiy et al. 2025, \"Neon: Nuclear Norm to Beat Muon\"",

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fanion-k: the constrained step whose dual norm is the Ky Fan k-norm; fanion(k=..). Momentum as
-// its code has it: heavy ball with Nesterov.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of Fanion-k: the constrained step whose dual norm is the Ky Fan k-norm, the
+// sum of the k largest singular values; fanion(k=..) changes the 5. Momentum as its code has it:
+// heavy ball with Nesterov.
 Recipe fanion() {
   return {.name = "fanion",
           .paper = "Kravatskiy et al. 2025, \"Ky Fan Norms and Beyond\", arXiv 2512.09678",

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// MuonAdam of "Non-Euclidean Gradient Descent": (constrained, max, ada_inf), EMA from the first
-// gradient, no Nesterov, no bias correction. Rates: its table for GPT-2 small.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of MuonAdam of "Non-Euclidean Gradient Descent", there (constrained, max,
+// ada_inf): update, outer norm, norm of what is no matrix. EMA from the first gradient, no
+// Nesterov, no bias correction. Rates: its table for GPT-2 small.
 Recipe muon_adam() {
   return {.name = "muon-adam",
           .paper = "Crawshaw, Modi, Liu and Gower 2025, arXiv 2510.09827",

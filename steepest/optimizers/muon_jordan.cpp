@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keller Jordan's Muon as his text defines it: heavy ball from zero, Nesterov, five steps (his
-// bfloat16 with the polar method "jordan"); AdamW (.9, .95) on the rest. torch's row keeps an EMA instead, which from zero is
-// 1 - mu times this ball: the directions are the same, the states are not.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of Keller Jordan's Muon as his text defines it: heavy ball from zero,
+// Nesterov, five Newton-Schulz steps (his bfloat16 with the polar method "jordan"); AdamW (.9, .95)
+// on the rest. torch's row keeps an EMA instead, which from zero is 1 - mu times this ball: the
+// directions are the same, the states are not.
 Recipe muon_jordan() {
   return {.name = "muon-jordan",
           .paper = "Jordan et al. 2024, kellerjordan.github.io/posts/muon",

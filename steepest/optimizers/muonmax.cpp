@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// MuonMax: (regularized, hybrid, ada_2), the norm sqrt((max_l |W_l|_2)^2 + lr/lr_b |sqrt(a)
-// theta|_2^2) (its slide prints one square too many under the root).
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of MuonMax, (regularized, hybrid, ada_2) as update, outer norm and norm of
+// what is no matrix: the norm sqrt((max_l |W_l|_2)^2 + lr/lr_b |sqrt(a) theta|_2^2) of the matrices
+// W_l and the rest theta, with a = sqrt(v) + eps (the paper's slide prints one square too many
+// under the root).
 Recipe muonmax() {
   return {.name = "muonmax",
           .paper = "Crawshaw, Modi, Liu and Gower 2025, arXiv 2510.09827",

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Normalised SGD with momentum:  W <- W - lr m / |m|, with one length |m| for the whole network:
-// the constrained step in the Euclidean norm.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of normalised SGD with momentum: W <- W - lr m / |m|, with one length |m| for
+// the whole network, which is the constrained step in the Euclidean norm: so the outer norm is l2.
 Recipe normalized_sgd() {
   const Choices all{.norm = "frobenius", .lr = 1e-2, .momentum = 0.95};
   Recipe row{.name = "normalized-sgd",

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Orthogonal-SGDM: the gradient is orthogonalised by an exact SVD first and the momentum taken of
-// that, the other way round from Muon.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of Orthogonal-SGDM: the gradient is orthogonalised by an exact SVD first and
+// the momentum taken of that, the other way round from Muon.
 Recipe orthogonal_sgdm() {
   return {.name = "orthogonal-sgdm",
           .paper = "Tuddenham, Pruegel-Bennett and Hare 2022, arXiv 2202.07052",

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// PolarGrad as "Non-Euclidean Gradient Descent" names (regularized, l2, ada_2): every matrix moves
-// by its own nuclear norm (Lau et al., arXiv 2505.21799).
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of PolarGrad as "Non-Euclidean Gradient Descent" names (regularized, l2,
+// ada_2): update, outer norm, norm of what is no matrix. Every matrix moves by its own nuclear norm
+// (Lau et al., arXiv 2505.21799).
 Recipe polargrad() {
   return {.name = "polargrad",
           .paper = "Crawshaw, Modi, Liu and Gower 2025, arXiv 2510.09827",

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// S-Muon: half Muon, half sign descent scaled by e = .003. The sign half is not to be scaled by the
-// shape, so no radius.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of S-Muon: half Muon, half sign descent scaled by e = .003, hence the 0.0015
+// of its norm. The sign half is not to be scaled by the shape, so no radius.
 Recipe s_muon() {
   return {.name = "s-muon",
           .paper = "Kravatskiy et al. 2025, \"Ky Fan Norms and Beyond\", arXiv 2512.09678",

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scion as "Non-Euclidean Gradient Descent" names (constrained, max, inf): no radii, no Frank-Wolfe
-// decay; scion-lions has them.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of Scion as "Non-Euclidean Gradient Descent" names (constrained, max, inf):
+// update, outer norm, norm of what is no matrix. No radii, no Frank-Wolfe decay; scion_lions has
+// them.
 Recipe scion() {
   return {.name = "scion",
           .paper = "Crawshaw, Modi, Liu and Gower 2025, arXiv 2510.09827",

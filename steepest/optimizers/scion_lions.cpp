@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// LIONS' Scion for language models: EMA of .9 from zero (its momentum argument is 1 minus this
-// one), spectral ball of radius 50 sqrt(out/in), sign ball of radius 3000 / in for embedding and
-// head, and the Frank-Wolfe step W <- (1 - lr) W - lr radius s, which is a decoupled decay of 1.
-// Biases, where a model has them, want norm l2 (BiasRMS).
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of LIONS' Scion for language models: EMA of .9 from zero (its momentum
+// argument is 1 minus this one), spectral ball of radius 50 sqrt(out/in), sign ball of radius 3000
+// / in for embedding and head, and the Frank-Wolfe step W <- (1 - lr) W - lr radius s, which is a
+// decoupled decay of 1. lr is 2^-12. Biases, where a model has them, want norm l2 (BiasRMS).
 Recipe scion_lions() {
   return {.name = "scion-lions",
           .paper = "Pethick et al. 2025, arXiv 2502.07529",

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// torch.optim.SGD:  B <- mu B + (1 - dampening) (g + wd W),  W <- W - lr B.  Gradient descent is
-// the regularized step in the Frobenius norm: sharp(m) = m, no dual is ever computed.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of torch.optim.SGD: B <- mu B + (1 - dampening) (g + wd W), W <- W - lr B.
+// Gradient descent is the regularized step in the Frobenius norm: sharp(m) = m, no dual is ever
+// computed.
 Recipe sgd() {
   const Choices all{.norm = "frobenius",
                     .lr = 1e-3,

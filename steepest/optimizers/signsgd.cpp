@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// signSGD:  W <- W - lr sign(g): the constrained step in the largest entry. With momentum it is
-// Signum.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of signSGD: W <- W - lr sign(g), the constrained step in the largest entry.
+// With momentum it is Signum.
 Recipe signsgd() {
   const Choices all{.norm = "inf", .lr = 1e-3, .momentum = 0};
   return {.name = "signsgd",

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// SOAP with the numbers of the authors' code: lr 3e-3, betas (.95, .95), eps 1e-8, decay .01, a new
-// basis every 10 steps. Its direction is the constrained step in |.|_soap; Adam on the rest.
 #include "steepest/optimizers/optimizers.h"
 
 namespace steepest::optimizers {
 
+// Returns the recipe of SOAP with the numbers of the authors' code: lr 3e-3, betas (.95, .95), eps
+// 1e-8, decay .01, a new basis every 10 steps, as the norm soap has it. Its direction is the
+// constrained step in that norm; Adam on the rest.
 Recipe soap() {
   const Choices all{.norm = "ada_inf",
                     .lr = 3e-3,

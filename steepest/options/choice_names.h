@@ -11,8 +11,9 @@
 
 namespace steepest {
 
-// Each returns the names of an enumeration in the order of its enumerators; the argument's value is
-// not used.
+// Each returns the names of an enumeration, as options and files have them, in the order of its
+// enumerators, so that an enumerator's value is its name's place. The argument's value is not used:
+// its type chooses the overload.
 const std::vector<std::string>& names_of(Outer);
 const std::vector<std::string>& names_of(UpdateForm);
 const std::vector<std::string>& names_of(StepSize);
@@ -27,14 +28,15 @@ const std::vector<std::string>& names_of(Decay);
 const std::vector<std::string>& names_of(Nonfinite);
 const std::vector<std::string>& names_of(Role);
 
-// Returns the name of an enumerator.
+// Returns the name of an enumerator, as options and files have it.
 const std::string& name_of(auto choice) { return names_of(choice)[static_cast<size_t>(choice)]; }
 
-// Returns the place of `text` in `names`; throws c10::ValueError with option, received and allowed.
+// Returns the place of `text` in `names`; where it is none of them, throws c10::ValueError with the
+// option's name, what was received, what is allowed and the nearest name.
 size_t index_of_name(const std::string& option, const std::string& text,
                      const std::vector<std::string>& names);
-// Sets `choice` to the enumerator of this name; throws c10::ValueError with option, received and
-// allowed.
+// Sets `choice`, of any enumeration that names_of knows, to the enumerator of the name `text`;
+// throws c10::ValueError with option, received and allowed where there is none.
 void read_choice(auto& choice, const std::string& option, const std::string& text) {
   using Choice = std::remove_reference_t<decltype(choice)>;
   choice = static_cast<Choice>(index_of_name(option, text, names_of(choice)));

@@ -23,29 +23,33 @@ namespace steepest::option_row {
 
 using Triples = std::vector<std::array<double, 3>>;
 
-// assign sets a field of a recipe to the value that is said of the option `name`; this is the
-// overload of a field that holds the value as it is said.
+// Sets a field of a recipe to the value that is said of an option: the overload of a field that
+// holds the value as it is said. The others are given the option's name as well, for their
+// messages.
 template <typename T>
 void assign(T& field, const std::string&, const T& value) {
   field = value;
 }
-// Sets a field that is unset where nothing is chosen.
+// Sets a field that may be unset, where nothing is chosen, to the value that is said.
 template <typename T>
 void assign(std::optional<T>& field, const std::string&, const T& value) {
   field = value;
 }
-// Sets an enumeration by the enumerator's name; throws c10::ValueError where there is none.
+// Sets an enumeration by the enumerator's name `value`; throws c10::ValueError, which begins with
+// the option's `name`, where there is none.
 template <typename Enum>
 requires std::is_enum_v<Enum>
 void assign(Enum& field, const std::string& name, const std::string& value) {
   read_choice(field, name, value);
 }
-// Sets a dtype by its name, "float32"; throws c10::ValueError where there is none.
+// Sets a dtype by its name, "float32"; throws c10::ValueError, which begins with the option's
+// `name`, where there is none.
 void assign(std::optional<at::ScalarType>& field, const std::string& name,
             const std::string& value) {
   field = read_dtype(name, value);
 }
-// Sets the coefficients (a, b, c) of each step of a polar iteration from one flat list.
+// Sets the coefficients (a, b, c) of each step of a polar iteration from one `flat` list, a, b, c,
+// a, b, c, ..; throws c10::ValueError where it is empty or no multiple of three long.
 void assign(Triples& field, const std::string& name, const std::vector<double>& flat) {
   TORCH_CHECK_VALUE(!flat.empty() && flat.size() % 3 == 0, name, ": received ", flat.size(),
                     " numbers, allowed three for each step");
@@ -53,8 +57,8 @@ void assign(Triples& field, const std::string& name, const std::vector<double>& 
   for (size_t i = 0; i < flat.size(); i += 3) field.push_back({flat[i], flat[i + 1], flat[i + 2]});
 }
 
-// Throws c10::ValueError unless the text is a short word: polar/ and svd/ list what they know, and
-// repeat what they were given.
+// Throws c10::ValueError unless the value of the option `name` is a short word. polar/ and svd/,
+// which know the methods, refuse any other, but repeat in their message what they were given.
 void check_word(const std::string& name, const std::string& word) {
   constexpr size_t kLongest = 64;
   const auto in_word = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
@@ -62,20 +66,21 @@ void check_word(const std::string& name, const std::string& word) {
                     ": received ", shown(word), ", allowed a name of at most ", kLongest,
                     " letters, digits and _");
 }
-// Sets the method of polar factors, and the others of its options to their defaults where it
-// changes: what was chosen for one method means nothing for another.
+// Sets the method of polar factors by its name and, where it changes, all other options of polar
+// factors to their defaults: what was chosen for one method means nothing for another.
 void assign(PolarOptions& field, const std::string& name, const std::string& method) {
   check_word(name, method);
   if (method != field.method) field = {.method = method};
 }
-// Sets the method of triplets.
+// Sets the method of singular triplets by its name; their other options stay, as all methods have
+// them.
 void assign(SvdOptions& field, const std::string& name, const std::string& method) {
   check_word(name, method);
   field.method = method;
 }
 
-// value_of inverts assign: it returns what would be said of an option to give the field its value,
-// for an enumeration its name.
+// Returns what would be said of an option to give the field the value that it has, so that assign()
+// is inverted: for an enumeration its name.
 template <typename T>
 OptionValue value_of(const T& field) {
   if constexpr (std::is_enum_v<T>)
@@ -92,20 +97,20 @@ OptionValue value_of(const std::optional<T>& field) {
 OptionValue value_of(const std::optional<at::ScalarType>& field) {
   return field ? OptionValue(dtype_name(*field)) : OptionValue();
 }
-// Returns the coefficients of all steps as one flat list.
+// Returns the coefficients of all steps of a polar iteration as one flat list, a, b, c, a, b, c, ..
 OptionValue value_of(const Triples& field) {
   std::vector<double> flat;
   for (const auto& triple : field) flat.insert(flat.end(), triple.begin(), triple.end());
   return flat;
 }
-// Returns the method; each of the other fields has an option of its own.
+// Returns the name of the method; each of the other fields has an option of its own.
 OptionValue value_of(const PolarOptions& field) { return field.method; }
-// Returns the method; each of the other fields has an option of its own.
+// Returns the name of the method; each of the other fields has an option of its own.
 OptionValue value_of(const SvdOptions& field) { return field.method; }
 
 template <typename T>
 struct Names {
-  // Lists the names that a field of this type may be set to; none where it is no enumeration.
+  // Lists the names that a field of type T may be set to; none where T is no enumeration.
   static std::vector<std::string> all() {
     if constexpr (std::is_enum_v<T>)
       return names_of(T{});
@@ -126,11 +131,13 @@ constexpr bool is_optional<std::optional<T>> = true;
 
 // -- the table's language ------------------------------------------------------------------------
 
-// A row with more said of it: side(..).within(..).changes(..).
+// An option of the table, to which each function adds what it says and returns the row, so that
+// they are chained: side(..).within(..).changes(..).
 struct Row : Option {
-  // Limits the numbers that may be said to a range.
+  // Limits the numbers that may be said of the option to a range, and returns the row.
   Row within(Range range) && { return allowed.range = range, std::move(*this); }
-  // Limits a text that is kept as text to these names; an enumeration has its names from its type.
+  // Limits a text that a side's choices keep as text to these names, and returns the row: set()
+  // then throws c10::ValueError at any other. An enumeration has its names from its type.
   Row one_of(const std::vector<std::string>& names) && {
     allowed.names = names;
     in_side.set = [=, set = in_side.set, text = std::get<SaidAs<std::string>>(said), option = name](
@@ -140,23 +147,26 @@ struct Row : Option {
     };
     return std::move(*this);
   }
-  // Gives texts that the tests say of an option whose texts are not listed.
+  // Gives texts that the tests say of an option whose allowed texts are not listed, and returns the
+  // row.
   Row example(std::vector<std::string> texts) && {
     return allowed.examples = std::move(texts), std::move(*this);
   }
-  // Allows a number in place of the text.
+  // Allows a number in place of the text, as in radius = 0.2, and returns the row.
   Row or_number() && { return allowed.number_too = true, std::move(*this); }
-  // Says where a saved state may go on under another value of the option.
+  // Says where a saved state may go on under another value of the option, and returns the row.
   Row changes(MayChange where) && { return may_change = where, std::move(*this); }
-  // Says that the option may be unset, although the type of its field does not show it.
+  // Says that the option may be unset, although the type of its field is no std::optional to show
+  // it, and returns the row.
   Row open() && { return may_be_open = true, std::move(*this); }
-  // Says that the option came after 0.1: a file that does not mention it has its default.
+  // Says that the option came after version 0.1, and returns the row: a file that does not mention
+  // it has its default.
   Row added_later() && { return later = true, std::move(*this); }
 };
 
 // Makes the row of an option of Target, a Recipe or the Choices of a side. `said` is the member of
-// Overrides, and `field` a pointer to a member of Target, or a function from one to a reference
-// into it.
+// Overrides that holds what is said, `field` what it comes to: a pointer to a member of Target, or
+// a function from a Target to a reference into it. Its type gives the names that are allowed.
 template <typename Target, typename T, typename Field>
 Row row(Scope scope, std::string name, SaidAs<T> said, Field field, std::string help) {
   using Value = std::remove_cvref_t<std::invoke_result_t<Field, Target&>>;
@@ -176,17 +186,18 @@ Row row(Scope scope, std::string name, SaidAs<T> said, Field field, std::string 
   return made;
 }
 
-// Makes the row of a choice of the whole network.
+// Makes the row of a choice of the whole network: see row().
 template <typename T>
 Row network(std::string name, SaidAs<T> said, auto field, std::string help) {
   return row<Recipe>(Scope::network, std::move(name), said, field, std::move(help));
 }
-// Makes the row of a choice that each side of a recipe has, and that a group may say for itself.
+// Makes the row of a choice that each side of a recipe, its matrices and its backup, has, and that
+// a group may say for itself; `scope` says which sides it means where it is said of the network.
 template <typename T>
 Row side(Scope scope, std::string name, SaidAs<T> said, auto field, std::string help) {
   return row<Choices>(scope, std::move(name), said, field, std::move(help));
 }
-// Makes the row of backup_<of>, by which a recipe says the choice `of` of its backup alone.
+// Makes the row `name`, backup_<of>, by which a recipe says the choice `of` of its backup alone.
 template <typename T>
 Row backup(std::string name, std::string of, SaidAs<T> said, auto field, std::string help) {
   auto made = row<Choices>(Scope::backup, std::move(name), said, field, std::move(help));

@@ -16,24 +16,27 @@ constexpr auto in_state_dict = MayChange::in_state_dict;
 constexpr auto in_file = MayChange::in_file;
 constexpr auto in_run = MayChange::in_run;
 
-constexpr Range kFromZero{.low = 0};
-constexpr Range kBelowOne{.low = 0, .high = 1, .high_open = true};
-constexpr Range kInside{.low = 0, .high = 1, .low_open = true, .high_open = true};
+constexpr Range kFromZero{.low = 0};                                                // [0, inf)
+constexpr Range kBelowOne{.low = 0, .high = 1, .high_open = true};                  // [0, 1)
+constexpr Range kInside{.low = 0, .high = 1, .low_open = true, .high_open = true};  // (0, 1)
 
 // Of a side's solvers: the whole, of which an option names the method, or a member of it.
 constexpr auto kPolar = [](auto& c) -> auto& { return c.solvers.polar; };
 constexpr auto kSvd = [](auto& c) -> auto& { return c.solvers.svd; };
-// Returns a function from the choices of a side to this member of its PolarOptions.
+// Returns a function from the choices of a side to this member of its PolarOptions, as row() takes
+// a field.
 constexpr auto of_polar(auto member) {
   return [member](auto& c) -> auto& { return c.solvers.polar.*member; };
 }
-// Returns a function from the choices of a side to this member of its SvdOptions.
+// Returns a function from the choices of a side to this member of its SvdOptions, as row() takes a
+// field.
 constexpr auto of_svd(auto member) {
   return [member](auto& c) -> auto& { return c.solvers.svd.*member; };
 }
 
-// Lists the options that each side of a recipe has, and that a group may say for itself.
-std::vector<Option> of_sides() {
+// Lists the options that each side of a recipe, its matrices and its backup, has, and that a group
+// may say for itself: one row each, with help text, allowed values and where it may change.
+std::vector<Option> options_of_sides() {
   using enum Scope;
   return {
       side(matrix, "norm", &O::norm, &C::norm,
@@ -149,8 +152,9 @@ std::vector<Option> of_sides() {
           .changes(in_file)};
 }
 
-// Lists the options of the side that is not the matrices', where the network may say it apart.
-std::vector<Option> of_backup() {
+// Lists the options by which a recipe says of its backup, what is no matrix, another value than of
+// the matrices: backup_lr is that side's lr.
+std::vector<Option> options_of_backup() {
   return {
       backup("backup", "norm", &O::backup, &C::norm,
              "norm of what is not a matrix: ada_inf (Adam), ada_2, inf (sign), l2")
@@ -185,8 +189,8 @@ std::vector<Option> of_backup() {
           .changes(in_state_dict)};
 }
 
-// Lists the options that are one choice for all parameters.
-std::vector<Option> of_network() {
+// Lists the options that are one choice for all parameters, which no group may say for itself.
+std::vector<Option> options_of_network() {
   return {
       network("outer", &O::outer, &R::outer, "norm of the blocks' dual norms"),
       network("update", &O::update, &R::update,
@@ -211,10 +215,11 @@ std::vector<Option> of_network() {
           .changes(in_run)};
 }
 
-// Makes the table, in the order in which options are listed everywhere.
+// Makes the table of all options, in the order in which they are listed everywhere: those of the
+// sides, of the network, of the backup.
 std::vector<Option> all_options() {
-  auto all = of_sides();
-  for (auto part : {of_network(), of_backup()}) {
+  auto all = options_of_sides();
+  for (auto part : {options_of_network(), options_of_backup()}) {
     for (auto& option : part) all.push_back(std::move(option));
   }
   return all;

@@ -65,6 +65,7 @@ struct Binding {
   std::function<void(Target& to, const Target& from)> copy = {};
 };
 
+// Which values may be said of an option.
 struct Allowed {
   Range range = {};                     // of numbers
   std::vector<std::string> names = {};  // of a text: all that is allowed; empty: anything
@@ -72,6 +73,7 @@ struct Allowed {
   bool number_too = false;  // a text that may be written as a number
 };
 
+// A row of the table.
 struct Option {
   std::string name;
   Scope scope;
@@ -85,11 +87,11 @@ struct Option {
   bool may_be_open = false;  // unset, it is up to the method or the parameter
   bool later = false;        // came after 0.1: what does not mention it has its default
 
-  // Whether the overrides have a value for this option.
+  // Whether the overrides say a value of this option.
   bool is_said(const Overrides& overrides) const;
 };
 
-// Returns the table of all options.
+// Returns the table of all options, which is made once.
 const std::vector<Option>& options();
 const Option* find_option(const std::string& name);  // null where there is none
 

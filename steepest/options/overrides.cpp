@@ -15,21 +15,22 @@
 namespace steepest {
 namespace {
 
-// Sets in one side what is said of the options of these scopes.
+// Sets the choices of one side of a recipe, or of a group, to what is said of the options of these
+// scopes; what nothing is said of stays.
 void set_side(Choices& side, const Overrides& said, std::initializer_list<Scope> scopes) {
   for (const auto& option : options()) {
     if (std::ranges::find(scopes, option.scope) != scopes.end()) option.in_side.set(side, said);
   }
 }
 
-// Gives the backup the momentum map of the matrices.
+// Gives the recipe's backup the momentum, and all other options of scope momentum, of its matrices.
 void share_momentum(Recipe& r) {
   for (const auto& option : options()) {
     if (option.scope == Scope::momentum) option.in_side.copy(r.backup, r.matrix);
   }
 }
 
-// Whether anything is said of an option of this scope.
+// Whether the overrides say a value of any option of this scope.
 bool any_said(Scope scope, const Overrides& said) {
   return std::ranges::any_of(options(),
                              [&](const Option& o) { return o.scope == scope && o.is_said(said); });

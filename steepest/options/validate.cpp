@@ -18,8 +18,9 @@
 namespace steepest {
 namespace {
 
-// Returns the range in words that follow "a number": " from 0 to below 1".
-std::string described(const Range& range) {
+// Returns the range, whose lower bound is finite, in words that follow "a number": " from 0 to
+// below 1", " above 0 and below 1", " from 1 up".
+std::string range_in_words(const Range& range) {
   const auto low = (range.low_open ? " above " : " from ") + print_number(range.low);
   if (!std::isfinite(range.high)) return low + " up";
   if (range.low_open)
@@ -27,16 +28,17 @@ std::string described(const Range& range) {
   return low + (range.high_open ? " to below " : " to ") + print_number(range.high);
 }
 
-// Throws c10::ValueError unless the option's range holds the value; `where` begins the message, and
-// `kind` is "finite" or "whole".
+// Throws c10::ValueError unless the option's range holds the value; `where`, the recipe and the
+// option, begins the message, and `kind`, "finite" or "whole", says what number is allowed.
 void check_range(const std::string& where, const Option& option, double value, const char* kind) {
   const auto& range = option.allowed.range;
   TORCH_CHECK_VALUE(range.holds(value), where, ": received ", print_number(value), ", allowed a ",
-                    kind, " number", described(range));
+                    kind, " number", range_in_words(range));
 }
 
-// Throws c10::ValueError where a number of a side's choices `c` is out of the range in its row of
-// the table; `prefix` is what the names of this side's options begin with.
+// Throws c10::ValueError where a number of a side's choices `c` is out of the range that its row of
+// the table of options gives it; `prefix` is what messages put before the names of this side's
+// options, "" or "backup_".
 void validate_numbers(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   for (const auto& option : options()) {
     if (!option.in_side.get || option.scope == Scope::backup) continue;
@@ -50,7 +52,8 @@ void validate_numbers(const Recipe& recipe, const Choices& c, const std::string&
   }
 }
 
-// Whether the norm's direction is U V^T of a few triplets.
+// Whether the direction of the norm, which is given in the grammar of make_norm, is U V^T of a few
+// singular triplets and nothing else: nuclear or ky_fan, not mixed with another.
 bool is_low_rank(const std::string& norm) {
   const auto terms = parse_mixture(norm);
   return terms.size() == 1 && terms[0].weight == 1 &&
@@ -59,8 +62,8 @@ bool is_low_rank(const std::string& norm) {
 
 // Throws c10::ValueError where a side's choices `c` do not allow error feedback. It leaves
 // M - (1 - b) P_k M of the momentum M, with the momentum factor b and the k triplets P_k M that the
-// direction is made of: the direction must be of k triplets, and of M itself. `prefix` is what the
-// names of this side's options begin with.
+// direction is made of: the direction must be of k triplets, and of M itself. `prefix` is "" or
+// "backup_", for the message.
 void validate_feedback(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   if (!c.error_feedback) return;
   const auto check = [&](bool allowed, const std::string& received, const char* what) {
@@ -75,8 +78,9 @@ void validate_feedback(const Recipe& recipe, const Choices& c, const std::string
   check(recipe.step_size == StepSize::fixed, "step_size momo", "step_size fixed");
 }
 
-// Throws c10::ValueError where the choices of a side do not go together, or name what there is not:
-// what they name is made, and dropped.
+// Throws c10::ValueError where the choices `c` of a side of the recipe do not go together, or name
+// what there is not: the norm, solvers, rescale and radius that they name are made, which checks
+// them, and dropped. `prefix` is "" or "backup_", for the message.
 void validate_choices(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   validate_numbers(recipe, c, prefix);
   TORCH_CHECK_VALUE(c.form == MomentumForm::heavy_ball || c.dampening == 0, recipe.name, ": ",
@@ -96,8 +100,9 @@ void validate_choices(const Recipe& recipe, const Choices& c, const std::string&
   radius_of(c.radius, Block{.rows = 1, .cols = 1}, c.norm);
 }
 
-// Throws c10::ValueError where Momo's model does not hold for the recipe: all blocks need one
-// momentum map, before the norm.
+// Throws c10::ValueError where Momo's model of the loss does not hold for the recipe: all blocks
+// need one momentum, which is taken before the norm, and the lower bound f_star must be a finite
+// number.
 void validate_momo(const Recipe& recipe) {
   TORCH_CHECK_VALUE(
       same_momentum(recipe.matrix, recipe.backup), recipe.name,
@@ -113,9 +118,9 @@ void validate_momo(const Recipe& recipe) {
 
 }  // namespace
 
-// A coupled decay makes g = grad f + wd W the gradient of F = f + wd |W|^2 / 2. Momo's model of F
-// begins at F(W), and the loss that it is given is f(W): all its values would be too low by
-// wd |W|^2 / 2, and so the steps too short.
+// With Momo the decay must be decoupled. A coupled one makes g = grad f + wd W the gradient of F =
+// f + wd |W|^2 / 2. Momo's model of F begins at F(W), and the loss that it is given is f(W): all
+// its values would be too low by wd |W|^2 / 2, and so the steps too short.
 void validate_weight_decay(const Recipe& recipe, const Choices& choices, double weight_decay) {
   const bool fits = recipe.step_size == StepSize::fixed || choices.decoupled || weight_decay == 0;
   TORCH_CHECK_VALUE(fits, recipe.name,

@@ -8,10 +8,12 @@
 namespace steepest::routing {
 namespace {
 
+// Whether the fragment occurs anywhere in the text.
 bool contains(const std::string& text, const std::string& fragment) {
   return text.find(fragment) != std::string::npos;
 }
 
+// Whether one of the fragments occurs anywhere in the text.
 bool contains_any(const std::string& text, std::initializer_list<const char*> fragments) {
   return std::any_of(fragments.begin(), fragments.end(),
                      [&](const char* fragment) { return contains(text, fragment); });
@@ -50,7 +52,7 @@ bool is_convolution_weight(const Fact& f) {
   // Graph convolutions are none: their stacks have no kernel.
   return owner_type_contains(f, "Conv") &&
          (dims > 3 || owner_type_contains(f, "Conv1d") || owner_type_contains(f, "Transpose1d") ||
-          number(f.numbers, {"kernel_size", "in_channels"}) > 0);
+          find_number(f.numbers, {"kernel_size", "in_channels"}) > 0);
 }
 
 bool is_linear_weight(const Fact& f) {
@@ -75,11 +77,11 @@ bool is_embedding(const Fact& f) {
   return owner_type_contains(f, "Embed") && !is_linear_weight(f);
 }
 
-int64_t wide_dims(const Fact& f) {
+int64_t count_wide_dims(const Fact& f) {
   return std::count_if(f.shape.begin(), f.shape.end(), [](int64_t size) { return size != 1; });
 }
 
-std::optional<int64_t> number(const Numbers& numbers, const std::vector<std::string>& names) {
+std::optional<int64_t> find_number(const Numbers& numbers, const std::vector<std::string>& names) {
   for (const char* source : {"", "config."}) {
     for (const auto& name : names) {
       const auto found = numbers.find(source + name);
@@ -89,7 +91,7 @@ std::optional<int64_t> number(const Numbers& numbers, const std::vector<std::str
   return std::nullopt;
 }
 
-std::optional<bool> flag(const Numbers& numbers, const std::string& name) {
+std::optional<bool> find_flag(const Numbers& numbers, const std::string& name) {
   const auto found = numbers.find(name);
   if (found == numbers.end()) return std::nullopt;
   return found->second != 0;

@@ -15,6 +15,7 @@ namespace steepest::routing {
 // "config.<name>".
 using Numbers = std::map<std::string, int64_t>;
 
+// What is known of one parameter, or of one place of a tied one.
 struct Fact {
   std::string name;                 // as in named_parameters()
   std::vector<int64_t> shape;       // of one model's parameter, see `stacked`
@@ -28,19 +29,22 @@ struct Fact {
   std::string says;   // of the module around that was asked: "head", "none", or "" if none was
 
   // Found by resolve_names():
-  std::vector<std::string> path;  // of the owner, without wrappers and parametrizations
-  std::string leaf;               // the parameter's own name, "weight" for weight_v as well
-  bool gain = false;              // the magnitude of a weight norm
-  bool stacked = false;           // of an ensemble: `shape` is without its first dimension
+  // The module that owns the parameter, as the names that lead down to it from the root ("layers",
+  // "3"), its steps; without wrappers and parametrizations.
+  std::vector<std::string> path;
+  std::string leaf;      // the parameter's own name, "weight" for weight_v as well
+  bool gain = false;     // the magnitude of a weight norm
+  bool stacked = false;  // of an ensemble: `shape` is without its first dimension
 };
 
 // The type name of the module that owns the parameter, without the "Parametrized" that torch puts
 // before it; "" where the module is not known.
 std::string owner_type(const Fact& f);
-// The name that tells what the parameter is for: its layer's ("q_proj" of q_proj.weight), or its
-// own where that says more than "weight" ("in_proj_weight").
+// Returns the name that tells what the parameter is for: its layer's ("q_proj" of q_proj.weight),
+// or its own where that says more than "weight" or "kernel" ("in_proj_weight").
 std::string purpose_name(const Fact& f);
-// The parameter's name within its module; for a numbered entry of a list ("tokens.0"), the list's.
+// Returns the parameter's name within its module ("bias"); for a numbered entry of a ParameterList
+// ("tokens.0"), the list's ("tokens").
 std::string own_name(const Fact& f);
 // Whether the module that owns the parameter is of this type, or of one derived from it.
 bool is_a(const Fact& f, const std::string& type);
@@ -54,7 +58,8 @@ bool is_convolution_weight(const Fact& f);
 bool is_linear_weight(const Fact& f);
 // Whether it is one of the two factors of a LoRA adapter.
 bool is_lora(const Fact& f);
-// Whether the parameter is the weight of neither a linear layer nor a convolution.
+// Whether the parameter is the weight of neither a linear layer nor a convolution, so that only its
+// own name and shape tell what it is: biases, gains, tables, tokens.
 bool is_bare(const Fact& f);
 // Whether it is the weight of a linear layer or a convolution that may be an output layer: no
 // factor of an adapter, no magnitude of a weight norm.
@@ -62,20 +67,24 @@ bool is_layer_weight(const Fact& f);
 // Whether it is the table of an embedding, by the owner's type, or by its layer's name where that
 // is not known.
 bool is_embedding(const Fact& f);
-// How many dimensions of the parameter are not 1.
-int64_t wide_dims(const Fact& f);
+// Returns how many dimensions of the parameter are not 1: with fewer than two it is no matrix.
+int64_t count_wide_dims(const Fact& f);
 
-// The first of the attributes `names` that is positive: the module's own, then its configuration's;
-// nothing where none is.
-std::optional<int64_t> number(const Numbers& numbers, const std::vector<std::string>& names);
-// A module's attribute that is yes or no; nothing where it has none of this name.
-std::optional<bool> flag(const Numbers& numbers, const std::string& name);
+// Returns the value of the first of the attributes `names` that is positive, looked for among the
+// module's own, then among its configuration's ("config.<name>"); nothing where none is. A list of
+// names, since models call the same number differently.
+std::optional<int64_t> find_number(const Numbers& numbers, const std::vector<std::string>& names);
+// Returns a module's own attribute of this name as yes or no; nothing where it has none.
+std::optional<bool> find_flag(const Numbers& numbers, const std::string& name);
 
-// The first `steps` steps of a path as the beginning of a name, "layers.3.".
+// Returns the first `steps` names of a path as the beginning of a parameter's name: "layers.3." for
+// 2 of {"layers", "3", "fc"}; `steps` is at most the path's length.
 std::string path_prefix(const std::vector<std::string>& path, size_t steps);
 
-// Fills in path, leaf, gain and stacked: wrappers (module., _orig_mod., a lone child) are left out,
-// weight_v, weight_orig and parametrizations.weight.original1 become the owner's "weight".
+// Fills in path, leaf, gain and stacked of all parameters of one model, in place: wrappers
+// (module., _orig_mod., a lone child) are left out, weight_v, weight_orig and
+// parametrizations.weight.original1 become the owner's "weight", and the first dimension of stacked
+// models is taken from `shape`.
 void resolve_names(std::vector<Fact>& facts);
 
 }  // namespace steepest::routing

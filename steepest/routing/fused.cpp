@@ -10,11 +10,13 @@ namespace {
 
 using Sizes = std::vector<int64_t>;
 
-struct Storage {
+// Which dimension of a matrix as stored is out, and which in.
+struct StorageOrder {
   bool in_out = false;  // stored (in, out), not (out, in)
   std::string words;    // for the routing table: why; "" for an ordinary matrix
 };
 
+// The matrices that are fused into one weight.
 struct Parts {
   Sizes sizes;        // along out; none where they are not certain
   std::string words;  // for the routing table: what is fused, or why it is taken whole
@@ -26,15 +28,16 @@ bool is_recurrent(const Fact& f) {
          owner_type_contains(f, "GRU") || owner_type(f) == "RNN" || owner_type(f) == "RNNCell";
 }
 
-// How many gates are fused into a hidden-to-hidden weight [rows, width] of a recurrent layer: an
-// LSTM's 4, a GRU's 3, or 0 where the shape is neither's.
+// Returns how many gates are fused into a hidden-to-hidden weight [rows, width] of a recurrent
+// layer: an LSTM's 4, a GRU's 3, or 0 where the shape is neither's.
 int64_t gates_by_shape(int64_t rows, int64_t width) {
   return rows == 4 * width ? 4 : rows == 3 * width ? 3 : 0;
 }
 
-// The layout of weight_ih or weight_hh of a recurrent layer, its gates fused along out; nothing for
-// any other parameter. An LSTM's and a GRU's gates are known by the owner's type, layers and cells
-// alike; where that is unknown, by the shape of weight_hh, (4 H, H) or (3 H, H).
+// Returns the layout of weight_ih or weight_hh of a recurrent layer, its gates fused along out as
+// equal parts; nothing for any other parameter. An LSTM's and a GRU's gates are known by the
+// owner's type, layers and cells alike; where that is unknown, by the shape of weight_hh, (4 H, H)
+// or (3 H, H), which lies beside a weight_ih.
 std::optional<Layout> recurrent_layout(const Fact& f, const Model& model) {
   const bool input = f.leaf.starts_with("weight_ih"), hidden = f.leaf.starts_with("weight_hh");
   if (!input && !hidden) return std::nullopt;
@@ -50,8 +53,8 @@ std::optional<Layout> recurrent_layout(const Fact& f, const Model& model) {
   return Layout{{.num_heads = gates}, std::to_string(gates) + words};
 }
 
-// Whether some c_attn is stored (in, 3 in) as in GPT-2, which tells that the model's other weights
-// of that kind are stored (in, out) too.
+// Whether some weight named c_attn has the shape (in, 3 in), as q, k and v fused in GPT-2 have: it
+// tells that the model's other weights named as in GPT-2 are stored (in, out) too.
 bool has_fused_c_attn(const Model& model) {
   const auto& all = model.places();
   return std::any_of(all.begin(), all.end(), [](const Fact& f) {
@@ -59,12 +62,13 @@ bool has_fused_c_attn(const Model& model) {
   });
 }
 
-// Whether a factor of a LoRA adapter is stored (in, out): told by which of its sizes is the rank,
-// the smaller one.
-Storage lora_storage(const Fact& f) {
+// Returns whether a factor of a LoRA adapter is stored (in, out), and why. The smaller size is
+// taken for the rank: lora_B or lora_up is (out, rank) as torch's layers store it, lora_A or
+// lora_down (rank, in).
+StorageOrder lora_storage_order(const Fact& f) {
   const int64_t rows = f.shape[0], cols = f.shape[1];
   if (is_linear_weight(f) || rows == cols) return {false, "LoRA pair"};
-  const auto steps = "." + f.name + ".";  // the rank is the smaller size
+  const auto steps = "." + f.name + ".";
   const bool up =
       steps.find(".lora_B.") != std::string::npos || steps.find(".lora_up.") != std::string::npos;
   const bool transposed = (rows < cols) == up;
@@ -77,10 +81,11 @@ bool is_named_as_in_gpt2(const Fact& f) {
   return name == "c_attn" || name == "c_fc" || name == "c_proj" || name == "q_attn";
 }
 
-// Whether a weight of two dimensions is stored (in, out) and not (out, in), and why.
-Storage find_storage(const Fact& f, const Model& model) {
+// Returns whether a weight of two dimensions is stored (in, out) and not (out, in), as torch's
+// linear layers have it, and the words that say why in the routing table.
+StorageOrder storage_order(const Fact& f, const Model& model) {
   if (owner_type(f) == "Conv1D") return {true, "Conv1D, stored (in, out)"};
-  if (is_lora(f)) return lora_storage(f);
+  if (is_lora(f)) return lora_storage_order(f);
   if (!f.known && is_named_as_in_gpt2(f) && has_fused_c_attn(model)) {
     return {true, "Conv1D by c_attn's shape, stored (in, out)"};
   }
@@ -91,37 +96,42 @@ Storage find_storage(const Fact& f, const Model& model) {
   return {false, "matrix of " + owner_type(f) + " by shape, taken as (out, in)"};
 }
 
-// The sizes of q, k and v for `heads` query heads and `groups` key and value heads of size `dim`
-// each; empty where they do not add up to `out`.
+// Returns the sizes along out of q, k and v, for `heads` query heads and `groups` key and value
+// heads (fewer, in grouped-query attention) of size `dim` each; empty where they do not add up to
+// `out`.
 Sizes qkv_sizes_by_heads(int64_t heads, int64_t groups, int64_t dim, int64_t out) {
   if ((heads + 2 * groups) * dim != out) return {};
   return {heads * dim, groups * dim, groups * dim};
 }
 
-// The sizes along `out` of q, k and v in a fused weight (out, in), from the attributes of the
-// attention or its configuration, or equal where out = 3 in; empty where they are not certain.
-Sizes qkv_sizes(const Numbers& n, int64_t out, int64_t in) {
-  const auto heads = number(n, {"num_heads", "num_attention_heads", "n_head", "n_heads"});
-  auto groups =
-      number(n, {"num_key_value_heads", "num_kv_heads", "kv_heads", "n_kv_heads", "n_local_heads"});
+// Returns the sizes along out of q, k and v in a fused weight (out, in), from the `attributes` of
+// the attention or its configuration, or equal where out = 3 in; empty where they are not certain.
+Sizes qkv_sizes(const Numbers& attributes, int64_t out, int64_t in) {
+  const auto heads =
+      find_number(attributes, {"num_heads", "num_attention_heads", "n_head", "n_heads"});
+  auto groups = find_number(attributes, {"num_key_value_heads", "num_kv_heads", "kv_heads",
+                                         "n_kv_heads", "n_local_heads"});
   if (!groups) groups = heads;
-  const auto dim = number(n, {"head_dim", "head_size", "attention_head_size"});
+  const auto dim = find_number(attributes, {"head_dim", "head_size", "attention_head_size"});
   if (heads && dim) {
     if (auto sizes = qkv_sizes_by_heads(*heads, *groups, *dim, out); !sizes.empty()) return sizes;
   }
-  const auto key = number(n, {"key_dim"}), value = number(n, {"value_dim"});
+  const auto key = find_number(attributes, {"key_dim"}),
+             value = find_number(attributes, {"value_dim"});
   if (key && value && 2 * *key + *value == out) return {*key, *key, *value};
-  const auto width = number(n, {"attn_dim", "dim_out", "all_head_size"});
+  const auto width = find_number(attributes, {"attn_dim", "dim_out", "all_head_size"});
   const bool equal = out == 3 * in || (width && out == 3 * *width);
   if (equal && groups == heads) return {out / 3, out / 3, out / 3};
   return {};
 }
 
-// Whether a fused q, k, v has them take turns by head, so that no cut along out separates them:
-// told by the weight's name, or by the full type and the attributes of the attention.
+// Whether a fused q, k, v has them take turns by head (q, k, v of head 0, then of head 1, ..), so
+// that no cut along out separates them: told by the weight's name, or by the attention's full type
+// `type`, in lower case, and its attributes: one that may share a key among its queries, but does
+// not (multi_query = false), has them so.
 bool is_interleaved(const Fact& f, const std::string& type, const Numbers& attention) {
   if (purpose_name(f) == "query_key_value" && type.find("glm") == std::string::npos) return true;
-  return kInterleaved.match(type) || flag(attention, "multi_query") == false;
+  return kInterleaved.match(type) || find_flag(attention, "multi_query") == false;
 }
 
 // Whether the gate and up projections of a gated MLP are fused into the weight, told by its name.
@@ -130,16 +140,16 @@ bool is_gate_and_up(const Fact& f) {
          (purpose_name(f) == "fc1" && f.parent.ends_with("glumlp"));
 }
 
-// Whether only keys and values are fused into the weight (out, in), told by its name and the
-// attributes of the attention.
+// Whether keys and values, without queries, are fused into the weight (out, in): told by its name
+// and the attributes of the attention.
 bool is_key_and_value(const Fact& f, const Numbers& attention, int64_t out, int64_t in) {
   const bool cross =
-      purpose_name(f) == "c_attn" && flag(attention, "is_cross_attention").value_or(false);
+      purpose_name(f) == "c_attn" && find_flag(attention, "is_cross_attention").value_or(false);
   return cross || (kKv.match(purpose_name(f)) && out == 2 * in);
 }
 
-// The parts of a fused q, k, v (out, in) of an attention of this full type with these attributes;
-// without sizes where it has to be taken whole.
+// Returns the parts of a fused q, k, v (out, in), for an attention of the full type `type`, in
+// lower case, with these attributes; without sizes where it has to be taken whole.
 Parts qkv_parts(const Fact& f, const std::string& type, const Numbers& attention, int64_t out,
                 int64_t in) {
   if (is_interleaved(f, type, attention)) {
@@ -149,15 +159,15 @@ Parts qkv_parts(const Fact& f, const std::string& type, const Numbers& attention
   return {sizes, sizes.empty() ? "fused q, k, v of unknown sizes: taken whole" : "fused q, k, v"};
 }
 
-// How the matrix f, (out, in) once any (in, out) storage is undone, splits along `out` into fused
-// matrices: gate and up; k and v; q, k and v. Without sizes but with words it is fused and taken
-// whole, for that reason; without either it is not known to be fused.
+// Returns how the weight f, (out, in) once any (in, out) storage is undone, splits along out into
+// the matrices fused in it: gate and up; k and v; q, k and v. Without sizes but with words it is
+// fused and taken whole, for that reason; without either it is not known to be fused.
 Parts fused_parts(const Fact& f, int64_t out, int64_t in) {
   const bool own = f.leaf == "in_proj_weight";  // of the attention itself, not of a layer in it
   const Numbers& around = own ? f.numbers : f.parent_numbers;
   const Sizes halves = {out / 2, out / 2};
   if (is_gate_and_up(f)) {
-    const bool certain = flag(around, "is_concatenated").value_or(true) && out % 2 == 0;
+    const bool certain = find_flag(around, "is_concatenated").value_or(true) && out % 2 == 0;
     if (!certain) return {{}, "fused gate and up, interleaved: taken whole"};
     return {halves, "fused gate and up"};
   }
@@ -171,8 +181,8 @@ Parts fused_parts(const Fact& f, int64_t out, int64_t in) {
 }  // namespace
 
 Layout matrix_layout(const Fact& f, const Model& model) {
-  const auto experts = number(f.numbers, {"moe_num_experts"});
-  const auto inner = number(f.numbers, {"ffn_hidden_size"});
+  const auto experts = find_number(f.numbers, {"moe_num_experts"});
+  const auto inner = find_number(f.numbers, {"ffn_hidden_size"});
   if (experts && inner &&
       *inner * *experts == f.shape[0]) {  // DBRX: (E I, H), the way down as well
     const bool down = kDown.match(purpose_name(f));
@@ -180,7 +190,7 @@ Layout matrix_layout(const Fact& f, const Model& model) {
             down ? "stacked experts (in, out)" : "stacked experts (out, in)"};
   }
   if (const auto found = recurrent_layout(f, model)) return *found;
-  const auto [transposed, words] = find_storage(f, model);
+  const auto [transposed, words] = storage_order(f, model);
   auto parts = fused_parts(f, f.shape[transposed], f.shape[!transposed]);
   const bool both = !words.empty() && !parts.words.empty();
   Layout layout{{.transposed = transposed}, words + (both ? "; " : "") + parts.words};

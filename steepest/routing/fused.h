@@ -7,8 +7,8 @@
 
 namespace steepest::routing {
 
-// How a weight of two dimensions is stored: (out, in) or (in, out), and which matrices are fused
-// into it along which dimension; with the words of the routing table.
+// Returns how a weight of two dimensions is stored: (out, in) or (in, out), and which matrices are
+// fused into it along which dimension; with the words that explain it in the routing table.
 Layout matrix_layout(const Fact& f, const Model& model);
 
 }  // namespace steepest::routing

@@ -10,28 +10,33 @@ namespace steepest::routing {
 namespace {
 
 using Path = std::vector<std::string>;
-using Heads = std::unordered_map<int64_t, std::string>;
-constexpr int64_t kMinVocabulary = 8192;
+using Heads = std::unordered_map<int64_t, std::string>;  // Fact::tensor to the reason
+constexpr int64_t kMinVocabulary = 8192;  // rows, from which on a matrix may be a vocabulary's
 
+// What a module's name says of its last layer: an output head's; a network's (actor, critic), so a
+// head; or that of a mean or a deviation, which may also end an encoder.
 enum class Kind { head, network, moment };
 
+// The path down to a module that is named as one of these; empty: none.
 struct Prefix {
   Path path;
   Kind kind = Kind::head;
 };
 
-// Whether a step of the path, from number `from` on, has one of the names.
-bool any_step(const Fact& f, const Names& names, size_t from = 0) {
+// Whether one of the modules that lead down to the parameter, from step number `from` of its path
+// on, has one of these names.
+bool has_step_named(const Fact& f, const Names& names, size_t from = 0) {
   const auto begin = f.path.begin() + static_cast<std::ptrdiff_t>(std::min(from, f.path.size()));
   return std::any_of(begin, f.path.end(), [&](const auto& step) { return names.match(step); });
 }
 
-// Whether a module around the parameter has a type whose name contains the fragment.
-bool any_type(const Fact& f, const std::string& fragment) {
+// Whether a module around the parameter, at any depth, has a type whose name contains the fragment.
+bool lies_in_type(const Fact& f, const std::string& fragment) {
   return std::any_of(f.around.begin(), f.around.end(),
                      [&](const auto& type) { return type.find(fragment) != std::string::npos; });
 }
 
+// Returns the first `steps` steps of the path, or all where it has fewer.
 Path first_steps(const Path& path, size_t steps) {
   return {path.begin(), path.begin() + static_cast<std::ptrdiff_t>(std::min(steps, path.size()))};
 }
@@ -48,31 +53,34 @@ bool is_color_output(const std::string& step) {
   return step == "to_rgb" || step == "torgb" || step == "toRGB";
 }
 
-// Whether no output head lies in what this step names.
+// Whether no output head lies in a module that has this name: a numbered layer, an attention, a
+// pooling, a router, but not a layer that gives a picture.
 bool holds_no_head(const std::string& step) {
   return is_number(step) || (!is_color_output(step) && kNoHead.match(step));
 }
 
-// Whether step i of the path is the "value" of an attention, not the value network of a policy.
+// Whether step i of the path is the "value" of an attention, not the value network of a policy:
+// layers below the module around it are named as an attention's query, key or value.
 bool is_attention_value(const Fact& f, size_t i, const Model& model) {
   return model.holds_attention(path_prefix(f.path, i)) && kNetwork.match(f.path[i]);
 }
 
-// Whether the path begins with a module named out or output, and goes at most one step further.
+// Whether the path, which is not empty, begins with a module named out or output, and goes at most
+// one step further: deeper in a model, these names are a block's.
 bool is_outermost_output(const Fact& f) {
   return f.path.size() <= 2 && (f.path[0] == "out" || f.path[0] == "output");
 }
 
-// The head or network that step i of the path names by itself, as the path down to it; an empty
-// path where it names none.
-Prefix prefix_at(const Fact& f, size_t i, const Model& model) {
+// Returns the head or network that step i of the path names by itself, as the path down to it (into
+// the single head, where it is a list of several); an empty path where it names none.
+Prefix head_at_step(const Fact& f, size_t i, const Model& model) {
   const auto& step = f.path[i];
   if (is_attention_value(f, i, model)) return {};
   if (kHead.match(step)) {
     if (model.holds_attention(path_prefix(f.path, i + 1))) return {};
     const auto type = type_at(f, i + 1);
-    const bool many = type == "ModuleList" || type == "ModuleDict";
-    return {first_steps(f.path, i + 1 + many), Kind::head};
+    const bool is_list = type == "ModuleList" || type == "ModuleDict";
+    return {first_steps(f.path, i + 1 + is_list), Kind::head};
   }
   if (kNetwork.match(step) || kMoment.match(step)) {
     if (i > 0 && kFeatures.match(f.path[i - 1])) return {};
@@ -89,15 +97,15 @@ bool is_named_pooling(const Fact& f, size_t i, const Model& model) {
          type_at(f, i + 1).find("Pool") != std::string::npos;
 }
 
-// The innermost head or network that a layer lies in, outside numbered layers, as the path down to
-// it; an empty path where there is none.
-Prefix head_prefix(const Fact& f, const Model& model) {
+// Returns the innermost head or network that a layer lies in, outside numbered layers, routers and
+// attention poolings, as the path down to it; an empty path where there is none.
+Prefix innermost_head(const Fact& f, const Model& model) {
   Prefix found;
   for (size_t i = 0; i < f.path.size(); ++i) {
     if (f.path[i].find("router") != std::string::npos) return {};
     if (holds_no_head(f.path[i])) break;
     if (is_named_pooling(f, i, model)) return {};
-    if (auto here = prefix_at(f, i, model); !here.path.empty()) found = std::move(here);
+    if (auto here = head_at_step(f, i, model); !here.path.empty()) found = std::move(here);
   }
   return found;
 }
@@ -108,15 +116,16 @@ bool is_below(const Path& inner, const Path& outer) {
 }
 
 // Maps the path of each module that is named as a head to the last layer below it, which is its
-// output. Where the model was asked for its output, only layers count that are themselves so named:
-// a "head" may then be what stands before it.
-std::map<Path, std::pair<const Fact*, Kind>> last_of_prefixes(const Model& model) {
+// output, side branches left out; a layer named as a head's exit wins over what is registered after
+// it. Where the model itself has said which layer is its output, only layers count that are
+// themselves named as heads: a "head" may then be what stands before it.
+std::map<Path, std::pair<const Fact*, Kind>> last_layer_of_each_head(const Model& model) {
   std::map<Path, std::pair<const Fact*, Kind>> last;
   for (const auto& f : model.places()) {
     if (!is_layer_weight(f)) continue;
-    const auto prefix = head_prefix(f, model);
+    const auto prefix = innermost_head(f, model);
     if (prefix.path.empty() || (f.says == "head" && prefix.path != f.path)) continue;
-    if (any_step(f, kBranch, prefix.path.size())) continue;
+    if (has_step_named(f, kBranch, prefix.path.size())) continue;
     const auto before = last.find(prefix.path);
     const bool has_exit = before != last.end() && kExit.match(purpose_name(*before->second.first));
     if (!has_exit || kExit.match(purpose_name(f))) last[prefix.path] = {&f, prefix.kind};
@@ -124,24 +133,25 @@ std::map<Path, std::pair<const Fact*, Kind>> last_of_prefixes(const Model& model
   return last;
 }
 
-// Adds the output layers of the innermost modules that are named as heads, by tensor. Returns
-// whether a certain one is among them, so that no others need to be looked for: a mean alone may be
-// an encoder's.
+// Adds to `heads`, which maps tensors to reasons, the output layers of the innermost modules that
+// are named as heads. Returns whether a certain one is among them, so that no others need to be
+// looked for: a mean alone may be an encoder's.
 bool add_named_heads(const Model& model, Heads& heads) {
-  const auto last = last_of_prefixes(model);
+  const auto last = last_layer_of_each_head(model);
   bool certain = false;
   for (auto it = last.begin(); it != last.end(); ++it) {
     const auto next = std::next(it);  // in lexical order what lies inside comes right after
     if (next != last.end() && is_below(next->first, it->first)) continue;
     const auto& [f, kind] = it->second;
-    if (kind != Kind::head && model.in_block(*f, it->first.size())) continue;
+    if (kind != Kind::head && model.lies_in_block(*f, it->first.size())) continue;
     heads.emplace(f->tensor, "output head by name");
     certain = certain || kind != Kind::moment;
   }
   return certain;
 }
 
-// Whether a bare matrix is the weight of a head by its owner's type: ArcFace, cosine classifiers.
+// Whether a matrix that is no linear layer's weight is a head by the type of the module that owns
+// it: ArcFace, cosine classifiers, prototypes.
 bool is_head_by_type(const Fact& f) {
   if (!f.known || !is_bare(f) || f.shape.size() != 2) return false;
   const auto type = owner_type(f);
@@ -150,7 +160,8 @@ bool is_head_by_type(const Fact& f) {
          has("Cosine") || has("Classifier") || has("Prototype");
 }
 
-// The largest shape [entries, width] of the model's embeddings; nullptr where it has none.
+// Returns the shape [entries, width] of the model's embedding that has the most entries; nullptr
+// where it has no embedding of two dimensions. It points into the model.
 const std::vector<int64_t>* largest_embedding_shape(const Model& model) {
   const std::vector<int64_t>* table = nullptr;
   for (const auto& f : model.places()) {
@@ -159,8 +170,8 @@ const std::vector<int64_t>* largest_embedding_shape(const Model& model) {
   return table;
 }
 
-// The model's last layer, where it has the shape of the largest embedding and lies in no block;
-// else nullptr.
+// Returns the model's last layer, where it has the shape of the largest embedding, with more
+// entries than their width, and lies in no block: it then leads back to the words. Else nullptr.
 const Fact* find_head_by_shape(const Model& model) {
   const auto* table = largest_embedding_shape(model);
   const Fact* last = nullptr;
@@ -170,7 +181,7 @@ const Fact* find_head_by_shape(const Model& model) {
   if (!table || !last) return nullptr;
   const bool like = last->shape == *table && (*table)[0] > (*table)[1];
   const bool numbered = std::any_of(last->path.begin(), last->path.end(), is_number);
-  return like && !(numbered && model.in_block(*last)) ? last : nullptr;
+  return like && !(numbered && model.lies_in_block(*last)) ? last : nullptr;
 }
 
 // Whether the parameters are a whole model's. Where only their names are known they may be a part
@@ -181,36 +192,39 @@ bool is_whole_model(const Model& model) {
                      [](const Fact& f) { return f.known || f.stacked || f.shape.size() < 2; });
 }
 
-// Whether more than one parameter is a matrix by its shape, tied ones counted once.
+// Whether more than one parameter is a matrix by its shape, biases left out and tied ones counted
+// once: a model of one layer alone has no head to be told from the rest.
 bool has_several_layers(const Model& model) {
   const auto& all = model.places();
   return std::count_if(all.begin(), all.end(), [&](const Fact& f) {
-           return wide_dims(f) > 1 && !kBias.match(f.leaf) && model.is_first(f);
+           return count_wide_dims(f) > 1 && !kBias.match(f.leaf) && model.is_first(f);
          }) > 1;
 }
 
-// The last layer in the order of registration, side branches left out; the decoder's last where the
-// encoder is registered after it; nullptr where there is none.
+// Returns the last layer in the order of registration, side branches left out; the decoder's last
+// where the encoder is registered after it; nullptr where there is none.
 const Fact* last_layer(const Model& model) {
   const Fact *last = nullptr, *decoded = nullptr;
   for (const auto& f : model.places()) {
-    if (!is_layer_weight(f) || any_step(f, kBranch)) continue;
+    if (!is_layer_weight(f) || has_step_named(f, kBranch)) continue;
     last = &f;
     if (f.path.size() > 1 && f.path[0] == "decoder") decoded = &f;
   }
-  const bool encoded = decoded && !last->path.empty() && last->path[0] == "encoder";
-  return encoded ? decoded : last;
+  const bool ends_with_encoder = decoded && !last->path.empty() && last->path[0] == "encoder";
+  return ends_with_encoder ? decoded : last;
 }
 
-// Whether a layer lies in a block, or what it computes is mixed or normalised further: then it is
-// no head.
+// Whether a layer is no head, although it is the last one: it lies in a block or a pooling,
+// computes an attention's query, key or value, is followed by a norm, or shares an embedding's
+// weight.
 bool is_inner_layer(const Fact& f, const Model& model) {
-  return any_step(f, kNoHead) || any_type(f, "Pool") || model.in_block(f) ||
+  return has_step_named(f, kNoHead) || lies_in_type(f, "Pool") || model.lies_in_block(f) ||
          model.is_followed_by_norm(f) || model.is_embedding_tensor(f) ||
          (!f.path.empty() && kAttentionInput.match(f.path.back()));
 }
 
-// The last layer of a whole model of several layers, unless it is an inner one; else nullptr.
+// Returns the last layer of a whole model of several layers, unless it is an inner one or the model
+// itself has said that it has no head; else nullptr.
 const Fact* find_head_by_position(const Model& model) {
   const Fact* last = last_layer(model);
   if (!last || last->says == "none" || !has_several_layers(model) || !is_whole_model(model)) {
@@ -227,14 +241,15 @@ bool has_tied_output(const Model& model) {
   });
 }
 
-// Whether a matrix of which only the name is known has so many rows that it is a table of words, or
-// leads to them.
+// Whether a matrix of which only name and shape are known has so many rows, kMinVocabulary at least
+// and over four times its columns, that it is a table of words, or leads to them.
 bool is_vocabulary_matrix(const Fact& f) {
   return !f.known && f.shape.size() == 2 && f.shape[0] >= kMinVocabulary &&
          f.shape[0] > 4 * f.shape[1];
 }
 
-// The heads that the model itself, when asked, or the type of a layer calls so.
+// Returns the output heads that the model itself, when asked, or the type of a layer calls so, as a
+// map from tensor to reason.
 Heads certain_heads(const Model& model) {
   Heads heads;
   for (const auto& f : model.places()) {
@@ -244,8 +259,9 @@ Heads certain_heads(const Model& model) {
   return heads;
 }
 
-// Adds the last layer where its name says that it is a head, or, where heads may be missing (not
-// `complete`), where its shape or its position does.
+// Adds the model's last layer to `heads` where its name says that it is a head, or, where heads may
+// be missing (not `complete`), where its shape or its position does. Once the model has said
+// which layer is its head, the name alone does not count.
 void add_last_layer(const Model& model, bool complete, Heads& heads) {
   const Fact* last = find_head_by_position(model);
   const bool says_so = last && last->path.size() == 1 && kLast.match(last->path[0]);

@@ -14,8 +14,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-// The verdict on one parameter: a matrix with its layout, unless a rule gives a reason for the
-// backup or one side is 1.
+// Returns the verdict on one parameter of the model: a matrix with its layout, unless a rule of
+// `roles` gives a reason for the backup or one side is 1.
 Verdict judge_one(const Fact& f, const Model& model, const Roles& roles) {
   Verdict verdict;
   Layout layout;
@@ -30,7 +30,8 @@ Verdict judge_one(const Fact& f, const Model& model, const Roles& roles) {
   return verdict;
 }
 
-// One fact of judge_json's list; what is not given stays as it is by default.
+// Reads one fact of judge_json's list; what is not given stays as it is by default. Throws
+// nlohmann's exceptions, which judge_json turns into one message.
 Fact fact_of(const Json& json) {
   Fact f;
   f.name = json.at("name");
@@ -47,6 +48,7 @@ Fact fact_of(const Json& json) {
   return f;
 }
 
+// Returns a verdict as judge_json's list has it; what of its view is not set is null.
 Json json_of(const Verdict& verdict) {
   const View& view = verdict.view;
   const auto count = [](bool set, auto value) { return set ? Json(value) : Json(); };
@@ -86,7 +88,7 @@ bool is_guess(const std::string& reason) {
          reason.find("by position") != std::string::npos;
 }
 
-std::string guesses(const std::vector<std::pair<Role, std::string>>& reasons) {
+std::string describe_guesses(const std::vector<std::pair<Role, std::string>>& reasons) {
   int64_t counts[2] = {0, 0};
   for (const auto& [role, reason] : reasons) counts[role == Role::backup] += is_guess(reason);
   const auto [matrices, backups] = counts;

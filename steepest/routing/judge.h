@@ -10,26 +10,29 @@
 
 namespace steepest::routing {
 
+// What routing decides for one parameter.
 struct Verdict {
   Role role = Role::backup;
   View view;           // as a matrix, also where it is none; needs 2 dimensions
   std::string reason;  // says "by shape" or "by position" where it is a guess
 };
 
-// Decides for each parameter of a model whether it is a matrix or the backup's, and how it is laid
-// out; in the order of the facts.
+// Decides for each parameter of a model whether it is a matrix or left to the backup norm, and how
+// it is laid out. Takes what is known of all of them; the verdicts are in the same order.
 std::vector<Verdict> judge(std::vector<Fact> facts);
 
-// judge() for another language, as JSON: from [{"name", "shape", "tensor", "own", "around",
-// "parent", "numbers", "parent_numbers", "asked", "says"}, ..], all but the first three optional,
-// to [{"role", "reason", "view", "transposed", "split_sizes", "num_heads", "split_dim"}, ..].
+// Does judge() for another language, as JSON: from [{"name", "shape", "tensor", "own", "around",
+// "parent", "numbers", "parent_numbers", "asked", "says"}, ..] (see Fact), all but the first three
+// optional, to [{"role", "reason", "view", "transposed", "split_sizes", "num_heads", "split_dim"},
+// ..]. Throws c10::ValueError where the text is not that.
 std::string judge_json(const std::string& facts);
 
 // Whether the reason says that the shape or the position alone has decided.
 bool is_guess(const std::string& reason);
 
-// How many verdicts of each role are guesses, as a line below the routing table: "2 matrices by
-// shape only, 1 non-matrix by shape or position only", "" where there are none.
-std::string guesses(const std::vector<std::pair<Role, std::string>>& reasons);
+// Says how many verdicts of each role are guesses, given each one's role and reason, as a line
+// below the routing table: "2 matrices by shape only, 1 non-matrix by shape or position only", ""
+// where there are none.
+std::string describe_guesses(const std::vector<std::pair<Role, std::string>>& reasons);
 
 }  // namespace steepest::routing

@@ -7,6 +7,7 @@
 
 namespace steepest::routing {
 
+// How a parameter is seen as matrices, and why so.
 struct Layout {
   View view;
   std::string words;  // what explains it, "" for an ordinary matrix

@@ -19,18 +19,19 @@ std::string lower_case(std::string text) {
   return text;
 }
 
-// The layout of a convolution's weight, flattened to (out, in k), or transposed from (in, out k),
-// with the k entries of its kernel.
+// Returns the layout of a convolution's weight: flattened to (out, in k) for the k entries of its
+// kernel; a transposed convolution's from (in, out k).
 Layout convolution_layout(const Fact& f) {
   const bool transposed =
-      owner_type_contains(f, "ConvTranspose") || flag(f.numbers, "transposed").value_or(false);
+      owner_type_contains(f, "ConvTranspose") || find_flag(f.numbers, "transposed").value_or(false);
   std::string words =
       transposed ? "transposed convolution, stored (in, out k)" : "convolution, flattened";
-  if (number(f.numbers, {"groups"}).value_or(1) > 1) words += ", its groups together";
+  if (find_number(f.numbers, {"groups"}).value_or(1) > 1) words += ", its groups together";
   return {{.transposed = transposed}, words};
 }
 
-// The shapes of the matrices in the same module, f's own among them, whose names are among `names`.
+// Returns the shapes of the parameters of two dimensions or more in f's module, f's own among them,
+// whose names are among `names`.
 std::vector<const Shape*> shapes_beside(const Fact& f, const Model& model, const Names& names) {
   std::vector<const Shape*> shapes;
   for (const Fact* other : model.siblings(f)) {
@@ -73,45 +74,46 @@ std::optional<bool> in_out_by_pair(const Fact& f, const Model& model) {
 // Whether a stack of matrices is stored (in, out), told by what the owner says, by the bias, by
 // gate-up against down, or by the owner's sizes; nothing where that is unknown.
 std::optional<bool> stack_is_in_out(const Fact& f, const Model& model) {
-  if (const auto said = flag(f.numbers, "is_transposed")) return said;
+  if (const auto said = find_flag(f.numbers, "is_transposed")) return said;
   if (const auto found = in_out_by_bias(f, model)) return found;
   if (const auto found = in_out_by_pair(f, model)) return found;
   const int64_t rows = f.shape[f.shape.size() - 2], cols = f.shape.back();
   if (rows == cols) return std::nullopt;
-  const auto out = number(f.numbers, {"out_features", "output_size"});
-  const auto in = number(f.numbers, {"in_features", "input_size"});
+  const auto out = find_number(f.numbers, {"out_features", "output_size"});
+  const auto in = find_number(f.numbers, {"in_features", "input_size"});
   if (out == rows && in == cols) return false;
   if (out == cols && in == rows) return true;
-  const auto hidden = number(f.numbers, {"hidden_size", "hidden_dim"});
+  const auto hidden = find_number(f.numbers, {"hidden_size", "hidden_dim"});
   if (hidden == rows || hidden == cols) return (hidden == rows) != kDown.match(purpose_name(f));
   return std::nullopt;
 }
 
-// The layout of an attention weight (in, heads, size), as XLNet and Funnel have them, taken as one
-// matrix of all heads; their `o` leads back to the stream and is (out, heads, size). Nothing for
+// Returns the layout of an attention weight (in, heads, size), as XLNet and Funnel have them, taken
+// as one matrix of all heads; their `o`, the output projection, is (out, heads, size). Nothing for
 // any other parameter.
 std::optional<Layout> head_layout(const Fact& f) {
-  const auto heads = number(f.numbers, {"n_head", "num_heads"});
-  const auto size = number(f.numbers, {"d_head"});
+  const auto heads = find_number(f.numbers, {"n_head", "num_heads"});
+  const auto size = find_number(f.numbers, {"d_head"});
   if (f.shape.size() != 3 || f.shape[1] != heads || f.shape[2] != size) return std::nullopt;
   const bool out_first = f.leaf == "o";
   const std::string order = out_first ? "(out, heads size)" : "stored (in, heads size)";
   return Layout{{.transposed = !out_first}, "its heads together, " + order};
 }
 
-// Whether a parameter of three dimensions is (out, in, k) by the sizes of its layer, as in layers
-// of splines.
+// Whether a parameter of three dimensions is (out, in, k) by the sizes of its layer, as the weights
+// of spline layers are, with k coefficients for each pair of out and in.
 bool is_out_in_k(const Fact& f) {
-  return f.shape.size() == 3 && f.shape[0] == number(f.numbers, {"out_features"}) &&
-         f.shape[1] == number(f.numbers, {"in_features"});
+  return f.shape.size() == 3 && f.shape[0] == find_number(f.numbers, {"out_features"}) &&
+         f.shape[1] == find_number(f.numbers, {"in_features"});
 }
 
-// Splits a stack's fused gate and up into halves of out, where it is certain which dimension that
-// is, and adds to the words what was done.
+// Splits the fused gate and up projections of a stack of experts f into halves of out, and adds to
+// the layout's words what was done. They are taken whole where it is not `certain` which dimension
+// is out, where out is odd, or where the two take turns row by row.
 void split_gate_and_up(const Fact& f, bool certain, Layout& layout) {
   const bool transposed = layout.view.transposed;
   const int64_t out = transposed ? f.shape.back() : f.shape[f.shape.size() - 2];
-  const bool interleaved = !flag(f.numbers, "is_concatenated").value_or(true);
+  const bool interleaved = !find_flag(f.numbers, "is_concatenated").value_or(true);
   if (!certain || out % 2 != 0 || interleaved) {
     layout.words +=
         interleaved ? "; gate and up, interleaved: taken whole" : "; gate and up: taken whole";
@@ -122,8 +124,8 @@ void split_gate_and_up(const Fact& f, bool certain, Layout& layout) {
   layout.words += "; fused gate and up";
 }
 
-// The layout of a parameter of three dimensions or more that is no convolution: a batch of
-// matrices, (E, out, in) or (E, in, out), unless its layer tells otherwise.
+// Returns the layout of a parameter of three dimensions or more that is no convolution: a batch of
+// E matrices, (E, out, in) or (E, in, out), unless its layer tells otherwise.
 Layout stack_layout(const Fact& f, const Model& model) {
   if (const auto found = head_layout(f)) return *found;
   if (is_out_in_k(f)) return {{}, "flattened to (out, in k)"};

@@ -9,11 +9,12 @@
 
 namespace steepest::routing {
 
-// How a parameter of two dimensions or more is seen as matrices, with the words of the routing
-// table.
+// Returns how a parameter of two dimensions or more is seen as matrices, with the words that
+// explain it in the routing table.
 Layout find_layout(const Fact& f, const Model& model);
 
-// Rows and columns of one matrix of a parameter as it is stored, before any split.
+// Returns the rows and columns of one matrix of a parameter of this shape, which has two dimensions
+// or more, under the view: as it is stored, before any split or transposition.
 std::pair<int64_t, int64_t> matrix_size(const std::vector<int64_t>& shape, const View& view);
 
 }  // namespace steepest::routing

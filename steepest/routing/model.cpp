@@ -8,16 +8,16 @@
 namespace steepest::routing {
 namespace {
 
-// The part of a module's name before the number at its end, "layer" of layer4; "" where the name
-// has no number at its end, or is one.
+// Returns the part of a module's name before the number at its end, "layer" of layer4; "" where the
+// name has no number at its end, or is one.
 std::string stem(const std::string& module_name) {
   const size_t end = module_name.find_last_not_of("0123456789");
   const bool none = end == std::string::npos || end + 1 == module_name.size();
   return none ? "" : module_name.substr(0, end + 1);
 }
 
-// The parameter's name within the module that its path reaches after `steps` steps.
-std::string name_below(const Fact& f, size_t steps) {
+// Returns the parameter's name within the module that the first `steps` steps of its path lead to.
+std::string name_within(const Fact& f, size_t steps) {
   std::string text;
   for (size_t i = steps; i < f.path.size(); ++i) text += f.path[i] + ".";
   return text + f.leaf;
@@ -69,7 +69,7 @@ std::vector<const Fact*> Model::siblings(const Fact& f) const {
   return found;
 }
 
-bool Model::in_block(const Fact& f, size_t from) const {
+bool Model::lies_in_block(const Fact& f, size_t from) const {
   for (size_t i = from; i + 1 < f.path.size(); ++i) {
     const bool numbered = is_number(f.path[i]) || !stem(f.path[i]).empty();
     if (numbered && is_block(f, i)) return true;
@@ -78,7 +78,8 @@ bool Model::in_block(const Fact& f, size_t from) const {
 }
 
 // Whether the numbered module f.path[step], which the first step + 1 names of f's path lead to, is
-// a block: it has several layers, and stands in a list, or beside another like it, or all alone.
+// a block of a repeated kind: it has two layers or more, and stands in a ModuleList, or beside
+// another with the same parameters, or alone, numbered and no Sequential.
 bool Model::is_block(const Fact& f, size_t step) const {
   const auto [parts, layers] = numbered_children(f, step);
   if (layers < 2) return false;
@@ -94,8 +95,9 @@ bool Model::is_block(const Fact& f, size_t step) const {
   });
 }
 
-// Looks at the module that the first `step` names of f's path lead to: its children that are
-// numbered in the same way as f.path[step], the one in which f lies.
+// Returns the children of the module that the first `step` names of f's path lead to which are
+// numbered in the same way as f.path[step], the one in which f lies (0, 1, .. or layer1, layer2,
+// ..): with the names of the parameters of each, and the number of layers of f's own.
 Model::Children Model::numbered_children(const Fact& f, size_t step) const {
   const auto stem_here = stem(f.path[step]);
   Children found;
@@ -104,8 +106,8 @@ Model::Children Model::numbered_children(const Fact& f, size_t step) const {
     if (other.path.size() <= step) continue;
     const auto& child = other.path[step];
     if (is_number(child) != is_number(f.path[step]) || stem(child) != stem_here) continue;
-    found.parts[child].insert(name_below(other, step + 1));
-    found.layers += child == f.path[step] && is_layer_weight(other) && wide_dims(other) > 1;
+    found.parts[child].insert(name_within(other, step + 1));
+    found.layers += child == f.path[step] && is_layer_weight(other) && count_wide_dims(other) > 1;
   }
   return found;
 }

@@ -20,23 +20,26 @@ class Model {
   // Resolves the names of the facts and indexes them by name, tensor and module.
   explicit Model(std::vector<Fact> places);
 
-  // In order; a tied parameter stands as often as it is named.
+  // Returns all parameters in their order; a tied one stands as often as it is named.
   const std::vector<Fact>& places() const { return places_; }
   // Whether f is the first place of its tensor, not a further one of a tied parameter.
   bool is_first(const Fact& f) const;
+  // Whether the tensor has another place too, as an output head that shares the embedding's table.
   bool is_tied(const Fact& f) const { return count_.at(f.tensor) > 1; }
   // Whether the tensor is an embedding's table, here or at another of its places.
   bool is_embedding_tensor(const Fact& f) const { return embeddings_.count(f.tensor) != 0; }
 
-  // The shape of the parameter named `leaf` in the same module, nullptr where there is none.
+  // Returns the shape of the parameter named `leaf` in f's module, nullptr where there is none.
   const std::vector<int64_t>* shape_beside(const Fact& f, const std::string& leaf) const;
-  // All other parameters of the same module.
+  // Returns all other parameters of f's module itself, not of its children.
   std::vector<const Fact*> siblings(const Fact& f) const;
 
-  // Whether a layer lies in a numbered block, such as layers.3 or layer4, that is more than the
-  // layer itself; only steps from `from` on are looked at.
-  bool in_block(const Fact& f, size_t from = 0) const;
-  // Whether query, key and value are computed by modules below this prefix of names, "a.b.".
+  // Whether a layer lies in one of the repeated, numbered blocks of a model, such as layers.3 or
+  // layer4, that is more than the layer itself; only steps of its path from number `from` on are
+  // looked at.
+  bool lies_in_block(const Fact& f, size_t from = 0) const;
+  // Whether modules below the one of this prefix, "a.b." (see path_prefix()), compute a query, key
+  // or value, told by their names.
   bool holds_attention(const std::string& prefix) const { return attention_.count(prefix) != 0; }
   // Whether a norm comes after the layer in the same numbered sequence, so that it is no output.
   bool is_followed_by_norm(const Fact& f) const;
@@ -48,14 +51,15 @@ class Model {
     size_t layers = 0;
   };
   Children numbered_children(const Fact& f, size_t step) const;
+  // Whether the numbered module f.path[step] is a block, one of several of a kind.
   bool is_block(const Fact& f, size_t step) const;
 
   std::vector<Fact> places_;
-  std::unordered_map<std::string, std::vector<size_t>> below_;  // of each module
+  std::unordered_map<std::string, std::vector<size_t>> below_;  // by prefix: see path_prefix()
   std::unordered_map<std::string, size_t> by_name_;
   std::unordered_map<int64_t, size_t> first_, count_;
-  std::unordered_set<int64_t> embeddings_;
-  std::unordered_set<std::string> attention_;
+  std::unordered_set<int64_t> embeddings_;     // tensors
+  std::unordered_set<std::string> attention_;  // prefixes of the modules around an attention
 };
 
 // Whether a step of a path is a number, as in layers.3.

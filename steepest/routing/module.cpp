@@ -8,21 +8,23 @@
 namespace steepest::routing {
 namespace {
 
-// The C++ type of a module with its namespaces, without the "Impl" at its end.
+// Returns the C++ type of a module with its namespaces, without the "Impl" that torch's own have at
+// their end: "torch::nn::Linear".
 std::string full_type(const torch::nn::Module& module) {
   auto name = module.name();
   if (name.ends_with("Impl")) name.resize(name.size() - 4);
   return name;
 }
 
-// The C++ type of a module without namespaces and without the "Impl" at its end.
+// Returns the C++ type of a module without namespaces and without the "Impl" at its end: "Linear".
 std::string short_type(const torch::nn::Module& module) {
   const auto name = full_type(module);
   const size_t colon = name.rfind(':');
   return colon == std::string::npos ? name : name.substr(colon + 1);
 }
 
-// Reads the attributes of a layer of type Convolution; false where the module is none.
+// Sets `numbers` to the attributes of a layer of type Convolution that the rules ask for; returns
+// false, with nothing set, where the module is none.
 template <typename Convolution>
 bool read_convolution(const torch::nn::Module& module, Numbers& numbers) {
   const auto* layer = dynamic_cast<const Convolution*>(&module);
@@ -33,14 +35,14 @@ bool read_convolution(const torch::nn::Module& module, Numbers& numbers) {
   return true;
 }
 
-// As read_convolution, for the plain and the transposed convolution of D dimensions.
+// Does read_convolution for the plain and the transposed convolution of D dimensions.
 template <int64_t D, typename Plain, typename Transposed>
 bool read_convolutions(const torch::nn::Module& module, Numbers& numbers) {
   return read_convolution<torch::nn::ConvNdImpl<D, Plain>>(module, numbers) ||
          read_convolution<torch::nn::ConvNdImpl<D, Transposed>>(module, numbers);
 }
 
-// The attributes of a module that the rules ask for, which only convolutions have.
+// Returns the attributes of a module that the rules ask for; only convolutions have any.
 Numbers numbers_of(const torch::nn::Module& module) {
   using namespace torch::nn;
   Numbers numbers;
@@ -56,13 +58,14 @@ class Reader {
  public:
   std::vector<Place> places;
 
-  // Adds the parameters of a module and of all below it. `prefix` begins their names, `around` has
-  // the types of the modules from the root to `parent`.
+  // Appends the parameters of a module and of all below it. `prefix` begins their names
+  // ("layers.3.") and `parent` is the module around it, null of the root; `around` has the types of
+  // the modules from the root to `parent`.
   void visit(const torch::nn::Module& module, const std::string& prefix,
              const torch::nn::Module* parent, std::vector<std::string> around) {
     around.push_back(short_type(module));
     for (const auto& item : module.named_parameters(/*recurse=*/false)) {
-      add(prefix + item.key(), item.value(), module, parent, around);
+      add_param(prefix + item.key(), item.value(), module, parent, around);
     }
     for (const auto& child : module.named_children()) {
       visit(*child.value(), prefix + child.key() + ".", &module, around);
@@ -70,10 +73,11 @@ class Reader {
   }
 
  private:
-  // Adds one parameter of the module `owner` with all that is known of it; `around` ends with the
-  // owner.
-  void add(const std::string& name, const at::Tensor& param, const torch::nn::Module& owner,
-           const torch::nn::Module* parent, const std::vector<std::string>& around) {
+  // Appends one parameter of the module `owner`, of this full name, with all that is known of it.
+  // `parent` is the module around the owner, null of the root; `around` has the types of the
+  // modules from the root to the owner.
+  void add_param(const std::string& name, const at::Tensor& param, const torch::nn::Module& owner,
+                 const torch::nn::Module* parent, const std::vector<std::string>& around) {
     Fact f;
     f.name = name;
     f.shape = param.sizes().vec();

@@ -9,12 +9,14 @@
 
 namespace steepest::routing {
 
+// A parameter where a module names it, with what is known of it.
 struct Place {
   Fact fact;
   at::Tensor param;
 };
 
-// The parameters of a C++ module in the order of named_parameters(); a tied one at each place.
+// Lists the parameters of a C++ module and of all below it, in the order of named_parameters(); a
+// tied one at each place that names it.
 std::vector<Place> read_module(const torch::nn::Module& module);
 
 }  // namespace steepest::routing

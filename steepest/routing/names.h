@@ -10,7 +10,8 @@ namespace steepest::routing {
 // large model has few names.
 class Names {
  public:
-  // A regular expression that a name is to match as a `whole`, or somewhere.
+  // Takes a regular expression that a name is to match as a `whole`, or somewhere. It is kept for
+  // as long as the process lives, as is right for a constant.
   explicit Names(const char* pattern, bool whole = false);
   // Whether the name matches the pattern; a number, as in layers.3, never does.
   bool match(const std::string& name) const;

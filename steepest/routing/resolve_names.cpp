@@ -5,6 +5,7 @@
 #include <sstream>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "steepest/routing/fact.h"
 #include "steepest/routing/names.h"
@@ -25,13 +26,14 @@ bool is_vector(const std::vector<int64_t>& shape) {
   return std::count_if(shape.begin(), shape.end(), [](int64_t n) { return n != 1; }) < 2;
 }
 
-// Drops step i of the path, and the type of the module there.
+// Drops step i of the parameter's path, as if that module were not there, and the type of the
+// module around that step.
 void drop_step(Fact& f, size_t i) {
   f.path.erase(f.path.begin() + static_cast<std::ptrdiff_t>(i));
   if (f.around.size() > i + 1) f.around.erase(f.around.begin() + static_cast<std::ptrdiff_t>(i));
 }
 
-// Cuts the dotted name into path and leaf.
+// Cuts the dotted name of the parameter into the owner's path and the leaf, its last part.
 void split_name(Fact& f) {
   std::istringstream steps(f.name);
   f.path.clear();
@@ -44,7 +46,7 @@ void split_name(Fact& f) {
 // Gives a parameter of torch.nn.utils.parametrizations the name of the weight that it stands for:
 // parametrizations.weight.original1 becomes the owner's "weight". An original0 that is a vector
 // beside it is the gain of a weight norm. `shapes` has the shape of every parameter by its name.
-void unfold_parametrization(Fact& f, const Shapes& shapes) {
+void name_parametrized_weight(Fact& f, const Shapes& shapes) {
   const auto at = std::find(f.path.begin(), f.path.end(), "parametrizations");
   if (at == f.path.end() || at + 1 == f.path.end()) return;
   const std::string base = f.name.substr(0, f.name.size() - f.leaf.size());
@@ -55,31 +57,34 @@ void unfold_parametrization(Fact& f, const Shapes& shapes) {
   if (f.around.size() > steps + 1) f.around.resize(steps + 1);
 }
 
-// Whether the two shapes can be those of weight_g and weight_v of a weight norm.
+// Whether the two shapes can be those of weight_g, a scalar or one number a row, and weight_v of a
+// weight norm: such a gain keeps the weight's number of dimensions.
 bool are_gain_and_direction(const std::vector<int64_t>& gain,
                             const std::vector<int64_t>& direction) {
   return is_vector(gain) && (gain.empty() || gain.size() == direction.size());
 }
 
-// Gives weight_v of torch.nn.utils.weight_norm, and weight_orig of spectral_norm and pruning, the
-// name "weight", and so weight_g, which is marked as a gain. `shapes` has the shape of every
-// parameter by its name.
-void unfold_hook(Fact& f, const Shapes& shapes) {
+// Gives the parameters that torch.nn.utils' hooks replace a weight by its name again: weight_v and
+// weight_g of weight_norm, the latter marked as a gain, and weight_orig of spectral_norm and
+// pruning. `shapes` has the shape of every parameter by its name: a weight_v or weight_g is one
+// only beside the other.
+void name_hooked_weight(Fact& f, const Shapes& shapes) {
   if (!f.leaf.starts_with("weight")) return;
-  const auto ends = [&](const char* tail) { return f.leaf.ends_with(tail); };
-  const auto other = [&](size_t length, const char* tail) {
-    const auto found = shapes.find(f.name.substr(0, f.name.size() - length) + tail);
+  const auto ends = [&](const std::string& tail) { return f.leaf.ends_with(tail); };
+  const auto shape_of_other = [&](const std::string& tail, const std::string& other_tail) {
+    const auto found = shapes.find(f.name.substr(0, f.name.size() - tail.size()) + other_tail);
     return found == shapes.end() ? nullptr : found->second;
   };
-  const auto strip = [&](size_t length) { f.leaf.resize(f.leaf.size() - length); };
-  if (ends("_orig") && !other(5, "")) return strip(5);
-  const bool v = ends("_v");
-  if (!v && !ends("_g")) return;
-  const auto* beside = other(2, v ? "_g" : "_v");
+  const auto strip = [&](const std::string& tail) { f.leaf.resize(f.leaf.size() - tail.size()); };
+  if (ends("_orig") && !shape_of_other("_orig", "")) return strip("_orig");
+  const bool direction = ends("_v");
+  if (!direction && !ends("_g")) return;
+  const auto [tail, other_tail] = direction ? std::pair("_v", "_g") : std::pair("_g", "_v");
+  const auto* beside = shape_of_other(tail, other_tail);
   if (!beside) return;
-  if (!are_gain_and_direction(v ? *beside : f.shape, v ? f.shape : *beside)) return;
-  f.gain = !v;
-  strip(2);
+  if (!are_gain_and_direction(direction ? *beside : f.shape, direction ? f.shape : *beside)) return;
+  f.gain = !direction;
+  strip(tail);
 }
 
 // Whether all parameters lie below one child, which is the model itself: as in Sequential(model) or
@@ -98,8 +103,9 @@ bool all_below_one_child(const std::vector<Fact>& facts, bool outermost) {
                         : around[0] != "ModuleList";
 }
 
-// Takes wrappers known by their names out of all paths, then the children that hold all the rest.
-void unwrap(std::vector<Fact>& facts) {
+// Takes wrappers known by their names (module, _orig_mod) out of all paths, then, from the root
+// down, the modules that hold all the rest and nothing else.
+void drop_wrappers(std::vector<Fact>& facts) {
   for (auto& f : facts) {
     for (size_t i = f.path.size(); i-- > 0;) {
       if (kWrapper.match(f.path[i])) drop_step(f, i);
@@ -110,38 +116,41 @@ void unwrap(std::vector<Fact>& facts) {
   }
 }
 
-// Whether the parameter belongs to no layer.
-bool is_loose(const Fact& f) {
+// Whether the parameter belongs to no layer whose type says how many dimensions it has, so that one
+// more can only be told by comparison: its module is not known, or is a mere list of parameters.
+bool may_be_stacked(const Fact& f) {
   return !f.known || is_a(f, "ParameterDict") || is_a(f, "ParameterList");
 }
 
 // What the parameters of one module, or all loose ones, have in common: whether they are those of
 // several `models`, stacked along a first dimension.
 struct Stack {
-  // Counts a parameter in. `is_one` stays true while all that were added have a first dimension of
-  // one size above 1, which is then the number of models; `has_bias` is true once a bias was added.
-  void add(const Fact& f) {
+  // Takes a parameter into account. `is_one` stays true while all so far have two dimensions or
+  // more and a first one of the same size above 1, which is then the number of models; `has_bias`
+  // is true once one was a bias.
+  void include(const Fact& f) {
     const int64_t size = f.shape.size() < 2 ? 0 : f.shape[0];
     if (models < 0) models = size;
     is_one = is_one && size > 1 && size == models;
     has_bias = has_bias || kBias.match(f.leaf);
   }
-  int64_t models = -1;
+  int64_t models = -1;  // -1: no parameter so far
   bool is_one = true, has_bias = false;
 };
 
 // Marks the parameters of models stacked by torch.func.stack_module_state and takes the first
-// dimension from their shapes: there every tensor has one more, biases and norms too.
-void unstack(std::vector<Fact>& facts) {
+// dimension from their shapes: there every tensor has one more, biases and norms too, which tells
+// them from other stacks.
+void mark_stacked_models(std::vector<Fact>& facts) {
   std::unordered_map<std::string, Stack> stacks;
   const auto stack_of = [&](const Fact& f) -> Stack& {
     return stacks[f.known ? path_prefix(f.path, f.path.size()) + "!" : ""];
   };
   for (const auto& f : facts) {
-    if (is_loose(f)) stack_of(f).add(f);
+    if (may_be_stacked(f)) stack_of(f).include(f);
   }
   for (auto& f : facts) {
-    if (!is_loose(f)) continue;
+    if (!may_be_stacked(f)) continue;
     f.stacked = stack_of(f).is_one && stack_of(f).has_bias;
     if (f.stacked) f.shape.erase(f.shape.begin());
   }
@@ -149,16 +158,19 @@ void unstack(std::vector<Fact>& facts) {
 
 }  // namespace
 
+// Fills in path, leaf, gain and stacked of all parameters of one model, in place, from their names
+// and shapes: names as they are meant, without wrappers and parametrizations, and shapes without
+// the dimension of an ensemble.
 void resolve_names(std::vector<Fact>& facts) {
   Shapes shapes;
   for (const auto& f : facts) shapes.emplace(f.name, &f.shape);
   for (auto& f : facts) {
     split_name(f);
-    unfold_parametrization(f, shapes);
-    unfold_hook(f, shapes);
+    name_parametrized_weight(f, shapes);
+    name_hooked_weight(f, shapes);
   }
-  unwrap(facts);
-  unstack(facts);
+  drop_wrappers(facts);
+  mark_stacked_models(facts);
 }
 
 }  // namespace steepest::routing

@@ -11,29 +11,32 @@
 namespace steepest::routing {
 namespace {
 
-// How many channels a convolution reads, by its module; nothing for other parameters and where the
-// module is not known.
+// Returns how many channels a convolution reads, by its module; nothing for other parameters and
+// where the module is not known.
 std::optional<int64_t> input_channels(const Fact& f) {
-  return is_convolution_weight(f) ? number(f.numbers, {"in_channels"}) : std::nullopt;
+  return is_convolution_weight(f) ? find_number(f.numbers, {"in_channels"}) : std::nullopt;
 }
 
-// Whether each of a convolution's groups reads one channel; by the shape where the module is not
-// known.
+// Whether a convolution's weight f is depthwise, each of its groups reading one channel: it then
+// holds no matrix. Told by the shape (out, in / groups, k..) where the module is not known.
 bool is_depthwise(const Fact& f) {
-  const auto groups = number(f.numbers, {"groups"}), in = input_channels(f);
+  const auto groups = find_number(f.numbers, {"groups"}), in = input_channels(f);
   if (!groups || !in) return f.shape[1] == 1;
   return *groups > 1 && groups == in;
 }
 
-// Whether a patch embedding's layer reads an image, not the features that numbered layers compute.
+// Whether a patch embedding's layer reads an image, not the features that layers before it compute:
+// a convolution of 4 channels or fewer, or else one that lies in no numbered layer.
 bool reads_image(const Fact& f) {
   if (is_convolution_weight(f)) return f.shape[1] <= 4;
   return std::none_of(f.path.begin(), f.path.empty() ? f.path.end() : f.path.end() - 1,
                       [](const auto& step) { return is_number(step) && !kPatch.match(step); });
 }
 
-// The first layer of each patch embedding that reads an image.
-std::unordered_set<const Fact*> first_patch_layers(const Model& model) {
+// Returns, of each patch embedding, by which a vision transformer cuts an image into patches, the
+// first layer, where it reads the image. Embeddings are told by their names, of which a number at
+// the end does not count: patch_embed1 and patch_embed2 are the stages of one.
+std::unordered_set<const Fact*> layers_that_read_patches(const Model& model) {
   std::map<std::string, const Fact*> first;
   for (const auto& f : model.places()) {
     if (!is_layer_weight(f)) continue;
@@ -52,15 +55,17 @@ std::unordered_set<const Fact*> first_patch_layers(const Model& model) {
   return found;
 }
 
-// Whether it is the weight of a linear layer that is in no list and in no side branch.
+// Whether the parameter is the weight of a linear layer on a model's main way: in no numbered list
+// and in no side branch.
 bool is_main_linear(const Fact& f) {
   return is_linear_weight(f) && !is_lora(f) &&
          std::none_of(f.path.begin(), f.path.end(),
                       [](auto& step) { return is_number(step) || kBranch.match(step); });
 }
 
-// The model's first convolution, which reads its input; nullptr where there is none, or where it
-// reads something else: in a block of a model with embeddings, or in a list behind a linear layer.
+// Returns the model's first convolution, which reads its input; nullptr where there is none, or
+// where it reads something else: in a block of a model with embeddings, or in a list behind a
+// linear layer.
 const Fact* find_first_convolution(const Model& model) {
   const auto& all = model.places();
   const bool has_embedding = std::any_of(all.begin(), all.end(), is_embedding);
@@ -69,20 +74,21 @@ const Fact* find_first_convolution(const Model& model) {
     if (is_convolution_weight(f) && !is_lora(f) && !f.gain) {
       const auto numbered = std::find_if(f.path.begin(), f.path.end(), is_number);
       const bool inside = f.path.end() - numbered > 1;
-      return (has_embedding && model.in_block(f)) || (after_linear && inside) ? nullptr : &f;
+      return (has_embedding && model.lies_in_block(f)) || (after_linear && inside) ? nullptr : &f;
     }
     after_linear = after_linear || is_main_linear(f);
   }
   return nullptr;
 }
 
-// Whether the weight is [1, out, in, ..], a stack of one model's convolution.
+// Whether the weight is [1, out, in, k, k], the convolution of one model in a stack of one. That of
+// a volume with one output channel has the same shape, and is no matrix either: 1 x n.
 bool is_stack_of_one(const Fact& f) {
   return is_convolution_weight(f) && f.shape.size() > 4 && f.shape[0] == 1;
 }
 
-// Whether a weight is a norm's: the bias beside it has the same shape, and no linear layer is known
-// to own it.
+// Whether a weight of two dimensions or more is a norm's: the bias beside it has the same shape,
+// but for the dimension of a stack of models, and no linear layer is known to own it.
 bool is_norm_by_bias(const Fact& f, const Model& model) {
   const auto* bias = f.leaf == "weight" ? model.shape_beside(f, "bias") : nullptr;
   return bias && is_linear_weight(f) != f.known && bias->size() == f.shape.size() + f.stacked &&
@@ -108,7 +114,7 @@ Roles::Roles(const Model& model)
     : model_(model),
       heads_(find_heads(model)),
       first_convolution_(find_first_convolution(model)),
-      patches_(first_patch_layers(model)) {}
+      patch_layers_(layers_that_read_patches(model)) {}
 
 std::string Roles::why_backup(const Fact& f) const {
   for (const auto rule :
@@ -143,14 +149,14 @@ std::string Roles::why_bare_table(const Fact& f) {
   if (kStateSpace.match(own_name(f))) return "state space";
   if (owner_type_contains(f, "Codebook") || owner_type_contains(f, "VectorQuant"))
     return "codebook: " + owner_type(f);
-  if (f.shape.size() > 2 && f.shape[0] == 1 && wide_dims(f) > 1) {
+  if (f.shape.size() > 2 && f.shape[0] == 1 && count_wide_dims(f) > 1) {
     return "table by shape: a first dimension of 1";
   }
   return "";
 }
 
 std::string Roles::why_narrow(const Fact& f) const {
-  const int64_t wide = wide_dims(f);
+  const int64_t wide = count_wide_dims(f);
   if (wide >= 2) return "";
   if (f.shape.size() > 1) return "1 x n";
   return wide == 0 ? "scalar" : "vector";
@@ -161,7 +167,7 @@ std::string Roles::why_layer(const Fact& f) const {
   if (is_lora(f)) return "";
   if (is_stack_of_one(f)) return "stacked convolutions: no matrices as stored";
   if (is_convolution_weight(f) && is_depthwise(f)) return "depthwise convolution";
-  if (patches_.count(&f) != 0) return "patch embedding";
+  if (patch_layers_.count(&f) != 0) return "patch embedding";
   if (&f == first_convolution_) return "first convolution";
   const auto in = input_channels(f);
   return in && *in <= 3 ? "convolution of a raw input" : "";

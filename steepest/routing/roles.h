@@ -12,29 +12,33 @@ namespace steepest::routing {
 
 class Roles {
  public:
+  // Finds once what the rules ask of the whole model, which must outlive this.
   explicit Roles(const Model& model);
 
-  // The reason why a parameter goes to the backup, "" for a matrix. The first rule that speaks
-  // wins.
+  // Returns the reason why a parameter goes to the backup norm, as the routing table shows it, ""
+  // for a matrix. The first rule that speaks wins.
   std::string why_backup(const Fact& f) const;
 
  private:
-  // Biases, norms and gains of any shape go to the backup; "" for all others.
+  // Returns why a bias, norm or gain of any shape goes to the backup; "" for all others.
   std::string why_vector_like(const Fact& f) const;
-  // Embeddings, output heads, positions and tokens go to the backup; "" for all others.
+  // Returns why an embedding, output head, position table or token goes to the backup; "" for all
+  // others.
   std::string why_table(const Fact& f) const;
-  // Position tables, tokens, states of a state space and codebooks, which belong to no layer, go to
-  // the backup; "" for all others.
+  // Returns why a position table, token, state of a state space model or codebook, which belongs to
+  // no layer, goes to the backup; "" for all others.
   static std::string why_bare_table(const Fact& f);
-  // What has fewer than two dimensions that are not 1 goes to the backup; "" for all others.
+  // Returns why a parameter with fewer than two dimensions that are not 1 goes to the backup: it is
+  // no matrix. "" for all others.
   std::string why_narrow(const Fact& f) const;
-  // Depthwise convolutions and what reads the model's input go to the backup; "" for all others.
+  // Returns why a depthwise convolution, a stack of convolutions or a layer that reads the model's
+  // input (a patch embedding, the first convolution) goes to the backup; "" for all others.
   std::string why_layer(const Fact& f) const;
 
   const Model& model_;
-  std::unordered_map<int64_t, std::string> heads_;
+  std::unordered_map<int64_t, std::string> heads_;  // see find_heads
   const Fact* first_convolution_ = nullptr;
-  std::unordered_set<const Fact*> patches_;
+  std::unordered_set<const Fact*> patch_layers_;
 };
 
 }  // namespace steepest::routing

@@ -18,28 +18,32 @@ namespace {
 using Json = nlohmann::json;
 const char* const kArchive = "torch::load";
 
-// Returns the rates of a param group.
-GroupRates rates_of(const GroupOptions& o) {
-  return {o.lr, o.backup_lr_ratio, o.weight_decay, o.backup_weight_decay};
+// Returns the rates among a param group's options: the numbers of them that a file keeps.
+GroupRates rates_of(const GroupOptions& options) {
+  return {options.lr, options.backup_lr_ratio, options.weight_decay, options.backup_weight_decay};
 }
 
-// Sets the rates of a param group. An older file has a ratio for any group without a role: where no
-// matrix is in it (`no_matrix`), that is the ratio of its lr.
-void set_rates(GroupOptions& o, const GroupRates& rates, bool no_matrix) {
-  const bool ratio_of_lr = no_matrix && !o.group.role;
-  o.lr = ratio_of_lr ? rates.lr * rates.backup_lr_ratio : rates.lr;
-  o.backup_lr_ratio = ratio_of_lr ? 1 : rates.backup_lr_ratio;
-  o.weight_decay = rates.weight_decay, o.backup_weight_decay = rates.backup_weight_decay;
+// Sets the rates among a param group's options to those of a file; the other options stay. An older
+// file has a ratio for any group without a role: where no matrix is in it (`no_matrix`), that is
+// the ratio of its lr.
+void set_rates(GroupOptions& options, const GroupRates& rates, bool no_matrix) {
+  const bool ratio_of_lr = no_matrix && !options.group.role;
+  options.lr = ratio_of_lr ? rates.lr * rates.backup_lr_ratio : rates.lr;
+  options.backup_lr_ratio = ratio_of_lr ? 1 : rates.backup_lr_ratio;
+  options.weight_decay = rates.weight_decay;
+  options.backup_weight_decay = rates.backup_weight_decay;
+}
 }
 
-// Whether none of these parameters is trained.
+// Whether none of a param group's parameters is trained, that is, asks for a gradient.
 bool is_frozen(const std::vector<at::Tensor>& params) {
   return std::ranges::none_of(params, [](const auto& param) { return param.requires_grad(); });
 }
 
 }  // namespace
 
-// Takes all state of the optimizer; the tensors are its own, which a next step changes.
+// Returns all state of the optimizer, named; the tensors are its own, not copies, so that its next
+// step changes them.
 Snapshot Snapshot::of(const Optimizer& optimizer) {
   auto& source = const_cast<Optimizer&>(optimizer);  // the plan may have to be made anew
   const auto& plan = source.plan();
@@ -52,8 +56,9 @@ Snapshot Snapshot::of(const Optimizer& optimizer) {
   return of(plan, state);
 }
 
-// Reads the state into the optimizer, which is unchanged where that throws; `source` begins the
-// message.
+// Reads this snapshot into the optimizer's states, rates and counts. All of it is checked first, so
+// that the optimizer is unchanged where that throws c10::ValueError; `source`, a file's path,
+// begins the message.
 void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
   const auto& plan = optimizer.plan();
   SnapshotTarget target;
@@ -80,19 +85,23 @@ void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
   optimizer.observed_weight_ = state.observed_weight;
 }
 
-// Writes all state of the optimizer to a safetensors file.
+// Writes all state of the optimizer to a safetensors file; throws FileError, with the file of
+// before in its place, where that fails.
 void save(const Optimizer& optimizer, const std::string& path) {
   const auto snapshot = Snapshot::of(optimizer);
   write_safetensors(path, snapshot.tensors, snapshot.metadata);
 }
 
-// Reads all state from a safetensors file into the optimizer, which is unchanged where that throws.
+// Reads all state from a safetensors file into the optimizer, which is unchanged where that throws:
+// FileError, or c10::ValueError where the state is not this optimizer's.
 void load(Optimizer& optimizer, const std::string& path) {
   auto file = read_safetensors(path);
   Snapshot{std::move(file.tensors), std::move(file.metadata)}.restore(optimizer, path);
 }
 
-// Writes the same snapshot to torch::save's archive, its tensors by position.
+// Writes the optimizer's snapshot to the archive of torch::save, as steepest::save does to a file:
+// its tensors as "tensor0", "tensor1", .., a JSON list of their names, and its metadata as a JSON
+// object.
 void Optimizer::save(torch::serialize::OutputArchive& archive) const {
   const auto snapshot = Snapshot::of(*this);
   Json names = Json::array();
@@ -106,8 +115,8 @@ void Optimizer::save(torch::serialize::OutputArchive& archive) const {
 
 namespace {
 
-// Reads a value of torch's archive, which another program may have written, with anything under a
-// key, or nothing.
+// Returns the value under a key of torch's archive, which another program may have written, with
+// anything in it; throws c10::ValueError where there is none.
 c10::IValue read_value(torch::serialize::InputArchive& archive, const std::string& key) {
   c10::IValue value;
   const bool found = archive.try_read(key, value);
@@ -115,8 +124,8 @@ c10::IValue read_value(torch::serialize::InputArchive& archive, const std::strin
   return value;
 }
 
-// Reads a JSON list or object of texts from torch's archive; throws c10::ValueError where there is
-// none.
+// Reads the JSON list or object of texts that torch's archive holds under a key; throws
+// c10::ValueError where there is none, or anything else.
 Json read_texts(torch::serialize::InputArchive& archive, const std::string& key) {
   const auto value = read_value(archive, key);
   TORCH_CHECK_VALUE(value.isString(), kArchive, ": ", key, ": received ", value.tagKind(),
@@ -136,7 +145,8 @@ Json read_texts(torch::serialize::InputArchive& archive, const std::string& key)
 
 }  // namespace
 
-// Reads the snapshot that save() wrote to torch's archive.
+// Reads the snapshot that save() wrote to the archive of torch::save into this optimizer, which is
+// unchanged where that throws c10::ValueError.
 void Optimizer::load(torch::serialize::InputArchive& archive) {
   Snapshot snapshot;
   const auto metadata = read_texts(archive, "metadata");

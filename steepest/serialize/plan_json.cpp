@@ -15,8 +15,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Returns the value of one key. Throws c10::ValueError where it is missing or not of the kind that
-// `fits` wants; `where` begins the message, and `allowed` ends it.
+// Returns the value of one key of a JSON object as a T. Throws c10::ValueError where the key is
+// missing or its value not of the kind for which `fits`, such as &Json::is_string, is true. `where`
+// begins the message, and `allowed` ends it ("text").
 template <typename T>
 T field(const Json& object, const std::string& where, const char* key, bool (Json::*fits)() const,
         const char* allowed) {
@@ -35,8 +36,9 @@ T field_or(const Json& object, const std::string& where, const char* key,
   return object.contains(key) ? field<T>(object, where, key, fits, allowed) : fallback;
 }
 
-// Returns the list of a key; throws c10::ValueError where it is not of whole numbers that int64
-// holds.
+// Returns the list of whole numbers of one key of a JSON object; throws c10::ValueError, which
+// begins with `where`, where there is none, or of other values or of numbers that int64 does not
+// hold.
 std::vector<int64_t> whole_numbers(const Json& object, const std::string& where, const char* key) {
   const auto list = field<Json>(object, where, key, &Json::is_array, "a list of whole numbers");
   std::vector<int64_t> numbers;
@@ -50,8 +52,8 @@ std::vector<int64_t> whole_numbers(const Json& object, const std::string& where,
   return numbers;
 }
 
-// Reads how a parameter, an object of "params", is seen as matrices; what is missing has its
-// default.
+// Reads how a parameter, the object `p` of "params", is seen as matrices; what is missing has its
+// default. Throws c10::ValueError, which begins with the parameter's name, at a wrong value.
 View view_of(const Json& p, const std::string& name) {
   View view;
   const auto kind = field_or<std::string>(p, name, "view", &Json::is_string, "text", "flatten");
@@ -68,18 +70,21 @@ View view_of(const Json& p, const std::string& name) {
   return view;
 }
 
-// Returns the text of one key; throws c10::ValueError, which begins with `where`, if there is none.
+// Returns the text of one key of a JSON object; throws c10::ValueError, which begins with `where`,
+// where there is none.
 std::string text_field(const Json& json, const std::string& where, const char* key) {
   return field<std::string>(json, where, key, &Json::is_string, "text");
 }
 
-// Returns the options that the object under `key` says; throws c10::ValueError, which begins with
-// `where`, if there is none.
+// Returns what the object under one key of a JSON object says of options; throws c10::ValueError,
+// which begins with `where` where there is no object, and with the option at a wrong one.
 Overrides overrides_field(const Json& json, const std::string& where, const char* key) {
   return overrides_from_json(field<Json>(json, where, key, &Json::is_object, "an object").dump());
 }
 
-// Reads an object of "groups": its role, and its choices beside those of the row.
+// Reads a plan's group from an object of "groups": its role and its choices, which are those of the
+// row for that role with the options that the group says. `where`, "plan: groups[0]", begins the
+// message of a c10::ValueError.
 PlannedGroup group_of(const Json& json, const std::string& where, const Recipe& row) {
   PlannedGroup group;
   read_choice(group.role, where + ".role", text_field(json, where, "role"));
@@ -88,7 +93,8 @@ PlannedGroup group_of(const Json& json, const std::string& where, const Recipe& 
   return group;
 }
 
-// Reads an object of "params".
+// Reads a plan's parameter from an object of "params": name, shape, number of its group, and view.
+// `where`, "plan: params[0]", begins the message of a c10::ValueError.
 PlannedParam param_of(const Json& json, const std::string& where) {
   PlannedParam param;
   param.name = text_field(json, where, "name");
@@ -108,7 +114,8 @@ Recipe row_of(const Json& plan) {
   return row;
 }
 
-// Returns the row with what the plan says of its sides, and then of the network.
+// Returns the plan's recipe: the row with what the JSON of the plan says of its sides, and then of
+// the network, validated.
 Recipe recipe_of(const Json& plan, Recipe recipe) {
   const auto sides = field<Json>(plan, "plan", "sides", &Json::is_object, "an object");
   recipe.matrix = override_choices(recipe.matrix, overrides_field(sides, "plan: sides", "matrix"));

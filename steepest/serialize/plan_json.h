@@ -8,8 +8,7 @@
 
 namespace steepest {
 
-// Makes the plan of a JSON text, with an object of these keys; throws c10::ValueError where it is
-// wrong:
+// The keys of a plan's JSON object:
 // {"recipe": a row of the catalog, or "" for none, "name": what messages and files call it,
 //  "options": {what is said of the network},
 //  "sides": {"matrix": {what is said of its matrices}, "backup": {.. of the rest}},
@@ -17,6 +16,10 @@ namespace steepest {
 //  "params": [{"name", "shape", "group", and of View: "view": flatten or batch, "transposed",
 //              "split_sizes", "num_heads", "split_dim"}, ..]}
 // Sides and groups are each said beside the row, so that a group need not be as its side is.
+
+// Makes the plan that a JSON text describes, an object of "recipe", "name", "options", "sides",
+// "groups" and "params". Python hands over plans so; throws c10::ValueError where a key is missing
+// or a value is wrong.
 Plan plan_from_json(const std::string& json);
 
 }  // namespace steepest

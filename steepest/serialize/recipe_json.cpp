@@ -18,7 +18,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Returns the value as JSON, null where nothing is chosen.
+// Returns an option's value as JSON: a flag, a number, a text or a list, null where nothing is
+// chosen.
 Json json_of(const OptionValue& value) {
   return std::visit(
       [](const auto& held) -> Json {
@@ -30,7 +31,7 @@ Json json_of(const OptionValue& value) {
       value);
 }
 
-// Returns the choices of a side by the names of its options.
+// Returns the choices of a recipe's side as a JSON object, by the names of its options.
 Json json_of(const Choices& side) {
   Json json = Json::object();
   for (const auto& option : options()) {
@@ -42,7 +43,8 @@ Json json_of(const Choices& side) {
 
 // -- reading -------------------------------------------------------------------------------------
 
-// Of each type of an option: its name in the table, whether a value is one, and what is allowed.
+// What JSON an option of one type may be given: the type's name in the table of options, whether a
+// value is of it, and the words for it in messages.
 struct Kind {
   const char* name;
   bool (*fits)(const Json&);
@@ -54,7 +56,7 @@ bool is_whole(const Json& x) {
   return x.is_number_integer() && (!x.is_number_unsigned() || x.get<uint64_t>() <= INT64_MAX);
 }
 
-// Whether the value is a list of which `fits` holds for every value.
+// Whether the value is a list, for every entry of which `fits` holds.
 template <bool (*fits)(const Json&)>
 bool all_fit(const Json& x) {
   return x.is_array() && std::all_of(x.begin(), x.end(), fits);
@@ -85,8 +87,9 @@ Kind kind_of(const std::vector<int64_t>&) {
   return {"ints", all_fit<is_whole>, "a list of whole numbers"};
 }
 
-// Calls use(field, kind), where field is the member of Overrides that holds what is said of the
-// option, and kind what JSON it may be given.
+// Calls use(field, kind) and returns its result: field is the member of Overrides that holds what
+// is said of the option, whose type differs from option to option, and kind what JSON it may be
+// given.
 auto with_kind(const Option& option, auto use) {
   return std::visit([&]<typename T>(SaidAs<T> field) { return use(field, kind_of(T{})); },
                     option.said);
@@ -119,10 +122,10 @@ Overrides overrides_of(const Json& said) {
 
 // -- the table -----------------------------------------------------------------------------------
 
-// Returns the bound of a range, null where there is none.
-Json bound(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+// Returns the bound of a range as JSON, null where it is infinite: there is none.
+Json bound_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
-// Returns the option's row of the table as JSON: see options_json.
+// Returns the option's row of the table as a JSON object, whose keys options_json lists.
 Json json_of(const Option& option) {
   const auto& [range, names, examples, number_too] = option.allowed;
   Json json = {{"name", option.name},
@@ -133,7 +136,8 @@ Json json_of(const Option& option) {
                {"default", json_of(option.in_side.get ? option.in_side.get(Choices{})
                                                       : option.in_recipe.get(Recipe{}))}};
   if (range.bounded()) {
-    json["range"] = {bound(range.low), bound(range.high), range.low_open, range.high_open};
+    json["range"] = {bound_or_null(range.low), bound_or_null(range.high), range.low_open,
+                     range.high_open};
   }
   json["names"] = names;
   json["examples"] = examples;

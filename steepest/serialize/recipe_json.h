@@ -13,8 +13,8 @@ namespace steepest {
 // {"name", "paper", "equation", "outer", .., "matrix": {"norm", "lr", ..}, "backup": {..}}.
 std::string recipe_json(const Recipe& recipe);
 
-// Throws c10::ValueError beginning with `what` unless the text is a JSON object that is safe to
-// parse.
+// Throws c10::ValueError, which begins with `what`, unless the text is a JSON object that is safe
+// to parse: not nested deeply, no key given twice, numbers that float64 holds.
 void check_json_object(const std::string& text, const char* what);
 
 // Reads what is said from JSON, {"norm": "ky_fan(k=4)", "lr": 0.1, ..}; null says nothing. Throws
