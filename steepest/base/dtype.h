@@ -24,8 +24,8 @@ inline at::ScalarType at_least_float32(at::ScalarType dtype) {
 // torch's name for any other.
 std::string dtype_name(at::ScalarType dtype);
 
-// The computable dtype that `text` names; throws c10::ValueError, whose message begins with
-// `option`, for any other text.
+// The computable dtype that `text` names ("bfloat16"); throws c10::ValueError for any other text.
+// `option`, the name of the option that has this value, begins the message.
 at::ScalarType read_dtype(const std::string& option, const std::string& text);
 
 }  // namespace steepest

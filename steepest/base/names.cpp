@@ -20,8 +20,8 @@ bool is_wrapper_part(const std::string& part) {
          part == "_checkpoint_wrapped_module";
 }
 
-// Maps the plain form of each name, which plain_name gives, to the name itself; nothing where two
-// names have one plain form.
+// Maps the plain form of each name, which plain_name gives, to the name itself. Returns nothing
+// where two names have one plain form, as it then says of neither which is meant.
 std::optional<Map> by_plain_name(const Names& names) {
   Map map;
   for (const auto& name : names) {
@@ -38,22 +38,25 @@ Map identity_map(const Names& names) {
 }
 
 // The first name that stands twice; null where none does.
-const std::string* find_twice(const Names& names) {
+const std::string* find_duplicate(const Names& names) {
   std::unordered_set<std::string> seen;
   const auto found =
       std::ranges::find_if(names, [&](const auto& name) { return !seen.insert(name).second; });
   return found == names.end() ? nullptr : &*found;
 }
 
-// The first of `names` whose plain name is none of `others`; null where all are.
-const std::string* find_lacking(const Names& names, const Names& others) {
+// The first of `names` whose plain name is not among `others`, which are plain already; null where
+// there is none.
+const std::string* find_missing(const Names& names, const Names& others) {
   const std::unordered_set<std::string> known(others.begin(), others.end());
   const auto found = std::ranges::find_if(
       names, [&](const auto& name) { return known.count(plain_name(name)) == 0; });
   return found == names.end() ? nullptr : &*found;
 }
 
-// The text before every one of `longer` whose rest is `shorter`; empty where there is none.
+// The text that, put before each name of `shorter`, gives the names of `longer` in any order: it
+// ends with a dot ("model."). Empty where no text does. A message shows it, as it tells a user that
+// the names were taken from an enclosing module.
 std::string common_prefix(Names longer, Names shorter) {
   if (longer.size() != shorter.size() || shorter.empty()) return "";
   std::ranges::sort(shorter), std::ranges::sort(longer);
@@ -70,7 +73,8 @@ std::string common_prefix(Names longer, Names shorter) {
 
 }  // namespace
 
-// Leaves out each part that is_wrapper_part tells, but the last.
+// Leaves out each part that is_wrapper_part() tells, but the last: a parameter may itself have the
+// name "module".
 std::string plain_name(const std::string& name) {
   std::string plain;
   for (size_t begin = 0; begin <= name.size();) {
@@ -108,11 +112,11 @@ Map match_names(const Names& own, const Names& saved) {
 std::string name_difference(const Names& received, const Names& allowed) {
   const auto theirs = plain_names(received), ours = plain_names(allowed);
   for (const auto* names : {&theirs, &ours}) {
-    if (const auto* twice = find_twice(*names))
+    if (const auto* twice = find_duplicate(*names))
       return "names: received " + shown(*twice) + " twice, allowed names that differ";
   }
-  const auto* extra = find_lacking(received, ours);
-  const auto* missing = find_lacking(allowed, theirs);
+  const auto* extra = find_missing(received, ours);
+  const auto* missing = find_missing(allowed, theirs);
   if (!extra) return missing ? "names: received no " + shown(*missing) : "";
   const auto said =
       "names: received " + shown(*extra) + ", which no parameter of this optimizer has";

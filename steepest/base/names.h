@@ -12,7 +12,7 @@ namespace steepest {
 // AveragedModel), "_orig_mod" (torch.compile), "_fsdp_wrapped_module" and
 // "_checkpoint_wrapped_module", wherever they stand.
 std::string plain_name(const std::string& name);
-// The same of each of the names, in their order.
+// plain_name() of each of the names, in their order.
 std::vector<std::string> plain_names(const std::vector<std::string>& names);
 
 // Maps each of a model's `own` parameter names to the one of the `saved` names of a checkpoint
@@ -22,8 +22,10 @@ std::vector<std::string> plain_names(const std::vector<std::string>& names);
 std::unordered_map<std::string, std::string> match_names(const std::vector<std::string>& own,
                                                          const std::vector<std::string>& saved);
 
-// What to say of two lists of names that are not the same up to wrappers: a name that stands twice,
-// or the first that one side lacks, and the prefix where they differ by no more than that.
+// The message of an error where the `received` names of parameters (of a checkpoint) are not, up to
+// wrappers, the `allowed` ones (of this optimizer): it tells a name that stands twice, or the first
+// that either side lacks, and the prefix where they differ by no more than that. Empty where no
+// name is lacking.
 std::string name_difference(const std::vector<std::string>& received,
                             const std::vector<std::string>& allowed);
 

@@ -16,8 +16,8 @@ struct Reader {
   const std::string& text;
   size_t at = 0;
 
-  // A spec is one line, so that no line ends are blanks.
-  // Moves past the blanks and tabs that come next.
+  // Moves past the blanks and tabs that come next. A spec is one line, so that a line end is no
+  // blank.
   void skip_blanks() {
     while (at < text.size() && (text[at] == ' ' || text[at] == '\t')) ++at;
   }
@@ -33,7 +33,7 @@ struct Reader {
     TORCH_CHECK_VALUE(take(c), "spec ", shown(text), ": expected '", c, "' at position ", at);
   }
   // Reads a name of letters, digits, _ and -; throws c10::ValueError where none comes next.
-  std::string word() {
+  std::string read_name() {
     skip_blanks();
     const size_t begin = at;
     while (at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) ||
@@ -50,7 +50,7 @@ struct Reader {
            (std::isdigit(static_cast<unsigned char>(text[at])) || text[at] == '.');
   }
   // Reads a number; throws c10::ValueError where none comes next.
-  double number() {
+  double read_value() {
     skip_blanks();
     double value = 0;
     const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), value);
@@ -67,14 +67,15 @@ struct Reader {
   }
 };
 
-// Reads one term without its weight: "name" or "name(key=number, ..)".
+// Reads one term without its weight, "name" or "name(key=number, ..)", and moves past it. Throws
+// c10::ValueError where the text is no such term, or gives a key twice.
 Spec read_spec(Reader& in) {
-  Spec spec{in.word(), {}, 1};
+  Spec spec{in.read_name(), {}, 1};
   if (!in.take('(') || in.take(')')) return spec;
   do {
-    const std::string key = in.word();
+    const std::string key = in.read_name();
     in.expect('=');
-    TORCH_CHECK_VALUE(spec.args.emplace(key, in.number()).second, "spec ", shown(in.text),
+    TORCH_CHECK_VALUE(spec.args.emplace(key, in.read_value()).second, "spec ", shown(in.text),
                       ": argument ", shown(key), " is given twice");
   } while (in.take(','));
   in.expect(')');
@@ -98,7 +99,7 @@ std::vector<Spec> parse_mixture(const std::string& text) {
                       kMaxTerms, " terms, allowed ", kMaxTerms);
     double weight = 1;
     if (in.at_number()) {
-      weight = in.number();
+      weight = in.read_value();
       in.expect('*');
     }
     terms.push_back(read_spec(in));
@@ -124,8 +125,6 @@ double argument(const Spec& spec, const std::string& key, double fallback, doubl
   return value;
 }
 
-// The argument `key` of the spec, or `fallback` where it has none; throws c10::ValueError unless it
-// is a whole number from `low` to 1e9.
 int64_t integer_argument(const Spec& spec, const std::string& key, int64_t fallback, int64_t low) {
   constexpr double high = 1e9;
   const double value =

@@ -14,7 +14,7 @@ namespace steepest {
 struct Spec {
   std::string name;
   std::map<std::string, double> args;
-  double weight = 1;  // of a mixture's term
+  double weight = 1;  // the factor of this term in a sum of terms, a mixture
 };
 
 // Reads one term, "ky_fan(k=8)". Throws c10::ValueError with the text and the position that could
@@ -29,10 +29,11 @@ constexpr size_t kMaxTerms = 16;
 // trailing zeros.
 std::string print_spec(const Spec& spec);
 
-// The argument `key`, or `fallback` where the spec does not give it; throws c10::ValueError where
-// it is not in [low, high].
+// The value that the spec gives for the argument `key`, or `fallback` where it gives none; throws
+// c10::ValueError where it is not in [low, high].
 double argument(const Spec& spec, const std::string& key, double fallback, double low, double high);
-// The same of an argument that is a whole number from `low` to 1e9.
+// The value that the spec gives for the argument `key`, or `fallback` where it gives none; throws
+// c10::ValueError unless it is a whole number from `low` to 1e9.
 int64_t integer_argument(const Spec& spec, const std::string& key, int64_t fallback, int64_t low);
 
 // Throws c10::ValueError where the spec has an argument that is not among `allowed`.

@@ -9,11 +9,11 @@ namespace steepest {
 
 namespace {
 
-// The largest magnitude of the entries, 0-dim float64 on t's device: 0 of an empty tensor, NaN
-// where an entry is NaN.
+// The largest magnitude of t's entries as a 0-dim float64 tensor on t's device: 0 of an empty
+// tensor, NaN where an entry is NaN.
 at::Tensor largest_magnitude(const at::Tensor& t) {
   if (t.numel() == 0) return at::zeros({}, t.options().dtype(at::kDouble));
-  const auto largest = ask(kernels_of(t).largest_magnitude, t);
+  const auto largest = try_kernel(kernels_of(t).largest_magnitude, t);
   if (largest.defined()) return largest;
   return at::linalg_vector_norm(t, std::numeric_limits<double>::infinity()).to(at::kDouble);
 }
@@ -42,7 +42,7 @@ std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors) {
 }
 
 at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b) {
-  const auto products = ask(kernels_of(a).inner_products, a, b);
+  const auto products = try_kernel(kernels_of(a).inner_products, a, b);
   if (products.defined()) return products;
   const auto x = a.to(at::kDouble);
   if (!kernels_of(x).host_reads || x.numel() == 0) return at::mul(x, b).sum({1, 2});
@@ -60,11 +60,12 @@ at::Tensor per_matrix(const at::Tensor& v, const at::Tensor& m) {
   return v.to(m.scalar_type()).view({-1, 1, 1});
 }
 
-at::Tensor widened(const at::Tensor& x) { return x.to(at_least_float32(x.scalar_type())); }
+at::Tensor at_least_float32(const at::Tensor& x) { return x.to(at_least_float32(x.scalar_type())); }
 
 at::Tensor divided(const at::Tensor& x, const at::Tensor& v) {
+  // Between these, well within float32's range, a v divides in float32 without loss.
   constexpr double kMin = 1e-30, kMax = 1e37;
-  auto wide = widened(x);
+  auto wide = at_least_float32(x);
   if (x.scalar_type() != at::kDouble) {
     const auto size = at::where(v == 0, 1.0, v.abs());
     const bool held = kernels_of(v).host_reads && v.numel() > 0 &&

@@ -16,15 +16,18 @@ namespace steepest {
 // entry is NaN. Those of tensors on a device are fetched together, with one wait for it.
 std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors);
 
-// <a, b> of each matrix of a batch [B, r, c], multiplied and accumulated in float64, which holds
-// every product of two float32 numbers; of any dtype and strides. Returns [B].
+// The Frobenius inner product sum_ij a_ij b_ij of each pair of matrices of a and b [B, r, c], which
+// may have any dtype and strides: [B] float64. It is multiplied and accumulated in float64, which
+// holds every product of two float32 numbers.
 at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b);
 
-// v [B] as [B, 1, 1] in m's dtype, to scale a batch of matrices.
+// v [B], one number for each matrix of m [B, r, c], as [B, 1, 1] in m's dtype: m times or divided
+// by it scales the matrices. Only m's dtype is read.
 at::Tensor per_matrix(const at::Tensor& v, const at::Tensor& m);
 
-// float16 and bfloat16 as float32, any other x itself: what reductions and divisions are done in.
-at::Tensor widened(const at::Tensor& x);
+// A float16 or bfloat16 x as float32, any other x itself: what reductions and divisions are done
+// in.
+at::Tensor at_least_float32(const at::Tensor& x);
 
 // x [B, r, c] / v for v [B] float64, and 0 where v is 0. The result has x's dtype; a v outside the
 // range of that dtype is no loss, as the division is then made in float64.

@@ -32,7 +32,7 @@ size_t edit_distance(const std::string& a, const std::string& b) {
 std::string in_quotes(std::string_view text) {
   constexpr size_t kMax = 256;  // a control character becomes six: at most 1,538 with the quotes
   size_t end = std::min(text.size(), kMax);
-  if (end < text.size()) {  // no character is cut into two
+  if (end < text.size()) {  // no character is cut into two: UTF-8's have at most 4 bytes
     while (end > kMax - 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   }
   using Json = nlohmann::json;
@@ -53,6 +53,7 @@ std::string cut(std::string text) {
   return text.substr(0, end) + "...";
 }
 
+// 64 bytes are enough for cut() to see that there are more than it keeps.
 std::string shown(std::string_view text) { return in_quotes(cut(std::string(text.substr(0, 64)))); }
 
 std::optional<double> read_number(std::string_view text) {

@@ -9,12 +9,16 @@
 
 namespace steepest {
 
-// Text as one quoted line, cut behind 256 bytes, for messages that show what a file contains.
+// The text in JSON's quotes and escapes, so that it is one line whatever it holds, for messages
+// that show what a file contains. Of a text beyond 256 bytes the first ones, with the number of
+// all.
 std::string in_quotes(std::string_view text);
 
-// Received text as messages show it: one quoted line, cut after some 60 bytes.
+// What a user gave for an option or a name, as messages show it: the text in JSON's quotes and
+// escapes, cut after 60 bytes, where "..." follows.
 std::string shown(std::string_view text);
-// Received text that needs no quotes (JSON values, lists) as messages show it: cut after 60 bytes.
+// The text, or the first 60 bytes of a longer one with "..." behind them, no character of UTF-8 cut
+// in two: for messages that show received text without quotes (JSON values, lists).
 std::string cut(std::string text);
 
 // The whole text as a number in the C locale's form ("0.25", "1e-3"), whatever the program's locale
@@ -24,8 +28,9 @@ std::optional<double> read_number(std::string_view text);
 // The shortest text that reads back as exactly this number, in the C locale's form.
 std::string print_number(double value);
 
-// For the end of a message on an unknown name: "; nearest: muon" with the known name of the
-// smallest edit distance, or "" where none is near.
+// For the end of a message on an unknown name: "; nearest: muon" with the one of the known names
+// that has the smallest edit distance to it, or "" where none is within max(2, a third of the
+// name's length).
 std::string nearest(const std::string& name, const std::vector<std::string>& known);
 
 // The words as one text with the separator between them, "a, b, c".

@@ -137,7 +137,8 @@ bool is_lerp(const StepInput& in, const Block& block) {
   const bool coupled = !in.choices(block).decoupled && in.numbers_of(block).weight_decay != 0;
   return has_momentum(in, block) && block.has_contiguous_matrices() && !coupled &&
          !in.plan.rules_of(block).geometry && map.look != 0 && map.look != 1 &&
-         is_plain(block.piece(param.state->momentum_buffer)) && is_plain(block.piece(param.grad));
+         is_contiguous_float32(block.piece(param.state->momentum_buffer)) &&
+         is_contiguous_float32(block.piece(param.grad));
 }
 
 }  // namespace

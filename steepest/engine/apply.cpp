@@ -43,7 +43,7 @@ bool fit_float32(const at::Tensor& coefficients) {
 // sqrt|c|, between which no number leaves the range that s and c s are in.
 at::Tensor scaled(const at::Tensor& s, const at::Tensor& c) {
   if (s.scalar_type() == at::kDouble) return s * per_matrix(c, s);
-  const auto wide = widened(s);
+  const auto wide = at_least_float32(s);
   if (!c.is_cpu()) {
     const auto power = power_of_two(c.abs().sqrt());
     return wide * per_matrix(c / power, wide) * per_matrix(power, wide);

@@ -10,6 +10,7 @@ namespace steepest {
 
 struct PolynomialCoefficients {  // phi(x) = a x + b x^3 + c x^5
   double a = 0, b = 0, c = 0;
+  // phi(x): what a step makes of a singular value x.
   double operator()(double x) const { return x * (a + x * x * (b + x * x * c)); }
 };
 
@@ -17,15 +18,16 @@ struct PolynomialCoefficients {  // phi(x) = a x + b x^3 + c x^5
 struct PolynomialIteration {
   std::vector<PolynomialCoefficients> steps;  // one or more
   double safety = 1;
-  bool gram = false;              // the Gram form, see polar/gram.cpp
+  bool gram = false;              // several steps are gathered in one factor: polar/gram.cpp
   std::vector<int64_t> restarts;  // of the Gram form: the steps before which X is formed
   // Whether the operands of each product are rounded to 16 bits, while the iterates stay in
   // float32: for devices on which that is quicker.
   bool half_operands = false;
 };
 
-// The end of the steps [begin, end) that are gathered in one factor of X: up to the next restart in
-// the Gram form, a single step in the standard one.
+// The number of the step behind the last one that is gathered with step `begin` into one factor of
+// X: the next restart, or the number of all steps, in the Gram form; begin + 1 in the standard one,
+// where each step multiplies X.
 inline int64_t next_restart(const PolynomialIteration& it, int64_t begin) {
   const auto steps = static_cast<int64_t>(it.steps.size());
   if (!it.gram) return begin + 1;

@@ -7,6 +7,7 @@
 namespace steepest {
 
 const Kernels& kernels_of(const at::Tensor& t) {
+  // CUDA has no kernels of its own here, but its fast dtype is known.
   static const Kernels cuda{.fast_dtype = at::kBFloat16}, none;
   if (t.is_cpu()) return is_in_memory(t) ? cpu::kernels() : cpu::subclass_kernels();
   return t.is_cuda() ? cuda : none;

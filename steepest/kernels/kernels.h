@@ -7,7 +7,8 @@
 
 namespace steepest {
 
-// The table of t's device. A device of which nothing is known has an empty one.
+// The kernels that t's device has in place of ATen's operators: a table that lives as long as the
+// program. A device of which nothing is known has an empty one, and ATen does all its work.
 const Kernels& kernels_of(const at::Tensor& t);
 
 // The bytes that the kernels of all devices keep for their threads at this moment.

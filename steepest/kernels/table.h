@@ -118,9 +118,11 @@ struct Kernels {
   void (*run_queue)(int64_t count, const std::function<void(int64_t)>& task) = nullptr;
 };
 
-// What the entry returns; false, or an undefined tensor, where there is none.
+// Calls an entry of Kernels with these arguments, where the device has it, and returns its answer.
+// False, or an undefined tensor, where the entry is missing (nullptr) or declines: nothing has been
+// done then, and the caller computes by ATen.
 template <typename Result, typename... Parameters, typename... Arguments>
-Result ask(Result (*entry)(Parameters...), const Arguments&... arguments) {
+Result try_kernel(Result (*entry)(Parameters...), const Arguments&... arguments) {
   return entry == nullptr ? Result() : entry(arguments...);
 }
 

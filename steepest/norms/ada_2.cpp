@@ -14,20 +14,25 @@ namespace {
 
 class Ada2 : public Adaptive {
  public:
+  // s = (m / a) / dual and dual = sqrt(sum m^2 / a) of each matrix of m [B, r, c], a = sqrt(v) +
+  // eps and v the running mean of the gradients' squares.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto x = preconditioned(m, context);
     const auto dual = inner_product(m, x).sqrt();
     return {divided(x, dual).to(m.scalar_type()), dual};
   }
+  // dual * s = m / a, Adam's direction, without a pass for the dual.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     return {preconditioned(m, context).to(m.scalar_type())};
   }
+  // Elementwise but for the dual; the norm follows v, the mean square of the gradients.
   NormTraits traits() const override { return {.adaptive = true, .elementwise = true}; }
   std::string name() const override { return "ada_2"; }
 };
 
 }  // namespace
 
+// The catalog's entry of "ada_2", which takes no arguments.
 NormEntry ada_2() {
   return {
       .name = "ada_2",

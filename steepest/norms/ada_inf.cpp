@@ -13,13 +13,17 @@ namespace {
 
 class AdaInf : public Adaptive {
  public:
+  // s = m / a and dual = sum m^2 / a of each matrix of m [B, r, c], a = sqrt(v) + eps and v
+  // the running mean of the gradients' squares.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto s = preconditioned(m, context).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
+  // s = m / a alone, which saves the dual's pass over memory.
   Measured direction(const Batch& m, const NormContext& context) const override {
     return {preconditioned(m.matrices, context).to(m.matrices.scalar_type())};
   }
+  // The norm depends on m itself, so that s grows with m (degree 1) and blocks' duals add up.
   NormTraits traits() const override {
     return {.degree = 1, .aggregation = Aggregation::max, .adaptive = true, .elementwise = true};
   }
@@ -28,6 +32,7 @@ class AdaInf : public Adaptive {
 
 }  // namespace
 
+// The catalog's entry of "ada_inf", Adam, which takes no arguments.
 NormEntry ada_inf() {
   return {
       .name = "ada_inf",

@@ -12,7 +12,9 @@ namespace norms {
 
 namespace {
 
-NormPtr make_one(const Spec& spec, const Solvers& solvers) {
+// The norm that one term names, whose weight is not read; throws c10::ValueError on an unknown name
+// or argument.
+NormPtr make_single_norm(const Spec& spec, const Solvers& solvers) {
   for (const auto& entry : norm_catalog()) {
     if (entry.name != spec.name) continue;
     allow_arguments(spec, entry.arguments);
@@ -24,6 +26,7 @@ NormPtr make_one(const Spec& spec, const Solvers& solvers) {
 
 }  // namespace
 
+// Each line of catalog.inc names a function that returns an entry.
 const std::vector<NormEntry>& norm_catalog() {
   static const std::vector<NormEntry> catalog = {
 #define NORM(name) norms::name(),
@@ -33,17 +36,19 @@ const std::vector<NormEntry>& norm_catalog() {
   return catalog;
 }
 
-// Lists the names in the catalog's order.
+// The names of all norms, in the catalog's order, without arguments: "spectral", "ky_fan".
 std::vector<std::string> norm_names() {
   std::vector<std::string> names;
   for (const auto& entry : norm_catalog()) names.push_back(entry.name);
   return names;
 }
 
-// A single term of weight 1 is that norm itself; all else is a mixture of norms.
+// The norm that a text in the grammar of norms names, "ky_fan(k=8)" or a sum of weighted terms: a
+// single term of weight 1 is that norm itself, all else a mixture. Throws c10::ValueError on an
+// unknown name or argument.
 NormPtr make_norm(const std::string& text, const Solvers& solvers) {
   const auto terms = parse_mixture(text);
-  if (terms.size() == 1 && terms[0].weight == 1) return make_one(terms[0], solvers);
+  if (terms.size() == 1 && terms[0].weight == 1) return make_single_norm(terms[0], solvers);
   return make_mixture(terms, solvers);
 }
 

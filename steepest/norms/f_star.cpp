@@ -16,13 +16,17 @@ namespace {
 
 class FStar : public Norm {
  public:
+  // options: how the truncated SVDs are computed.
   explicit FStar(SvdOptions options) : options_(std::move(options)) {}
 
+  // s = U diag(d) V^T / sqrt(e / 2) with d = [sigma - tau]+ and e = tau^2 + |d|^2, and the dual <m,
+  // s> of each matrix of m [B, r, c], with the start of the next decomposition.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto [t, values] = shrunk(m, context);
     const auto s = combined(t, values).to(m.scalar_type());
     return {s, inner_product(m, s), start_of_next(t, context)};
   }
+  // s and the dual as its factor: the sum of sigma_i times the values of s, without a pass over m.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     const auto [t, values] = shrunk(m, context);
     return {combined(t, values).to(m.scalar_type()), (values * t.s).sum(1),
@@ -33,6 +37,7 @@ class FStar : public Norm {
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     return warm_start_slots(options_, svd::kWarmStartColumns, rows, cols);
   }
+  // Exact only with LAPACK's SVD; a small matrix is decomposed by one thread.
   NormTraits traits() const override {
     return {.exact = options_.method == "exact",
             .single_thread_max_elements = svd::kMaxOneThreadElements};
@@ -44,8 +49,9 @@ class FStar : public Norm {
     Triplets t;
     at::Tensor values;  // [B, k]: of s
   };
-  // Returns leading triplets of m [B, r, c], all with sigma_i > tau among them, and the singular
-  // values d_i / sqrt(e / 2) of the direction (see the head), 0 for any others.
+  // Leading triplets of m [B, r, c], all with sigma_i > tau, for which sum [sigma - tau]+ = tau,
+  // among them, and the singular values d_i / sqrt(e / 2) of the direction, d = [sigma - tau]+ and
+  // e = tau^2 + |d|^2; 0 for any others.
   Shrunk shrunk(const at::Tensor& m, const NormContext& context) const {
     const auto [t, tau] = shrinkage_triplets(m, options_, warm_start(context));
     // At tau's own scale: the squares of float64's ends are beyond it.
@@ -55,11 +61,12 @@ class FStar : public Norm {
     const auto root = (unit.square() + d.square().sum(1)).mul(0.5).sqrt().unsqueeze(1);
     return {t, safe_divide(d, root)};
   }
-  // The direction is no product of orthonormal factors: only the next start is handed on.
+  // What is handed on beside the direction, which is no product of orthonormal factors: only the
+  // columns for the slot with which the next decomposition begins.
   static Factors start_of_next(const Triplets& t, const NormContext& context) {
     return {{}, {}, factors_of(t, warm_start(context)).warm_start};
   }
-  // U diag(values) V^T
+  // U diag(values) V^T [B, r, c] of the triplets t and values [B, k].
   static at::Tensor combined(const Triplets& t, const at::Tensor& values) {
     return at::bmm(t.u * values.to(t.u.scalar_type()).unsqueeze(1), t.vh);
   }
@@ -69,6 +76,7 @@ class FStar : public Norm {
 
 }  // namespace
 
+// The catalog's entry of "f_star", which takes no arguments.
 NormEntry f_star() {
   return {.name = "f_star",
           .summary =

@@ -12,42 +12,49 @@ namespace {
 
 class Frobenius : public Norm {
  public:
+  // name: "frobenius" or "l2", by which it is shown.
   explicit Frobenius(std::string name) : name_(std::move(name)) {}
 
+  // s = m / |m|_F and dual = |m|_F of each matrix of m [B, r, c]. Scaling by the largest entry
+  // first keeps the squares of 1e-38 and 3e38 in range.
   Measured steepest(const at::Tensor& m, const NormContext&) const override {
-    // Scaling by the largest entry first keeps the squares of 1e-38 and 3e38 in range.
     if (m.numel() == 0) return {m.clone(), at::zeros({m.size(0)}, m.options().dtype(at::kDouble))};
     if (auto found = in_one_pass(m)) return *found;
     const auto largest = m.abs().amax({1, 2}, /*keepdim=*/true);
-    const auto scaled = safe_divide(widened(m), largest);
+    const auto scaled = safe_divide(at_least_float32(m), largest);
     const auto length = at::linalg_vector_norm(scaled, 2, {1, 2}, true, at::kDouble);
     const auto s = safe_divide(scaled, length.to(scaled.scalar_type())).to(m.scalar_type());
     return {s, (length * largest.to(at::kDouble)).view({-1})};
   }
+  // dual * s = m itself, without any work.
   Sharp sharp(const at::Tensor& m, const NormContext&) const override { return {m}; }
+  // Entry by entry but for the length, so that a batch gains nothing.
   NormTraits traits() const override { return {.elementwise = true}; }
   std::string name() const override { return name_; }
 
  private:
-  // Without the scaling, as float64 holds the squares of float32 numbers. None where the device has
-  // no inner products for m, or a length is near the ends of float32's range.
+  // The same s and dual without the scaling, as float64 holds the squares of float32 numbers.
+  // Nothing where the device has no kernel for inner products of m, or a length is near the ends of
+  // float32's range, where the division would lose digits.
   static std::optional<Measured> in_one_pass(const at::Tensor& m) {
     constexpr double kMin = 1e-30, kMax = 1e37;
     const Kernels& kernels = kernels_of(m);
-    const auto square = kernels.host_reads ? ask(kernels.inner_products, m, m) : at::Tensor();
+    const auto square =
+        kernels.host_reads ? try_kernel(kernels.inner_products, m, m) : at::Tensor();
     if (!square.defined()) return {};
     const auto length = square.sqrt();
     const auto one = at::where(length == 0, 1.0, length);
     if (!(one.min().item<double>() > kMin && one.max().item<double>() < kMax)) return {};
-    const auto wide = widened(m);
+    const auto wide = at_least_float32(m);
     return Measured{(wide / per_matrix(one, wide)).to(m.scalar_type()), length};
   }
 
   std::string name_;
 };
 
-// Returns the catalog's entry of this norm under one of its two names.
-NormEntry entry(const std::string& name, const std::string& summary) {
+// The catalog's entry of this norm under one of its two names, with what a list of norms says of
+// it.
+NormEntry catalog_entry(const std::string& name, const std::string& summary) {
   return {.name = name,
           .summary = summary,
           .arguments = {},
@@ -59,9 +66,14 @@ NormEntry entry(const std::string& name, const std::string& summary) {
 
 }  // namespace
 
-NormEntry frobenius() { return entry("frobenius", "|X|_F: s = m / |m|_F, dual = |m|_F (SGD)"); }
+// The catalog's entry of "frobenius", which takes no arguments.
+NormEntry frobenius() {
+  return catalog_entry("frobenius", "|X|_F: s = m / |m|_F, dual = |m|_F (SGD)");
+}
 
-// The same ball, by the name that it has for what is not a matrix.
-NormEntry l2() { return entry("l2", "|x|_2: s = m / |m|_2, dual = |m|_2 (SGD, as a backup)"); }
+// The catalog's entry of "l2": the same ball by the name that it has for what is not a matrix.
+NormEntry l2() {
+  return catalog_entry("l2", "|x|_2: s = m / |m|_2, dual = |m|_2 (SGD, as a backup)");
+}
 
 }  // namespace steepest::norms

@@ -9,9 +9,11 @@ namespace {
 
 class Inf : public Norm {
  public:
+  // s = sign(m) and dual = sum |m_ij| of each matrix of m [B, r, c].
   Measured steepest(const at::Tensor& m, const NormContext&) const override {
     return {m.sign(), m.abs().sum({1, 2}, false, at::kDouble)};
   }
+  // s = sign(m) alone, which saves the dual's pass over memory.
   Measured direction(const Batch& m, const NormContext&) const override {
     return {m.matrices.sign()};
   }
@@ -24,6 +26,7 @@ class Inf : public Norm {
 
 }  // namespace
 
+// The catalog's entry of "inf", signSGD, which takes no arguments.
 NormEntry inf() {
   return {.name = "inf",
           .summary = "max |X_ij|: s = sign(m), dual = sum |m_ij| (signSGD)",

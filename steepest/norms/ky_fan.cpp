@@ -7,6 +7,8 @@
 
 namespace steepest::norms {
 
+// The catalog's entry of "ky_fan", whose argument k, 1 unless given, is the number of triplets in
+// s.
 NormEntry ky_fan() {
   return {.name = "ky_fan",
           .summary =

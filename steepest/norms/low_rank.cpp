@@ -14,26 +14,35 @@ namespace {
 
 class LowRank : public Norm {
  public:
+  // name: what name() gives. k: the number of triplets. options: how the truncated SVDs are
+  // computed.
   LowRank(std::string name, int64_t k, SvdOptions options)
       : name_(std::move(name)), k_(k), options_(std::move(options)) {}
 
+  // s = sum_{i<=k} u_i v_i^T [B, r, c], multiplied out, its dual <m, s>, and U, V and the start of
+  // the next decomposition as factors.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto t = triplets(m, context);
     const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
     return {s, inner_product(m, s), factors_of(t, warm_start(context))};
   }
+  // The direction as its factors U and V alone: it is not multiplied out.
   Measured direction(const Batch& m, const NormContext& context) const override {
     return {{}, {}, factors_of(triplets(m.matrices, context), warm_start(context))};
   }
-  // The dual is what the decomposition has attained, so that <m, s> costs no pass over m.
+  // s and the dual as its factor. The dual is what the decomposition has attained, so that <m, s>
+  // costs no pass over m.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     const auto t = triplets(m, context);
     const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
     return {s, t.attained, factors_of(t, warm_start(context))};
   }
+  // One slot for right vectors, with which the next decomposition begins, where it has a use for
+  // them.
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     return warm_start_slots(options_, k_, rows, cols);
   }
+  // Exact only with LAPACK's SVD; a small matrix is decomposed by one thread.
   NormTraits traits() const override {
     return {.exact = options_.method == "exact",
             .single_thread_max_elements = svd::kMaxOneThreadElements};
@@ -41,6 +50,7 @@ class LowRank : public Norm {
   std::string name() const override { return name_; }
 
  private:
+  // The k leading triplets of m [B, r, c], from the warm start in the context's slot.
   Triplets triplets(const at::Tensor& m, const NormContext& context) const {
     return top_triplets(m, k_, options_, warm_start(context));
   }

@@ -12,7 +12,8 @@ namespace steepest::norms {
 std::vector<Slot> warm_start_slots(const SvdOptions& options, int64_t count, int64_t rows,
                                    int64_t cols);
 
-// The vectors in that slot [B, c, p], zeros before the first step; undefined where there is none.
+// The right vectors [B, c, p] in the slot that warm_start_slots() asks for, zeros before the first
+// step; undefined where the norm has no slot.
 at::Tensor warm_start(const NormContext& context);
 
 // The triplets as factors, U [B, r, k] and V [B, c, k], with what the slot is to hold for the next
@@ -20,6 +21,8 @@ at::Tensor warm_start(const NormContext& context);
 // slot's present tensor, only shape and dtype are used; undefined, there is no slot.
 Factors factors_of(const Triplets& t, const at::Tensor& warm_start);
 
+// The norm called `name` whose direction is the k leading triplets, k >= 1, which truncated SVDs
+// with these options compute.
 NormPtr make_low_rank(const std::string& name, int64_t k, const SvdOptions& options);
 
 }  // namespace steepest::norms

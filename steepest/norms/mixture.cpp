@@ -14,9 +14,13 @@ namespace {
 
 class Mixture : public Norm {
  public:
+  // norms and weights: the terms s_i and a_i, as many of each.
   Mixture(std::vector<NormPtr> norms, std::vector<double> weights)
       : norms_(std::move(norms)), weights_(std::move(weights)) {}
 
+  // s = sum a_i s_i, added in float32 at least, and dual = sum a_i dual_i of each matrix of m [B,
+  // r, c]. A term that begins with vectors of the step before finds them in its own columns of the
+  // one slot.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     Measured sum;
     auto own = context;
@@ -30,7 +34,7 @@ class Mixture : public Norm {
       const auto term = norms_[i]->steepest(m, own);
       if (term.factors.warm_start.defined()) next.push_back(term.factors.warm_start);
       column += columns;
-      const auto s = widened(term.direction);  // float16 would lose a small weight
+      const auto s = at_least_float32(term.direction);  // float16 would lose a small weight
       sum.direction = i == 0 ? s * weights_[i] : sum.direction.add_(s, weights_[i]);
       sum.dual = i == 0 ? term.dual * weights_[i] : sum.dual + term.dual * weights_[i];
     }
@@ -38,12 +42,14 @@ class Mixture : public Norm {
     if (!next.empty()) sum.factors.warm_start = at::cat(next, 2);
     return sum;
   }
+  // One slot with the right vectors of all terms side by side; none where no term keeps any.
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     int64_t columns = 0;
     for (const auto& norm : norms_) columns += warm_columns(*norm, rows, cols);
     if (columns == 0) return {};
     return {{"right_basis", Slot::Shape::basis, columns}};
   }
+  // Exact where all terms are; the bound on entries is the weighted sum of theirs.
   NormTraits traits() const override {
     NormTraits all{.largest_entry = 0};
     for (size_t i = 0; i < norms_.size(); ++i) {
@@ -51,20 +57,21 @@ class Mixture : public Norm {
       all.exact &= traits.exact;
       all.largest_entry += weights_[i] * traits.largest_entry;
     }
-    all.transpose = spec(/*transposed=*/true);
+    all.transpose = spec_text(/*transposed=*/true);
     return all;
   }
-  std::string name() const override { return spec(/*transposed=*/false); }
+  std::string name() const override { return spec_text(/*transposed=*/false); }
 
  private:
-  // The vectors that a term keeps for its next decomposition.
+  // The number of right vectors that a term keeps of a matrix [rows, cols] for its next
+  // decomposition.
   static int64_t warm_columns(const Norm& norm, int64_t rows, int64_t cols) {
     const auto slots = norm.slots(rows, cols);
     return slots.empty() ? 0 : slots[0].count;
   }
-  // The mixture, or with `transposed` that of the terms' transpose partners, in the grammar of
-  // norms.
-  std::string spec(bool transposed) const {
+  // The mixture in the grammar of norms, "0.5*spectral+0.5*row"; with `transposed` the mixture for
+  // m^T, "0.5*spectral+0.5*column".
+  std::string spec_text(bool transposed) const {
     std::vector<std::string> terms;
     for (size_t i = 0; i < norms_.size(); ++i) {
       const auto partner = norms_[i]->traits().transpose;
@@ -80,6 +87,9 @@ class Mixture : public Norm {
 
 }  // namespace
 
+// The norm whose ball is the sum of the terms' balls, scaled by their weights a_i: s = sum a_i s_i,
+// dual = sum a_i dual_i. Throws c10::ValueError where a weight is not in (0, 1e9], or a term keeps
+// statistics of the gradients, as the mixture's one slot has room for starting vectors only.
 NormPtr make_mixture(const std::vector<Spec>& terms, const Solvers& solvers) {
   std::vector<NormPtr> norms;
   std::vector<double> weights;

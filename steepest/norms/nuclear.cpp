@@ -6,6 +6,7 @@
 
 namespace steepest::norms {
 
+// The catalog's entry of "nuclear", which takes no arguments: ky_fan(k=1) by its own name.
 NormEntry nuclear() {
   return {.name = "nuclear",
           .summary = "sum sigma_i: s = u_1 v_1^T, dual = sigma_1 (Neon)",

@@ -15,10 +15,10 @@ void Adaptive::observe(const at::Tensor& g, const Average& average,
 }
 
 at::Tensor Adaptive::preconditioned(const at::Tensor& m, const NormContext& context) {
-  auto metric = widened(context.slots[0]).sqrt();  // float16 would lose eps
+  auto metric = at_least_float32(context.slots[0]).sqrt();  // float16 would lose eps
   if (context.correction != 1) metric.div_(std::sqrt(context.correction));
   metric.add_(context.eps);
-  const auto x = widened(m) / metric;
+  const auto x = at_least_float32(m) / metric;
   return context.eps > 0 ? x : at::where(m == 0, at::zeros({}, x.options()), x);  // else 0 / 0
 }
 

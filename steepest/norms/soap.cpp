@@ -17,8 +17,9 @@
 namespace steepest::norms {
 namespace {
 
-// Eigenvectors [B, n, n] of symmetric matrices, the largest eigenvalue first. What is not finite
-// would not come back from LAPACK, and gets the basis of a zero matrix: it shows in the direction.
+// Eigenvectors, as columns [B, n, n], of the symmetric matrices factor [B, n, n], the largest
+// eigenvalue first. LAPACK may not return from a matrix that is not finite: it gets the basis of a
+// zero matrix, and shows in the direction.
 at::Tensor eigenvectors(const at::Tensor& factor) {
   const auto finite = at::isfinite(factor).all(2).all(1).view({-1, 1, 1});
   const auto solvable = at::where(finite, factor, 0).to(at::kDouble);
@@ -27,6 +28,8 @@ at::Tensor eigenvectors(const at::Tensor& factor) {
 
 class Soap : public Norm {
  public:
+  // Arguments of the spec: refresh, the steps between two turns of a basis, 10 unless given, and
+  // max_dim, the longest side with a basis, 10,000.
   explicit Soap(const Spec& spec)
       : name_(print_spec(spec)),
         refresh_(integer_argument(spec, "refresh", 10, 1)),
@@ -45,6 +48,9 @@ class Soap : public Norm {
     return all;
   }
 
+  // Takes the gradients g [B, r, c] into the slots: turns the bases where that is due, and advances
+  // v, the running mean of g^2 in the eigenbases, and Shampoo's factors. The first step makes the
+  // bases of its own gradients, and later ones of those before them.
   void observe(const at::Tensor& g, const Average& average,
                const NormContext& context) const override {
     const auto sides = sides_of(g, context);
@@ -56,14 +62,16 @@ class Soap : public Norm {
       for (const auto& side : sides) side.basis.copy_(eigenvectors(side.factor));
     }
     const auto& v = context.slots[0];
-    const auto rotated = to_basis(widened(g), sides).to(v.scalar_type());
+    const auto rotated = to_basis(at_least_float32(g), sides).to(v.scalar_type());
     v.mul_(average.keep).addcmul_(rotated, rotated, average.take);
     if (context.step > 1) update_factors(sides, g, average);
   }
 
+  // s = Q_L [Q_L^T m Q_R / (sqrt(v) + eps)] Q_R^T, with Adam's bias correction, and the dual <m, s>
+  // of each matrix of m [B, r, c].
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto sides = sides_of(m, context);
-    const auto v = widened(context.slots[0]);
+    const auto v = at_least_float32(context.slots[0]);
     const auto metric = v.sqrt().add_(context.eps);
     const auto rotated = to_basis(m.to(v.scalar_type()), sides);
     auto s = at::where(rotated == 0, 0, rotated / metric);
@@ -72,6 +80,7 @@ class Soap : public Norm {
     return {direction, inner_product(m, direction)};
   }
 
+  // As ada_inf, in another basis: of degree 1, and blocks' duals add up.
   NormTraits traits() const override {
     // LAPACK rounds differently on another number of threads: up to this size one thread computes a
     // matrix alone.
@@ -96,7 +105,8 @@ class Soap : public Norm {
     return size > 1 && other > 1 && size <= max_dim_;
   }
 
-  // The sides that have a basis, with their slots.
+  // The sides of m [B, r, c] that have a basis, left before right, with their tensors in the
+  // context's slots, which lie behind v's in the order of slots().
   std::vector<Side> sides_of(const at::Tensor& m, const NormContext& context) const {
     std::vector<Side> sides;
     size_t at = 1;
@@ -109,7 +119,8 @@ class Soap : public Norm {
     return sides;
   }
 
-  // F <- keep F + take g g^T, with g^T g for the right side, of gradients g [B, r, c].
+  // Advances Shampoo's factors F of the sides in place, F <- keep F + take g g^T, with g^T g for
+  // the right side, by gradients g [B, r, c].
   static void update_factors(const std::vector<Side>& sides, const at::Tensor& g,
                              const Average& average) {
     for (const auto& side : sides) {
@@ -118,9 +129,11 @@ class Soap : public Norm {
     }
   }
 
-  // One power iteration and a QR of the basis sorted by q^T F q; v is sorted alike.
+  // Turns a side's basis towards the eigenvectors of its factor F, in place, by one power iteration
+  // and a QR of its columns q, sorted by q^T F q. The rows or columns of v [B, r, c], in place, go
+  // with them.
   static void refresh_basis(const Side& side, const at::Tensor& v) {
-    const auto basis = widened(side.basis);
+    const auto basis = at_least_float32(side.basis);
     const auto image = at::bmm(side.factor.to(basis.scalar_type()), basis);
     const auto order = at::argsort((basis * image).sum(1), /*stable=*/true, -1, true);
     const auto columns = order.unsqueeze(1).expand_as(image);
@@ -129,8 +142,8 @@ class Soap : public Norm {
                       : v.gather(2, order.unsqueeze(1).expand_as(v)));
   }
 
-  // Returns Q_L^T m Q_R, in which m [B, r, c] is seen in the eigenbases of `sides`. A loaded state
-  // may have another dtype in each slot: m's, which is at least float32, decides.
+  // m [B, r, c] in the eigenbases of `sides`, Q_L^T m Q_R; a side that has none keeps the identity.
+  // A loaded state may have another dtype in each slot: m's, which is at least float32, decides.
   static at::Tensor to_basis(at::Tensor m, const std::vector<Side>& sides) {
     for (const auto& side : sides) {
       const auto basis = side.basis.to(m.scalar_type());
@@ -138,7 +151,7 @@ class Soap : public Norm {
     }
     return m;
   }
-  // Inverts to_basis(): returns Q_L m Q_R^T.
+  // The inverse of to_basis(), Q_L m Q_R^T [B, r, c]: takes m from the eigenbases back to its own.
   static at::Tensor from_basis(at::Tensor m, const std::vector<Side>& sides) {
     for (const auto& side : sides) {
       const auto basis = side.basis.to(m.scalar_type());
@@ -153,6 +166,7 @@ class Soap : public Norm {
 
 }  // namespace
 
+// The catalog's entry of "soap", with the arguments refresh and max_dim.
 NormEntry soap() {
   return {.name = "soap",
           .summary =

@@ -8,6 +8,7 @@ namespace {
 
 class Spectral : public Norm {
  public:
+  // options: how polar factors are computed.
   explicit Spectral(const PolarOptions& options)
       : polar_(make_polar(options)), exact_(options.method == "svd") {
     // The named schedules keep singular values below 2; for the caller's own coefficients only the
@@ -15,6 +16,7 @@ class Spectral : public Norm {
     if (options.method == "custom") largest_ = 2 * (1 + polar_->bound(1e-3));
   }
 
+  // s = U V^T, the polar factor, and the dual <m, s> of each matrix of m [B, r, c].
   Measured steepest(const at::Tensor& m, const NormContext&) const override {
     auto s = polar_->polar(m);
     // <m, s> is what this s attains; the true nuclear norm only for an exact polar factor.
@@ -24,6 +26,7 @@ class Spectral : public Norm {
   Measured direction(const Batch& m, const NormContext&) const override {
     return {polar_->polar(m)};
   }
+  // Exact only with LAPACK's SVD; direction() may work in the memory of its batch.
   NormTraits traits() const override {
     return {.exact = exact_, .largest_entry = largest_, .supports_inplace = true};
   }
@@ -37,6 +40,7 @@ class Spectral : public Norm {
 
 }  // namespace
 
+// The catalog's entry of "spectral", Muon, which takes no arguments.
 NormEntry spectral() {
   return {.name = "spectral",
           .summary = "|X|_2: s = U V^T, dual = sum sigma_i (Muon)",

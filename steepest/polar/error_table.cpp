@@ -13,20 +13,22 @@ namespace {
 
 constexpr double kLow = 1e-3;
 
-// The row of a schedule: its errors max |1 - sigma'| after 1, 2, .. `steps` steps, for singular
-// values in [low, 1].
-ErrorRow row(std::string name, const Schedule& s, int64_t steps, double low = kLow) {
+// The row of the table for a schedule s, shown as `name`: its errors max |1 - sigma'| after 1, 2,
+// .. `steps` steps, for singular values in [low, 1].
+ErrorRow error_row(std::string name, const Schedule& s, int64_t steps, double low = kLow) {
   ErrorRow r{.name = std::move(name), .low = low};
   for (int64_t k = 1; k <= steps; ++k) r.errors.push_back(s.error(low, k));
   return r;
 }
 
-// The schedule of the modded-nanogpt speedrun, of five entries.
+// Polar Express as the modded-nanogpt speedrun has it: five entries, with a cushion and a safety
+// factor of its own.
 Schedule speedrun() {
   return polar_express({.cushion = .02, .safety = 1.02, .entries = 5, .safety_inside = true});
 }
 
-// The cubics of NVIDIA-NeMo's Emerging-Optimizers, of two products a step, made for [7e-3, 1].
+// The schedule of NVIDIA-NeMo's Emerging-Optimizers, made for singular values in [7e-3, 1]: five
+// cubics, which take two matrix products a step where a quintic takes three.
 Schedule cubic5() {
   return {.name = "cubic5",
           .source = "NVIDIA-NeMo, Emerging-Optimizers",
@@ -38,7 +40,8 @@ Schedule cubic5() {
           .low = 7e-3};
 }
 
-// The schedule of n steps of "jordan" and then "baseline".
+// The schedule of n steps of "jordan", whose steep slope lifts small singular values, and of
+// "baseline" from then on, which converges to 1, where "jordan" does not.
 Schedule jordan_then_baseline(size_t n) {
   Schedule s{.name = "jordan, then baseline"};
   s.table.assign(n, named_schedule("jordan").at(0));
@@ -46,7 +49,8 @@ Schedule jordan_then_baseline(size_t n) {
   return s;
 }
 
-// The RMS of 1 - sigma' after so many steps, for sigma uniform in [kLow, 1].
+// The root mean square of 1 - sigma' after so many steps of the schedule, for singular values sigma
+// uniform in [kLow, 1].
 double root_mean_square(const Schedule& s, int64_t steps) {
   const int n = 200000;  // midpoints of equal parts of [kLow, 1]
   double sum = 0;
@@ -57,7 +61,7 @@ double root_mean_square(const Schedule& s, int64_t steps) {
   return std::sqrt(sum / n);
 }
 
-// A number as the table shows it.
+// A number as the table shows it: four decimals, and below .01 two digits with an exponent.
 std::string digits(double value) {
   char text[32];
   std::snprintf(text, sizeof text, value < 1e-2 ? "%.1e" : "%.4f", value);
@@ -68,21 +72,21 @@ std::string digits(double value) {
 
 std::vector<ErrorRow> error_rows() {
   return {
-      row("jordan", named_schedule("jordan"), 8),
-      row("baseline", named_schedule("baseline"), 12),
-      row("cubic", named_schedule("cubic"), 8),
-      row("quintic", named_schedule("quintic"), 8),
-      row("you", named_schedule("you"), 5),
-      row("polar_express, safety 1", polar_express({.safety = 1}), 8),
-      row("polar_express, safety 1.01", polar_express(), 8),
-      row("polar_express, safety 1.05", polar_express({.safety = 1.05}), 8),
-      row("polar_express, speedrun (1.02, 5 entries)", speedrun(), 5),
-      row("cans, safety 1", polar_express({.cushion = 0, .safety = 1}), 8),
-      row("cans, safety 1.01", named_schedule("cans"), 8),
-      row("cubic5", cubic5(), 5),
-      row("cubic5", cubic5(), 5, cubic5().low),
-      row("5 jordan, 2 baseline", jordan_then_baseline(5), 7),
-      row("8 jordan, 2 baseline", jordan_then_baseline(8), 10),
+      error_row("jordan", named_schedule("jordan"), 8),
+      error_row("baseline", named_schedule("baseline"), 12),
+      error_row("cubic", named_schedule("cubic"), 8),
+      error_row("quintic", named_schedule("quintic"), 8),
+      error_row("you", named_schedule("you"), 5),
+      error_row("polar_express, safety 1", polar_express({.safety = 1}), 8),
+      error_row("polar_express, safety 1.01", polar_express(), 8),
+      error_row("polar_express, safety 1.05", polar_express({.safety = 1.05}), 8),
+      error_row("polar_express, speedrun (1.02, 5 entries)", speedrun(), 5),
+      error_row("cans, safety 1", polar_express({.cushion = 0, .safety = 1}), 8),
+      error_row("cans, safety 1.01", named_schedule("cans"), 8),
+      error_row("cubic5", cubic5(), 5),
+      error_row("cubic5", cubic5(), 5, cubic5().low),
+      error_row("5 jordan, 2 baseline", jordan_then_baseline(5), 7),
+      error_row("8 jordan, 2 baseline", jordan_then_baseline(8), 10),
   };
 }
 

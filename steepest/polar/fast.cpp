@@ -23,14 +23,19 @@ constexpr double kLong = 1.5;  // the ratio of the sides from which on the Gram 
 // The fewest rows for which a device may find that products of 16-bit operands pay.
 constexpr int64_t kMinHalfRows = 32;
 
+// Whether the longer side of the matrices x [B, r, c] is at least kLong times the shorter one, so
+// that the Gram form pays.
 bool is_long(const at::Tensor& x) {
   const int64_t least = std::min(x.size(1), x.size(2)), most = std::max(x.size(1), x.size(2));
   return static_cast<double>(most) >= kLong * static_cast<double>(least);
 }
 
-// The form follows from the shape; the dtype is the caller's, or the input's.
+// Newton-Schulz in the form that costs less for the shape; the dtype is the caller's, or the
+// input's.
 class ByShape final : public PolarSolver {
  public:
+  // Takes the steps, the dtype and the restarts of the options for both forms. The Gram form is
+  // made in float32, as it is taken there only.
   ByShape(const Schedule& schedule, const PolarOptions& options)
       : half_width_(schedule.half_width),
         dtype_(options.dtype),
@@ -40,6 +45,8 @@ class ByShape final : public PolarSolver {
     gram_ = gram_solver(schedule, in_float);
   }
 
+  // The polar factors of x [B, r, c] in x's dtype: in Gram form where the matrices are long and the
+  // iterates in float32, else in the standard one.
   at::Tensor polar(const Batch& x) const override {
     check_batch(x.matrices);
     const auto input = x.matrices.scalar_type();
@@ -47,7 +54,11 @@ class ByShape final : public PolarSolver {
     const bool gram = dtype_.value_or(own) == at::kFloat && is_long(x.matrices);
     return (gram ? gram_ : standard_)->polar(x);
   }
+  // max |1 - sigma'| for singular values sigma in [l, 1], which become sigma', which is the same in
+  // both forms.
   double bound(double l) const override { return standard_->bound(l); }
+  // "jordan(steps=5, dtype=float32)", for a person to read: the form is left out, as the shape
+  // decides.
   std::string describe() const override { return standard_->describe(); }
 
  private:
@@ -56,9 +67,11 @@ class ByShape final : public PolarSolver {
   std::unique_ptr<PolarSolver> standard_, gram_;
 };
 
-// The dtype, too, follows from the device and the size.
+// A method "fast_..": the form follows from the shape, and the dtype from the device and the size.
 class Fast final : public PolarSolver {
  public:
+  // Makes an iteration for each dtype that may be chosen: float32 (or the caller's dtype), float64
+  // and, for a schedule that bears its rounding, bfloat16 and 16-bit operands.
   Fast(const Schedule& schedule, const PolarOptions& options)
       : name_(schedule.name),
         steps_(options.steps.value_or(schedule.steps)),
@@ -76,9 +89,9 @@ class Fast final : public PolarSolver {
     of_half_operands_long_ = half_iteration(schedule, steps_, true);
   }
 
-  // In the dtype that was asked for; else float64 stays float64, and anything else is computed with
-  // half-width operands where the device has kernels for them (`ask` is undefined where it has
-  // none) or multiplies bfloat16 faster, by a schedule that bears their rounding; and in float32
+  // The polar factors of x [B, r, c] in x's dtype, computed in the dtype that was asked for. Unset,
+  // float64 stays float64; anything else takes operands of 16 bits where the schedule bears their
+  // rounding and the device has a kernel for them or multiplies bfloat16 faster, and float32
   // elsewhere.
   at::Tensor polar(const Batch& x) const override {
     const at::Tensor& m = x.matrices;
@@ -88,12 +101,14 @@ class Fast final : public PolarSolver {
     if (!half_width_) return float_->polar(x);
     const Kernels& kernels = kernels_of(m);
     const auto& iteration = is_long(m) ? of_half_operands_long_ : of_half_operands_;
-    const auto y = ask(kernels.iterate, m, iteration, x.owned);
+    const auto y = try_kernel(kernels.iterate, m, iteration, x.owned);
     if (y.defined()) return y;
     return (kernels.fast_dtype == at::kBFloat16 ? half_ : float_)->polar(x);
   }
-  // The same schedule in every dtype: the bound is the polynomial's, without rounding.
+  // max |1 - sigma'| for singular values sigma in [l, 1], which become sigma': the schedule's,
+  // without rounding, and so the same in every dtype.
   double bound(double l) const override { return float_->bound(l); }
+  // "fast_jordan(steps=5, dtype=chosen)", for a person to read.
   std::string describe() const override {
     return c10::str("fast_", name_, "(steps=", steps_,
                     ", dtype=", dtype_ ? dtype_name(*dtype_) : "chosen", ")");
@@ -110,8 +125,9 @@ class Fast final : public PolarSolver {
 
 }  // namespace
 
-// It takes the first `steps` steps of the schedule, and the Gram form only for long matrices whose
-// restarts leave some steps to gather.
+// The first `steps` steps of the schedule with operands rounded to 16 bits, for a device that has a
+// kernel for it. Long matrices take the Gram form where its restarts, which this rounding makes
+// frequent, leave about two steps or more between them, as gathering a single one saves nothing.
 PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, bool is_long) {
   PolynomialIteration it{
       .steps = schedule.first(steps), .safety = schedule.safety, .half_operands = true};
@@ -121,11 +137,15 @@ PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, bool
   return it;
 }
 
+// The schedule's Newton-Schulz iteration in the standard form or the Gram form, whichever costs
+// less for the shape, with the steps, dtype and restarts of the options.
 std::unique_ptr<PolarSolver> by_shape_solver(const Schedule& schedule,
                                              const PolarOptions& options) {
   return std::make_unique<ByShape>(schedule, options);
 }
 
+// The schedule's Newton-Schulz iteration in the form and, unless the options set one, the dtype
+// that cost least on the device of each batch.
 std::unique_ptr<PolarSolver> fast_solver(const Schedule& schedule, const PolarOptions& options) {
   return std::make_unique<Fast>(schedule, options);
 }

@@ -19,7 +19,9 @@
 namespace steepest::polar {
 namespace {
 
-at::Tensor step(const at::Tensor& x, const PolynomialCoefficients& p) {
+// One step, a X + b (X X^T) X + c (X X^T)^2 X, of x [B, r, c] with r <= c, as a new tensor in x's
+// dtype.
+at::Tensor newton_schulz_step(const at::Tensor& x, const PolynomialCoefficients& p) {
   const at::Tensor gram = product(x, x.mT());
   if (p.c == 0) return product_plus(x, gram, x, p.a, p.b);
   if (at_least_float32(x.scalar_type()) == x.scalar_type()) {
@@ -35,12 +37,16 @@ at::Tensor step(const at::Tensor& x, const PolynomialCoefficients& p) {
 
 class NewtonSchulz final : public PolarSolver {
  public:
+  // The options' steps and dtype are taken; unset ones follow from the schedule.
   NewtonSchulz(Schedule schedule, const PolarOptions& options)
       : schedule_(std::move(schedule)),
         steps_(options.steps.value_or(schedule_.steps)),
         dtype_(options.dtype),
         iteration_{schedule_.first(steps_), schedule_.safety} {}
 
+  // The polar factors of the batch [B, r, c] in its dtype, computed in the options' dtype. Unset,
+  // in the input's, or in float32 at least for a schedule that does not bear half precision; by the
+  // device's kernel where it has one for float32.
   at::Tensor polar(const Batch& batch) const override {
     const at::Tensor& g = batch.matrices;
     check_batch(g);
@@ -49,16 +55,18 @@ class NewtonSchulz final : public PolarSolver {
         schedule_.half_width ? g.scalar_type() : at_least_float32(g.scalar_type());
     const at::ScalarType dtype = dtype_.value_or(own);
     if (dtype == at::kFloat) {
-      const auto y = ask(kernels_of(g).iterate, g, iteration_, batch.owned);
+      const auto y = try_kernel(kernels_of(g).iterate, g, iteration_, batch.owned);
       if (y.defined()) return y;
     }
     at::Tensor x = normalized_start(g, dtype, schedule_.safety);
-    for (int64_t k = 0; k < steps_; ++k) x = step(x, schedule_.at(k));
+    for (int64_t k = 0; k < steps_; ++k) x = newton_schulz_step(x, schedule_.at(k));
     return to_layout_of(g, x);
   }
 
+  // max |1 - sigma'| for singular values sigma in [l, 1], which become sigma', in exact arithmetic.
   double bound(double l) const override { return schedule_.error(l, steps_); }
 
+  // "jordan(steps=5, dtype=float32)", for a person to read.
   std::string describe() const override {
     return c10::str(schedule_.name, "(steps=", steps_,
                     ", dtype=", described(dtype_, schedule_.half_width), ")");
@@ -73,6 +81,8 @@ class NewtonSchulz final : public PolarSolver {
 
 }  // namespace
 
+// The schedule's iteration X <- a X + b (X X^T) X + c (X X^T)^2 X, with the options' steps and
+// dtype.
 std::unique_ptr<PolarSolver> newton_schulz_solver(Schedule schedule, const PolarOptions& options) {
   return std::make_unique<NewtonSchulz>(std::move(schedule), options);
 }

@@ -29,14 +29,14 @@ at::Tensor scaled_by_power_of_two(const at::Tensor& x) {
   const at::Tensor y = x.scalar_type() == at::kHalf ? x.to(at::kFloat) : x;
   const double inf = std::numeric_limits<double>::infinity();
   const auto largest = at::linalg_vector_norm(y, inf, at::IntArrayRef{1, 2}, /*keepdim=*/true);
-  return y.mul(reciprocal_power_of_two(widened(largest)).to(y.scalar_type()));
+  return y.mul(reciprocal_power_of_two(at_least_float32(largest)).to(y.scalar_type()));
 }
 
 at::Tensor wide_view(const at::Tensor& x) { return x.size(1) > x.size(2) ? x.mT() : x; }
 
 at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double safety) {
   if (dtype == at::kFloat) {
-    const auto normalized = ask(kernels_of(x).normalize, x, safety);
+    const auto normalized = try_kernel(kernels_of(x).normalize, x, safety);
     if (normalized.defined()) return wide_view(normalized);
   }
   at::Tensor y = wide_view(scaled_by_power_of_two(x).to(dtype));
@@ -45,7 +45,6 @@ at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double sa
   return y.div_(norm.masked_fill_(norm == 0, 1));
 }
 
-// x [B, r, c] itself is not read: only its shape and its dtype count.
 at::Tensor to_layout_of(const at::Tensor& x, const at::Tensor& y) {
   const at::Tensor z = x.size(1) > x.size(2) ? y.mT() : y;
   return z.to(x.scalar_type()).contiguous();

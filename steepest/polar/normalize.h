@@ -21,10 +21,14 @@ at::Tensor scaled_by_power_of_two(const at::Tensor& x);
 // A view of x with at least as many columns as rows: the transpose where r > c.
 at::Tensor wide_view(const at::Tensor& x);
 
-// X_0 = x / (safety |x|_F) in `dtype`, as a wide view. A zero matrix gives zero.
+// X_0 = x / (safety |x|_F) of each matrix of x [B, r, c], in new memory, in `dtype` and as
+// wide_view() has it: what an iteration begins with. A safety above 1 leaves room for rounding. A
+// zero matrix gives zero.
 at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double safety);
 
-// y, a wide view, in the orientation and the dtype of x, and contiguous.
+// Takes a result y of an iteration, which has at least as many columns as rows, back to what its
+// caller gave: transposed where x [B, r, c] has r > c, in x's dtype, contiguous. Only x's shape and
+// dtype are read.
 at::Tensor to_layout_of(const at::Tensor& x, const at::Tensor& y);
 
 // The dtype in which a solver computes, for a person to read: its name, or how it follows from the

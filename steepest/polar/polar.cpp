@@ -21,6 +21,8 @@ namespace {
 
 constexpr int64_t kMaxSteps = 100;
 
+// The schedule of method "custom", with a step for each (a, b, c) of the options, or five of a
+// single one. Throws c10::ValueError unless all are finite.
 Schedule custom_schedule(const PolarOptions& options) {
   Schedule schedule{.name = "custom", .source = "the caller"};
   for (const auto& [a, b, c] : options.coefficients) {
@@ -33,12 +35,14 @@ Schedule custom_schedule(const PolarOptions& options) {
   return schedule;
 }
 
+// Throws c10::ValueError unless coefficients are given with method "custom", and with it only.
 void check_coefficients(const PolarOptions& o) {
   TORCH_CHECK_VALUE((o.method == "custom") == !o.coefficients.empty(),
                     "steepest::make_polar: coefficients: received ", o.coefficients.size(),
                     " for method \"", o.method, "\", allowed one or more with \"custom\" only");
 }
 
+// Throws c10::ValueError unless polar_methods() has the method.
 void check_method(const std::string& method) {
   const std::vector<std::string> names = polar_methods();
   TORCH_CHECK_VALUE(std::find(names.begin(), names.end(), method) != names.end(),
@@ -46,6 +50,7 @@ void check_method(const std::string& method) {
                     join(names), nearest(method, names));
 }
 
+// Throws c10::ValueError where steps are given that are not 1 to kMaxSteps, or to "svd".
 void check_steps(const PolarOptions& o) {
   if (!o.steps) return;
   TORCH_CHECK_VALUE(o.method != "svd", "steepest::make_polar: steps: received ", *o.steps,
@@ -55,6 +60,7 @@ void check_steps(const PolarOptions& o) {
                     kMaxSteps);
 }
 
+// Throws c10::ValueError where tol or low is given, which only "auto" takes.
 void check_no_tolerance(const PolarOptions& o) {
   TORCH_CHECK_VALUE(!o.tol && !o.low, "steepest::make_polar: ", o.tol ? "tol" : "low",
                     ": received ", o.tol ? *o.tol : *o.low, ", allowed unset: \"", o.method,
@@ -69,6 +75,8 @@ bool half_width_allowed(const std::string& method) {
          named_schedule(method).half_width;
 }
 
+// Throws c10::ValueError unless the dtype is unset, float32 or float64, or with half_width_allowed
+// bfloat16 or float16.
 void check_dtype(const PolarOptions& o, bool half_width_allowed) {
   if (!o.dtype) return;
   const at::ScalarType t = *o.dtype;
@@ -78,9 +86,11 @@ void check_dtype(const PolarOptions& o, bool half_width_allowed) {
                     half_width_allowed ? ", bfloat16, float16" : "");
 }
 
-void check_restarts(const PolarOptions& o, bool gram) {
+// Throws c10::ValueError where restarts are given that do not ascend from 1 on, or to a method that
+// is no Gram form, as is_gram says.
+void check_restarts(const PolarOptions& o, bool is_gram) {
   if (!o.restarts) return;
-  TORCH_CHECK_VALUE(gram, "steepest::make_polar: restarts: received [",
+  TORCH_CHECK_VALUE(is_gram, "steepest::make_polar: restarts: received [",
                     c10::Join(", ", *o.restarts), "], allowed unset: \"", o.method,
                     "\" is no Gram form");
   const bool ascending = std::adjacent_find(o.restarts->begin(), o.restarts->end(),
@@ -90,8 +100,9 @@ void check_restarts(const PolarOptions& o, bool gram) {
                     "], allowed ascending steps from 1 on");
 }
 
-// The solver that the options ask for, which are checked first.
-std::unique_ptr<PolarSolver> make(const PolarOptions& options) {
+// The solver that the options ask for; throws c10::ValueError where one of them is wrong, or does
+// not go with the method.
+std::unique_ptr<PolarSolver> make_checked(const PolarOptions& options) {
   check_coefficients(options);
   if (options.method == "custom") {
     check_steps(options);
@@ -128,7 +139,7 @@ std::vector<std::string> polar_methods() {
 }
 
 std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options) {
-  return polar::make(options);
+  return polar::make_checked(options);
 }
 
 }  // namespace steepest

@@ -11,7 +11,8 @@
 
 namespace STEEPEST_API steepest {
 
-// Throws a c10::ValueError that names what was received and what is allowed.
+// The solver of the method that the options name, with their steps, dtype and the rest. Throws a
+// c10::ValueError that names what was received and what is allowed.
 std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options);
 
 // The names that `method` accepts: "svd"; "polar_express", "jordan", "baseline", "cubic",

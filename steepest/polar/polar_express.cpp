@@ -25,20 +25,24 @@ namespace {
 
 using Real = long double;
 
-struct Quintic {
+struct Quintic {  // p(x) = a x + b x^3 + c x^5
   Real a, b, c;
+  // p(x).
   Real operator()(Real x) const { return x * (a + x * x * (b + x * x * c)); }
+  // k p(x).
   Quintic scaled(Real k) const { return {a * k, b * k, c * k}; }
   // p(x / s), which takes [s l, s u] to where p takes [l, u].
   Quintic deflated(Real s) const { return {a / s, b / (s * s * s), c / (s * s * s * s * s)}; }
 };
 
-// Whether the interval is so narrow that E is below 1e-17, and the quintic its limit for l -> u
-// -> 1.
-bool narrow(Real l, Real u) { return l / u >= 1 - 5e-6L; }
+// Whether the interval [l, u] is so narrow that the nearest quintic's distance from 1 on it is
+// below 1e-17, and the quintic to be taken is its limit for l -> u -> 1, as its equations
+// degenerate.
+bool is_narrow(Real l, Real u) { return l / u >= 1 - 5e-6L; }
 
-// The p with p(x_i) = 1 - (-1)^i E. With p(x) = x q(x^2), q is the interpolation at t = x^2 of
-// 1 / x - E (-1)^i / x by divided differences, and E is chosen so that the cubic one vanishes.
+// The odd quintic p with p(x_i) = 1 - (-1)^i E at four points 0 < x_0 < .. < x_3, for some E: a
+// step of Remez's algorithm. With p(x) = x q(x^2), q is the interpolation at t = x^2 of 1 / x - E
+// (-1)^i / x by divided differences, and E is chosen so that the cubic one vanishes.
 Quintic interpolate(const std::array<Real, 4>& x) {
   std::array<Real, 4> t, one, sign;  // Newton's divided differences, in place
   for (int i = 0; i < 4; ++i) {
@@ -57,9 +61,10 @@ Quintic interpolate(const std::array<Real, 4>& x) {
   return {d0 - d1 * t[0] + d2 * t[0] * t[1], d1 - d2 * (t[0] + t[1]), d2};
 }
 
-// Returns the odd quintic nearest to 1 on [l, u], by Remez's algorithm (see the head).
+// The odd quintic nearest to 1 on [l, u], 0 < l < u, in the maximum norm, by Remez's algorithm: the
+// inner points x_1, x_2 move to the extrema of p, the zeros of p', until they stay.
 Quintic nearest_to_one(Real l, Real u) {
-  if (narrow(l, u)) return {15.L / 8, -10.L / 8, 3.L / 8};
+  if (is_narrow(l, u)) return {15.L / 8, -10.L / 8, 3.L / 8};
   std::array<Real, 4> x{l, (3 * l + u) / 4, (l + 3 * u) / 4, u};
   Quintic p = interpolate(x);
   for (int i = 0; i < 100; ++i) {
@@ -74,7 +79,8 @@ Quintic nearest_to_one(Real l, Real u) {
   return p;
 }
 
-void check(const PolarExpressRule& rule) {
+// Throws c10::ValueError where a number of the rule is out of its range.
+void check_rule(const PolarExpressRule& rule) {
   TORCH_CHECK_VALUE(rule.low > 0 && rule.low < 1, "steepest::polar_express: low: received ",
                     rule.low, ", allowed (0, 1)");
   TORCH_CHECK_VALUE(rule.cushion >= 0 && rule.cushion < 1,
@@ -93,13 +99,16 @@ void check(const PolarExpressRule& rule) {
 
 }  // namespace
 
+// The schedule of Polar Express, or CANS without a cushion, made by PolarExpressRule (schedules.h):
+// each entry is the quintic nearest to 1 on the interval [l, u] that those before it leave. Throws
+// c10::ValueError where the rule is out of range.
 Schedule polar_express(const PolarExpressRule& rule) {
-  check(rule);
+  check_rule(rule);
   std::vector<Quintic> table;
   Real l = rule.low, u = 1;
   for (bool last = false; !last;) {
     const int64_t left = rule.entries - static_cast<int64_t>(table.size());
-    last = rule.entries ? left == 1 : narrow(l, u);
+    last = rule.entries ? left == 1 : is_narrow(l, u);
     Quintic p = nearest_to_one(std::max(l, rule.cushion * u), u);
     p = p.scaled(2 / (p(l) + p(u)));
     if (rule.safety_inside && !last) p = p.deflated(rule.safety);

@@ -9,13 +9,13 @@
 namespace steepest::polar {
 
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
-  const auto own = ask(kernels_of(a).product, a, b);
+  const auto own = try_kernel(kernels_of(a).product, a, b);
   return own.defined() ? own : at::bmm(a, b);
 }
 
 at::Tensor product_plus(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b, double beta,
                         double alpha) {
-  const auto own = ask(kernels_of(a).product_plus, c, a, b, beta, alpha);
+  const auto own = try_kernel(kernels_of(a).product_plus, c, a, b, beta, alpha);
   return own.defined() ? own : at::baddbmm(c, a, b, beta, alpha);
 }
 

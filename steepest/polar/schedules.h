@@ -21,16 +21,21 @@ struct Schedule {
   int64_t steps = 5;         // unless the caller says otherwise
   bool half_width = true;    // false: not for bfloat16 or float16, see polar_express.cpp
 
+  // The polynomial of step k, which counts from 0.
   const PolynomialCoefficients& at(int64_t k) const;
-  std::vector<PolynomialCoefficients> first(int64_t steps) const;  // at(0) .. at(steps - 1)
-  // phi_steps(... phi_1(sigma / safety)).
+  // Those of the first steps, at(0) .. at(steps - 1): the last entry repeats where there are more
+  // steps.
+  std::vector<PolynomialCoefficients> first(int64_t steps) const;
+  // What so many steps make of a singular value of x / |x|_F: phi_steps(... phi_1(sigma / safety)).
   double apply(double sigma, int64_t steps) const;
   // max |1 - apply(sigma, steps)| over sigma in [l, 1], in exact arithmetic.
   double error(double l, int64_t steps) const;
 };
 
-// "jordan", "baseline", "cubic", "quintic", "you", "polar_express", "cans".
+// The names that named_schedule() knows: "jordan", "baseline", "cubic", "quintic", "you",
+// "polar_express", "cans".
 std::vector<std::string> schedule_names();
+// The published schedule of that name; throws c10::ValueError where there is none.
 Schedule named_schedule(const std::string& name);
 
 // The rule that generates Polar Express. It begins with l = low and u = 1, and each step
@@ -44,9 +49,13 @@ struct PolarExpressRule {
   int64_t entries = 0;                   // 0: up to the fixed entry (15/8, -10/8, 3/8)
   bool safety_inside = false;            // whether l and u follow the divided polynomials
 };
+// The schedule that the rule makes; throws c10::ValueError where a number of it is out of its
+// range.
 Schedule polar_express(const PolarExpressRule& rule = {});
 
-// max |1 - f(x)| for x in [low, high], by a dense logarithmic grid and golden sections.
+// max |1 - f(x)| for x in [low, high], 0 <= low < high, by a logarithmic grid of 20,000 points,
+// whose local maxima are refined by golden sections. f is what an iteration makes of a singular
+// value.
 double max_error(const std::function<double(double)>& f, double low, double high);
 
 }  // namespace steepest::polar

@@ -27,8 +27,8 @@ struct Interval {
   double low, high;
 };
 
-// The x > 0, ascending, for which t = x^2 is a root of u + v t + w t^2.
-std::vector<double> roots(double u, double v, double w) {
+// The x > 0, ascending, for which u + v x^2 + w x^4 = 0: up to two. v is not 0 where w is.
+std::vector<double> positive_roots(double u, double v, double w) {
   std::vector<double> t;
   if (w == 0) {
     t = {-u / v};
@@ -42,7 +42,8 @@ std::vector<double> roots(double u, double v, double w) {
   return x;
 }
 
-// phi([low, high]), of which `critical` holds the critical points.
+// The image f([low, high]) of the interval i, where `critical` holds all x > 0 with f'(x) = 0: the
+// extrema lie at these and at the ends.
 Interval image(const PolynomialCoefficients& f, const std::vector<double>& critical, Interval i) {
   const double l = f(i.low), h = f(i.high);
   Interval r{std::min(l, h), std::max(l, h)};
@@ -53,37 +54,38 @@ Interval image(const PolynomialCoefficients& f, const std::vector<double>& criti
   return r;
 }
 
-// psi of the head, from its slope a at 0 and rho = (p / q)^2.
-PolynomialCoefficients conjugate(double a, double rho) {
+// psi(y) = y + (a - 1) y (1 - y^2) (1 - y^2 / rho): the odd quintic with slope a at 0, the fixed
+// point sqrt(rho), which attracts, and 1, which repels. Any phi is q psi(x / q) of its repelling
+// point q.
+PolynomialCoefficients psi_of(double a, double rho) {
   return {a, -(a - 1) * (1 + 1 / rho), (a - 1) / rho};
 }
 
-// The largest rho in (0, 1) for which psi, of slope a at 0, has a peak of at most `top`. The peak
-// is psi's first critical value and grows with rho: bisection.
+// The largest rho in (0, 1) for which psi = psi_of(a, rho) has a peak of at most `top`. The peak is
+// psi's value at its first critical point and grows with rho: bisection, to 2^-60.
 double largest_rho(double a, double top) {
   double low = 0, high = 1;
   for (int i = 0; i < 60; ++i) {
     const double rho = (low + high) / 2;
-    const PolynomialCoefficients psi = conjugate(a, rho);
-    const std::vector<double> critical = roots(psi.a, 3 * psi.b, 5 * psi.c);
+    const PolynomialCoefficients psi = psi_of(a, rho);
+    const std::vector<double> critical = positive_roots(psi.a, 3 * psi.b, 5 * psi.c);
     (!critical.empty() && psi(critical[0]) <= top ? low : high) = rho;
   }
   return low;
 }
 
-// The limit band of psi, in y = x / q, of slope a at 0. It is the same for every q > 1: x = 1 is
-// some y < 1, and psi leads from (peak, 1) down into the band too.
-LimitBand scaled_band(double a, double rho) {
-  return limit_band(conjugate(a, rho), std::sqrt(rho));
-}
+// Where psi_of(a, rho)'s iterates end, in units of the repelling point, y = x / q. It is the same
+// for every q > 1: x = 1 is some y < 1, and psi leads from (peak, 1) down into the band too.
+LimitBand scaled_band(double a, double rho) { return limit_band(psi_of(a, rho), std::sqrt(rho)); }
 
 struct Best {
   double rho, ratio;  // ratio: M / m of the band that rho leads to
 };
 
-// The smallest M / m for a given slope, by a grid of rho below the largest one, which is refined
-// around the best.
-Best narrowest(double a, double top) {
+// The smallest M / m of a band [m, M] that psi of slope a can have with a peak of at most `top`,
+// and the rho that gives it: by a grid of 201 rho below the largest one, refined twice around the
+// best.
+Best narrowest_band(double a, double top) {
   const double end = largest_rho(a, top);
   Best best{end, kInfinity};
   double left = .3 * end, right = end;
@@ -103,8 +105,8 @@ Best narrowest(double a, double top) {
 }  // namespace
 
 LimitBand limit_band(const PolynomialCoefficients& phi, double start) {
-  const std::vector<double> critical = roots(phi.a, 3 * phi.b, 5 * phi.c);
-  const std::vector<double> fixed = roots(phi.a - 1, phi.b, phi.c);
+  const std::vector<double> critical = positive_roots(phi.a, 3 * phi.b, 5 * phi.c);
+  const std::vector<double> fixed = positive_roots(phi.a - 1, phi.b, phi.c);
   if (critical.empty() || fixed.empty()) return {0, kInfinity, kInfinity};
   double peak = start;
   for (int i = 0; i < 1000; ++i) {
@@ -136,19 +138,19 @@ SlopeSearch search_slope(double low, double high, double headroom) {
                     headroom, ", allowed [1e-9, 1)");
   const double top = 1 - headroom, allowed = high / low;
   double a = 5;  // no odd quintic that maps [0, 1] into itself is steeper (Chebyshev's T_5)
-  while (narrowest(a, top).ratio > allowed) a -= .02;
+  while (narrowest_band(a, top).ratio > allowed) a -= .02;
   double above = a + .02;
   for (int i = 0; i < 40; ++i) {
     const double middle = (a + above) / 2;
-    (narrowest(middle, top).ratio <= allowed ? a : above) = middle;
+    (narrowest_band(middle, top).ratio <= allowed ? a : above) = middle;
   }
-  const Best best = narrowest(a, top);
-  const PolynomialCoefficients y = conjugate(a, best.rho);
+  const Best best = narrowest_band(a, top);
+  const PolynomialCoefficients psi = psi_of(a, best.rho);
   const LimitBand b = scaled_band(a, best.rho);
   // Every q in [low / m, high / M] fits. Take the middle, but above 1, so that (0, 1] stays
   // bounded.
   const double q = std::min(high / b.high, std::max(std::sqrt(low * high / (b.low * b.high)), 1.0));
-  const PolynomialCoefficients phi{y.a, y.b / (q * q), y.c / (q * q * q * q)};
+  const PolynomialCoefficients phi{psi.a, psi.b / (q * q), psi.c / (q * q * q * q)};
   return {phi, limit_band(phi), q};
 }
 

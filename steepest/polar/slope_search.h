@@ -13,6 +13,9 @@ namespace steepest::polar {
 struct LimitBand {
   double low, high, peak;
 };
+// The limit band of phi: the interval [low, high] in which the iterates of every x in (0, start]
+// end, and the largest value, `peak`, on their way there. high and peak are infinite where they
+// diverge, and low is 0 or less where they vanish or change sign.
 LimitBand limit_band(const PolynomialCoefficients& phi, double start = 1);
 
 struct SlopeSearch {
@@ -21,9 +24,10 @@ struct SlopeSearch {
   double escape;  // the repelling fixed point, above which an iterate diverges
 };
 
-// The largest slope whose limit band lies in [low, high], 0 < low <= 1 <= high, low < high.
-// Without headroom the optimum has peak = escape, where one rounding error is fatal; headroom, in
-// [1e-9, 1), demands peak <= (1 - headroom) * escape.
+// The phi with the largest slope at 0 whose limit band lies in [low, high], 0 < low <= 1 <= high <
+// 10, low < high. Without headroom the optimum has peak = escape, where one rounding error is
+// fatal; headroom, in [1e-9, 1), demands peak <= (1 - headroom) escape. Throws c10::ValueError
+// where an argument is out of its range.
 SlopeSearch search_slope(double low, double high, double headroom = 1e-6);
 
 }  // namespace steepest::polar

@@ -26,7 +26,8 @@ std::unique_ptr<PolarSolver> by_shape_solver(const Schedule& schedule, const Pol
 std::unique_ptr<PolarSolver> fast_solver(const Schedule& schedule, const PolarOptions& options);
 
 // The iteration that "fast_" + a schedule's name takes where a device multiplies operands rounded
-// to 16 bits faster than float32's. is_long: whether the matrices are far from square.
+// to 16 bits faster than float32's. is_long: whether one side of the matrices is at least 1.5 times
+// the other.
 PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, bool is_long);
 
 // U V^T from an SVD in float32 or float64.

@@ -13,15 +13,16 @@
 namespace steepest::svd {
 namespace {
 
-// x [n, p] or [p], cut or padded with zeros to k columns.
+// x [n, p] or [p] with its last dimension cut, or padded with zeros, to k: a view where it is cut.
 at::Tensor resized(const at::Tensor& x, int64_t k) {
   const int64_t p = x.size(-1);
   return p < k ? at::pad(x, {0, k - p}) : x.narrow(-1, 0, k);
 }
 
+// x [n, p] or [p] with zeros in the columns that kept [p] says no to; a NaN there is gone too.
 at::Tensor masked(const at::Tensor& x, const at::Tensor& kept) { return at::where(kept, x, 0); }
 
-// Undefined unless every matrix has a warm start, of one shape.
+// The warm starts of all matrices as [B, c, q]; undefined unless every one has one, of one shape.
 at::Tensor stacked_warm_starts(const std::vector<Result>& results) {
   const at::Tensor& first = results.front().warm_start;
   std::vector<at::Tensor> each;
@@ -35,7 +36,7 @@ at::Tensor stacked_warm_starts(const std::vector<Result>& results) {
 
 }  // namespace
 
-Result finish(const Result& found, const Matrix& a, const Target& target) {
+Result keep_wanted(const Result& found, const Matrix& a, const Target& target) {
   const int64_t p = found.s.size(0), k = target.shrink ? p : std::min(target.k, p);
   auto s = found.s.narrow(0, 0, k);
   const auto rounding = at::maximum(a.noise(), s.select(0, 0) * a.product_epsilon());

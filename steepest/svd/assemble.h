@@ -9,15 +9,17 @@
 
 namespace steepest::svd {
 
-// Keeps the wanted triplets of a solver's result. Those within rounding of zero become zeros.
-Result finish(const Result& found, const Matrix& a, const Target& target);
+// Keeps the triplets of a solver's result for the matrix a that `target` wants, and fills in the
+// passes and tau, the threshold of shrinkage. Triplets within rounding of zero, and with
+// target.shrink those not above tau, become zeros.
+Result keep_wanted(const Result& found, const Matrix& a, const Target& target);
 
-// k triplets with every element equal to `value`: zeros for a zero matrix, NaNs for one that is not
-// finite.
+// k triplets of a [r, c] with every element equal to `value`, and this status: zeros for a zero
+// matrix, NaNs for one that is not finite. Of a only shape, dtype and device are used.
 Result constant_result(double value, const at::Tensor& a, int64_t k, SvdStatus status);
 
-// One batch of the results, each cut to k triplets or padded with zeros. `scale` is what the
-// matrices were multiplied by, or nullptr.
+// One batch of the results of its matrices, each cut to k triplets or padded with zeros. `scale` is
+// what the matrices were multiplied by, which s and tau are freed of, or nullptr.
 Shrinkage assemble(const std::vector<Result>& results, int64_t k, const Scale* scale);
 
 }  // namespace steepest::svd

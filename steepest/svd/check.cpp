@@ -9,7 +9,7 @@
 namespace steepest::svd {
 namespace {
 
-// "float32 [2, 3, 4] on cpu"
+// What a message says of a tensor, "float32 [2, 3, 4] on cpu"; "nothing" of an undefined one.
 std::string described(const at::Tensor& x) {
   if (!x.defined()) return "nothing";
   std::vector<std::string> sizes;

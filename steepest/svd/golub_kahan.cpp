@@ -19,14 +19,15 @@ namespace {
 
 constexpr int kDiscoveryPasses = 12;  // after so many, a direction that was missed shows
 
-// Defers the test that would confirm convergence where N is no wider than the wanted triplets.
-// Then a start that hardly touches A's largest vectors would look converged too, and so would one
-// copy of a multiple singular value: iterate longer, and from one more direction.
+// Puts off the test that would confirm convergence after so many passes, where a block is no wider
+// than the `needed` Ritz values: a start that hardly touches A's largest vectors would look
+// converged too, and so would one copy of a multiple singular value. Narrower ones also get one
+// more direction.
 void defer_confirmation(StopRule& stop, GolubKahan& gk, int64_t passes, int64_t needed) {
   if (!stop.is_pending_confirmation() || gk.width() > needed) return;
   const bool is_narrow = gk.width() < needed;
   stop.defer(std::max<int64_t>(is_narrow ? kDiscoveryPasses : 0, passes / 4));
-  if (is_narrow) gk.widen();
+  if (is_narrow) gk.add_random_direction();
 }
 
 }  // namespace
@@ -69,7 +70,7 @@ Result GolubKahan::ritz_triplets(SvdStatus status) const {
           .status = status};
 }
 
-std::pair<Values, Values> GolubKahan::ritz_values(bool with_residuals) const {
+GolubKahan::Estimates GolubKahan::ritz_values(bool with_residuals) const {
   if (!with_residuals) return {values(at::linalg_svdvals(b_.cpu())), {}};
   const auto [p, s, q] = small_svd(b_.narrow(1, 0, v_size_), may_synchronise_);
   const auto e = b_.narrow(1, v_size_, width());
@@ -88,7 +89,7 @@ void GolubKahan::restart(int64_t keep) {
   v_size_ = keep;
 }
 
-void GolubKahan::widen() {
+void GolubKahan::add_random_direction() {
   const auto q = v_.decompose(v_.random(1), a_.noise()).q;
   v_.append(q);
   b_ = at::cat({b_, at::zeros({b_.size(0), q.size(1)}, b_.options())}, 1);

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <functional>
-#include <utility>
 
 #include "steepest/svd/orthonormal_basis.h"
 #include "steepest/svd/solver.h"
@@ -16,28 +15,40 @@ namespace steepest::svd {
 
 class GolubKahan {
  public:
+  // Begins with the columns of `block` [c, w], made orthonormal, as N, and an empty V.
+  // may_synchronise: whether the host may wait for the device. `a` has to outlive it.
   GolubKahan(Matrix& a, const at::Tensor& block, bool may_synchronise);
 
-  void forward();   // one product with A: takes N into V
-  void backward();  // one product with A^T: makes the next N
+  // One product with A, A N = U C + U' R: takes N into V, and the new directions U' into U.
+  void forward();
+  // One product with A^T, A^T U' = V C + N R: makes the next N, the part that is orthogonal to V.
+  void backward();
 
-  int64_t size() const { return v_size_; }  // columns of V, without N
+  // The number of columns of V, without N.
+  int64_t size() const { return v_size_; }
 
-  // The rest holds after backward().
-  int64_t width() const { return v_.size() - v_size_; }  // columns of N
-  // Whether U or V is complete, so that U^T A [V N] has all singular values of A.
+  // The number of columns of N, the next block. This and what follows holds after backward().
+  int64_t width() const { return v_.size() - v_size_; }
+  // Whether U or V spans its whole space, so that U^T A [V N] has all singular values of A.
   bool is_exhausted() const { return width() == 0 || u_.capacity_left() == 0; }
-  // Returns singular values, descending, and their residuals: without residuals those of
-  // U^T A [V N] and an empty list; with residuals those of B = P diag(s) Q^T and
-  // |A^T u_i - s_i v_i| = |E^T p_i|.
-  std::pair<Values, Values> ritz_values(bool with_residuals) const;
-  // V <- V Q_k, U <- U P_k, B <- diag(s_1 .. s_k), E <- P_k^T E: k triplets and N stay.
+  // Ritz values, which approximate A's singular values, descending, and |A^T u_i - s_i v_i| of
+  // each.
+  struct Estimates {
+    Values s, residuals;
+  };
+  // Without residuals (an empty list) the values of U^T A [V N], which are the nearer ones; with
+  // them those of B = P diag(s) Q^T, for which the residual is |E^T p_i|.
+  Estimates ritz_values(bool with_residuals) const;
+  // Keeps the k = `keep` leading triplets of B = P diag(s) Q^T and N, and forgets the rest of V and
+  // U: V <- V Q_k, U <- U P_k, B <- diag(s_1 .. s_k), E <- P_k^T E. It bounds memory and work.
   void restart(int64_t keep);
-  // N <- [N, a pseudo-random direction]. It finds the other copies of a multiple singular value, of
-  // which a Krylov space of w starting vectors holds at most w.
-  void widen();
+  // N <- [N, a pseudo-random direction]: a block one column wider from here on. It finds the other
+  // copies of a multiple singular value, of which a Krylov space of w starting vectors holds at
+  // most w.
+  void add_random_direction();
 
-  // The triplets of U^T A [V N], at any time.
+  // The triplets of U^T A [V N], with this status: as many as the one of U and [V N] has columns
+  // that has fewer. At any time.
   Result ritz_triplets(SvdStatus status) const;
 
  private:
@@ -54,9 +65,10 @@ struct RestartSizes {
 };
 using RestartRule = std::function<RestartSizes(int64_t k, int64_t width)>;
 
-// Calls forward() and backward() in turn until the stop rule, the number of passes or A itself ends
-// it, and returns the triplets. rule(k, width) says, for k wanted triplets and blocks of `width`
-// columns, when V is cut and to how many columns.
+// Calls gk.forward() and gk.backward() in turn until the problem's stop rule, its number of passes
+// or A's rank ends it, and returns the triplets of gk. `a` is gk's matrix, which counts the passes.
+// rule(k, width) says, for k wanted triplets and blocks of `width` columns, when V is cut and to
+// how many columns.
 Result iterate(GolubKahan& gk, const Matrix& a, const Problem& problem, const RestartRule& rule);
 
 }  // namespace steepest::svd

@@ -19,7 +19,8 @@ constexpr double kLooseTolerance = 5e-3;
 // formed in a proof.
 constexpr double kHalfNoise = 4e-4, kMinSeen = 5e-3;
 
-// The relative error of singular values by these products: that of float16 where some were in it.
+// The error, relative to s_1, of singular values by these products: float16's where some of them
+// were made with A rounded to it, else none worth counting.
 double value_noise(const GramOperator& product) { return product.has_rounded() ? kHalfNoise : 0; }
 
 }  // namespace

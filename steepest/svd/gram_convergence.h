@@ -19,9 +19,10 @@ class GramConvergence {
   GramConvergence(const Problem& problem, int64_t width, bool half)
       : problem_(problem), width_(width), half_(half) {}
 
-  // Begins the tests, after the first product. size: |A V|_F, from which the rounding noise is
-  // known. warm_columns: how many columns of V come from a warm start.
+  // Begins the tests, after the first product. size: |A V|_F, whose rounding is the level below
+  // which values count as zero. warm_columns: how many columns of V come from a warm start.
   void begin(double size, int64_t warm_columns);
+  // Whether begin() has been called.
   bool has_begun() const { return stop_.has_value(); }
 
   // Whether the space holds the wanted triplets to the tolerance, to be asked after each product.
@@ -33,9 +34,16 @@ class GramConvergence {
   int64_t wanted() const { return wanted_; }
 
  private:
+  // A test of the Ritz values, where one is due: whether the stop rule and the checks for values
+  // that V may have missed are satisfied. It may add random columns to `starts` as is_reached()
+  // says.
   bool has_passed_tests(const KrylovSpace& space, const GramOperator& product,
                         StartColumns& starts);
+  // Whether residuals prove convergence, before the stop rule has seen two tests. noise: the
+  // relative error of the values.
   bool has_proof(const KrylovSpace& space, const StartColumns& starts, double noise) const;
+  // Whether V may lack copies of a multiple value among the wanted ones s, as it grows from too few
+  // columns.
   bool may_miss_copies(const Values& s, const StartColumns& starts, double noise) const;
 
   const Problem& problem_;

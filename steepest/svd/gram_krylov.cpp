@@ -40,7 +40,9 @@ constexpr double kMinHalfFraction = .03;
 
 constexpr double kMinFloatGramRatio = .05;  // s_k / s_1, from which G from float32's Y is enough
 
-// A narrow block for a few triplets of a matrix without a start.
+// The number of columns of a block: for a few triplets of a matrix without a start the one with
+// which the kernels make the deepest Krylov space for their time, else kBlockColumns. half: whether
+// the products are made with A rounded to 16 bits.
 int64_t block_width(const BlockKernels& kernels, const Problem& p, bool half) {
   const bool narrow = !p.target.shrink && p.target.k <= kMaxNarrowTriplets && !p.start.defined();
   if (!narrow) return kBlockColumns;
@@ -62,7 +64,8 @@ class GramKrylov {
         starts_(problem.start, a, width_),
         convergence_(problem, width_, half_) {}
 
-  // Returns the triplets; none where the arithmetic does not do (see gram_krylov()).
+  // Returns the triplets; nothing where the arithmetic does not do: A's size is out of range, or
+  // float16 or a Gram matrix would be too inexact.
   std::optional<Result> run() {
     auto block = first_block();
     while (true) {
@@ -79,12 +82,16 @@ class GramKrylov {
   }
 
  private:
-  // orthogonalized() against V, of which the last two blocks count as recent.
+  // The part of the block x [c, m] that is orthogonal to V, with orthonormal columns, fewer where
+  // it has a lower rank: orthogonalized() (vectors.h), with V's last two blocks as recent.
+  // *residual_fraction, where given, receives how much of x was orthogonal to V.
   at::Tensor orthonormal(const at::Tensor& x, double* residual_fraction = nullptr) const {
     return orthogonalized(space_.v(), x, 2 * width_, residual_fraction);
   }
 
-  // Orthonormal columns of the warm start, and pseudo-random ones.
+  // The first block of V, the basis of the Krylov space, [c, at most width_] orthonormal: columns
+  // of the warm start, where there is one, and pseudo-random ones. The start's other columns stay
+  // pending.
   at::Tensor first_block() {
     at::Tensor block;
     if (problem_.start.defined()) {
@@ -112,7 +119,8 @@ class GramKrylov {
   }
 
   // Returns orthonormal columns to append to V, which z = A^T A of the last block leads to: [c, m],
-  // m = 0 where V is complete. Undefined where float16 does not do.
+  // m = 0 where V is complete. Undefined where float16's rounding of z is larger than what is new
+  // in it.
   at::Tensor next_block(const at::Tensor& z) {
     double residual_fraction = 1;
     auto block = orthonormal(next_columns(z), &residual_fraction);
@@ -138,12 +146,17 @@ class GramKrylov {
     return principal_directions(residuals(space_, pairs, ritz), width_);
   }
 
+  // Cuts V to its leading Ritz vectors, half as many again as are wanted, once another block would
+  // make it larger than its capacity: it bounds memory and the cost of orthogonalisation.
   void restart_if_large() {
     const int64_t wanted = convergence_.wanted();
     if (space_.size() + width_ <= std::max(kMinCapacity, 3 * wanted + 4 * width_)) return;
     space_.restart(std::min(wanted + std::max<int64_t>(wanted / 2, 8), space_.size()));
   }
 
+  // The wanted triplets that V holds, with this status and, where V is large enough, a warm start
+  // for the next call. Nothing where the least of them is too small for its Gram matrix: G is first
+  // taken from float32 products, and made in float64 only where that is not enough.
   std::optional<Result> result(SvdStatus status) const {
     const double least =
         product_.has_rounded() ? min_ratio_of_half(problem_.options.tol) : kMinRatio;
@@ -186,7 +199,7 @@ std::optional<Result> gram_krylov(const at::Tensor& a, const Problem& problem) {
     if (result || wants_all_triplets(a, problem)) return result;
   }
   if (problem.options.tol >= kMinHalfTolerance && a.numel() >= kMinHalfElements) {
-    if (const auto rounded = ask(kernels_of(a).blocks->rounded_gram_apply, a)) {
+    if (const auto rounded = try_kernel(kernels_of(a).blocks->rounded_gram_apply, a)) {
       if (auto result = GramKrylov(a, problem, rounded).run()) return result;
     }
   }

@@ -20,12 +20,13 @@ class GramOperator {
   struct Products {
     at::Tensor y, z;  // A X [r, m], A^T A X [c, m]
   };
-  // x [c, m], m <= width. None where A's elements do not fit into 16 bits.
+  // A x and A^T A x for x [c, m], m <= width, with A rounded to 16 bits where the operator has
+  // that, unless in_float32. Nothing where A's elements do not fit into 16 bits.
   std::optional<Products> apply(const at::Tensor& x, bool in_float32 = false);
 
   // The number of products with A or A^T so far.
   int64_t passes() const { return passes_; }
-  // Whether some of them were made with A rounded to 16 bits.
+  // Whether some of the products were made with A rounded to 16 bits.
   bool has_rounded() const { return has_rounded_; }
 
  private:

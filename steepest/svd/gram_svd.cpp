@@ -12,14 +12,15 @@ namespace {
 
 constexpr int64_t kMaxElements = 1 << 22;  // of A, of which a copy in float64 is made at a time
 
-// body(x[:, begin : end] in float64, begin) for panels of columns, from left to right.
+// Calls body(panel, begin) for panels of the columns of x [n, m], from left to right: a panel is a
+// copy in float64 of the columns from `begin` on, of at most kMaxElements elements.
 void for_each_panel(const at::Tensor& x, const auto& body) {
   const int64_t width = std::max<int64_t>(1, kMaxElements / x.size(0));
   for (int64_t begin = 0; begin < x.size(1); begin += width)
     body(x.narrow(1, begin, std::min(width, x.size(1) - begin)).to(at::kDouble), begin);
 }
 
-// X X^T [n, n] in float64.
+// X X^T [n, n] of x [n, m], multiplied in float64 panel by panel.
 at::Tensor gram(const at::Tensor& x) {
   at::Tensor g;
   for_each_panel(x, [&](const at::Tensor& panel, int64_t) {

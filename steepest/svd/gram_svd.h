@@ -8,16 +8,19 @@
 
 namespace steepest::svd {
 
-// Whether the shape asks for all triplets, svd_in_full(), and the problem allows it.
+// Whether all triplets of a [r, c] are to be computed, as they cost no more than the wanted ones
+// (svd_in_full(), types.h), and the problem allows it: options.fallback, and no fixed passes.
 bool wants_all_triplets(const at::Tensor& a, const Problem& problem);
 
-// Whether the Gram matrix of the short side costs less than a Krylov space. It does where all
-// triplets are wanted, unless both sides are long; and where few rows are very long, as a Krylov
-// space of such rows is not soon exhausted.
+// Whether gram_svd() of a [r, c] costs less than a Krylov space: where all triplets are wanted,
+// unless both sides are long; and where few rows (up to 128) are very long (64 times as many
+// columns), as a Krylov space of such rows is not soon exhausted. The problem has to allow all
+// triplets.
 bool gram_svd_pays(const at::Tensor& a, const Problem& problem);
 
-// a [r, c] float32. It is copied to float64 panel by panel of the long side, so that the time is
-// linear in that side, whichever it is. None where G knows too little of a wanted value.
+// The wanted triplets of a [r, c] float32 from the Gram matrix G of its short side, which is made
+// in float64 panel by panel of the long one. Nothing where |a|_F is out of range, or a wanted value
+// is so small beside s_1 that G, which has its square, knows too little of it.
 std::optional<Result> gram_svd(const at::Tensor& a, const Target& target);
 
 }  // namespace steepest::svd

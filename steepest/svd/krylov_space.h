@@ -20,16 +20,25 @@ class KrylovSpace {
   // how many vectors memory is made when the first is appended.
   KrylovSpace(const at::Tensor& a, int64_t expected);
 
-  int64_t size() const { return v_.size(); }         // p, the columns of V
-  const Vectors& v() const { return v_; }            // V^T [p, c]
-  const at::Tensor& y() const { return y_.rows(); }  // Y^T [p, r]
-  const at::Tensor& z() const { return z_.rows(); }  // Z^T [p, c]
-  const at::Tensor& gram() const { return g_; }      // G [p, p] float64
-  at::Tensor gram_in_float64() const;                // of Y in float64: small values need it
+  // p, the number of columns of V.
+  int64_t size() const { return v_.size(); }
+  // The orthonormal basis V, by rows [p, c].
+  const Vectors& v() const { return v_; }
+  // Y^T = (A V)^T [p, r]; undefined while p is 0.
+  const at::Tensor& y() const { return y_.rows(); }
+  // Z^T = (A^T A V)^T [p, c]; undefined while p is 0.
+  const at::Tensor& z() const { return z_.rows(); }
+  // G = Y^T Y [p, p] float64, multiplied in float32 as the blocks came.
+  const at::Tensor& gram() const { return g_; }
+  // G [p, p] multiplied anew in float64, which small singular values need.
+  at::Tensor gram_in_float64() const;
 
-  // v [c, m] orthonormal and orthogonal to V, y = A v, z = A^T y.
+  // Adds a block: v [c, m] orthonormal and orthogonal to V, y = A v [r, m] and z = A^T y [c, m].
+  // They are copied, and G grows by their columns.
   void append(const at::Tensor& v, const at::Tensor& y, const at::Tensor& z);
-  // Keeps so many leading Ritz vectors, V <- V Q, and forgets the rest.
+  // Makes the `keep` leading Ritz vectors the basis, V <- V Q for eigenvectors Q of G, with their
+  // products and a diagonal G, and forgets the rest: what has converged stays, and memory is
+  // bounded.
   void restart(int64_t keep);
 
  private:
@@ -38,15 +47,18 @@ class KrylovSpace {
   int64_t expected_;
 };
 
-// A^T A v_i of the first `count` Ritz vectors v_i = V q_i, by rows [count, c].
+// A^T A v_i, by rows [count, c], of the first `count` Ritz vectors v_i = V q_i, approximations of
+// right singular vectors, where `pairs` has the eigenvectors q_i of space.gram().
 at::Tensor gram_times_ritz_vectors(const KrylovSpace& space, const Eigenpairs& pairs,
                                    int64_t count);
-// A^T A v_i - s_i^2 v_i for as many as z = gram_times_ritz_vectors() has, by rows.
+// The residuals A^T A v_i - s_i^2 v_i of the first Ritz vectors, by rows [count, c], where z
+// [count, c] = gram_times_ritz_vectors(space, pairs, count).
 at::Tensor residuals(const KrylovSpace& space, const Eigenpairs& pairs, const at::Tensor& z);
 
-// The wanted triplets. Those of a fixed number k are the triplets of U^T A = S^-1 Q^T Z^T, half a
-// step further than those of G. With `shrink` they are those of G, as the values below tau count
-// too. None where min_ratio (see wanted_vectors) is not met.
+// The triplets that `wanted` = wanted_vectors() tells. Those of a fixed number k are the triplets
+// of U^T A = S^-1 Q^T Z^T, half a step further than those of G = Y^T Y. With `shrink` they are
+// those of G, as the values below tau count too. Nothing where the least wanted value is below
+// min_ratio s_1, as wanted_vectors() says.
 std::optional<Result> ritz_triplets(const KrylovSpace& space, const RitzVectors& wanted,
                                     const Problem& problem, double min_ratio);
 
@@ -54,7 +66,9 @@ std::optional<Result> ritz_triplets(const KrylovSpace& space, const RitzVectors&
 // s_i^2 for the leading Ritz vectors.
 at::Tensor warm_start(const KrylovSpace& space, const Eigenpairs& pairs);
 
-// The at most `width` orthogonal directions in which most of the rows x [n, c] lies, as columns.
+// At most `width` orthogonal directions, as columns [c, m] of some lengths, in which most of the
+// rows x [n, c] lies: their leading principal components, or the rows themselves where they are
+// few.
 at::Tensor principal_directions(const at::Tensor& x, int64_t width);
 
 }  // namespace steepest::svd

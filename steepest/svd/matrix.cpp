@@ -10,6 +10,7 @@ namespace steepest::svd {
 
 namespace {
 
+// The distance from 1 to the next number of a floating dtype.
 double epsilon(at::ScalarType dtype) {
   switch (dtype) {
     case at::kDouble:

@@ -26,8 +26,9 @@ int64_t block_width(const Problem& p) {
   return single ? 1 : p.target.k + kOversampling;
 }
 
-// Replaces orthonormal x and y = A x (or A^T x) by the Ritz vectors in their spans, orthonormal
-// with y^T A x = diag(s). Returns s, descending, in float64.
+// Replaces orthonormal x [n, m] and y = A x (or A^T x) by the Ritz vectors in their spans, the best
+// approximations of singular vectors there, orthonormal with y^T A x = diag(s). Returns s [m],
+// descending, in float64. Of a only its noise and dtype are used.
 at::Tensor rayleigh_ritz(at::Tensor& x, at::Tensor& y, const Matrix& a, bool may_synchronise) {
   const auto f = OrthonormalBasis(y.size(0), a.options(), may_synchronise).decompose(y, a.noise());
   const auto [p, s, q] = small_svd(f.r, may_synchronise);
@@ -36,7 +37,8 @@ at::Tensor rayleigh_ritz(at::Tensor& x, at::Tensor& y, const Matrix& a, bool may
   return s;
 }
 
-// Twice as many orthonormal columns, v among them.
+// The orthonormal columns v [c, m] and as many pseudo-random ones, [c, 2 m] orthonormal: for
+// shrinkage, when more triplets turn out to be wanted than the block can show.
 at::Tensor doubled(const at::Tensor& v, const Matrix& a, const Problem& problem) {
   OrthonormalBasis basis(v.size(0), a.options(), problem.may_synchronise);
   basis.append(v);
@@ -55,8 +57,9 @@ at::Tensor first_block(const Matrix& a, const Problem& problem) {
 
 }  // namespace
 
-// Each round is a product with A and one with A^T, after either of which u, s and v are Ritz
-// triplets; it ends as the stop rule or the number of passes says.
+// The solver "power": leading triplets of a by subspace iteration. Each round is a product with A
+// and one with A^T, after either of which u, s and v are triplets that solve the problem in their
+// spans; it ends as the stop rule or the number of passes says.
 Result power(Matrix& a, const Problem& problem) {
   const bool is_fixed = problem.has_fixed_passes();
   const auto at_max_passes = problem.status_at_max_passes();

@@ -14,8 +14,9 @@
 namespace steepest::svd {
 namespace {
 
-// A round of a 32-bit hash, whose constant is small enough that no int64 product overflows.
-at::Tensor mix(const at::Tensor& x) {
+// A round of a 32-bit hash of each element, int64 below 2^32: a change of one bit spreads over
+// many. The constant is small enough that no int64 product overflows.
+at::Tensor hash_round(const at::Tensor& x) {
   return x.bitwise_xor(x.bitwise_right_shift(16)).mul(0x45d9f3b).bitwise_and(0xffffffff);
 }
 
@@ -24,11 +25,11 @@ at::Tensor mix(const at::Tensor& x) {
 at::Tensor pseudo_random(int64_t rows, int64_t first_column, int64_t columns,
                          const at::TensorOptions& options) {
   const auto out = at::empty({rows, columns}, options);
-  if (ask(kernels_of(out).fill_pseudo_random, out, first_column)) return out;
+  if (try_kernel(kernels_of(out).fill_pseudo_random, out, first_column)) return out;
   const auto integers = options.dtype(at::kLong);
   const auto i = at::arange(rows, integers).unsqueeze(1);
   const auto j = at::arange(first_column + 1, first_column + 1 + columns, integers);
-  const auto x = mix(mix((i + j * 0x1e3779b1).bitwise_and(0xffffffff)));
+  const auto x = hash_round(hash_round((i + j * 0x1e3779b1).bitwise_and(0xffffffff)));
   const auto bits = x.bitwise_xor(x.bitwise_right_shift(16)).bitwise_right_shift(8);
   return bits.to(options.dtype()) * 0x1p-23 - 1;  // 24 bits: exact in float32
 }

@@ -17,16 +17,18 @@ constexpr int64_t kRandomColumns = 2;
 
 // Sizes of A whose squares are in float32's range.
 constexpr double kMinSize = 1e-9, kMaxSize = 1e9;
+// Whether |A|_F = size lies between kMinSize and kMaxSize, so that float32 holds the squares in G.
 inline bool is_size_in_range(double size) { return size > kMinSize && size < kMaxSize; }
 
 // The least s_k / s_1 of which a G from float32's products knows enough.
 constexpr double kMinRatio = 1e-4;
-// The least s_k / s_1 of which a G from float16's products knows enough. They change G by about
-// 1e-4 s_1^2, and thereby s_k by the part 5e-5 (s_1 / s_k)^2, which shall be at most ten times the
-// tolerance.
+// The least s_k / s_1 of which a Gram matrix G from float16's products knows enough. They change G
+// by about 1e-4 s_1^2, and thereby s_k by the part 5e-5 (s_1 / s_k)^2, which shall be at most ten
+// times the tolerance.
 inline double min_ratio_of_half(double tol) { return std::sqrt(5e-6 / tol); }
 
-// What float32's rounding leaves of a zero in a matrix of this size.
+// Up to this singular value a zero may come out of float32's rounding, for a matrix with |A|_F =
+// size: eight times float32's relative rounding error 2^-24.
 inline double rounding_noise(double size) { return 8 * 0x1p-24 * size; }
 
 // G = sum_i squares_i q_i q_i^T, squares descending and not negative.
@@ -34,7 +36,9 @@ struct Eigenpairs {
   at::Tensor squares;  // [p] float64
   at::Tensor vectors;  // [p, p] float64: q_i is row i
 };
-Eigenpairs eigenpairs(const at::Tensor& g);  // computed in g's dtype
+// The eigenpairs of the symmetric g [p, p], computed in g's dtype; an eigenvalue that rounding has
+// made negative becomes 0.
+Eigenpairs eigenpairs(const at::Tensor& g);
 
 // The eigenvectors of the wanted triplets.
 struct RitzVectors {
@@ -43,9 +47,9 @@ struct RitzVectors {
   at::Tensor s;       // [k] float64
   at::Tensor tau;     // [] float64
 };
-// The eigenvectors of the triplets that `target` wants. A wanted s so small that it may be the
-// rounding of a zero becomes 0, with zero vectors. Nothing, where the least of the others is below
-// min_ratio s_1: G does not know it accurately enough.
+// Of the eigenpairs of G = V^T A^T A V those of the triplets that `target` wants. A wanted s so
+// small that it may be the rounding of a zero becomes 0, with zero vectors. Nothing, where the
+// least of the others is below min_ratio s_1: G does not know it accurately enough.
 std::optional<RitzVectors> wanted_vectors(const Eigenpairs& pairs, const Target& target,
                                           double min_ratio = kMinRatio);
 

@@ -13,6 +13,7 @@
 namespace steepest::svd {
 
 Scale::Scale(const at::Tensor& a) {
+  // What lies beyond `far` is brought near first, so that the second factor cannot overflow.
   const double far = a.scalar_type() == at::kDouble ? 0x1p512 : 0x1p64;
   const double infinity = std::numeric_limits<double>::infinity();
   largest_ = at::linalg_vector_norm(a, infinity, {1, 2}).to(at::kDouble);

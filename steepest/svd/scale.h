@@ -13,9 +13,12 @@ class Scale {
   // Finds the scales of the matrices a [B, r, c], which are not empty; a is not kept.
   explicit Scale(const at::Tensor& a);
 
-  const at::Tensor& largest() const { return largest_; }  // [B] float64: max|a|
-  at::Tensor scaled(const at::Tensor& a, int64_t b, at::ScalarType dtype) const;  // matrix b
-  at::Tensor restored(const at::Tensor& s) const;  // s [B] or [B, k] float64, at a's scale again
+  // max|a| of each matrix, [B] float64; NaN or infinite where an element is.
+  const at::Tensor& largest() const { return largest_; }
+  // Matrix b of a [B, r, c] times its power of two, [r, c] in `dtype`, as a new tensor.
+  at::Tensor scaled(const at::Tensor& a, int64_t b, at::ScalarType dtype) const;
+  // Singular values s [B] or [B, k] float64 of the scaled matrices, at the scale of a again.
+  at::Tensor restored(const at::Tensor& s) const;
 
  private:
   at::Tensor largest_;

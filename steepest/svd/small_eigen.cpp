@@ -13,7 +13,8 @@ constexpr int kMaxSweeps = 30;
 // An element g_ij up to this part of sqrt(g_ii g_jj) counts as zero.
 constexpr double kNegligible = 1e-15;
 
-// x, y <- c x - s y, s x + c y for n elements each, which are `stride` apart in memory.
+// Rotates the vectors x and y, of n elements each that are `stride` apart, in place: x <- c x - s y
+// and y <- s x + c y of the old x, where c and s are the cosine and sine of an angle.
 void rotate(double* x, double* y, int64_t n, int64_t stride, double c, double s) {
   for (int64_t i = 0; i < n * stride; i += stride) {
     const double a = x[i], b = y[i];
@@ -21,9 +22,10 @@ void rotate(double* x, double* y, int64_t n, int64_t stride, double c, double s)
   }
 }
 
-// Rotates rows and columns i and j of the symmetric g [n, n] so that g_ij becomes 0, and the rows i
-// and j of `vectors` [n, n] with them. False, with nothing done, where g_ij is negligible already.
-bool rotate(double* g, int64_t n, int64_t i, int64_t j, double* vectors) {
+// Jacobi's rotation: rows and columns i and j of the symmetric g [n, n], row-major, so that g_ij
+// becomes 0, and the rows i and j of `vectors` [n, n] with them. False, with nothing done, where
+// g_ij is negligible already.
+bool annihilate(double* g, int64_t n, int64_t i, int64_t j, double* vectors) {
   const double off = g[i * n + j], first = g[i * n + i], second = g[j * n + j];
   if (!(std::abs(off) > kNegligible * std::sqrt(std::abs(first)) * std::sqrt(std::abs(second))))
     return false;
@@ -45,7 +47,7 @@ void small_eigen(double* g, int64_t n, double* values, double* vectors) {
   for (int sweep = 0; rotated && sweep < kMaxSweeps; ++sweep) {
     rotated = false;
     for (int64_t i = 0; i < n; ++i)
-      for (int64_t j = i + 1; j < n; ++j) rotated = rotate(g, n, i, j, q.data()) || rotated;
+      for (int64_t j = i + 1; j < n; ++j) rotated = annihilate(g, n, i, j, q.data()) || rotated;
   }
   std::vector<int64_t> order(n);
   std::iota(order.begin(), order.end(), 0);

@@ -7,9 +7,10 @@
 
 namespace steepest::svd {
 
-// g [n, n] = sum_i values_i vectors_i vectors_i^T with descending values, and vectors by rows; g is
-// destroyed. It applies Jacobi's rotations (1846): the fewer, the closer g is to diagonal, as it is
-// in the basis of the eigenvectors of the step before.
+// The eigenvalues of the symmetric g [n, n], row-major, to `values` [n], descending, and
+// orthonormal eigenvectors to `vectors` [n, n], by rows: g = sum_i values_i vectors_i vectors_i^T.
+// g is destroyed. It applies Jacobi's rotations (1846): the fewer, the closer g is to diagonal, as
+// it is in the basis of the eigenvectors of the step before.
 void small_eigen(double* g, int64_t n, double* values, double* vectors);
 
 }  // namespace steepest::svd

@@ -24,7 +24,8 @@ at::Tensor columns(const at::Tensor& x, int64_t from, int64_t to) {
   return x.narrow(1, from, to - from);
 }
 
-// Rotates each pair of columns (l_i, r_i) so that their first `rows` elements become orthogonal:
+// Rotates each pair of columns (l_i, r_i) of l and r [m, h], in place, so that their first `rows`
+// elements become orthogonal; the rest of a column goes with them, and gathers the rotations.
 // zeta = (|r|^2 - |l|^2) / (2 <l, r>), t = sign(zeta) / (|zeta| + sqrt(1 + zeta^2)) = tan(angle).
 void rotate(at::Tensor& l, at::Tensor& r, int64_t rows) {
   const auto a = l.narrow(0, 0, rows), b = r.narrow(0, 0, rows);
@@ -36,8 +37,9 @@ void rotate(at::Tensor& l, at::Tensor& r, int64_t rows) {
   std::tie(l, r) = std::pair(cosine * l - sine * r, sine * l + cosine * r);
 }
 
-// The circle method of a tournament: l_0 stays and all others move on by one seat, so that in
-// 2 h - 1 rounds every column meets every other one and is back where it began.
+// Makes new pairs (l_i, r_i) of the 2 h columns of l and r [m, h], in place, by the circle method
+// of a tournament: l_0 stays and all others move on by one seat, so that in 2 h - 1 rounds every
+// column meets every other one and is back where it began.
 void next_round(at::Tensor& l, at::Tensor& r) {
   const int64_t h = l.size(1);
   if (h == 1) return;
@@ -46,8 +48,9 @@ void next_round(at::Tensor& l, at::Tensor& r) {
   l = next_l;
 }
 
-// Returns x diag(1 / s) for orthogonal columns x of lengths s; where a length is about zero, some
-// column that is orthonormal to the others takes its place.
+// x diag(1 / s), orthonormal, for orthogonal columns x [m, n] of lengths s [n]; where a length is
+// about zero, some column that is orthonormal to the others takes its place. The QR makes it; its
+// signs are undone.
 at::Tensor orthonormal(const at::Tensor& x, const at::Tensor& s) {
   const auto [q, r] = at::linalg_qr(at::where(s > 0, x / s, 0));
   return q * at::where(r.diagonal() < 0, -1, 1);

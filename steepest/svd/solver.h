@@ -20,10 +20,14 @@ struct Problem {
   at::Tensor start;      // [c, p] unit columns, or undefined
   bool may_synchronise;  // whether the host may wait for the device: to test, to call LAPACK
 
+  // Whether the number of products is fixed, so that nothing is tested and nothing synchronises.
   bool has_fixed_passes() const { return options.fixed_passes > 0; }
+  // The number of products with A or A^T after which a solver ends in any case.
   int64_t max_passes() const {
     return has_fixed_passes() ? options.fixed_passes : options.max_passes;
   }
+  // The status of a result after max_passes() products: `fixed` where that was wanted, else
+  // stopped_early.
   SvdStatus status_at_max_passes() const {
     return has_fixed_passes() ? SvdStatus::fixed : SvdStatus::stopped_early;
   }
@@ -39,7 +43,7 @@ struct Result {
 };
 
 // A solver returns at least as many triplets as the target wants, where there are so many. It may
-// leave passes, tau and warm_start to finish().
+// leave passes, tau and warm_start to keep_wanted().
 using Solve = Result (*)(Matrix& a, const Problem& problem);
 
 Result automatic(Matrix& a, const Problem& problem);
@@ -52,6 +56,7 @@ struct Solver {
   std::string name;
   Solve solve;
 };
+// All solvers by the names that SvdOptions::method has for them.
 const std::vector<Solver>& solvers();
 
 }  // namespace steepest::svd

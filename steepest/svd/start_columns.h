@@ -17,11 +17,12 @@ class StartColumns {
 
   // Whether columns are waiting to begin a block.
   bool has_pending() const { return pending_.defined() && pending_.size(1) > 0; }
-  // How many are waiting.
+  // How many columns are waiting to begin a block.
   int64_t pending() const { return has_pending() ? pending_.size(1) : 0; }
-  // Returns the first of them, [c, at most max], which then wait no longer.
+  // Returns the first pending columns, [c, at most max], which then are pending no longer. There
+  // must be a warm start, or columns that were added.
   at::Tensor take(int64_t max);
-  // Forgets those that wait: so few that a block of their own would not pay.
+  // Forgets the pending columns: for so few that a block of their own would not pay.
   void drop_pending() { pending_ = at::Tensor(); }
 
   // Returns x [c, m], or nothing where it is undefined, completed to a block [c, width] by new
@@ -36,7 +37,8 @@ class StartColumns {
   int64_t generators() const { return generators_; }
 
  private:
-  at::Tensor random(int64_t columns);  // [c, columns], others at each call
+  // Pseudo-random columns [c, columns], others at each call.
+  at::Tensor random(int64_t columns);
 
   at::Tensor a_;
   int64_t width_;

@@ -12,11 +12,12 @@ namespace steepest::svd {
 
 class StopRule {
  public:
-  // Ritz values up to `noise` count as zero.
+  // Of the options tol and stop are taken. Ritz values up to `noise` count as zero.
   StopRule(const SvdOptions& options, const Target& target, double noise);
 
   // Whether a test is worth its time after so many passes.
   bool is_due(int64_t passes) const { return passes >= next_; }
+  // Whether has_converged() needs residuals: for the stop "subspace".
   bool needs_residuals() const { return subspace_; }
 
   // Makes a test after so many passes: whether the iteration may end. It may when the values s have
@@ -39,6 +40,7 @@ class StopRule {
   void reset(int64_t passes) { streak_ = 0, defer(passes); }
 
  private:
+  // How much of the value is still to come, after a test with this gain, in all and per pass.
   double remainder(double gain, double rate) const;
 
   bool subspace_;
@@ -50,10 +52,10 @@ class StopRule {
   double first_value_ = 0, last_value_ = 0, rate_ = 0;  // rate_: the last gain, per pass
 };
 
-// Whether a singular value among the first k of s may have a multiplicity of `multiplicity` or
-// more. A Krylov space that has grown from w vectors holds at most w copies of a value, so that as
-// many equal Ritz values hint at more. Equal are values within 1e-3 of each other and s_1 `noise`,
-// or within min(tol, 1e-2) if the gap to all others is twice as wide.
+// Whether a singular value among the first k of s, descending, may have a multiplicity of
+// `multiplicity` or more. A Krylov space that has grown from w vectors holds at most w copies of a
+// value, so that as many equal Ritz values hint at more. Equal are values within 1e-3 of each other
+// and s_1 `noise`, or within min(tol, 1e-2) if the gap to all others is twice as wide.
 bool may_be_multiple(const Values& s, int64_t k, int64_t multiplicity, double tol, double noise);
 
 }  // namespace steepest::svd

@@ -35,11 +35,14 @@ struct NumericsGuard {
   at::NoTF32Guard no_tf32;
 };
 
+// The dtype in which a is decomposed: float64 where it or the option is, else float32.
 at::ScalarType working_dtype(const at::Tensor& a, const SvdOptions& o) {
   return a.scalar_type() == at::kDouble || o.dtype == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-// The start of matrix b with columns of unit length, and zeros for what is not finite.
+// The start [c, p] of matrix b, of start [B, c, p], in `dtype`, with columns of unit length, or
+// zero, and zeros for what is not finite; undefined where there is none. Columns are divided by
+// their largest element first, so that no square overflows; 1e-37 keeps zero columns from 0 / 0.
 at::Tensor unit_columns(const at::Tensor& start, int64_t b, at::ScalarType dtype) {
   if (!start.defined() || start.size(2) == 0) return {};
   const auto x = at::nan_to_num(start.select(0, b).to(dtype), 0, 0, 0);
@@ -47,17 +50,21 @@ at::Tensor unit_columns(const at::Tensor& start, int64_t b, at::ScalarType dtype
   return y / at::linalg_vector_norm(y, 2, {0}, true).clamp_min(1e-37);
 }
 
-// a [r, c] scaled to elements of about 1, by the general solvers.
+// The wanted triplets of a [r, c], whose elements are scaled to about 1, by the solver that the
+// options name, or LAPACK where all triplets cost no more. A wide matrix without a start is solved
+// as its transpose.
 Result solve(const at::Tensor& a, const Problem& problem) {
   const bool transpose = a.size(0) < a.size(1) && !problem.start.defined();
   Matrix matrix(transpose ? a.mT() : a, problem.options.dtype.value_or(a.scalar_type()));
   const Solve solve = wants_all_triplets(a, problem) ? exact : find_solver(problem.options.method);
-  auto result = finish(solve(matrix, problem), matrix, problem.target);
+  auto result = keep_wanted(solve(matrix, problem), matrix, problem.target);
   if (transpose) std::swap(result.u, result.v);
   return result;
 }
 
-// The general way: each matrix is scaled and solved by itself.
+// The results of the matrices of a [B, r, c] by the general solvers, each scaled and solved by
+// itself in `dtype`; they are still at the scale that `scale` has given them. start: [B, c, p] or
+// undefined. Zero matrices give zeros, and those that are not finite NaNs, where the host may look.
 std::vector<Result> solve_each(const at::Tensor& a, const Scale& scale, Problem problem,
                                const at::Tensor& start, at::ScalarType dtype) {
   const auto largest = problem.may_synchronise ? values(scale.largest()) : Values(a.size(0), 1.0);
@@ -76,16 +83,17 @@ std::vector<Result> solve_each(const at::Tensor& a, const Scale& scale, Problem 
   return results;
 }
 
-// The result for a scaled matrix as that of the matrix itself.
+// The result for a scaled matrix as that of the matrix itself: s and tau at its own scale, where
+// `scale` is that of a batch of one.
 Result at_scale(Result result, const Scale& scale) {
   result.s = scale.restored(result.s.unsqueeze(0)).select(0, 0);
   result.tau = scale.restored(result.tau.reshape({1})).select(0, 0);
   return result;
 }
 
-// a [r, c] by gram_krylov(), or else by the general solvers. It is scaled only where it has to be,
-// as that is a copy: a matrix that gram_krylov() declines at a moderate scale, it declines at every
-// scale.
+// The wanted triplets of a [r, c] by gram_krylov(), or else by the general solvers, at a's own
+// scale. It is scaled only where it has to be, as that is a copy: a matrix that gram_krylov()
+// declines at a moderate scale, it declines at every scale.
 Result gram_krylov_or_solve(const at::Tensor& a, const Problem& problem) {
   constexpr double kModerate = 1e6;
   if (auto result = gram_krylov(a, problem)) return *result;
@@ -101,8 +109,9 @@ Result gram_krylov_or_solve(const at::Tensor& a, const Problem& problem) {
   return at_scale(solve(scaled, problem), scale);
 }
 
-// The way of gram_krylov() for each matrix, after warm_ritz() where there is a start. One thread
-// takes a matrix where there are as many matrices as threads.
+// The results of the matrices of a [B, r, c], each by warm_ritz() where there is a start [B, c, p]
+// and that is enough, else by gram_krylov_or_solve(). One thread takes a matrix where there are as
+// many matrices as threads.
 std::vector<Result> gram_krylov_each(const at::Tensor& a, const Problem& problem,
                                      const at::Tensor& start) {
   const auto rows = a.contiguous();
@@ -139,7 +148,8 @@ int64_t max_kept(const std::vector<Result>& results, bool may_synchronise) {
   return most;
 }
 
-// The result for a batch without elements: triplets of zeros.
+// The result for a batch a [B, r, c] without elements: k triplets of zeros for each matrix, with
+// vectors in `dtype`.
 Shrinkage empty_result(const at::Tensor& a, int64_t k, at::ScalarType dtype) {
   const int64_t n = a.size(0);
   const auto vectors = a.options().dtype(dtype), values = a.options().dtype(at::kDouble);
@@ -153,7 +163,9 @@ Shrinkage empty_result(const at::Tensor& a, int64_t k, at::ScalarType dtype) {
           .tau = at::zeros({n}, values)};
 }
 
-// What both public functions do: checks, one of the two ways, the batch of the results.
+// What both public functions do: checks the arguments, decomposes each matrix of a [B, r, c] by the
+// way that applies, and joins the results. Of the target, k and shrink are read; start is [B, c, p]
+// or undefined. tau is meant for shrinkage.
 Shrinkage decompose(const at::Tensor& a, Target target, const SvdOptions& options,
                     const at::Tensor& start) {
   check_input(a, target.k, start);

@@ -11,6 +11,7 @@
 namespace steepest::svd {
 namespace {
 
+// x^2.
 double square(double x) { return x * x; }
 
 }  // namespace
@@ -34,6 +35,7 @@ double shrinkage_threshold(const Values& s) {
   return tau;
 }
 
+// The threshold of singular values on a device, as a tensor [], so that nothing waits for it.
 at::Tensor shrinkage_threshold(const at::Tensor& s) {
   return (s.cumsum(0) / at::arange(2, s.size(0) + 2, s.options())).amax();
 }

@@ -11,11 +11,15 @@ namespace steepest::svd {
 
 using Values = std::vector<double>;  // singular or Ritz values on the host, descending
 
-Values values(const at::Tensor& x);  // x copied to the host
-Values roots(Values squares);        // sqrt(max(x, 0)): rounding may leave a zero negative
+// The elements of x [p] copied to the host, for which it waits for x's device.
+Values values(const at::Tensor& x);
+// sqrt(max(x, 0)) of each of the squares: rounding may leave a zero negative.
+Values roots(Values squares);
 
-// tau = max_k (s_1 + .. + s_k) / (k + 1); of a tensor s [p] as [] without a synchronisation.
+// The threshold tau = max_k (s_1 + .. + s_k) / (k + 1) of soft thresholding, for which the singular
+// values s, descending, satisfy sum_i [s_i - tau]+ = tau.
 double shrinkage_threshold(const Values& s);
+// The same of a tensor s [p] as [], without waiting for its device.
 at::Tensor shrinkage_threshold(const at::Tensor& s);
 
 // The leading k triplets; or, with `shrink`, all triplets with s > tau.
@@ -24,11 +28,14 @@ struct Target {
   bool shrink = false;
   int64_t max_rank = 0;  // min(r, c)
 
-  // The number of wanted triplets, as far as the Ritz values s tell.
+  // The number of wanted triplets, as far as the Ritz values s, descending, tell: k, or with
+  // `shrink` those above tau.
   int64_t count(const Values& s) const;
-  // The Ritz values needed to know them: with `shrink` one more, which shows that it is below tau.
+  // How many Ritz values have to be known to tell the wanted triplets: with `shrink` one more than
+  // count(s), which shows that it is below tau.
   int64_t needed(const Values& s) const;
-  // The dual norm: sum_{i<=k} s_i, or with `shrink` sqrt(tau^2 + |[s - tau]+|^2).
+  // The dual norm that the Ritz values s, descending, attain: sum_{i<=k} s_i, or with `shrink`
+  // sqrt(tau^2 + |[s - tau]+|^2).
   double value(const Values& s) const;
   // An estimate of the error of sum u v^T, or with `shrink` of U [s - tau]+ V^T, relative to its
   // Frobenius norm; residual_i = |A^T u_i - s_i v_i|.

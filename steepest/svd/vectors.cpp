@@ -17,7 +17,7 @@ constexpr int kMaxProjections = 3;
 // what is left of one is mostly rounding.
 constexpr double kMinSquareAtFirst = 1e-10, kMinSquare = 1e-2;
 
-// X^T X [m, m] in float64 of x [n, m] in float32.
+// X^T X [m, m], summed in float64, of x [n, m] in float32: by the device's kernel where it takes x.
 at::Tensor gram(const at::Tensor& x) {
   const auto g = at::empty({x.size(1), x.size(1)}, x.options().dtype(at::kDouble));
   if (kernels_of(x).blocks->gram(x, g.mutable_data_ptr<double>())) return g;
@@ -25,7 +25,8 @@ at::Tensor gram(const at::Tensor& x) {
   return at::mm(y.mT(), y);
 }
 
-// X t in float32 of x [n, m] in float32 and t [m, q] in float64.
+// The product X t [n, q] in float32 of x [n, m] in float32 and t [m, q] in float64: by the device's
+// kernel where it takes them, which multiplies in float32, else in float64.
 at::Tensor times(const at::Tensor& x, const at::Tensor& t) {
   if (t.size(1) == kBlockColumns) {
     const auto y = at::empty_like(x);
@@ -35,7 +36,8 @@ at::Tensor times(const at::Tensor& x, const at::Tensor& t) {
   return at::mm(x.to(at::kDouble), t).to(at::kFloat);
 }
 
-// x <- x - V V^T x for V by rows. Returns the squared lengths of V^T x, column by column.
+// x [n, m] <- x - V V^T x for V^T [p, n], `rows`. Returns the squared lengths of the columns of V^T
+// x, what was taken away, [m] float64.
 at::Tensor project_out(const at::Tensor& rows, at::Tensor& x) {
   const auto c = at::mm(rows, x);
   x = at::addmm(x, rows.mT(), c, 1, -1);
@@ -49,7 +51,7 @@ void Vectors::reserve(int64_t vectors, int64_t first) {
   if (capacity >= vectors) return;
   vectors = std::max({vectors, first, 2 * capacity});
   const auto before = rows_.defined() ? rows_.clone() : at::Tensor();
-  storage_ = ask(kernels_of(like_).workspace, use_, like_, vectors, length_);
+  storage_ = try_kernel(kernels_of(like_).workspace, use_, like_, vectors, length_);
   if (!storage_.defined()) storage_ = at::empty({vectors, length_}, like_.options());
   if (before.defined()) assign(before);
 }

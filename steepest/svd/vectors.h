@@ -13,17 +13,24 @@ namespace steepest::svd {
 // Vectors by rows, in memory that this thread keeps for the next call where the device has such.
 class Vectors {
  public:
-  // `use`: the memory's. They lie on the device of `like`, in float32 as it is.
+  // No vectors yet, each to have `length` elements, on the device of `like` and in float32 as it
+  // is. `use` names the memory: two sets that live at the same time on a thread need two.
   Vectors(Workspace use, int64_t length, const at::Tensor& like)
       : use_(use), length_(length), like_(like) {}
 
+  // The number of vectors.
   int64_t size() const { return rows_.defined() ? rows_.size(0) : 0; }
-  const at::Tensor& rows() const { return rows_; }  // [size, length], undefined while empty
+  // The vectors as rows [size, length], a view of the memory; undefined while there are none.
+  const at::Tensor& rows() const { return rows_; }
 
-  // Makes memory for so many vectors in all; for at least `first` ones where there is none yet.
+  // Makes memory for `vectors` vectors in all, and the first time for at least `first` ones; it
+  // doubles when it grows. The vectors there are stay.
   void reserve(int64_t vectors, int64_t first);
-  void append(const at::Tensor& columns);  // [length, m], for which memory is reserved
-  void assign(const at::Tensor& rows);     // [m, length], for which memory is reserved
+  // Adds the columns [length, m], a copy of them, for which memory has to be reserved.
+  void append(const at::Tensor& columns);
+  // Replaces all vectors by the rows [m, length], a copy of them, for which memory has to be
+  // reserved.
+  void assign(const at::Tensor& rows);
 
  private:
   Workspace use_;
@@ -34,8 +41,8 @@ class Vectors {
 
 // The part of the block x [length, m] that is orthogonal to v, with orthonormal columns; fewer of
 // them where that part has a lower rank. `recent` is the number of the newest vectors in v along
-// which most of x lies. `residual_fraction` receives the largest part of the length of a column of
-// x that is orthogonal to v.
+// which most of x lies. *residual_fraction, where given, receives the largest part of the length of
+// a column of x that is orthogonal to v: near 0 where v held all of x.
 at::Tensor orthogonalized(const Vectors& v, at::Tensor x, int64_t recent,
                           double* residual_fraction = nullptr);
 

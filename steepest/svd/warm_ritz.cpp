@@ -28,7 +28,8 @@ static_assert(kWidth == kWarmStartColumns);
 using Square = std::array<double, kWidth * kWidth>;  // [16, 16] row-major
 using FloatSquare = std::array<float, kWidth * kWidth>;
 
-// g <- L of G = L L^T, in its lower triangle. False where G is not safely positive definite.
+// Cholesky: g <- L of G = L L^T, in its lower triangle, for the symmetric g [16, 16]. False, with g
+// of no use, where G is not safely positive definite: a pivot has lost six digits or more.
 bool cholesky(Square& g) {
   for (int64_t j = 0; j < kWidth; ++j) {
     const double before = g[j * kWidth + j];
@@ -45,7 +46,8 @@ bool cholesky(Square& g) {
   return true;
 }
 
-// L^-T, upper triangular.
+// L^-T [16, 16], which is upper triangular, of the lower triangle of l, in float32 for a product
+// kernel.
 FloatSquare inverse_transpose(const Square& l) {
   Square inverse{};
   for (int64_t j = 0; j < kWidth; ++j) {
@@ -63,7 +65,7 @@ FloatSquare inverse_transpose(const Square& l) {
   return out;
 }
 
-// X^T X of x [n, 16].
+// X^T X [16, 16], summed in float64, of x [n, 16] in float32.
 Square gram(const at::Tensor& x) {
   Square g;
   kernels_of(x).blocks->gram(x, g.data());
@@ -81,8 +83,9 @@ bool orthonormalise(const at::Tensor& x) {
   return true;
 }
 
-// V: the start, of which the last columns are replaced by pseudo-random ones. Undefined where it
-// has not full rank.
+// V [c, 16], orthonormal: a copy of the start [c, 16], of which the last kRandomColumns columns are
+// replaced by pseudo-random ones, which show what the start has missed. Undefined where it has not
+// full rank.
 at::Tensor orthonormal_start(const at::Tensor& start) {
   const int64_t c = start.size(0);
   const auto v = start.to(at::kFloat).contiguous().clone();
@@ -92,7 +95,8 @@ at::Tensor orthonormal_start(const at::Tensor& start) {
   return orthonormalise(v) ? v : at::Tensor();
 }
 
-// Returns Q H Q^T, for h and q [16, 16] and Q as its rows lie in q.
+// The symmetric matrix h [16, 16] in the basis of the rows of q [16, 16], which are orthonormal:
+// Q H Q^T.
 Square rotated(const Square& h, const Square& q) {
   Square half{}, all{};  // half = Q H
   for (int64_t i = 0; i < kWidth; ++i)
@@ -115,7 +119,9 @@ struct RitzValues {
   Values values_of_uta;  // the singular values of U^T A, U = A V q / s
 };
 
-// The singular values of U^T A, whose squares are the eigenvalues of D H D, D = diag(inverse).
+// The singular values [16] of U^T A, descending, for U = A V q / s, from h = H [16, 16], which is
+// Z^T Z in the basis of G's eigenvectors q, and inverse = 1 / s: their squares are the eigenvalues
+// of D H D, D = diag(inverse).
 Values values_of_uta(Square h, const Values& inverse) {
   for (int64_t i = 0; i < kWidth; ++i)
     for (int64_t j = 0; j < kWidth; ++j) h[i * kWidth + j] *= inverse[i] * inverse[j];
@@ -125,7 +131,8 @@ Values values_of_uta(Square h, const Values& inverse) {
   return roots(s);
 }
 
-// From y [r, 16] = A V and z [c, 16] = A^T A V; none where A's size is out of range.
+// The Ritz values of A in the span of V, with their residuals, from y [r, 16] = A V and z [c, 16] =
+// A^T A V. Nothing where |A V|_F is out of float32's range for squares, or not finite.
 std::optional<RitzValues> ritz_values(const at::Tensor& y, const at::Tensor& z) {
   Square g = gram(y), h = gram(z);
   double trace = 0;
@@ -145,7 +152,8 @@ std::optional<RitzValues> ritz_values(const at::Tensor& y, const at::Tensor& z) 
   return found;
 }
 
-// X Q^T diag(factors) [n, 16] of x [n, 16] and Q by rows.
+// X Q^T diag(factors) [n, 16] of x [n, 16], for Q [16, 16], whose rows are in q: the combinations
+// of x's columns that the eigenvectors tell, scaled.
 at::Tensor product(const at::Tensor& x, const Square& q, const Values& factors) {
   FloatSquare t{};
   for (int64_t i = 0; i < kWidth; ++i)
@@ -156,7 +164,8 @@ at::Tensor product(const at::Tensor& x, const Square& q, const Values& factors) 
   return y;
 }
 
-// The first k columns of x [n, 16] times T^T, for T [k, k] row-major.
+// The first k columns of x [n, 16] times T^T, [n, k], for t = T [k, k] row-major; summed in
+// float64.
 at::Tensor combined(const at::Tensor& x, int64_t k, const std::vector<double>& t) {
   const auto y = at::empty({x.size(0), k}, x.options());
   const auto* from = x.const_data_ptr<float>();
@@ -171,14 +180,18 @@ at::Tensor combined(const at::Tensor& x, int64_t k, const std::vector<double>& t
   return y;
 }
 
+// The numbers as a tensor [p] float64 on the CPU.
 at::Tensor as_tensor(const Values& x) {
   const auto out = at::empty({std::ssize(x)}, at::TensorOptions(at::kDouble));
   std::copy(x.begin(), x.end(), out.mutable_data_ptr<double>());
   return out;
 }
+// The number as a tensor [] float64 on the CPU.
 at::Tensor as_tensor(double x) { return at::scalar_tensor(x, at::TensorOptions(at::kDouble)); }
 
-// The triplets of U^T A, as ritz_triplets() has them, from u = Y q / s and b = A^T u = Z q / s.
+// The k leading triplets of U^T A, half a step nearer to A's than those of G = Y^T Y, from u [r,
+// 16] = Y q / s and b [c, 16] = A^T u = Z q / s: those of the k x k Gram matrix of b's first
+// columns. Nothing where the k-th value is too small beside the first for a Gram matrix.
 std::optional<Result> leading_triplets(const at::Tensor& u, const at::Tensor& b, int64_t k) {
   const Square g = gram(b);
   std::vector<double> h(k * k), rows(k * k);
@@ -197,7 +210,8 @@ std::optional<Result> leading_triplets(const at::Tensor& u, const at::Tensor& b,
                 .tau = as_tensor(shrinkage_threshold(s))};
 }
 
-// The k triplets above tau, from G alone.
+// The k triplets above tau, the threshold of shrinkage, from G = Y^T Y alone: u [r, 16] has
+// the left vectors, v [c, 16] the basis V of the right ones, and `ritz` the eigenvectors of G.
 Result shrunk_triplets(const at::Tensor& u, const at::Tensor& v, const RitzValues& ritz,
                        int64_t k) {
   const Values ones(kWidth, 1);
@@ -207,8 +221,8 @@ Result shrunk_triplets(const at::Tensor& u, const at::Tensor& v, const RitzValue
           .tau = as_tensor(shrinkage_threshold(ritz.s))};
 }
 
-// Whether this is such a small matrix, in memory that the host reads, with a start that fills a
-// block, of which few enough triplets are wanted.
+// Whether warm_ritz() may be tried for a [r, c]: a small matrix, neither side below two blocks, in
+// memory that the host reads, with a start that fills a block, and few enough wanted triplets.
 bool warm_ritz_applies(const at::Tensor& a, const Problem& problem) {
   if (!kernels_of(a).host_reads) return false;
   const bool few = problem.target.shrink || problem.target.k <= kWidth / 2;

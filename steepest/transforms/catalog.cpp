@@ -10,12 +10,16 @@ namespace transforms {
 #undef RESCALE
 }  // namespace transforms
 
+// By default a transform keeps nothing beside the momentum.
 std::vector<Slot> Transform::slots(int64_t, int64_t) const { return {}; }
+// By default a transform learns nothing from the direction.
 void Transform::observe(const at::Tensor&, const TransformContext&) const {}
+// By default the direction s [B, r, c] stays as it is.
 at::Tensor Transform::apply(const at::Tensor& s, const TransformContext&) const { return s; }
+// By default nothing is left to do once the direction has had its last use.
 void Transform::finish(const at::Tensor&, const TransformContext&) const {}
 
-// Returns the entries of catalog.inc, in its order.
+// The entries of all rescales, transforms that are chosen by name, in the order of catalog.inc.
 const std::vector<RescaleEntry>& rescale_catalog() {
   static const std::vector<RescaleEntry> catalog = {
 #define RESCALE(name) transforms::name(),
@@ -25,6 +29,8 @@ const std::vector<RescaleEntry>& rescale_catalog() {
   return catalog;
 }
 
+// The transform that a text in the grammar of norms names, "normuon(beta2=0.95)"; null for "none".
+// Throws c10::ValueError on an unknown name or argument.
 TransformPtr make_rescale(const std::string& text) {
   if (text == "none") return nullptr;
   const auto spec = parse_spec(text);
@@ -39,7 +45,8 @@ TransformPtr make_rescale(const std::string& text) {
                     nearest(spec.name, names));
 }
 
-// Returns the transforms that the choices name, in the order in which they are applied.
+// The transforms that a group's choices ask for, in the order in which they are applied: rescale,
+// momentum after the norm, error feedback.
 std::vector<TransformPtr> make_transforms(const Choices& choices) {
   std::vector<TransformPtr> all;
   if (auto rescale = make_rescale(choices.rescale)) all.push_back(std::move(rescale));

@@ -14,11 +14,12 @@
 namespace steepest::transforms {
 namespace {
 
-// m V V^T of m [B, r, c] and V [B, c, k], in float32 at least; at m's own scale where its sums
-// would leave the range.
+// The part m V V^T [B, r, c] of m [B, r, c] in the span of the orthonormal v [B, c, k], in float32
+// at least. Where the sums of products could leave the range, m is divided by a power of two
+// before, and the part multiplied by it.
 at::Tensor used_part(const at::Tensor& m, const at::Tensor& v) {
   constexpr double kMax = 0x1p60;  // sums of numbers below it are in range
-  const auto wide = widened(m);
+  const auto wide = at_least_float32(m);
   const auto right = v.to(wide.scalar_type());
   const auto projected = [&](const at::Tensor& x) {
     return at::bmm(at::bmm(x, right), right.mT());
@@ -33,19 +34,24 @@ at::Tensor used_part(const at::Tensor& m, const at::Tensor& v) {
 
 class ErrorFeedback : public Transform {
  public:
+  // Takes what the step has used from the momentum m [B, r, c], in place: m <- m - forget m V V^T,
+  // where V, context.right, is the right factor of the direction.
   void finish(const at::Tensor&, const TransformContext& context) const override {
     const auto& m = context.momentum;
     m.sub_(used_part(m, context.right).to(m.scalar_type()), context.forget);
   }
+  // The direction stays as it is, so that only finish() is called.
   bool keeps_direction() const override { return true; }
+  // The context must have the momentum, which finish() changes.
   bool uses_momentum() const override { return true; }
-  // The direction stays as it is.
+  // The direction stays as it is, and with it the bound on its entries.
   double largest_entry(double entry, double, int64_t, int64_t) const override { return entry; }
   std::string name() const override { return "error_feedback"; }
 };
 
 }  // namespace
 
+// Error feedback for low-rank steps (Dion), which applies after the step to the momentum alone.
 TransformPtr error_feedback() { return std::make_shared<ErrorFeedback>(); }
 
 }  // namespace steepest::transforms

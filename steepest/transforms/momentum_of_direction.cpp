@@ -15,13 +15,18 @@ class MomentumOfDirection : public Transform {
     const auto& m = context.momentum;
     advance(m, s.to(m.scalar_type()), context.map, kernels_of(m));
   }
+  // s' = carry m + look s [B, r, c] of the momentum m that observe() has advanced: with a
+  // look-ahead s has a share of its own, as in Nesterov's momentum; in m's dtype.
   at::Tensor apply(const at::Tensor& s, const TransformContext& context) const override {
     const auto& m = context.momentum;
     return look_ahead(m, s.to(m.scalar_type()), context.map);
   }
+  // The context must have the momentum, which here is one of directions.
   bool uses_momentum() const override { return true; }
-  // s' = carry keep m + (carry take + look) s, and of these weights the first is at most 1, the
-  // second at most 2: a heavy ball with Nesterov's look-ahead has carry + 1.
+  // The bound on the entries of s', where those of s are at most `entry` and those of m before the
+  // step at most `momentum`: s' = carry keep m + (carry take + look) s, and of these weights the
+  // first is at most 1, the second at most 2: a heavy ball with Nesterov's look-ahead has carry
+  // + 1.
   double largest_entry(double entry, double momentum, int64_t, int64_t) const override {
     return 2 * entry + momentum;
   }
@@ -30,6 +35,7 @@ class MomentumOfDirection : public Transform {
 
 }  // namespace
 
+// Momentum of what the norm gives, in place of momentum of the gradient (Orthogonal-SGDM).
 TransformPtr momentum_of_direction() { return std::make_shared<MomentumOfDirection>(); }
 
 }  // namespace steepest::transforms

@@ -36,11 +36,14 @@ class Transform {
   // s' [B, r, c]; changes nothing, so that it can be done twice.
   virtual at::Tensor apply(const at::Tensor& s, const TransformContext& context) const;
 
-  // Whether s' = s: such a transform is asked for neither of the two, but once a step, when the
-  // direction has had its last use, to finish(): it may then change the state.
+  // Whether s' = s: neither observe() nor apply() of such a transform is called, but once a step,
+  // when the direction has had its last use, finish(), which may then change the state.
   virtual bool keeps_direction() const { return false; }
+  // For a transform with keeps_direction(): changes the state, in place, after the last use of s
+  // [B, r, c].
   virtual void finish(const at::Tensor& s, const TransformContext& context) const;
 
+  // Whether the context has to have the momentum.
   virtual bool uses_momentum() const { return false; }
   // A bound on the entries of s' [r, c], where those of s are at most `entry` and those of u and of
   // the momentum at most `momentum`.
@@ -60,6 +63,7 @@ struct RescaleEntry {
   std::vector<std::string> examples;  // specs that the property tests run
   TransformPtr (*make)(const Spec& spec);
 };
+// All rescales, in the order of catalog.inc.
 const std::vector<RescaleEntry>& rescale_catalog();
 
 // "normuon(beta2=0.95)"; null for "none". Throws c10::ValueError on an unknown name or argument.

@@ -25,8 +25,8 @@ TEST(Table, OfADeviceWithoutKernelsIsEmpty) {
   const Kernels& kernels = kernels_of(meta);
   EXPECT_FALSE(kernels.host_reads);
   EXPECT_EQ(kernels.blocks, nullptr);
-  EXPECT_FALSE(ask(kernels.advance, meta, meta, meta, .1, .9));
-  EXPECT_FALSE(ask(kernels.normalize, meta, 1.).defined());
+  EXPECT_FALSE(try_kernel(kernels.advance, meta, meta, meta, .1, .9));
+  EXPECT_FALSE(try_kernel(kernels.normalize, meta, 1.).defined());
   EXPECT_TRUE(kernels_of(batch(2, 3, 1)).host_reads);
 }
 

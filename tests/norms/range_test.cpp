@@ -124,7 +124,7 @@ TEST_P(Scales, an_adaptive_norm_follows_its_state) {
   for (const auto& [dtype, tol, smallest, largest] : ranges()) {
     const auto m = bounded(random.normal({2, 4, 5})).to(dtype);
     const auto v = random.normal({2, 4, 5}).square() + .1;
-    const auto wide = widened(m).scalar_type();
+    const auto wide = at_least_float32(m).scalar_type();
     const auto at_power = [&](const at::Tensor& x, int power) {
       return norm->steepest(x, {{ldexp(v, 2 * power).to(wide)}, 1, 0});
     };

@@ -121,7 +121,7 @@ TEST(GolubKahan, KeepsItsRelationsThroughRestarts) {
     for (int step = 0; step < 40; ++step) {
       gk.forward();
       gk.backward();
-      if (step % 9 == 4 && gk.width() < 4) gk.widen();
+      if (step % 9 == 4 && gk.width() < 4) gk.add_random_direction();
       if (gk.size() > 20) gk.restart(8);
       const auto found = gk.ritz_triplets(SvdStatus::fixed);
       const auto &u = found.u, &s = found.s, &v = found.v;

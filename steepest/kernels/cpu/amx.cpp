@@ -15,14 +15,17 @@
 namespace steepest::cpu {
 namespace {
 
-// Whether oneDNN may use AMX, as its own environment variable says.
-bool is_allowed() {
+// Whether oneDNN, torch's library of products, may use AMX, as its environment variable says: who
+// keeps torch off AMX by it keeps this library off it too. Unset, it allows all.
+bool onednn_allows_amx() {
   const char* limit = std::getenv("ONEDNN_MAX_CPU_ISA");
   const std::string_view isa = limit == nullptr ? "ALL" : limit;
   return isa.find("AMX") != isa.npos || isa == "ALL" || isa == "DEFAULT";
 }
 
-// Whether a tile of small integers comes out right: all its products and sums are exact.
+// Whether the kernel multiplies one tile of 64 steps exactly. The elements are integers from -6 to
+// 6, whose products and sums bfloat16 and float32 hold, so that any difference is an instruction
+// that does not do what it says.
 bool multiplies_exactly(const KernelChoice& kernel) {
   constexpr int64_t kSteps = 64;
   const int64_t m = kernel.rows, n = kernel.columns;
@@ -45,10 +48,13 @@ bool multiplies_exactly(const KernelChoice& kernel) {
 
 #if defined(__x86_64__) && defined(__linux__)
 sigjmp_buf after_trap;
+// The handler of SIGILL, the signal of a trapped instruction: goes on in multiplies_without_trap(),
+// where sigsetjmp() returns once more, now with 1.
 void jump_back(int) { siglongjmp(after_trap, 1); }
 
-// Whether the kernel multiplies rightly, and none of its instructions is trapped.
-bool works(const KernelChoice& kernel) {
+// Whether the kernel multiplies rightly, and none of its instructions is trapped: on a virtual
+// machine that traps them the first raises SIGILL. The handler that was there is put back.
+bool multiplies_without_trap(const KernelChoice& kernel) {
   struct sigaction trap = {}, before = {};
   trap.sa_handler = jump_back;
   sigaction(SIGILL, &trap, &before);
@@ -57,7 +63,8 @@ bool works(const KernelChoice& kernel) {
   return right;
 }
 #else
-bool works(const KernelChoice&) { return false; }
+// No AMX is asked for on other systems.
+bool multiplies_without_trap(const KernelChoice&) { return false; }
 #endif
 
 }  // namespace
@@ -65,7 +72,8 @@ bool works(const KernelChoice&) { return false; }
 bool has_amx() {
   static const bool found = [] {
     const KernelChoice* const kernel = amx_kernel();
-    return kernel != nullptr && is_allowed() && at::cpu::init_amx() && works(*kernel);
+    return kernel != nullptr && onednn_allows_amx() && at::cpu::init_amx() &&
+           multiplies_without_trap(*kernel);
   }();
   return found;
 }

@@ -40,8 +40,10 @@ constexpr TileShapes kShapes;
 #define MULTIPLY(sum, a, b) asm volatile("tdpbf16ps %tmm" #b ", %tmm" #a ", %tmm" #sum)
 #define ZERO(tile) asm volatile("tilezero %tmm" #tile)
 
-// Multiplies a packed panel of A and one of B as Kernel says: c[i][j] = sum_k a[k][i] b[k][j] for
-// 32 x 32 elements of C, whose rows are `stride` apart; with kAdd the sums are added to c.
+// Multiplies `steps` packed steps (values of k), a multiple of 32, of a panel of A and one of B, in
+// bfloat16: c[i][j] = sum_k a[k][i] b[k][j] for 32 x 32 float32 elements of C, whose rows are
+// `stride` elements apart; with kAdd the sums are added to c. Tiles 0 to 3 hold the sums, 4 and 5
+// those of A, 6 and 7 those of B. The stride of A, which has no name, is always the panel's.
 template <bool kAdd>
 [[gnu::target("amx-tile,amx-bf16")]] void multiply(const std::byte* a, int64_t, const std::byte* b,
                                                    int64_t steps, float* c, int64_t stride) {
@@ -79,13 +81,15 @@ template <bool kAdd>
   asm volatile("tilerelease");
 }
 
-// Returns bits of which the upper 16 are x rounded to the nearest bfloat16, ties to even.
+// Returns bits of which the upper 16 are x rounded to the nearest bfloat16, ties to even; the lower
+// 16 are of no use.
 inline uint32_t rounded(float x) {
   const auto bits = std::bit_cast<uint32_t>(x);
   const uint32_t up = bits + 0x7fff + ((bits >> 16) & 1);
   return (bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 : up;  // a NaN stays one
 }
-// Returns two numbers rounded to bfloat16 as AMX multiplies them: `first` in the lower 16 bits.
+// Returns two neighbouring steps of a row, rounded to bfloat16, in the order in which AMX reads
+// them: `first` in the lower 16 bits, `second` in the upper ones.
 inline uint32_t pair(float first, float second) {
   return rounded(first) >> 16 | (rounded(second) & 0xffff0000);
 }
@@ -122,8 +126,9 @@ void pairs_of_edge(const float* x, int64_t row_stride, int64_t column_stride, in
     for (int64_t d = 0; d < kSide; ++d) tile[r * kSide + d] = pair(at(r, 2 * d), at(r, 2 * d + 1));
 }
 
-// Packs one tile of x, of which `rows` rows and `steps` columns exist, or more than a tile has.
-// With kRowsFirst a row of the tile is a row of x, as in A; else a pair of columns, as in B.
+// Packs one tile, 16 rows and 32 columns, from where x begins; `rows` and `steps` say how many rows
+// and columns there are from there on, and the tile is 0 beyond them. With kRowsFirst a row of the
+// tile is a row of x, as in A; else it is a pair of columns, as in B.
 template <bool kRowsFirst>
 void pack_tile(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
                int64_t steps, uint32_t* tile) {
@@ -141,7 +146,9 @@ void pack_tile(const float* x, int64_t row_stride, int64_t column_stride, int64_
   if (!kRowsFirst) transpose(other, tile);
 }
 
-// Packs a panel as Pack says, tile after tile: for each 32 steps the two tiles of 16 rows.
+// Packs `rows` <= 32 rows and `steps` columns of x into a panel, with zeros up to 32 rows and a
+// multiple of 32 steps: tile after tile, for each 32 steps the two tiles of 16 rows. The scale,
+// which has no name, is for float16's kernel: bfloat16 has float32's range.
 template <bool kRowsFirst>
 void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows, int64_t steps,
           float, std::byte* to) {
@@ -157,6 +164,8 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
 
 }  // namespace
 
+// The kernel for operands in bfloat16 by AMX, with sums in float32; it may only run where
+// has_amx(). Of B, 384 steps of 32 columns are 24 KiB, which stay in the first cache.
 const KernelChoice* amx_kernel() {
   static const KernelChoice choice{.rows = 32,
                                    .columns = 32,
@@ -172,6 +181,7 @@ const KernelChoice* amx_kernel() {
 }
 
 #else
+// Without AMX in the compiler there is no kernel.
 const KernelChoice* amx_kernel() { return nullptr; }
 #endif
 

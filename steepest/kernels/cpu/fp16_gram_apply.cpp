@@ -33,20 +33,22 @@ constexpr double kTypical = .25, kXNorm = 64;
 // The scale is found from some rows; the root mean square of all of them has to lie in between.
 constexpr double kMinTypical = kTypical / 64, kMaxTypical = kTypical * 16;
 
-// The bytes of a rounded panel, and of a whole rounded matrix [rows, columns].
+// The bytes of a rounded panel: kPanel rows of `columns` float16, in whole chunks.
 int64_t panel_bytes(int64_t columns) {
   return (columns + kChunk - 1) / kChunk * kPanel * kChunkRow;
 }
+// The bytes of a rounded matrix [rows, columns]: its panels, one after another.
 int64_t rounded_bytes(int64_t rows, int64_t columns) {
   return (rows + kPanel - 1) / kPanel * panel_bytes(columns);
 }
-// The offset in bytes of the element in row `row` and column k of a panel.
+// The offset in bytes of the element in row `row` and column k of a panel: chunk after chunk of
+// columns, in each of them row after row, and two bytes an element.
 int64_t offset_in_panel(int64_t row, int64_t k) {
   return (k / kChunk * kPanel + row) * kChunkRow + k % kChunk * 2;
 }
 
-// to += x, for n elements.
-STEEPEST_EVERY_CPU void add(const float* x, int64_t n, float* to) {
+// to[i] += x[i] for n elements.
+STEEPEST_EVERY_CPU void accumulate(const float* x, int64_t n, float* to) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) to[i] += x[i];
 }
@@ -60,12 +62,12 @@ STEEPEST_FP16 [[gnu::always_inline]] inline void round_piece(const float* from, 
   __builtin_memcpy(to, &piece, sizeof piece);
 }
 
-// Rounds scale a [rows, columns] to float16, into `to` in the order of offset_in_panel(), with
-// zeros up to whole groups of rows and pieces of columns. Returns the sum of the squares of the
-// elements of scale a, before they are rounded.
+// Rounds scale a [rows, columns], rows of one panel, to float16, into `to` in the order of
+// offset_in_panel(), with zeros up to whole groups of rows and filled(columns) columns. Returns the
+// sum of the squares of the elements of scale a, before they are rounded.
 STEEPEST_FP16 double round_panel(const float* a, int64_t rows, int64_t columns, float scale,
                                  std::byte* to) {
-  constexpr int64_t kAhead = 1024;
+  constexpr int64_t kAhead = 1024;  // elements of a row by which the prefetch runs ahead
   Sixteen squares = {};
   const int64_t groups = (rows + kGroup - 1) / kGroup * kGroup;
   for (int64_t r = 0; r < groups; ++r) {
@@ -87,8 +89,9 @@ STEEPEST_FP16 double round_panel(const float* a, int64_t rows, int64_t columns, 
   return sum;
 }
 
-// The root mean square of the elements in some rows of A.
-double typical(const float* a, int64_t rows, int64_t columns) {
+// The root mean square of the elements in up to 16 rows of A [rows, columns], spread evenly over
+// it: a guess at that of all elements, for which A is not read once more.
+double sampled_rms(const float* a, int64_t rows, int64_t columns) {
   constexpr int64_t kSome = 16;
   const int64_t some = std::min(kSome, rows);
   double square = 0;
@@ -104,8 +107,9 @@ class Panel {
   Panel(const std::byte* a, int64_t count, int64_t columns)
       : a_(a), rows_((count + kGroup - 1) / kGroup * kGroup), size_(filled(columns)) {}
 
-  // Makes y(), and adds to z, for the packed x. Each product prefetches the elements that lie a
-  // chunk ahead.
+  // Writes Y = A X of the panel's rows, which y() gives, and adds A^T Y to z, for x as
+  // Lanes::pack_x() packs it; z is laid out in lanes as x is. Each product prefetches the elements
+  // of A that lie a chunk ahead.
   void multiply(const std::byte* x, float* z) {
     using By = Lanes<kWidth>;
     constexpr int64_t kAhead = kPanel * kChunkRow;
@@ -123,7 +127,8 @@ class Panel {
                          a_ + kPanel * k * 2 + kAhead);
     }
   }
-  const float* y() const { return y_; }  // [rows, kWidth]
+  // Y of the panel, [rows, kWidth], once it is multiplied.
+  const float* y() const { return y_; }
 
  private:
   const std::byte* a_;
@@ -154,8 +159,8 @@ class Run {
     By::pack_x(s.x, s.columns, x_scale_, x_);
   }
 
-  // Writes Y, and sums each part of Z in scratch memory. Returns the sum of the squares of the
-  // elements of A that it has rounded, 0 where all were rounded before.
+  // Writes Y, and sums each part's share of Z in scratch memory, for add_up(). Returns the sum of
+  // the squares of the scaled elements of A that it has rounded, 0 where all were rounded before.
   double multiply() {
     const int64_t rows = parts_.rows;
     std::vector<double> squares(parts_.count);
@@ -168,7 +173,8 @@ class Run {
     return std::accumulate(squares.begin(), squares.end(), 0.0);
   }
 
-  // Adds up the parts and writes Z. False where an element of Z is not finite.
+  // Adds up the parts' shares and writes Z, to be called after multiply(). False where an element
+  // of Z is not finite. The rows of Z are divided into slices for the threads.
   bool add_up() {
     constexpr int64_t kSlices = 8;
     const int64_t slice = (size_ / kWhole + kSlices - 1) / kSlices * kWhole;
@@ -196,11 +202,13 @@ class Run {
     return squares;
   }
 
-  // Adds up the parts' rows [begin, end) and writes those of Z. False where one is not finite.
+  // Adds up the rows [begin, end) of the parts' shares, in the order of the parts, and writes those
+  // of Z, unscaled and out of their lanes. False where an element is not finite: 0 times it is a
+  // NaN.
   bool add_up(int64_t begin, int64_t end) const {
     float* const sum = z_ + begin * kWidth;
     for (int64_t i = 1; i < parts_.count; ++i)
-      add(sum + i * size_ * kWidth, filled(end - begin) * kWidth, sum);
+      accumulate(sum + i * size_ * kWidth, filled(end - begin) * kWidth, sum);
     const float factor = 1 / panels_.scale / panels_.scale / x_scale_;
     float zero = 0;
     for (int64_t k = begin; k < end; ++k) {
@@ -224,16 +232,22 @@ class Run {
 
 }  // namespace
 
+// Whether a HalfMatrix of this size can be made: the processor has AVX-512 FP16, and the rounded
+// copy takes no more than kMaxBytes.
 bool HalfMatrix::is_supported(int64_t rows, int64_t columns) {
   return has_fp16() && rounded_bytes(rows, columns) <= kMaxBytes;
 }
 
+// Takes this thread's scratch memory for the rounded copy of a [rows, columns], row-major, and
+// chooses its scale. The first product rounds it: until then `a` has to live.
 HalfMatrix::HalfMatrix(const float* a, int64_t rows, int64_t columns)
     : a_(a), rows_(rows), columns_(columns) {
   rounded_ = scratch<std::byte>(Scratch::half_matrix, rounded_bytes(rows, columns));
-  scale_ = power_of_two(kTypical / typical(a, rows, columns));
+  scale_ = power_of_two(kTypical / sampled_rms(a, rows, columns));
 }
 
+// gram_apply() for X of kWidth columns: the first call also rounds A, and returns false where the
+// root mean square of all of it shows that the scale, made from some rows, does not fit.
 template <int64_t kWidth>
 bool HalfMatrix::run(const GramApply& s) {
   const Panels panels{a_, rounded_, scale_};
@@ -247,6 +261,8 @@ bool HalfMatrix::run(const GramApply& s) {
   return run.add_up();
 }
 
+// Writes y = A x [rows, width] and z = A^T y [columns, width] for x [columns, width], where width
+// is 8 or 16. False, with y and z of no use, where A or Z is not in float16's range.
 bool HalfMatrix::gram_apply(int64_t width, const float* x, float* y, float* z) {
   const GramApply s{nullptr, rows_, columns_, width, x, y, z};
   return width == kNarrowBlock ? run<kNarrowBlock>(s) : run<kWideBlock>(s);
@@ -255,7 +271,9 @@ bool HalfMatrix::gram_apply(int64_t width, const float* x, float* y, float* z) {
 #else
 // Without AVX-512 FP16 in the compiler no matrix is supported, so that none is made or multiplied.
 bool HalfMatrix::is_supported(int64_t, int64_t) { return false; }
+// Never called, as is_supported() is false; neither is the product below.
 HalfMatrix::HalfMatrix(const float*, int64_t, int64_t) {}
+// Never called, as no HalfMatrix is made.
 bool HalfMatrix::gram_apply(int64_t, const float*, float*, float*) { return false; }
 #endif
 

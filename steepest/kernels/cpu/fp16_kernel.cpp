@@ -25,6 +25,10 @@ namespace {
 constexpr int64_t kRows = 8, kWidth = 32;  // the size of the tile; a panel has kWidth rows
 constexpr int64_t kDepth = 128;
 
+// Multiplies `steps` packed steps (values of k), an even number, of eight rows of a panel of A and
+// a panel of B, in float16: c[i][j] = sum_k a[k][i] b[k][j] for 8 x 32 float32 elements of C, whose
+// rows are `stride` elements apart; with kAdd the sums are added to c. The stride of A, which has
+// no name, is always the panel's.
 template <bool kAdd>
 STEEPEST_FP16 void multiply(const std::byte* a, int64_t, const std::byte* b, int64_t steps,
                             float* c, int64_t stride) {
@@ -52,14 +56,16 @@ STEEPEST_FP16 void multiply(const std::byte* a, int64_t, const std::byte* b, int
 #pragma GCC unroll 2
     for (int j = 0; j < 2; ++j) {
       float* const to = c + i * stride + static_cast<int64_t>(j) * 16;
-      auto out = widened(half[j]);
+      auto out = to_float32(half[j]);
       if constexpr (kAdd) out += load<Sixteen>(to);
       __builtin_memcpy(to, &out, sizeof out);
     }
   }
 }
 
-// Packs two steps of 32 rows which lie side by side.
+// Packs two steps, columns of the operand, each given as 32 elements that lie side by side (one for
+// each row), times the scale and rounded to float16: even rows, then odd ones, in each lane the two
+// steps of one row.
 STEEPEST_FP16 inline void pack_pair(const float* first, const float* second, float scale,
                                     std::byte* to) {
   const Words a = rounded_row(first, scale), b = rounded_row(second, scale);
@@ -68,7 +74,9 @@ STEEPEST_FP16 inline void pack_pair(const float* first, const float* second, flo
   __builtin_memcpy(to + sizeof even, &odd, sizeof odd);
 }
 
-// Packs 32 steps of 32 rows, each of which is contiguous.
+// Packs 32 steps of 32 rows of scale x, in float16. Each row is contiguous, row_stride elements
+// from the next, so that 16 pairs of steps fill a register: the registers of the even rows, and
+// then those of the odd ones, are transposed to have a pair of steps each.
 STEEPEST_FP16 void pack_along(const float* x, int64_t row_stride, float scale, std::byte* to) {
   for (const int first : {0, 1}) {
     Sixteen row[16];
@@ -82,6 +90,9 @@ STEEPEST_FP16 void pack_along(const float* x, int64_t row_stride, float scale, s
   }
 }
 
+// Packs `rows` <= 32 rows and `steps` columns of scale x, rounded to float16, into a panel, with
+// zeros up to 32 rows and an even number of steps. Rows, or columns, that are contiguous and whole
+// are read a register at a time, and all others element by element.
 STEEPEST_FP16 void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
                         int64_t steps, float scale, std::byte* to) {
   constexpr int64_t kPairBytes = 2 * sizeof(Halves);
@@ -105,6 +116,9 @@ STEEPEST_FP16 void pack(const float* x, int64_t row_stride, int64_t column_strid
 
 }  // namespace
 
+// The kernel for operands in float16 by AVX-512 FP16; nullptr where the processor has none.
+// Operands are scaled to a Frobenius norm of 200, so that no element, and no sum of products over
+// 128 steps, leaves float16's range, as |A|_F |B|_F = 40,000 < 65,504.
 const KernelChoice* fp16_kernel() {
   static const KernelChoice choice{.rows = kRows,
                                    .columns = kWidth,
@@ -122,6 +136,7 @@ const KernelChoice* fp16_kernel() {
 }
 
 #else
+// Without AVX-512 FP16 in the compiler there is no kernel.
 const KernelChoice* fp16_kernel() { return nullptr; }
 #endif
 

@@ -25,8 +25,10 @@ constexpr int64_t kPiece = 32;             // elements that are rounded to one r
 constexpr int64_t kWhole = 64;             // the steps are filled up with zeros to a multiple of it
 constexpr double kYNorm = 200;             // |Y|_F of a panel as scaled, far from float16's ends
 
+// `columns` rounded up to a multiple of kWhole: the steps of a panel with their zeros.
 inline int64_t filled(int64_t columns) { return (columns + kWhole - 1) / kWhole * kWhole; }
 
+// sum_i x_i^2 of n elements, in float64.
 inline double square_of(const float* x, int64_t n) {
   double sum = 0;
   inner_products(x, x, 1, n, &sum);
@@ -47,13 +49,16 @@ struct Lanes {
   using AsLanes = std::conditional_t<kWidth == 16, Words, LongWords>;
   using Row = std::conditional_t<kWidth == 16, Sixteen, Eight>;
 
+  // A register whose every lane (32 or 64 bits) holds the kParts float16 at `from`, neighbours in
+  // one row of A.
   STEEPEST_FP16 [[gnu::always_inline]] static Halves repeated(const std::byte* from) {
     Lane lane;
     __builtin_memcpy(&lane, from, sizeof lane);
     return same_bits<Halves>(AsLanes{} + lane);
   }
 
-  // The sum of the parts of each lane.
+  // The sum of the kParts float16 in each lane, as a vector of kWidth float32: the elements of a
+  // row of Y. The upper parts are shifted down and added, and the lowest part of each lane is kept.
   STEEPEST_FP16 [[gnu::always_inline]] static Row added_up(Halves sum) {
     for (int64_t bits = 16; bits < 16 * kParts; bits *= 2) {
       const auto lanes = same_bits<AsLanes>(sum);
@@ -62,14 +67,15 @@ struct Lanes {
     const auto lanes = same_bits<__m512i>(sum);
     if constexpr (kWidth == 16) {
       const __m256i low = _mm512_maskz_cvtepi32_epi16(0xffff, lanes);
-      return widened(same_bits<EightWords>(low));
+      return to_float32(same_bits<EightWords>(low));
     } else {
       const __m128i low = _mm512_maskz_cvtepi64_epi16(0xff, lanes);
       return same_bits<Row>(_mm256_maskz_cvtph_ps(0xff, low));
     }
   }
 
-  // Packs the rows of x, kParts of them in a lane.
+  // Rounds scale x, for x [columns, kWidth], to float16 and writes it to `to`, with zero rows up to
+  // filled(columns): a register for each kParts rows, of which lane j has the elements in column j.
   STEEPEST_FP16 static void pack_x(const float* x, int64_t columns, float scale, std::byte* to) {
     Order order;
     for (int64_t i = 0; i < 32; ++i)
@@ -87,8 +93,9 @@ struct Lanes {
     }
   }
 
-  // Packs each element of y kParts times, and returns the scale that they are multiplied by. It
-  // reads 16 elements beyond y.
+  // Rounds scale y, for y [rows, kWidth], to float16 and writes it to `to`: a register for each
+  // row, whose lane j repeats the element in column j kParts times. Returns the scale, chosen to
+  // bring |y| to kYNorm. It reads up to 16 elements beyond y.
   STEEPEST_FP16 static float pack_y(const float* y, int64_t rows, std::byte* to) {
     Order order;
     for (int64_t i = 0; i < 32; ++i) order[i] = static_cast<uint16_t>(i / kParts);
@@ -103,7 +110,9 @@ struct Lanes {
     return scale;
   }
 
-  // y += A x for 16 rows of A and some lanes of steps.
+  // y += A x for y [16, kWidth], 16 rows of A, the first of them at `a`, and `lanes` registers of x
+  // as packed by pack_x(): up to a chunk, as kChunkRow bytes lie between rows of A. `ahead` is
+  // where the next elements of A are prefetched.
   STEEPEST_FP16 static void first_product(const std::byte* a, const std::byte* x, int64_t lanes,
                                           float* y, const std::byte* ahead) {
     Halves sum[kGroup] = {};
@@ -120,7 +129,9 @@ struct Lanes {
     }
   }
 
-  // z += factor A^T y for kSteps steps. In z, as in x, the elements of a lane lie together.
+  // z += factor A^T y for kSteps columns of A, the first of them at `a`, and `rows` rows of y as
+  // packed by pack_y(). In z, as in x, the kParts elements of a lane lie together. `ahead` is where
+  // the next elements of A are prefetched.
   STEEPEST_FP16 static void second_product(const std::byte* a, const std::byte* y, int64_t rows,
                                            float factor, float* z, const std::byte* ahead) {
     Halves sum[kGroup] = {};
@@ -134,8 +145,8 @@ struct Lanes {
     for (int p = 0; p < kGroup; ++p) {
       const auto words = same_bits<Words>(sum[p]);
       float* const to = z + static_cast<int64_t>(p) * 32;
-      const Sixteen first = load<Sixteen>(to) + factor * widened(lower(words)),
-                    second = load<Sixteen>(to + 16) + factor * widened(upper(words));
+      const Sixteen first = load<Sixteen>(to) + factor * to_float32(lower(words)),
+                    second = load<Sixteen>(to + 16) + factor * to_float32(upper(words));
       __builtin_memcpy(to, &first, sizeof first);
       __builtin_memcpy(to + 16, &second, sizeof second);
     }

@@ -20,9 +20,11 @@ namespace {
 constexpr int64_t kBlockRows = 96;        // rows of A that are packed for the second cache
 constexpr double kMinParallel = 1 << 22;  // multiplications; for fewer one thread is quicker
 
-int64_t rounded(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+// The smallest multiple of `step` that is at least n.
+int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
-// The steps [begin, begin + count) of the sums: columns of A and rows of B.
+// The steps [begin, begin + count), indices k of C_ij = sum_k A_ik B_kj: columns of A and rows of
+// B.
 struct Steps {
   int64_t begin, count;
 };
@@ -30,64 +32,74 @@ struct Steps {
 // The operands A and B as the kernel reads them: packed in panels, for some steps at a time.
 class Operands {
  public:
+  // Takes scratch memory of this thread for the panels of B, and chooses the scales of a kernel
+  // that needs them. Both arguments have to outlive it.
   Operands(const Gemm& g, const KernelChoice& kernel)
-      : g_(g), kernel_(kernel), shares_panels_(kernel.shares && transposes(g.a, g.b)) {
+      : g_(g), kernel_(kernel), shares_panels_(kernel.shares && is_transpose(g.a, g.b)) {
     b_panels_ = scratch<std::byte>(
-        Scratch::b_panels, rounded(g.b.columns, kernel.columns) * kernel.depth * kernel.bytes);
+        Scratch::b_panels, round_up(g.b.columns, kernel.columns) * kernel.depth * kernel.bytes);
     if (kernel.scaled_norm == 0) return;
     a_scale_ = power_of_two(kernel.scaled_norm / g.a_norm);
     b_scale_ = power_of_two(kernel.scaled_norm / g.b_norm);
   }
 
-  // The alpha of the product of the operands as they are packed, which may be scaled.
+  // The factor that turns the product of the operands as they are packed, which may be scaled, into
+  // alpha A B.
   float alpha() const { return g_.alpha / a_scale_ / b_scale_; }
 
-  // Packs the columns of B from j on that make one panel.
+  // Packs one panel of B, its columns from j on (fewer at the edge), for these steps, the indices k
+  // of the sums. Panels are disjoint, so that threads may pack them at the same time.
   void pack_columns(int64_t j, Steps steps) const {
     const View b = g_.b.transposed();
-    kernel_.pack_b(element(b, j, steps.begin), b.row_stride, b.column_stride,
+    kernel_.pack_b(address(b, j, steps.begin), b.row_stride, b.column_stride,
                    std::min(kernel_.columns, b.rows - j), steps.count, b_scale_,
-                   b_panels_ + bytes(j, steps.count));
+                   b_panels_ + panel_bytes(j, steps.count));
   }
 
-  // Packs `count` rows of A from `first` on, up to a block of them, into this thread's memory.
-  // nullptr where the panels of B serve as those of A.
+  // Packs `count` rows of A from `first` on, up to a block of them, into this thread's memory, and
+  // returns where they begin, for packed_row(). nullptr where the panels of B serve as those of A.
   const std::byte* pack_rows(int64_t first, int64_t count, Steps steps) const {
     if (shares_panels_) return nullptr;
     const int64_t width = kernel_.a_width;
-    auto* const panels =
-        scratch<std::byte>(Scratch::a_panels, bytes(rounded(kBlockRows, width), kernel_.depth));
+    auto* const panels = scratch<std::byte>(
+        Scratch::a_panels, panel_bytes(round_up(kBlockRows, width), kernel_.depth));
     for (int64_t i = 0; i < count; i += width) {
-      kernel_.pack_a(element(g_.a, first + i, steps.begin), g_.a.row_stride, g_.a.column_stride,
+      kernel_.pack_a(address(g_.a, first + i, steps.begin), g_.a.row_stride, g_.a.column_stride,
                      std::min(width, count - i), steps.count, a_scale_,
-                     panels + bytes(i, steps.count));
+                     panels + panel_bytes(i, steps.count));
     }
     return panels;
   }
 
-  // Where the packed row first + i of A begins, for rows = pack_rows(first, ..) of so many steps.
-  const std::byte* row(const std::byte* rows, int64_t first, int64_t i, int64_t steps) const {
+  // Where row first + i of A begins as it is packed, for rows = pack_rows(first, ..) and the number
+  // of steps that were packed. Its next step is step_stride() elements on.
+  const std::byte* packed_row(const std::byte* rows, int64_t first, int64_t i,
+                              int64_t steps) const {
     if (shares_panels_) rows = b_panels_, i += first;
-    const int64_t within = i % row_stride();
-    return rows + bytes(i - within, steps) + within * kernel_.bytes;
+    const int64_t within = i % step_stride();
+    return rows + panel_bytes(i - within, steps) + within * kernel_.bytes;
   }
-  // How many elements apart the steps of such a row are.
-  int64_t row_stride() const { return shares_panels_ ? kernel_.columns : kernel_.a_width; }
-  // Where the packed panel of B begins whose first column is j, for so many steps.
-  const std::byte* columns(int64_t j, int64_t steps) const { return b_panels_ + bytes(j, steps); }
+  // How many elements apart the steps of a packed row of A are: the width of its panel.
+  int64_t step_stride() const { return shares_panels_ ? kernel_.columns : kernel_.a_width; }
+  // Where the panel of B begins whose first column is j, `steps` being the number of packed steps.
+  const std::byte* packed_columns(int64_t j, int64_t steps) const {
+    return b_panels_ + panel_bytes(j, steps);
+  }
 
  private:
-  // Whether a = b^T, as the same memory.
-  static bool transposes(const View& a, const View& b) {
+  // Whether a is b^T as the same memory, as in X X^T: then one packing may serve for both.
+  static bool is_transpose(const View& a, const View& b) {
     return a.data == b.data && a.rows == b.columns && a.columns == b.rows &&
            a.row_stride == b.column_stride && a.column_stride == b.row_stride;
   }
-  static const float* element(const View& x, int64_t i, int64_t j) {
+  // The address of element (i, j) of x.
+  static const float* address(const View& x, int64_t i, int64_t j) {
     return x.data + i * x.row_stride + j * x.column_stride;
   }
-  // The size of panels with `width` elements a step.
-  int64_t bytes(int64_t width, int64_t steps) const {
-    return width * rounded(steps, kernel_.unit) * kernel_.bytes;
+  // The size in bytes of panels with `width` elements a step, whose steps are filled up to whole
+  // units of the kernel.
+  int64_t panel_bytes(int64_t width, int64_t steps) const {
+    return width * round_up(steps, kernel_.unit) * kernel_.bytes;
   }
 
   const Gemm& g_;
@@ -100,6 +112,7 @@ class Operands {
 // One product, whose loops go over slices of its steps, blocks of rows of C, and tiles of these.
 class Product {
  public:
+  // Makes ready to compute what g says with this kernel. Both have to outlive it.
   Product(const Gemm& g, const KernelChoice& kernel)
       : g_(g),
         kernel_(kernel),
@@ -107,24 +120,28 @@ class Product {
         m_(g.a.rows),
         n_(g.b.columns),
         stride_(g.c_stride == 0 ? n_ : g.c_stride),
-        block_(rounded(kBlockRows, kernel.a_width)),
+        block_(round_up(kBlockRows, kernel.a_width)),
         blocks_((m_ + block_ - 1) / block_),
         squares_(g.c_norm == nullptr ? 0 : blocks_) {}
 
+  // Computes the product. For each slice of steps it packs B, then adds to C block by block of
+  // rows; a symmetric C is mirrored at the end. Threads share the panels of a packing, and then the
+  // blocks.
   void run() {
     const int64_t depth = g_.a.columns;
     const double work = static_cast<double>(m_) * static_cast<double>(n_) *
                         static_cast<double>(depth) * (g_.symmetric ? .5 : 1);
-    const bool alone =
+    const bool one_thread =
         work < kMinParallel || at::in_parallel_region() || at::get_num_threads() == 1;
     for (int64_t k = 0; k < depth || k == 0; k += kernel_.depth) {
       const Steps steps{k, std::min(kernel_.depth, depth - k)};
-      each(alone, (n_ + kernel_.columns - 1) / kernel_.columns,
-           [&](int64_t panel) { operands_.pack_columns(panel * kernel_.columns, steps); });
-      each(alone, blocks_, [&](int64_t i) { multiply_block(balanced(i) * block_, steps); });
+      for_each(one_thread, (n_ + kernel_.columns - 1) / kernel_.columns,
+               [&](int64_t panel) { operands_.pack_columns(panel * kernel_.columns, steps); });
+      for_each(one_thread, blocks_,
+               [&](int64_t i) { multiply_block(block_at(i) * block_, steps); });
     }
     if (g_.symmetric) {
-      each(alone, blocks_, [&](int64_t i) {
+      for_each(one_thread, blocks_, [&](int64_t i) {
         mirror_rows(g_.c, stride_, i * block_, std::min((i + 1) * block_, m_));
       });
     }
@@ -133,34 +150,37 @@ class Product {
   }
 
  private:
-  static void each(bool alone, int64_t n, const auto& body) {
+  // Runs body(0) to body(n - 1), in their order on this thread or divided among all.
+  static void for_each(bool one_thread, int64_t n, const auto& body) {
     const auto range = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) body(i);
     };
-    if (alone) {
+    if (one_thread) {
       range(0, n);
     } else {
       at::parallel_for(0, n, 1, range);
     }
   }
 
-  // The i-th block of rows in the order of work. In a triangle the last row is the longest: first
-  // and last ones come in pairs, so that each thread gets the same work.
-  int64_t balanced(int64_t i) const {
+  // The number of the i-th block of rows in the order of work. In a triangle the last row is the
+  // longest: first and last ones come in pairs, so that each thread gets the same work.
+  int64_t block_at(int64_t i) const {
     if (!g_.symmetric) return i;
     return i % 2 == 0 ? i / 2 : blocks_ - 1 - i / 2;
   }
 
-  // Adds the products of these steps to a block of rows of C, from row i0 on.
+  // Adds the products of these steps to a block of rows of C, from row i0 on, tile by tile; of a
+  // symmetric C only the tiles that reach the diagonal or lie below it. After the last steps the
+  // block is finished.
   void multiply_block(int64_t i0, Steps steps) {
     const int64_t rows = std::min(block_, m_ - i0);
     const std::byte* const a = operands_.pack_rows(i0, rows, steps);
     const int64_t end = g_.symmetric ? i0 + rows : n_;
     for (int64_t j = 0; j < end; j += kernel_.columns) {
-      const std::byte* const b = operands_.columns(j, steps.count);
+      const std::byte* const b = operands_.packed_columns(j, steps.count);
       for (int64_t i = 0; i < rows; i += kernel_.rows) {
         if (g_.symmetric && j >= i0 + i + kernel_.rows) continue;  // above the diagonal
-        multiply_tile(operands_.row(a, i0, i, steps.count), b, steps, i0 + i, j);
+        multiply_tile(operands_.packed_row(a, i0, i, steps.count), b, steps, i0 + i, j);
       }
     }
     if (steps.begin + steps.count == g_.a.columns) finish_block(i0, rows);
@@ -173,7 +193,7 @@ class Product {
     float* const c = g_.c + i * stride_ + j;
     const bool first = steps.begin == 0;
     const auto kernel = first ? kernel_.store : kernel_.add;
-    const int64_t a_stride = operands_.row_stride();
+    const int64_t a_stride = operands_.step_stride();
     const int64_t rows = std::min(kernel_.rows, m_ - i),
                   columns = std::min(kernel_.columns, n_ - j);
     if (rows == kernel_.rows && columns == kernel_.columns)
@@ -188,7 +208,8 @@ class Product {
     }
   }
 
-  // Applies alpha, D and E to the rows while they are in the cache.
+  // Applies alpha, D and E to the `rows` rows of C from i0 on while they are in the cache, once all
+  // steps are summed, and keeps the sum of their squares where the norm of C is asked for.
   void finish_block(int64_t i0, int64_t rows) {
     const float alpha = operands_.alpha();
     if (g_.d == nullptr && alpha == 1 && g_.c_norm == nullptr) return;
@@ -214,6 +235,7 @@ class Product {
   std::vector<double> squares_;  // the sum of squares of each block of C
 };
 
+// The kernel for operands that are rounded to this dtype, which this processor must have.
 const KernelChoice& kernel_for(c10::ScalarType operand_dtype) {
   switch (operand_dtype) {
     case c10::kBFloat16:

@@ -18,8 +18,10 @@ struct View {
   int64_t rows = 0, columns = 0;
   int64_t row_stride = 0, column_stride = 1;
 
+  // The transposed matrix, as the same memory.
   View transposed() const { return {data, columns, rows, column_stride, row_stride}; }
 };
+// The matrix [rows, columns] whose rows lie one after another from `data` on.
 inline View row_major(const float* data, int64_t rows, int64_t columns) {
   return {data, rows, columns, columns, 1};
 }
@@ -49,8 +51,9 @@ bool has_gemm();
 // FP16, else kFloat.
 c10::ScalarType fast_operand_dtype();
 
-// Computes the product on the caller's threads (at::parallel_for), or on this one alone within a
-// parallel region. It gives the same bits on any number of threads.
+// Writes C, and *c_norm where it is asked for, on the threads of at::parallel_for, or on this one
+// alone within a parallel region: the same bits on any number of threads. It needs has_gemm(), and
+// a processor with a kernel for the operand dtype.
 void gemm(const Gemm& product);
 
 }  // namespace steepest::cpu

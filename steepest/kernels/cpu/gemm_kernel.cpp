@@ -16,8 +16,10 @@ namespace {
 
 typedef float Eight __attribute__((vector_size(32)));
 
-// Computes a tile of kRows rows and kVectors vectors of columns as Kernel says, from packed panels
-// of A and B: it is stored to c, whose rows are `stride` elements apart, or with kAdd added to it.
+// Multiplies `steps` packed steps (values of k) of a panel of A and one of B: c[i][j] = sum_k
+// a[k][i] b[k][j] for kRows rows and kVectors vectors of columns of C, whose rows are `stride`
+// elements apart; with kAdd the sums are added to c. A step of A has a_stride elements, one of B
+// the columns of the tile.
 template <typename Vector, int kRows, int kVectors, bool kAdd>
 [[gnu::always_inline]] inline void multiply(const std::byte* a_panel, int64_t a_stride,
                                             const std::byte* b_panel, int64_t steps, float* c,
@@ -56,14 +58,16 @@ template <typename Vector, int kRows, int kVectors, bool kAdd>
   }
 }
 
-// multiply() for tiles of 6 x 16 elements, as a Kernel.
+// multiply() for tiles of 6 x 16 elements, as a Kernel (gemm_kernel.h): 12 of AVX2's 16 registers
+// hold sums.
 template <bool kAdd>
 [[gnu::target("avx2,fma")]] void multiply_avx2(const std::byte* a, int64_t a_stride,
                                                const std::byte* b, int64_t steps, float* c,
                                                int64_t stride) {
   multiply<Eight, 6, 2, kAdd>(a, a_stride, b, steps, c, stride);
 }
-// multiply() for tiles of 8 x 32 elements, as a Kernel.
+// multiply() for tiles of 8 x 32 elements, as a Kernel (gemm_kernel.h): 16 of AVX-512's 32
+// registers hold sums.
 template <bool kAdd>
 [[gnu::target("avx512f")]] void multiply_avx512(const std::byte* a, int64_t a_stride,
                                                 const std::byte* b, int64_t steps, float* c,
@@ -71,6 +75,10 @@ template <bool kAdd>
   multiply<Sixteen, 8, 2, kAdd>(a, a_stride, b, steps, c, stride);
 }
 
+// Copies `rows` <= kWidth rows and `steps` columns of x into a panel of kWidth rows, column (a step
+// of the product's sums) after column, as the kernel reads it, with zeros for the rows that are
+// missing. Element (r, k) of x is x[r row_stride + k column_stride]. The scale, which has no name,
+// is for float16's kernel.
 template <int64_t kWidth>
 void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows, int64_t steps,
           float, std::byte* bytes) {
@@ -91,6 +99,9 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
 
 constexpr SixteenIndices kColumn = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
+// to <- from^T for a square of 16 x 16 elements, the rows of both being `stride` elements apart.
+// For a square on the diagonal of a matrix, where `to` is `from`, only the elements above the
+// diagonal are written.
 [[gnu::target("avx512f")]] void mirror_avx512(const float* from, float* to, int64_t stride,
                                               bool diagonal) {
   Sixteen row[kMirrorSide];
@@ -109,7 +120,8 @@ constexpr SixteenIndices kColumn = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
   }
 }
 
-// pack<32> for contiguous rows, which it would write one element at a time.
+// pack<32>() for 32 whole rows that are contiguous and row_stride elements apart: squares of 16 x
+// 16 elements are transposed in registers, where pack() would write one element at a time.
 [[gnu::target("avx512f")]] void pack_contiguous(const float* x, int64_t row_stride, int64_t steps,
                                                 float* to) {
   const int64_t whole = steps / 16 * 16;
@@ -128,6 +140,8 @@ constexpr SixteenIndices kColumn = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
   for (int64_t k = whole; k < steps; ++k)
     for (int r = 0; r < 32; ++r) to[k * 32 + r] = x[r * row_stride + k];
 }
+// Packs a panel of B, 32 columns wide, for AVX-512: `rows` counts those columns, as x is B^T, and
+// the parameters are pack()'s. The contiguous case has a faster way.
 void pack_b_avx512(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
                    int64_t steps, float scale, std::byte* bytes) {
   if (rows < 32 || column_stride != 1)
@@ -137,6 +151,8 @@ void pack_b_avx512(const float* x, int64_t row_stride, int64_t column_stride, in
 
 }  // namespace
 
+// AVX-512's tiles go first. A panel of B, 256 x 32 or 384 x 16 elements, is 32 or 24 KiB and stays
+// in the first cache.
 const KernelChoice* float_kernel() {
   static const KernelChoice wide{.rows = 8,
                                  .columns = 32,

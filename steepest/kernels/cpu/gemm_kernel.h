@@ -39,15 +39,16 @@ struct KernelChoice {
 
 constexpr int64_t kMaxTileElements = 32 * 32;
 
-// For float32 operands. nullptr where the processor has neither AVX2 with FMA nor AVX-512.
+// The kernel for float32 operands, in AVX-512 or AVX2 with FMA; nullptr where the processor has
+// neither.
 const KernelChoice* float_kernel();
 
-// For operands that the packing rounds to bfloat16, with sums in float32. It may only run where
-// has_amx(); nullptr where the compiler has no tiles.
+// The kernel for operands that the packing rounds to bfloat16, with sums in float32. It may only
+// run where has_amx(); nullptr where the compiler has no tiles.
 const KernelChoice* amx_kernel();
 
-// For operands that the packing scales and rounds to float16, with short sums in float16. nullptr
-// where the processor or the compiler has no AVX-512 FP16.
+// The kernel for operands that the packing scales and rounds to float16, with short sums in
+// float16. nullptr where the processor or the compiler has no AVX-512 FP16.
 const KernelChoice* fp16_kernel();
 
 }  // namespace steepest::cpu

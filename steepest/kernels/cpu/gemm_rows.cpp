@@ -11,8 +11,9 @@ namespace {
 // half of AVX-512's.
 typedef float Vector __attribute__((vector_size(Rows::kVector * sizeof(float))));
 
-// Combines the elements [j, n) of a row, behind its last whole vector, as combine() does. Returns
-// `squares` with their squares added.
+// c <- alpha c + beta d + epsilon e, of r's factors, for the elements [j, n) of a row, which are
+// behind its last whole vector; without d or e where kD or kE says so. Returns `squares` with the
+// squares of the results added.
 template <bool kD, bool kE>
 [[gnu::always_inline]] inline float combine_rest(const Rows& r, float* c, const float* d,
                                                  const float* e, int64_t j, int64_t n,
@@ -62,7 +63,8 @@ template <bool kD, bool kE>
   return r.triangle ? 2 * total - diagonal : total;
 }
 
-// Calls combine() for the operands that there are: no e without a d.
+// combine() for the operands that r has, D and E, D alone or neither; compiled for each kind of
+// processor. Returns the sum of the squares of the results as combine_rows() does.
 STEEPEST_EVERY_CPU double combine(const Rows& r) {
   if (r.d == nullptr) return combine<false, false>(r);
   return r.e == nullptr ? combine<true, false>(r) : combine<true, true>(r);

@@ -20,6 +20,7 @@ struct Rows {
   bool triangle;
   float alpha, beta, epsilon;
 
+  // The number of elements of row i that are combined.
   int64_t width_of(int64_t i) const {
     return triangle ? std::min(width, (i + kVector) / kVector * kVector) : width;
   }
@@ -31,8 +32,9 @@ struct Rows {
 // diagonal in its last vector count too, but with the exact part of the diagonal.
 double combine_rows(const Rows& rows);
 
-// Copies the rows [begin, end) of the lower triangle of c to columns of the upper one. begin is a
-// multiple of 16.
+// Copies the rows [begin, end) of the lower triangle of the square matrix c, whose rows are
+// `stride` elements apart, to columns of the upper one. begin is a multiple of 16, the side of the
+// squares that are transposed at a time.
 void mirror_rows(float* c, int64_t stride, int64_t begin, int64_t end);
 
 }  // namespace steepest::cpu

@@ -19,18 +19,20 @@ typedef float Eight __attribute__((vector_size(32)));
 typedef float Sixteen __attribute__((vector_size(64)));
 constexpr int kLine = 16;  // elements in a line of the cache
 
-// Copies a vector from p, and to it, which need not be aligned.
+// v <- the vector at p, which need not be aligned.
 template <typename Vector>
 [[gnu::always_inline]] inline void load(Vector& v, const float* p) {
   __builtin_memcpy(&v, p, sizeof v);
 }
+// Writes v to p, which need not be aligned.
 template <typename Vector>
 [[gnu::always_inline]] inline void store(float* p, const Vector& v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 
-// Adds to the rows of Y in `sum` the products of kRows rows of A, `stride` elements apart, with
-// kSteps rows of X: sum[i] += sum_k a[i][k] x[k], a row of X being kVectors vectors.
+// Adds to kRows rows of Y, held in `sum`, the products of kSteps columns of A with as many rows of
+// X: sum[i] += sum_k a[i][k] x[k]. The rows of A are `stride` elements apart, a row of X or Y is
+// kVectors vectors.
 template <typename Vector, int kRows, int kVectors, int kSteps>
 [[gnu::always_inline]] inline void add_products(Vector (&sum)[kRows][kVectors], const float* a,
                                                 int64_t stride, const float* x) {
@@ -44,8 +46,9 @@ template <typename Vector, int kRows, int kVectors, int kSteps>
       for (int v = 0; v < kVectors; ++v) sum[i][v] += a[i * stride + k] * row[v];
   }
 }
-// Adds to kSteps rows of Z the products of the same part of A, transposed, with the rows of Y in
-// `sum`: z[k] += sum_i a[i][k] sum[i]. With several steps, as many sums are independent.
+// Adds to kSteps rows of Z the products of kSteps columns of A with kRows rows of Y, held in `sum`:
+// z[k] += sum_i a[i][k] sum[i]. The rows of A are `stride` elements apart, a row of Y or Z is
+// kVectors vectors. With several steps as many sums are independent, and none waits for another.
 template <typename Vector, int kRows, int kVectors, int kSteps>
 [[gnu::always_inline]] inline void add_transposed(const Vector (&sum)[kRows][kVectors],
                                                   const float* a, int64_t stride, float* z) {
@@ -90,8 +93,8 @@ template <typename Vector, int kRows, int kVectors, int kSteps>
 // the registers hold sums for.
 struct Narrow {
   static constexpr int kRows = 8, kWidth = 8;
-  // Multiplies a panel of kRows rows of A, of which `a` is the first: writes its rows of Y to y and
-  // adds its share of Z to z.
+  // Multiplies a panel of kRows rows of the operands' A, of which `a` is the first: writes its rows
+  // of Y = A X to y and adds its share of Z = A^T Y to z.
   template <int kRows>
   [[gnu::target("avx2,fma")]] static void panel(const GramApply& s, const float* a, float* y,
                                                 float* z) {
@@ -100,8 +103,8 @@ struct Narrow {
 };
 struct Wide {
   static constexpr int kRows = 6, kWidth = 16;
-  // Multiplies a panel of kRows rows of A, of which `a` is the first: writes its rows of Y to y and
-  // adds its share of Z to z.
+  // Multiplies a panel of kRows rows of the operands' A, of which `a` is the first: writes its rows
+  // of Y = A X to y and adds its share of Z = A^T Y to z.
   template <int kRows>
   [[gnu::target("avx2,fma")]] static void panel(const GramApply& s, const float* a, float* y,
                                                 float* z) {
@@ -110,8 +113,8 @@ struct Wide {
 };
 struct Wide512 {
   static constexpr int kRows = 8, kWidth = 16;
-  // Multiplies a panel of kRows rows of A, of which `a` is the first: writes its rows of Y to y and
-  // adds its share of Z to z.
+  // Multiplies a panel of kRows rows of the operands' A, of which `a` is the first: writes its rows
+  // of Y = A X to y and adds its share of Z = A^T Y to z.
   template <int kRows>
   [[gnu::target("avx512f")]] static void panel(const GramApply& s, const float* a, float* y,
                                                float* z) {
@@ -130,6 +133,7 @@ void apply_part(const GramApply& s, int64_t begin, int64_t end, float* z) {
   for (; i < end; ++i) Kind::template panel<1>(s, s.a + i * s.columns, s.y + i * Kind::kWidth, z);
 }
 
+// Whether the processor has AVX-512's foundation, which Wide512 needs.
 bool has_avx512() { return __builtin_cpu_supports("avx512f"); }
 
 }  // namespace

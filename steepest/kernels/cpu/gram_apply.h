@@ -11,7 +11,8 @@ namespace steepest::cpu {
 
 // The columns that X may have: one block.
 constexpr int64_t kNarrowBlock = 8, kWideBlock = 16;
-// The block that the processor's registers hold: the wide one with AVX-512.
+// The number of columns of X for which the processor's registers hold the sums of gram_apply():
+// kWideBlock with AVX-512, else kNarrowBlock. The other one is computed too.
 int64_t native_block_width();
 
 // The operands, all row-major.
@@ -27,7 +28,8 @@ struct GramApply {
 // Whether the processor has AVX2 and FMA, which gram_apply() needs.
 bool has_gram_apply();
 
-// Computes Y = A X and Z = A^T Y, with the same bits on any number of threads.
+// Writes Y = A X and Z = A^T Y to operands.y and operands.z, with the same bits on any number of
+// threads. It needs has_gram_apply().
 void gram_apply(const GramApply& operands);
 
 // A matrix A rounded to float16, for the same products by AVX-512 FP16: an element of Y is off by
@@ -46,6 +48,7 @@ class HalfMatrix {
   bool gram_apply(int64_t width, const float* x, float* y, float* z);
 
  private:
+  // gram_apply() for X of kWidth columns.
   template <int64_t kWidth>
   bool run(const GramApply& operands);
 

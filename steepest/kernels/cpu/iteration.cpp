@@ -28,23 +28,26 @@ namespace {
 
 // |X|_F^2 for which the squares and the sums of the elements that matter are in float32's range.
 constexpr double kMinTrace = 1e-16, kMaxTrace = 1e30;
+// Whether |X|_F^2 = trace X X^T lies between kMinTrace and kMaxTrace, so that X needs no scaling.
+// False of a NaN.
 bool is_in_range(double trace) { return trace >= kMinTrace && trace <= kMaxTrace; }
 
-// The dtype to which the operands of matrices with so many rows, or columns if they are fewer, are
-// rounded: float32 where the packing of 16-bit operands takes longer than they save.
-at::ScalarType half_operands(int64_t rows) {
+// The 16-bit dtype to which the operands of matrices are rounded whose shorter side has so many
+// elements; float32 where the processor has none, or the packing takes longer than it saves.
+at::ScalarType half_operand_dtype(int64_t short_side) {
   constexpr int64_t kMinFp16Rows = 32, kMinAmxRows = 128;
   const at::ScalarType dtype = fast_operand_dtype();
-  return rows >= (dtype == at::kBFloat16 ? kMinAmxRows : kMinFp16Rows) ? dtype : at::kFloat;
+  return short_side >= (dtype == at::kBFloat16 ? kMinAmxRows : kMinFp16Rows) ? dtype : at::kFloat;
 }
 
 constexpr int64_t kMinPanel = 128;  // rows or columns of X that are copied at a time
 
 // The iteration of one matrix, with its workspace of this thread.
-class Iterator {
+class MatrixIteration {
  public:
-  Iterator(int64_t rows, int64_t columns, const PolynomialIteration& iteration,
-           at::ScalarType operand_dtype)
+  // Takes this thread's scratch memory for matrices [rows, columns]. `iteration` has to outlive it.
+  MatrixIteration(int64_t rows, int64_t columns, const PolynomialIteration& iteration,
+                  at::ScalarType operand_dtype)
       : it_(iteration),
         rows_(rows),
         columns_(columns),
@@ -56,7 +59,9 @@ class Iterator {
     if (it_.gram) factor_.matrix = scratch<float>(Scratch::factor, n_ * panel());
   }
 
-  // Iterates in place. False where x is out of scale; then it is left as it was.
+  // Runs all steps on the row-major x [rows, columns], in place. False, with x left as it was,
+  // where |x|_F^2 is no number or out of float32's range. The first Gram matrix is that of the
+  // unscaled x, and its trace is the norm by which x is then divided.
   bool run(float* x) {
     double square = 0;
     if (products_.is_rounding()) {
@@ -82,7 +87,9 @@ class Iterator {
   }
 
  private:
-  // The factor of X for all steps from `begin` up to `end`.
+  // The polynomial in R, which is gram_, that multiplies X in the steps [begin, end): the product
+  // of the factors Z = a I + b R + c R^2 of each, where R <- (R Z) Z goes on from step to step. It
+  // refers to the memory of z_ or factor_; gram_ is overwritten.
   ShiftedMatrix make_factor(int64_t begin, int64_t end) {
     products_.polynomial(it_.steps[begin], gram_, z_);
     if (end == begin + 1) return z_;
@@ -97,8 +104,9 @@ class Iterator {
     return factor_;
   }
 
-  // x <- scale * factor x, or x factor of a tall x, a panel of the long side at a time. In float32
-  // the shift joins the diagonal.
+  // x <- scale factor x, or scale x factor of a tall x, a panel of the long side at a time. In
+  // float32 the shift is added to factor's diagonal; of rounded operands it multiplies the copied
+  // panel in float32, and the new |x|_F goes to x_norm_.
   void apply(const ShiftedMatrix& factor, float* x, double scale) {
     if (!products_.is_rounding()) {
       const auto shift = static_cast<float>(factor.shift);
@@ -122,8 +130,8 @@ class Iterator {
     x_norm_ = norm;
   }
 
-  // The product factor x for `count` columns of a wide x from `begin` on, written over them: they
-  // are first copied to spare_, which is not in use now.
+  // The product to be computed, factor x, for `count` columns of a wide x from `begin` on, written
+  // over them: they are first copied to spare_, which is not in use now.
   Gemm wide_panel(const ShiftedMatrix& factor, float* x, int64_t begin, int64_t count) const {
     float* const copy = spare_.matrix;
     for (int64_t i = 0; i < n_; ++i) std::copy_n(x + i * columns_ + begin, count, copy + i * count);
@@ -132,8 +140,8 @@ class Iterator {
             .c = x + begin,
             .c_stride = columns_};
   }
-  // The product x factor for `count` rows of a tall x from `begin` on, written over them: they are
-  // first copied to spare_, too.
+  // The product to be computed, x factor, for `count` rows of a tall x from `begin` on, written
+  // over them: they are first copied to spare_, too.
   Gemm tall_panel(const ShiftedMatrix& factor, float* x, int64_t begin, int64_t count) const {
     float* const copy = spare_.matrix;
     std::copy_n(x + begin * n_, count * n_, copy);
@@ -141,8 +149,8 @@ class Iterator {
             .b = row_major(factor.matrix, n_, n_),
             .c = x + begin * n_};
   }
-  // The rows or columns in a panel. spare_ holds a copy of one, and as z_ and factor_ change places
-  // with it, they are as large.
+  // The number of rows or columns of x that are multiplied at a time. spare_ holds a copy of one,
+  // and as z_ and factor_ change places with it, they are as large.
   int64_t panel() const { return std::max(n_, kMinPanel); }
 
   const PolynomialIteration& it_;
@@ -156,8 +164,8 @@ class Iterator {
 
 void iterate_in_place(float* x, int64_t rows, int64_t columns, const PolynomialIteration& iteration,
                       at::ScalarType operand_dtype) {
-  Iterator iterator(rows, columns, iteration, operand_dtype);
-  if (iterator.run(x)) return;
+  MatrixIteration in_place(rows, columns, iteration, operand_dtype);
+  if (in_place.run(x)) return;
   // It is out of scale, zero or not finite: bring the largest element to about 1 by a power of two.
   const int64_t size = rows * columns;
   float largest = 0;
@@ -172,14 +180,14 @@ void iterate_in_place(float* x, int64_t rows, int64_t columns, const PolynomialI
   }
   const int exponent = -std::ilogb(largest);
   for (int64_t i = 0; i < size; ++i) x[i] = std::ldexp(x[i], exponent);
-  if (!iterator.run(x)) std::fill_n(x, size, 0.0f);
+  if (!in_place.run(x)) std::fill_n(x, size, 0.0f);
 }
 
 at::Tensor iterate(const at::Tensor& x, const PolynomialIteration& iteration, bool may_overwrite) {
   if (!is_in_memory(x) || x.scalar_type() == at::kDouble || !has_gemm()) return {};
   const int64_t batch = x.size(0), rows = x.size(1), columns = x.size(2);
   const auto operands =
-      iteration.half_operands ? half_operands(std::min(rows, columns)) : at::kFloat;
+      iteration.half_operands ? half_operand_dtype(std::min(rows, columns)) : at::kFloat;
   if (iteration.half_operands && operands == at::kFloat) return {};
   at::Tensor out = x.to(at::kFloat).contiguous();
   if (out.is_alias_of(x) && !may_overwrite) out = out.clone();

@@ -10,9 +10,11 @@
 
 namespace steepest::cpu {
 
-// Kernels::iterate: for matrices in float32, bfloat16 or float16, with iterates in float32, where
-// the processor has_gemm(). Half operands pay where it multiplies them faster than float32's, for
-// matrices that are not small.
+// The result of the iteration for each matrix of x [B, r, c] in float32, bfloat16 or float16, with
+// iterates in float32: [B, r, c] in x's dtype, in the memory of x where it may be overwritten.
+// Undefined, with nothing done, for float64, for entries that are not in memory, without
+// has_gemm(), and for half_operands where they are no faster than float32's, or the matrices are
+// small.
 at::Tensor iterate(const at::Tensor& x, const PolynomialIteration& iteration, bool may_overwrite);
 
 // Runs the iteration on one row-major matrix [rows, columns] of any orientation and scale, in

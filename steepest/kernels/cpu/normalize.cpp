@@ -17,7 +17,8 @@ namespace {
 
 constexpr int64_t kPiece = 1 << 14;  // elements at a time
 
-// y = factor x. The factor is in float64: that of a matrix of norm 1e-40 is beyond float32.
+// y[i] = factor x[i] for n elements. The factor is in float64: that of a matrix of norm 1e-40 is
+// beyond float32.
 STEEPEST_EVERY_CPU void scale(const float* x, float* y, int64_t n, double factor) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(x[i] * factor);
@@ -26,7 +27,7 @@ STEEPEST_EVERY_CPU void scale(const float* x, float* y, int64_t n, double factor
 }  // namespace
 
 at::Tensor normalize(const at::Tensor& x, double safety) {
-  if (!is_plain(x)) return {};
+  if (!is_contiguous_float32(x)) return {};
   const int64_t size = x.size(1) * x.size(2), pieces = (size + kPiece - 1) / kPiece;
   const auto* const from = x.const_data_ptr<float>();
   auto y = at::empty_like(x);

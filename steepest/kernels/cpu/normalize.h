@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// x / (safety |x|_F) of plain float32 matrices, in two passes over memory instead of five: a
+// x / (safety |x|_F) of contiguous float32 matrices, in two passes over memory instead of five: a
 // float64 sum of squares neither overflows at 3e38 nor underflows at 1e-38, so that nothing is
 // scaled before it.
 #pragma once
@@ -8,7 +8,8 @@
 
 namespace steepest::cpu {
 
-// Kernels::normalize: of x [B, r, c] plain, undefined for others.
+// x / (safety |x|_F) of each matrix of x [B, r, c] at any scale, in new memory; a zero matrix stays
+// zero. Undefined, with nothing done, where x is not contiguous float32 in this process' memory.
 at::Tensor normalize(const at::Tensor& x, double safety);
 
 }  // namespace steepest::cpu

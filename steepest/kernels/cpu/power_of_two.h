@@ -5,8 +5,8 @@
 
 namespace steepest::cpu {
 
-// The largest power of two up to x, by which a product is exact; 1 where x is no scale, but zero,
-// negative, an infinity or a NaN. (base/tensor.h has the same for tensors.)
+// The largest power of two that is at most x: a factor that rounds nothing. 1 where x is zero,
+// negative, an infinity or a NaN, and so can be no scale. (base/tensor.h has the same for tensors.)
 inline float power_of_two(double x) {
   return x > 0 && std::isfinite(x) ? static_cast<float>(std::exp2(std::floor(std::log2(x)))) : 1;
 }

@@ -13,7 +13,8 @@ struct RowPartition {
   int64_t count, rows;
 };
 
-// Parts of whole panels of `panel` rows.
+// Divides so many rows into up to 8 parts of about 128 rows or more, whose sizes are multiples of
+// `panel` rows. The last parts may have fewer rows, or none.
 inline RowPartition partition_rows(int64_t rows, int64_t panel) {
   constexpr int64_t kMinRows = 128, kMaxParts = 8;
   const int64_t count = std::clamp<int64_t>(rows / kMinRows, 1, kMaxParts), step = count * panel;

@@ -9,8 +9,9 @@
 namespace steepest::cpu {
 namespace {
 
-std::atomic<int64_t> held{0};
+std::atomic<int64_t> held{0};  // bytes, by all threads
 
+// Memory of one purpose, freed with its thread.
 class Buffer {
  public:
   Buffer() = default;
@@ -18,6 +19,8 @@ class Buffer {
   Buffer& operator=(const Buffer&) = delete;
   ~Buffer() { release(); }
 
+  // The memory, at least so large: where it has to grow, what it held is lost. Throws
+  // std::bad_alloc.
   void* at_least(int64_t bytes) {
     if (bytes > size_) {
       release();
@@ -32,6 +35,7 @@ class Buffer {
 
  private:
   static constexpr int64_t kAlignment = 64;
+  // Frees the memory, if there is any.
   void release() {
     std::free(data_);
     held -= size_;
@@ -44,7 +48,7 @@ class Buffer {
 
 }  // namespace
 
-// Each thread has one buffer for each purpose, which grows to the largest size asked of it.
+// A buffer grows to the largest size that is asked of it, and is kept until its thread ends.
 void* scratch_bytes(Scratch purpose, int64_t bytes) {
   thread_local std::array<Buffer, static_cast<size_t>(Scratch::count)> buffers;
   return buffers[static_cast<size_t>(purpose)].at_least(bytes);

@@ -63,14 +63,14 @@ Gemm SymmetricProducts::symmetric_product(const float* a, const float* b, float*
   return {.a = left_operand(a), .b = row_major(b, n_, n_), .c = c, .symmetric = true};
 }
 
-// Moves the mean of the diagonal into the shift.
 void SymmetricProducts::remove_trace(ShiftedMatrix& a) const {
   double trace = 0;
   for (int64_t i = 0; i < n_; ++i) trace += a.matrix[i * n_ + i];
   const double mean = trace / static_cast<double>(n_);
   for (int64_t i = 0; i < n_; ++i) a.matrix[i * n_ + i] -= static_cast<float>(mean);
   a.shift += mean;
-  // |A - mean I|_F^2 = |A|_F^2 - trace mean, a difference of which only some digits may be right.
+  // |A - mean I|_F^2 = |A|_F^2 - trace mean, a difference of which only some digits may be right:
+  // it is kept above a hundredth of the norm, as a bound that is too large does no harm.
   const double square = a.norm * a.norm;
   a.norm = std::sqrt(std::max(square - trace * mean, 1e-4 * square));
 }

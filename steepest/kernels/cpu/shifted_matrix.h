@@ -27,29 +27,36 @@ struct ShiftedMatrix {
 // is symmetric too.
 class SymmetricProducts {
  public:
+  // For matrices [n, n], with operands rounded to operand_dtype (kFloat: not rounded).
   SymmetricProducts(int64_t n, c10::ScalarType operand_dtype)
       : n_(n), operand_dtype_(operand_dtype) {}
 
+  // Whether operands are rounded to 16 bits, so that their norms are needed.
   bool is_rounding() const { return operand_dtype_ != c10::kFloat; }
 
-  // One product of any shape by the operand dtype. The norms are needed where operands are rounded,
-  // and only then c_norm is set.
+  // Computes one product, of any shape, with its operands rounded to operand_dtype. a_norm and
+  // b_norm, |A|_F and |B|_F, are read where is_rounding(), and only then c_norm is set to |C|_F.
   void gemm(Gemm product, double a_norm, double b_norm, double& c_norm) const;
 
-  // to <- X X^T, or X^T X of a tall x [rows, columns].
+  // to <- X X^T [rows, rows], or X^T X of a tall row-major x [rows, columns]. x_norm: |x|_F, read
+  // where is_rounding().
   void gram(const float* x, int64_t rows, int64_t columns, double x_norm, ShiftedMatrix& to) const;
-  // to <- a b.
+  // to <- a b, which shares no memory with a or b.
   void multiply(const ShiftedMatrix& a, const ShiftedMatrix& b, ShiftedMatrix& to) const;
-  // to <- a I + b R + c R^2, by which a step multiplies X.
+  // to <- a I + b R + c R^2 of p's coefficients, the factor by which a step multiplies X; `to`
+  // shares no memory with r.
   void polynomial(const PolynomialCoefficients& p, const ShiftedMatrix& r, ShiftedMatrix& to) const;
-  // a <- factor a.
+  // a <- factor a, its shift and norm too.
   void scale(ShiftedMatrix& a, double factor) const;
 
-  // A symmetric matrix as a left operand, read by rows or by columns as its packing likes it.
+  // The symmetric matrix a [n, n] as a left operand: read by rows for AMX and by columns for the
+  // other kernels, whichever is packed faster. Both are the same matrix.
   View left_operand(const float* a) const;
 
  private:
+  // The product c = a b of symmetric a and b [n, n] that commute, to be computed by gemm().
   Gemm symmetric_product(const float* a, const float* b, float* c) const;
+  // Moves the mean of a.matrix's diagonal into the shift, so that its trace is 0; updates its norm.
   void remove_trace(ShiftedMatrix& a) const;
 
   int64_t n_;

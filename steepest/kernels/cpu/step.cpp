@@ -12,18 +12,20 @@
 namespace steepest::cpu {
 namespace {
 
-constexpr int64_t kGrain = 1 << 15;
+constexpr int64_t kGrain = 1 << 15;  // entries for which a thread is worth its start
 
 // ATen's lerp: from the nearer end, with one rounding of the product and the sum.
 struct Lerp {
-  float weight;
-  bool near;
+  float weight;  // w, or w - 1 from the far end
+  bool near;     // whether w is near 0
+  // For lerp(from, to, w) = from + w (to - from), with w rounded to float32.
   explicit Lerp(double w) : weight(static_cast<float>(w)), near(std::abs(weight) < 0.5f) {
     if (!near) weight -= 1;
   }
 };
 
-// m <- lerp(m, x, take) and u <- lerp(x, m, carry) for the entries x of g.
+// m <- lerp(m, g, take), then u <- lerp(g, m, carry) of the new m, for n entries, in one pass. take
+// and take_near, carry and carry_near are the two Lerps' weight and near.
 STEEPEST_EVERY_CPU void momentum_loop(float* m, const float* g, float* u, int64_t n, float take,
                                       bool take_near, float carry, bool carry_near) {
 #pragma omp simd
@@ -35,14 +37,15 @@ STEEPEST_EVERY_CPU void momentum_loop(float* m, const float* g, float* u, int64_
   }
 }
 
-// w <- keep w + minus s for n entries, with the rounding of float32 factors.
+// w <- keep w + minus s for n entries, computed in float32. minus is the step's coefficient with
+// its sign changed.
 STEEPEST_EVERY_CPU void update_loop(float* w, const float* s, int64_t n, float keep, float minus) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) w[i] = std::fma(s[i], minus, w[i] * keep);
 }
 
-// w <- keep w + minus s for n entries and factors that are no float32: it is computed in float64
-// and rounded once.
+// w <- keep w + minus s for n entries, computed in float64 and rounded once: for a coefficient,
+// -minus, that float32 cannot hold.
 STEEPEST_EVERY_CPU void wide_update_loop(float* w, const float* s, int64_t n, double keep,
                                          double minus) {
 #pragma omp simd
@@ -50,8 +53,9 @@ STEEPEST_EVERY_CPU void wide_update_loop(float* w, const float* s, int64_t n, do
     w[i] = static_cast<float>(static_cast<double>(s[i]) * minus + static_cast<double>(w[i]) * keep);
 }
 
-// w <- w + minus s, decayed where w and s have the same sign. The sign of the step is the
-// direction's, as its coefficient is never negative.
+// w <- keep w + minus s where w and s have the same sign or either is 0, else w + minus s (cautious
+// weight decay), for n entries. minus is at most 0: w moves against s, so that at the same sign the
+// decay and the step pull w the same way.
 STEEPEST_EVERY_CPU void cautious_loop(float* w, const float* s, int64_t n, double keep,
                                       double minus) {
 #pragma omp simd
@@ -65,7 +69,8 @@ STEEPEST_EVERY_CPU void cautious_loop(float* w, const float* s, int64_t n, doubl
 
 bool advance(const at::Tensor& m, const at::Tensor& g, const at::Tensor& u, double take,
              double carry) {
-  if (!is_plain(m) || !is_plain(g) || !is_plain(u)) return false;
+  if (!is_contiguous_float32(m) || !is_contiguous_float32(g) || !is_contiguous_float32(u))
+    return false;
   const Lerp first(take), second(carry);
   auto* const m_data = m.mutable_data_ptr<float>();
   auto* const u_data = u.mutable_data_ptr<float>();
@@ -80,7 +85,8 @@ bool advance(const at::Tensor& m, const at::Tensor& g, const at::Tensor& u, doub
 
 bool nesterov_products(const at::Tensor& m, const at::Tensor& g, double carry, const at::Tensor& s,
                        const at::Tensor& products) {
-  if (!is_plain(m) || !is_plain(g) || !is_plain(s)) return false;
+  if (!is_contiguous_float32(m) || !is_contiguous_float32(g) || !is_contiguous_float32(s))
+    return false;
   const Lerp nesterov(carry);
   const LerpView u{m.const_data_ptr<float>(), g.const_data_ptr<float>(), nesterov.weight,
                    nesterov.near};
@@ -91,7 +97,7 @@ bool nesterov_products(const at::Tensor& m, const at::Tensor& g, double carry, c
 }
 
 bool apply(const at::Tensor& w, const at::Tensor& s, const DecayedMove& move) {
-  if (!is_plain(w) || !is_plain(s)) return false;
+  if (!is_contiguous_float32(w) || !is_contiguous_float32(s)) return false;
   auto* const w_data = w.mutable_data_ptr<float>();
   const auto* const s_data = s.const_data_ptr<float>();
   const bool single = is_in_float32_range(move.coefficient);

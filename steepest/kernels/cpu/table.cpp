@@ -29,7 +29,8 @@ namespace {
 // The entries of the table below, for tensors; Kernels (kernels/table.h) says what each computes.
 // They return an undefined tensor, or false, where they decline.
 
-// Returns <a, b> of each matrix of a and b [B, r, c], [B] float64. float64 operands are declined.
+// Returns <a, b> of each matrix of a and b [B, r, c], [B] float64; undefined for float64 operands,
+// for entries that are not in memory, and for a and b of other shapes than each other's.
 at::Tensor inner_products(const at::Tensor& a, const at::Tensor& b) {
   const auto is_narrow = [](const at::Tensor& t) {
     return is_in_memory(t) && t.scalar_type() != at::kDouble;
@@ -43,8 +44,8 @@ at::Tensor inner_products(const at::Tensor& a, const at::Tensor& b) {
   return sums;
 }
 
-// Returns max |t_i| of a float32 tensor, [] float64. The order of its dimensions is no matter:
-// dense memory is read from its first element to its last.
+// Returns max |t_i| of a float32 tensor without gaps in its memory, [] float64; undefined for
+// others. The order of its dimensions is no matter: it is read from its first element to its last.
 at::Tensor largest_magnitude(const at::Tensor& t) {
   if (t.scalar_type() != at::kFloat || !t.is_non_overlapping_and_dense()) return {};
   const double largest = cpu::largest_magnitude(t.const_data_ptr<float>(), t.numel());
@@ -60,7 +61,8 @@ bool is_one_by_one(const at::Tensor& a, const at::Tensor& b) {
   return a.size(0) == 1 || a.size(1) * a.size(2) * b.size(2) <= 16 * 16 * 16;
 }
 
-// Returns the products of the matrices of a and b, [B, r, c], by one call of torch for each.
+// Returns the products of the matrices of a [B, r, k] and b [B, k, c], [B, r, c], by one call of
+// torch for each; undefined where one call for all will do (is_one_by_one).
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   if (!is_one_by_one(a, b)) return {};
   std::vector<at::Tensor> each;
@@ -68,7 +70,8 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   return at::stack(each);
 }
 
-// Returns beta c + alpha a b of each matrix, [B, r, c], by one call of torch for each.
+// Returns beta c + alpha a b of each matrix of c [B, r, c], a [B, r, k] and b [B, k, c] by one call
+// of torch for each; undefined where one call for all will do (is_one_by_one).
 at::Tensor product_plus(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b, double beta,
                         double alpha) {
   if (!is_one_by_one(a, b)) return {};
@@ -99,21 +102,24 @@ steepest::GramApply rounded_gram_apply(const at::Tensor& a) {
   };
 }
 
-// Writes g [m, m] <- x^T x for a contiguous x [n, m] of kBlockColumns columns.
+// Writes g [m, m] <- x^T x for a contiguous x [n, m] of m = kBlockColumns columns; false, with
+// nothing done, for any other x.
 bool block_gram(const at::Tensor& x, double* g) {
   if (x.size(1) != kBlockColumns || !x.is_contiguous()) return false;
   tall_gram(x.const_data_ptr<float>(), x.size(0), g);
   return true;
 }
 
-// Writes y [n, m] <- x t for t [m, m] and contiguous x and y of kBlockColumns columns.
+// Writes y [n, m] <- x t for t [m, m], row-major, and contiguous x and y of m = kBlockColumns
+// columns; false, with nothing done, for others.
 bool block_product(const at::Tensor& x, const float* t, const at::Tensor& y) {
   if (x.size(1) != kBlockColumns || !x.is_contiguous() || !y.is_contiguous()) return false;
   tall_product(x.const_data_ptr<float>(), x.size(0), t, y.mutable_data_ptr<float>());
   return true;
 }
 
-// Writes y [m, n] <- x^T for x [n, m] whose rows are contiguous.
+// Writes y [m, n] <- x^T for x [n, m] whose rows are contiguous; false, with nothing done, for
+// others.
 bool transpose(const at::Tensor& x, const at::Tensor& y) {
   if ((x.size(1) != 1 && x.stride(1) != 1) || !y.is_contiguous()) return false;
   transpose_tall(x.const_data_ptr<float>(), x.size(0), x.size(1), x.stride(0),
@@ -121,7 +127,8 @@ bool transpose(const at::Tensor& x, const at::Tensor& y) {
   return true;
 }
 
-// Returns the kernels for blocks of columns; nullptr where the processor has no gram_apply().
+// Returns the kernels for blocks of columns, kBlockColumns or fewer at a time; nullptr where the
+// processor has no gram_apply().
 const BlockKernels* blocks() {
   static const BlockKernels all{.narrow = native_block_width(),
                                 .narrow_rounded = kNarrowBlock,

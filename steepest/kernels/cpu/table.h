@@ -6,10 +6,11 @@
 
 namespace steepest::cpu {
 
-// That of tensors whose entries lie in this process' memory.
+// The table of kernels for CPU tensors whose entries lie in this process' memory.
 const Kernels& kernels();
 
-// That of subclasses of torch.Tensor, to whose memory there may be no pointer: what operators do.
+// The table for CPU tensors of a subclass of torch.Tensor, to whose memory there may be no pointer:
+// only kernels that are made of ATen operators.
 const Kernels& subclass_kernels();
 
 }  // namespace steepest::cpu

@@ -10,8 +10,8 @@ namespace steepest::cpu {
 typedef float Sixteen __attribute__((vector_size(64)));
 typedef int SixteenIndices __attribute__((vector_size(64)));
 
-// Exchanges blocks of kDistance x kDistance elements across the diagonal of each block twice as
-// large.
+// In each block of 2 kDistance x 2 kDistance elements of the 16 rows, exchanges its upper right
+// quarter with its lower left one. Done for 8, 4, 2 and 1 it transposes.
 template <int kDistance>
 [[gnu::always_inline]] inline void exchange(Sixteen* row) {
   SixteenIndices low, high;
@@ -29,6 +29,7 @@ template <int kDistance>
   }
 }
 
+// Transposes the 16 x 16 elements of the 16 registers at `row`, in place.
 [[gnu::always_inline]] inline void transpose(Sixteen* row) {
   exchange<8>(row);
   exchange<4>(row);
