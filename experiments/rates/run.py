@@ -18,6 +18,7 @@ import tasks
 import torch
 
 import steepest
+from steepest._library import ops
 from steepest.catalog import CLASSES
 
 HERE = Path(__file__).resolve().parent
@@ -31,6 +32,7 @@ RANGES = {
     "scion-lions": (1e-5, 3e-2),
 }
 USUAL = (1e-3, 3e-1)
+TOLERANCE = 1.1  # a default's loss over the best of the grid
 
 
 def key(row: str, task: str, lr: float, backup_lr: float | None) -> str:
@@ -63,13 +65,57 @@ def run_all(rows: list[str], backup_lrs: list[float]) -> None:
                     print(f"{name}: {loss:.4f} ({time.perf_counter() - begin:.1f} s)", flush=True)
 
 
+def judged(results: dict[str, float], row: str) -> dict[str, tuple[float, float, float]] | None:
+    """Of each task: the loss at the row's default rates, the best of the grid, and its lr.
+
+    None where the row has not been tried at its defaults.
+    """
+    defaults = json.loads(ops.row(row, "{}"))
+    lr, backup_lr = defaults["matrix"]["lr"], defaults["backup"]["lr"]
+    other = None if lr == backup_lr else backup_lr
+    found = {}
+    for task in tasks.TASKS:
+        tried = {
+            rate: results[name]
+            for rate in tasks.half_decades(1e-6, 1e3)
+            if (name := key(row, task, rate, other)) in results
+        }
+        if (own := key(row, task, lr, other)) not in results:
+            return None
+        best = min(tried, key=lambda rate: tried[rate])
+        found[task] = (results[own], tried[best], best)
+    return found
+
+
+def table(results: dict[str, float]) -> str:
+    """The table of docs/choosing.md: each row's default rates, and how they do on each task."""
+    heads = ["optimizer", "lr", "backup_lr", *tasks.TASKS, "holds"]
+    lines = ["| " + " | ".join(heads) + " |", "|---|---|---|" + "---|" * (len(tasks.TASKS) + 1)]
+    for row in CLASSES:
+        defaults = json.loads(ops.row(row, "{}"))
+        lr, backup_lr = defaults["matrix"]["lr"], defaults["backup"]["lr"]
+        rates = [f"{lr:g}", "lr" if lr == backup_lr else f"{backup_lr:g}"]
+        cells, count = [], 0
+        for own, best, at in (judged(results, row) or {}).values():
+            within = own <= TOLERANCE * best
+            count += within
+            cells.append(f"{own:.3g}" if within else f"{own:.3g} ({best:.3g} at {at:g})")
+        holds = f"{count} of {len(tasks.TASKS)}" if cells else "not tried"
+        lines.append("| " + " | ".join([row, *rates, *(cells or ["-"] * 4), holds]) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
-    """Runs, or prints the table."""
+    """Runs what is not recorded, or prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", nargs="*", default=list(CLASSES))
     parser.add_argument("--backup-lr", nargs="*", type=float, default=[3e-3])
+    parser.add_argument("--table", action="store_true", help="print the table of what is recorded")
     options = parser.parse_args()
-    run_all(options.rows, options.backup_lr)
+    if options.table:
+        print(table(load()), end="")
+    else:
+        run_all(options.rows, options.backup_lr)
 
 
 if __name__ == "__main__":

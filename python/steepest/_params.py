@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from steepest._foreign import foreign_role
 from steepest._options import LAYOUT, PLAIN, Group
 from steepest._say import warn
 from steepest._tensors import Named, check_each
@@ -36,6 +37,32 @@ def as_params(params: Any) -> Any:
     ]
     check_each(left)  # what trains and has no place is of a wrong dtype
     return routes
+
+
+def listed(params: Any) -> Any:
+    """The constructor's ``params`` as they are, but a list where they can be read only once."""
+    return list(params) if isinstance(params, Iterator) else params
+
+
+def is_bare(params: Any) -> bool:
+    """Whether nothing but their shapes says what the constructor's ``params`` are, as in torch.
+
+    That is not so where they are a module, have names, or are in groups with roles.
+    """
+    if isinstance(params, (torch.nn.Module, str)) or not isinstance(params, Iterable):
+        return False
+    if isinstance(params, Tensor):
+        return True
+    groups = [item for item in params if isinstance(item, Mapping)]
+    inside = [item for group in groups for item in _items(group.get("params"))]
+    said = any(group.get("role") or foreign_role(dict(group)) for group in groups)
+    return not said and not any(_is_pair(item) for item in [*params, *inside])
+
+
+def _items(params: Any) -> list[Any]:
+    """The items of a group's params, which may be one tensor; [] where they can be read once."""
+    several = isinstance(params, Iterable) and not isinstance(params, (Tensor, Iterator))
+    return list(params) if several else []
 
 
 def take_params(group: Group) -> None:

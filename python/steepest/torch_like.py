@@ -28,10 +28,11 @@ class Muon(Face):
 
     "Muon: An optimizer for hidden layers in neural networks" (Jordan et al. 2024). The row
     (constrained, max, spectral, ada_inf). What torch refuses is trained: vectors, embeddings and
-    heads by AdamW(.9, .999) with ``backup_lr`` (default: ``lr``) and ``backup_weight_decay``,
-    convolutions and stacked matrices as :func:`steepest.route` finds them. The step does not lose
-    small gradients: ``eps`` is accepted and not needed. ``polar="fast_jordan"`` gives up torch's
-    bits for speed: its dtype and form are the machine's.
+    heads by AdamW(.9, .999) with ``backup_lr`` and ``backup_weight_decay``, convolutions and
+    stacked matrices as :func:`steepest.route` finds them. The step does not lose small gradients:
+    ``eps`` is accepted and not needed. The five steps are computed in the form and dtype that cost
+    least; with ``polar="jordan"`` they are torch's, bit for bit. Without ``lr`` a module's matrices
+    have 0.02; bare tensors have torch's 1e-3, which is warned of.
 
     When not: where every step must cost what AdamW's does, or fewer than two dimensions matter.
     """
@@ -42,7 +43,7 @@ class Muon(Face):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 1e-3,
+        lr: float | Tensor | None = None,
         weight_decay: float = 0.1,
         momentum: float = 0.95,
         nesterov: bool = True,

@@ -33,7 +33,6 @@ void set_rates(GroupOptions& options, const GroupRates& rates, bool no_matrix) {
   options.weight_decay = rates.weight_decay;
   options.backup_weight_decay = rates.backup_weight_decay;
 }
-}
 
 // Whether none of a param group's parameters is trained, that is, asks for a gradient.
 bool is_frozen(const std::vector<at::Tensor>& params) {

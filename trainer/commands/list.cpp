@@ -24,6 +24,13 @@ std::string momentum_text(const Choices& c) {
          name_of(c.start) + (c.place == MomentumPlace::after ? ", after the norm" : "");
 }
 
+// The default learning rates of a recipe in the words of the table: one for all parameters, or
+// "0.02 / 0.003", of the matrices and of the others.
+std::string rates_text(const Recipe& r) {
+  const auto lr = print_number(r.matrix.lr);
+  return r.matrix.lr == r.backup.lr ? lr : lr + " / " + print_number(r.backup.lr);
+}
+
 // Every choice of a recipe, and the name of its Momo form, null where it has none.
 Json json_of(const Recipe& r) {
   auto json = Json::parse(recipe_json(r));
@@ -51,10 +58,10 @@ std::string table_of(const std::vector<std::vector<std::string>>& rows) {
 // Prints every named optimizer as a line of its choices.
 void print_optimizers() {
   std::vector<std::vector<std::string>> rows = {
-      {"name", "update", "outer", "norm", "non-matrix", "momentum", "radius", "paper"}};
+      {"name", "update", "outer", "norm", "non-matrix", "lr", "momentum", "radius", "paper"}};
   for (const auto& r : optimizer_catalog()) {
     rows.push_back({r.name, name_of(r.update), name_of(r.outer), r.matrix.norm, r.backup.norm,
-                    momentum_text(r.matrix), r.matrix.radius, r.paper});
+                    rates_text(r), momentum_text(r.matrix), r.matrix.radius, r.paper});
   }
   print_out(table_of(rows) +
             "\nBehind any name whose momentum comes before the norm, -momo makes its Momo form: "
