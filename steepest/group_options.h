@@ -12,6 +12,7 @@ namespace STEEPEST_API steepest {
 // a group of one role lr and weight_decay are those of all its parameters. A group without a role
 // may hold matrices and others: then they are the matrices'.
 struct GroupOptions : public torch::optim::OptimizerCloneableOptions<GroupOptions> {
+  // Makes a group's options with this learning rate, all others by default.
   GroupOptions(double lr = 1e-3) : lr(lr) {}
   double lr;                   // schedulers write it
   double backup_lr_ratio = 1;  // in a group of both roles: the others' rate is lr * backup_lr_ratio
@@ -22,6 +23,7 @@ struct GroupOptions : public torch::optim::OptimizerCloneableOptions<GroupOption
   void set_lr(double value) override { lr = value; }
   // torch saves options one by one; Optimizer::save writes all of them, whole, instead.
   void serialize(torch::serialize::InputArchive&) override {}
+  // Writes nothing, as Optimizer::save writes all of them.
   void serialize(torch::serialize::OutputArchive&) const override {}
 };
 

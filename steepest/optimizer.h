@@ -21,23 +21,27 @@ struct BlockState : public torch::optim::OptimizerCloneableParamState<BlockState
   ParamState value;
   // torch saves states one by one; Optimizer::save writes all of them, whole, instead.
   void serialize(torch::serialize::InputArchive&) override {}
+  // Writes nothing, as Optimizer::save writes all of them.
   void serialize(torch::serialize::OutputArchive&) const override {}
 };
 
 class Optimizer : public torch::optim::Optimizer {
  public:
-  // Throws c10::ValueError where recipe, groups or views are wrong: parameters that are no leaves,
-  // have no memory (meta) or share it, are in another dtype than float64, float32, bfloat16 and
-  // float16, or are given twice; names given twice, under which state could not be kept. Groups
-  // may be empty. Frozen parameters are taken too, and move once they have a gradient.
+  // Makes an optimizer of the recipe over the groups, which may be empty. Frozen parameters are
+  // taken too, and move once they have a gradient. Throws c10::ValueError where recipe, groups or
+  // views are wrong: parameters that are no leaves, have no memory (meta) or share it, are not in
+  // float64, float32, bfloat16 or float16, or are given twice; names given twice, as state is kept
+  // under them.
   Optimizer(const Groups& groups, Recipe recipe);
   // Bare tensors, torch's way: 2-D are matrices, the rest goes to the backup norm.
   Optimizer(const std::vector<at::Tensor>& params, Recipe recipe);
   Optimizer(Optimizer&&);
   ~Optimizer() override;
 
-  // Hides torch's, which drops the options of classes that it does not know; a group added through
-  // a torch::optim::Optimizer& is taken as bare tensors with the recipe's choices.
+  // Adds a group of parameters with options of its own; c10::ValueError where its options do not
+  // fit, and nothing has changed then. It hides torch's, which drops the options of classes that it
+  // does not know: a group added through a torch::optim::Optimizer& is taken as bare tensors with
+  // the recipe's choices.
   void add_param_group(const Group& group);
 
   // The loss of a micro-batch, unscaled and undivided; step() consumes their weighted mean (Momo).

@@ -9,8 +9,9 @@
 namespace steepest {
 namespace {
 
-// Returns the non-matrix learning rate as a multiple of the matrices'. Throws c10::ValueError where
-// only the latter is 0, since no ratio says the former then.
+// Returns the recipe's learning rate of what is no matrix, divided by the matrices', as a param
+// group of both keeps it. Throws c10::ValueError where only the latter is 0: no ratio gives the
+// former.
 double backup_lr_ratio(const Recipe& recipe) {
   if (recipe.backup.lr == recipe.matrix.lr) return 1;
   TORCH_CHECK_VALUE(recipe.matrix.lr > 0, recipe.name, ": lr: received 0 with backup_lr ",
@@ -25,8 +26,8 @@ Role role_of(const Group& group, const at::Tensor& param) {
   return group.role.value_or(param.dim() == 2 ? Role::matrix : Role::backup);
 }
 
-// Returns the one role of all parameters of the group; nothing where it has both, or none of
-// either.
+// Returns the one role, matrix or backup, of all parameters of the group; nothing where both occur,
+// or where a group without a role has no parameters.
 std::optional<Role> sole_role(const Group& group) {
   if (group.role || group.params.empty()) return group.role;
   const auto role = role_of(group, group.params.front().second);

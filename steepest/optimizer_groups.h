@@ -11,7 +11,8 @@
 
 namespace steepest {
 
-// Returns a new param group's options: what the group says, else what the recipe says.
+// Returns a new param group's options: those that the group sets itself, else the recipe's for the
+// group's role (matrices or backup), or for both in a group that has both.
 std::unique_ptr<GroupOptions> options_of(const Recipe& recipe, const Group& group);
 
 // Returns the options of a param group. Throws c10::ValueError where another optimizer's class made
@@ -24,6 +25,8 @@ engine::NamedParams named(torch::optim::OptimizerParamGroup& group, size_t numbe
 
 // One plan group for each role in each param group: a group without a role may hold both.
 struct GroupLayout {
+  // Begins without groups; keeps a reference to the recipe, whose choices hold where a group has
+  // none.
   explicit GroupLayout(const Recipe& recipe) : recipe(recipe) {}
   // Adds the tensors of param group number `owner`, in one plan group for each role among them.
   void add(const Group& group, const engine::NamedParams& tensors, size_t owner);

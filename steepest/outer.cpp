@@ -16,9 +16,10 @@ at::Tensor euclidean_norm(const at::Tensor& d) {
   return (d / power).square().sum().sqrt() * power;
 }
 
-// Returns D of a node, 0-dim: the sum (max) or the Euclidean norm (l2) of its leaves' d and of its
-// children's D. Appends it to `duals`, followed by that of every node below it in depth-first
-// order; d [leaves] has the numbers of all leaves.
+// Returns D, the dual norm of a node, 0-dim: d [leaves] has the dual norms of all leaves, which are
+// the single matrices, and D is the sum of the node's d and its children's D where its norm is the
+// max of theirs (the dual of a max is a sum), or their Euclidean norm where it is l2. Appends to
+// `duals` D, then that of every node below it, depth first, as distribute() needs them.
 at::Tensor measure_nodes(const OuterNode& node, const at::Tensor& d,
                          std::vector<at::Tensor>& duals) {
   const size_t own = duals.size();
@@ -30,9 +31,10 @@ at::Tensor measure_nodes(const OuterNode& node, const at::Tensor& d,
   return duals[own];
 }
 
-// Writes into `coefficients` [leaves] those of the leaves below a node whose own is c, 0-dim: c
-// again below a max, c times the child's share of D below an l2. `duals` are those of
-// measure_nodes(), `next` is the node's place among them, which moves on past all nodes below.
+// Writes to `coefficients` [leaves] the factors of the leaves (matrices) below a node whose own
+// factor is c, 0-dim: c again below a max; below an l2 c d / D, for a leaf of dual norm d, of d
+// [leaves], and the node's D. `duals` are the nodes' D as measure_nodes() lists them, `next` is
+// this node's index in them, which moves on past all nodes below.
 void distribute(const OuterNode& node, const at::Tensor& c, const at::Tensor& d,
                 const std::vector<at::Tensor>& duals, size_t& next, at::Tensor& coefficients) {
   const auto& own = duals[next++];

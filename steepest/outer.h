@@ -29,10 +29,10 @@ struct Combined {
   at::Tensor dual;          // D, 0-dim float64
 };
 
-// Returns the coefficients c and the network's dual D that the outer norm gives for d [leaves]
-// float64, the dual of each matrix times its effective radius, d_l = R_l dual_l. The update moves
-// leaf l by c_l R_l s_l, or (c_l / D) R_l s_l of a constrained one. Every leaf must be in exactly
-// one node.
+// Returns the coefficients c and the network's dual norm D that the outer norm, a tree with one
+// leaf for each matrix, gives for d [leaves] float64: the dual norm of each matrix l times its
+// effective radius, d_l = R_l dual_l. The update moves matrix l by c_l R_l s_l (s_l: its
+// direction), or by (c_l / D) R_l s_l if it is constrained. Every leaf must be in exactly one node.
 Combined combine(const OuterNode& root, const at::Tensor& d);
 
 }  // namespace steepest

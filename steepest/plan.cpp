@@ -35,8 +35,9 @@ void add_blocks(Plan& plan, Role role) {
   }
 }
 
-// Numbers the leaves in the blocks' order, in which flattened backups of one norm come to stand
-// side by side. Throws c10::ValueError at too many matrices.
+// Numbers the leaves of the outer norm's tree, one for each matrix, in the order of the blocks;
+// where backup blocks (of what is no matrix) count as one vector, it first sorts these by norm, so
+// that those of one norm have neighbouring leaves. Throws c10::ValueError at too many matrices.
 void number_leaves(Plan& plan) {
   if (plan.recipe.backup_blocks == BackupBlocks::flattened) {
     std::stable_sort(plan.blocks.begin(), plan.blocks.end(), [&](const Block& a, const Block& b) {
@@ -54,8 +55,8 @@ void number_leaves(Plan& plan) {
   }
 }
 
-// Returns one node for each run of blocks of one norm, from leaf number `first` on: these blocks
-// count as one vector.
+// Returns one node of the outer norm's tree for each run of backup blocks of one norm, which count
+// as one vector; `first` is the number of the first backup leaf.
 std::vector<OuterNode> flattened_nodes(const Plan& plan, int64_t first) {
   std::vector<OuterNode> nodes;
   std::string name;
@@ -71,7 +72,8 @@ std::vector<OuterNode> flattened_nodes(const Plan& plan, int64_t first) {
   return nodes;
 }
 
-// Builds the tree of the outer norm over the leaves.
+// Builds the tree of the outer norm, whose leaves are the matrices of all blocks: one max or l2 of
+// all, or the hybrid, l2 of the max of all matrices and of each backup block.
 OuterNode make_tree(const Plan& plan) {
   int64_t matrices = 0;
   for (const auto& block : plan.blocks) matrices += block.role == Role::matrix ? block.batch : 0;
@@ -87,17 +89,17 @@ OuterNode make_tree(const Plan& plan) {
   return root;
 }
 
-// Whether the node and all below it are of this kind.
+// Whether the node of the outer norm's tree and all nodes below it are of this kind, max or l2.
 bool all_nodes(const OuterNode& node, Aggregation kind) {
   return node.kind == kind &&
          std::all_of(node.children.begin(), node.children.end(),
                      [&](const auto& child) { return all_nodes(child, kind); });
 }
 
-// Returns what the step must know of the duals. Where every node is a max, c / D is 1 in each, and
-// a constrained step needs no dual. Where every node is an l2, c_l = d_l, and a regularized step is
-// sharp(m), whose dual no other block waits for; with stale duals d_l is that of the last step, and
-// sharp(m) has this one's.
+// Returns what the step must know of the dual norms before it moves a block. Where every node of
+// the outer norm is a max, a block's share c / D is 1, and a constrained step needs none. Where
+// every node is an l2, c is the block's own d = R dual, and a regularized step needs that alone:
+// its sharp direction, dual times s, has it; unless duals are those of the last step.
 Needs needs_of(const Plan& plan) {
   const auto& r = plan.recipe;
   if (r.step_size == StepSize::momo) return Needs::duals;
@@ -194,8 +196,8 @@ void validate_params(const Plan& plan) {
   }
 }
 
-// Throws c10::ValueError where the recipe would be wrong with a group's choices in the place of its
-// side's.
+// Throws c10::ValueError where the recipe would not be valid with the choices of one of the plan's
+// groups in the place of its own for the group's role.
 void validate_groups(const Plan& plan) {
   for (const auto& group : plan.groups) {  // the whole-network rules hold group by group
     Recipe one = plan.recipe;

@@ -96,10 +96,12 @@ struct Plan {
   int64_t leaves = 0;                      // of the tree: the matrices of all blocks
   Needs needs = Needs::direction;
 
-  // Return what the plan has for a block, or for its group; layout_of takes a reference into
-  // blocks.
+  // Returns the choices (norm, momentum form, kind of decay, ..) of the block's group.
   const Choices& choices(const Block& block) const { return groups[block.group].choices; }
+  // Returns what the choices of the block's group name, made once: norm, transforms, geometry.
   const GroupRules& rules_of(const Block& block) const { return rules[block.group]; }
+  // Returns where the slots of the block, which must be a reference into `blocks`, lie in the
+  // state.
   const BlockLayout& layout_of(const Block& block) const {
     return block_layouts[&block - blocks.data()];
   }

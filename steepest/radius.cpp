@@ -14,9 +14,9 @@ namespace steepest {
 
 namespace {
 
-// Returns what one factor of a radius comes to: the value of a rule such as "scion" for the block's
-// matrices (out, in) and the norm's name, or a number; nothing where `rule` is neither. An empty
-// side counts as 1.
+// Returns the value of one factor of a radius for the block's matrices (out, in) and the norm of
+// this name: `rule` is a rule's name, such as "scion", or a number; nothing where it is neither. A
+// side of size 0 counts as 1.
 std::optional<double> factor_of(std::string_view rule, const Block& block,
                                 const std::string& norm) {
   const double out = static_cast<double>(std::max<int64_t>(1, block.rows));

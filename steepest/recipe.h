@@ -56,7 +56,7 @@ struct Recipe {
   Nonfinite nonfinite = Nonfinite::propagate;
   Choices matrix, backup;
 
-  // Returns the choices of one side.
+  // Returns the choices for the parameters of this role: the matrices, or the backup, all else.
   const Choices& choices(Role role) const { return role == Role::matrix ? matrix : backup; }
 };
 

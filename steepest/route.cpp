@@ -28,8 +28,8 @@ bool matches_any(const std::string& name, const std::vector<std::string>& globs)
                      [&](const auto& glob) { return matches_glob(name, glob); });
 }
 
-// Throws c10::ValueError at a glob that matches the name of no parameter among the places: it would
-// else pass unnoticed that it is mistyped.
+// Throws c10::ValueError at a glob that matches the name of none of these parameters: it would else
+// pass unnoticed that it is mistyped.
 void require_matches(const std::vector<Place>& places, const std::vector<std::string>& globs) {
   for (const auto& glob : globs) {
     const bool used = std::any_of(places.begin(), places.end(), [&](const auto& place) {

@@ -8,8 +8,8 @@
 namespace steepest::trainer {
 namespace {
 
-// Takes the parameters that the table `spec` matches out of the group and returns them as a group
-// of their own, with the table's role, view and options.
+// Takes the parameters that `spec`, a [[group]] table of the run file, matches out of the group,
+// and returns them as a group of their own, with the table's role, view and options.
 Group split_off(Group& group, const GroupSpec& spec) {
   Group taken{.role = group.role, .view = spec.view, .options = spec.options};
   Group kept = group;
@@ -45,6 +45,9 @@ RouteOptions unsplit_options(const Groups& routed) {
 
 }  // namespace
 
+// Routes the model's parameters to groups and takes what each [[group]] table in `specs` matches
+// out into a group of its own, the first table that matches winning; with Fused::whole a fused
+// weight (q, k and v in one) stays one matrix.
 Groups make_groups(Model& model, const std::vector<GroupSpec>& specs, Fused fused) {
   auto groups = route(model.module());
   if (fused == Fused::whole) groups = route(model.module(), unsplit_options(groups));

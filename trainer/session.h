@@ -52,9 +52,10 @@ class Session {
   // Names of the weights, then of the optimizer's state, that hold NaN or Inf.
   std::vector<std::string> nonfinite_state();
   Model& model() { return *model_; }
-  // Not for a session that was made without data.
+  // The run's data; not to be called of a session that was made without data.
   const Dataset& data() const { return *data_; }
   Optimizer& optimizer() { return *optimizer_; }
+  // The parameter groups of the optimizer, as the model's parameters were routed.
   const Groups& groups() const { return groups_; }
   const RunSpec& spec() const { return spec_; }
 

@@ -22,12 +22,14 @@ STEPS = 300
 class Attention(nn.Module):
     """Causal attention of several heads; x is [batch, context, width]."""
 
+    # Makes the maps of attention with so many heads over vectors of `width`.
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.proj = nn.Linear(width, width, bias=False)
 
+    # x and the result are [batch, context, width].
     def forward(self, x: Tensor) -> Tensor:
         batch, context, width = x.shape
         parts = self.qkv(x).view(batch, context, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
@@ -38,6 +40,7 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """A layer of a GPT, with normalisation before each half."""
 
+    # Makes the attention and the MLP, each with its normalisation.
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -45,6 +48,7 @@ class Block(nn.Module):
         self.c_fc = nn.Linear(width, 4 * width)
         self.c_proj = nn.Linear(4 * width, width)
 
+    # x and the result are [batch, context, width].
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.ln_1(x))
         return x + self.c_proj(functional.gelu(self.c_fc(self.ln_2(x))))
@@ -53,6 +57,7 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """Logits [batch, context, 256] of the next byte, from bytes [batch, context]."""
 
+    # Makes a byte-level GPT with the initialisation of GPT-2.
     def __init__(self, width: int = 64, layers: int = 2, heads: int = 4, context: int = 64) -> None:
         super().__init__()
         self.wte, self.wpe = nn.Embedding(256, width), nn.Embedding(context, width)
@@ -65,6 +70,7 @@ class GPT(nn.Module):
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
+    # Logits [batch, context, 256] of the next byte, from bytes x [batch, context].
     def forward(self, x: Tensor) -> Tensor:
         places = torch.arange(x.shape[1], device=x.device)
         return self.lm_head(self.ln_f(self.h(self.wte(x) + self.wpe(places))))
@@ -73,12 +79,14 @@ class GPT(nn.Module):
 class LSTM(nn.Module):
     """Logits [batch, context, 256] of the next byte, from bytes [batch, context]."""
 
+    # Makes an embedding of bytes, an LSTM and a linear head.
     def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.embedding = nn.Embedding(256, width)
         self.lstm = nn.LSTM(width, 2 * width, batch_first=True)
         self.head = nn.Linear(2 * width, 256)
 
+    # Logits [batch, context, 256] of the next byte, from bytes x [batch, context].
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.lstm(self.embedding(x))[0])
 
@@ -86,7 +94,12 @@ class LSTM(nn.Module):
 def mlp() -> nn.Module:
     """Logits [batch, 10] of images [batch, 1, 8, 8]."""
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 10)
+        nn.Flatten(),
+        nn.Linear(64, 128),
+        nn.ReLU(),
+        nn.Linear(128, 128),
+        nn.ReLU(),
+        nn.Linear(128, 10),
     )
 
 
@@ -111,10 +124,12 @@ def text() -> tuple[Callable[[torch.Generator], Batch], Batch]:
     stream = torch.frombuffer(bytearray(whole), dtype=torch.uint8).long()
     cut, context = len(stream) * 9 // 10, 64
 
+    # Bytes and next bytes, both [rows, context], of the windows that begin at ``starts`` [rows].
     def windows(starts: Tensor) -> Batch:
         rows = torch.stack([stream[s : s + context + 1] for s in starts.tolist()])
         return rows[:, :-1], rows[:, 1:]
 
+    # Draws 16 windows of the training bytes.
     def draw(generator: torch.Generator) -> Batch:
         return windows(torch.randint(0, cut - context - 1, (16,), generator=generator))
 
@@ -131,6 +146,7 @@ def digits() -> tuple[Callable[[torch.Generator], Batch], Batch]:
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     held, rest = order[:400], order[400:]
 
+    # Draws 64 training images with their classes.
     def draw(generator: torch.Generator) -> Batch:
         picked = rest[torch.randint(0, len(rest), (64,), generator=generator)]
         return x[picked], y[picked]

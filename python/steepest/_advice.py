@@ -78,7 +78,7 @@ def nearest(key: str, options: Collection[str]) -> str | None:
 
 
 def _names_behind_prefix(key: str) -> list[str]:
-    """What a key that begins with another library's word for a side may mean; [] for other keys.
+    """What a key that begins with another library's word for a role may mean; [] for other keys.
 
     "adamw_wd" is ["backup_weight_decay", "wd"]: the option here, and the rest, which may be
     another library's name of one.

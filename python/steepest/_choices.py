@@ -34,9 +34,9 @@ def show(value: Any) -> str:
 def compare_choices(received: Any, allowed: dict[str, Any], free: set[str], path: str = "") -> None:
     """Raises ValueError naming a choice in which a saved recipe differs from the optimizer's.
 
-    Both are dicts of choices by name, in which a side of the recipe ("matrix", "backup") is a dict
-    of its own. ``free``: the names that may differ. ``path``: what precedes a name in the message,
-    such as "matrix.". The messages are those of the C++ loader, snapshot_restore.cpp.
+    Both are dicts of choices by name, in which those of the matrices and those of the backup are
+    dicts of their own, "matrix" and "backup". ``free``: the names that may differ. ``path``: what
+    precedes a name in the message, such as "matrix.". The messages are those of the C++ loader.
     """
     for key, value in allowed.items():
         if key in free:

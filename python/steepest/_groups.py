@@ -226,7 +226,7 @@ class Groups(Optimizer):
                     group["backup_lr_ratio"] = ratio
 
     def _rates(self, plan: Plan) -> Rates:
-        """The rates of each side of the ``plan``, as the groups are now."""
+        """The rates, as the groups are now, of each of the engine's groups (``plan.sides``)."""
         return plan.rates([self._canonical(group) for group in self.param_groups])
 
     def _new_plan(self) -> tuple[Plan, list[Group]]:

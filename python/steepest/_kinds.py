@@ -74,14 +74,17 @@ def _is_list_of(count: int | None) -> Callable[[Any], bool]:
 
 
 def _is_pair_of_betas(value: Any) -> bool:
+    """Whether it is Adam's (beta1, beta2), a list of two numbers in [0, 1)."""
     return _is_list_of(2)(value) and all(0 <= float(item) < 1 for item in value)
 
 
 def _is_list_of_whole_numbers(value: Any) -> bool:
+    """Whether it is a list, a tuple or an array of whole numbers, perhaps floats such as 3.0."""
     return _is_list(value) and all(_is_whole(item) for item in value)
 
 
 def _is_dtype(value: Any) -> bool:
+    """Whether it is a torch.dtype, or text that may be the name of one."""
     return isinstance(value, (str, torch.dtype))
 
 

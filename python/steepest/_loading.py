@@ -90,7 +90,7 @@ def _saved_groups(source: Source, groups: list[Group], matched: list[Saved | Non
 
 
 def _check_places(source: Source, groups: list[Group], matched: list[Saved | None]) -> None:
-    """Raises ValueError where a parameter's saved role or layout is not the one in ``groups``.
+    """Raises ValueError where a parameter's saved role or layout is another than in ``groups``.
 
     ``matched`` is the saved one of each parameter of ``groups``, the optimizer's. Saved groups
     without any role, such as torch's, are passed over.
@@ -128,7 +128,10 @@ def _loaded_group(group: Group, saved: Group, same_order: bool, take_names: bool
 
 
 def _check_flags(where: str, group: Group) -> None:
-    """Raises ValueError where a load has brought a flag that no step can serve."""
+    """Raises ValueError where a loaded ``group`` has amsgrad, or maximize with Momo.
+
+    No step serves these. ``where``, "param_groups[0]", begins the message.
+    """
     momo = group.get("step_size") == "momo"
     for key, bad in (("amsgrad", True), ("maximize", momo)):
         if bad and group.get(key):

@@ -80,6 +80,7 @@ class LossCheck:
     or more later: nobody waits for it.
     """
 
+    # Begins with nothing warned of, and no loss on its way from a GPU.
     def __init__(self) -> None:
         self._warned: set[str] = set()  # "below" and "nonfinite", once they were said
         # The copy of a GPU's loss that is on its way to the host, and when it has arrived.
@@ -156,6 +157,7 @@ def _bound_below(loss: float) -> float:
 class Observations:
     """The losses that were observed since the last step, and their weighted mean."""
 
+    # Begins without any observed loss.
     def __init__(self) -> None:
         # The gradients when each loss was observed, the loss (float64, 0-dim) and its weight.
         self._seen: list[tuple[GradientVersions, Tensor, float]] = []

@@ -58,7 +58,7 @@ def _row_json(name: str, options: str) -> str:
 def row(name: str, **options: object) -> dict[str, Any]:
     """The engine's catalog row of that name, overridden by ``options``: all of its choices.
 
-    Those of the network stand beside "matrix" and "backup", dicts of the choices of either side.
+    Those of the network stand beside "matrix" and "backup", dicts of the choices of either role.
     Raises ValueError for an unknown name.
     """
     choices: dict[str, Any] = json.loads(_row_json(name, json.dumps(options)))
@@ -66,9 +66,10 @@ def row(name: str, **options: object) -> dict[str, Any]:
 
 
 def _backup_betas(backup: dict[str, Any], matrix: dict[str, Any]) -> tuple[float, float] | None:
-    """The option backup_betas that says what a row's backup side does, from the row's two sides.
+    """The option backup_betas of a row, (momentum, beta2) of what is no matrix.
 
-    None where it says nothing: the momentum is the matrices', the second moment's the default.
+    ``backup`` and ``matrix`` are the row's choices of either. None where the momentum is the
+    matrices' and beta2 the default, so that the option need not be set.
     """
     same = all(matrix[key] == backup[key] for key in _table.MOMENTUM)
     plain = backup["beta2"] == OPTIONS["beta2"].default
@@ -76,7 +77,10 @@ def _backup_betas(backup: dict[str, Any], matrix: dict[str, Any]) -> tuple[float
 
 
 def group_of_row(name: str) -> Group:
-    """A catalog row's choices under the keys of a parameter group, and ``backup_lr``."""
+    """The choices of the catalog row ``name`` under the keys of a parameter group.
+
+    The backup's are under the keys that begin with "backup_", and ``backup_lr`` is among them.
+    """
     chosen = row(name)
     matrix, backup = chosen["matrix"], chosen["backup"]
     group = {key: chosen[key] for key in _table.NETWORK} | {"recipe": name}
@@ -206,7 +210,7 @@ def _without_those_of(row_options: Group, options: Group) -> Group:
 def side_overrides(group: Group, role: str) -> Group:
     """The options of :func:`side_options` that differ from those of the recipe's catalog row.
 
-    ``role`` is "matrix" or "backup", the side of the row that the group is compared with. All are
+    ``role`` is "matrix" or "backup": whose choices in the row the group is compared with. All are
     returned where the recipe is no row of the catalog.
     """
     name = group["recipe"]

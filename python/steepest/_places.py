@@ -12,10 +12,10 @@ Place = dict[str, Any]
 
 
 def compare_place(name: str, there: Place, here: Place, show: Callable[[Any], str]) -> None:
-    """Raises ValueError where a parameter's saved place differs from its place in this optimizer.
+    """Raises ValueError where a parameter's saved role or layout differs from that of now.
 
-    The message names the parameter (``name``) and the first key of role and layout that differs.
-    ``there`` is the saved place, ``here`` this optimizer's; ``show`` prints a value.
+    ``there`` has the saved role and layout keys, ``here`` this optimizer's. The message names the
+    parameter (``name``) and the first key that differs; ``show`` prints a value for it.
     """
     for key in ("role", *LAYOUT):
         received, allowed = there.get(key), here.get(key)
@@ -27,7 +27,10 @@ def compare_place(name: str, there: Place, here: Place, show: Callable[[Any], st
 
 
 def _remedy(name: str, key: str, received: Any) -> str:
-    """What to write where a module is routed otherwise than when the state was saved."""
+    """The end of the message: how to route the parameter as it was when its state was saved.
+
+    ``key`` is the first that differs, ``received`` its saved value. "" where it is no role.
+    """
     if key == "role" and received in ("matrix", "backup"):
         return f': steepest.route(model, {received}=["{name}"]) makes it what it was'
     return ""

@@ -149,7 +149,11 @@ class Plan:
         return {number for number in numbers if numbers.count(number) > 1}
 
     def rates(self, groups: list[Group]) -> Rates:
-        """This step's rates of each side, from the optimizer's groups (SteepestDescent's keys)."""
+        """This step's rates of each of the engine's groups, in the order of :attr:`sides`.
+
+        ``groups`` are the optimizer's, with SteepestDescent's keys. A group of both roles has two
+        of the engine's: the backup's lr there is lr times backup_lr_ratio.
+        """
         rates = Rates([], [], [])
         for index, role in self.sides:
             group = groups[index]
@@ -180,7 +184,8 @@ class Plan:
 def first_of(role: str, sides: Iterable[tuple[int, str]]) -> int:
     """The number of the first parameter group with parameters of ``role``; 0 where none has any.
 
-    The plan's recipe shows that group's options as those of the role. ``sides``: see Plan.
+    The plan's recipe shows that group's options as those of the role. ``sides`` are the engine's
+    groups, each a parameter group's number and a role: see Plan.
     """
     return next((number for number, its in sides if its == role), 0)
 

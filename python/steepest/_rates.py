@@ -20,7 +20,10 @@ _IN_UNITS_OF_LR = ("lr", "initial_lr", "max_lr", "min_lr", "swa_lr")
 
 
 def role_of(group: Group, index: int, param: Tensor) -> str:
-    """The role of the group's parameter number ``index``: the group's, its own, or its shape's."""
+    """The role, "matrix" or "backup", of the tensor ``param``, the group's number ``index``.
+
+    The group's one role where it has one, else the parameter's own of its list, else by shape.
+    """
     if group.get("role") is not None:
         return str(group["role"])
     roles = group.get("roles")
@@ -30,9 +33,9 @@ def role_of(group: Group, index: int, param: Tensor) -> str:
 
 
 def sole_role(group: Group) -> str | None:
-    """The one role that all parameters of a group have; None where both occur, or none of either.
+    """The one role, "matrix" or "backup", that all parameters of a group have.
 
-    Its params are tensors or (name, tensor) pairs.
+    None where both occur, or the group has no parameters. They are tensors or (name, tensor) pairs.
     """
     params = group.get("params")
     if group.get("role") is not None or not isinstance(params, list):
@@ -42,9 +45,10 @@ def sole_role(group: Group) -> str | None:
 
 
 def backup_lr_ratio(lr: float | Tensor, backup_lr: float | Tensor) -> float:
-    """backup_lr / lr, for a group of both roles.
+    """backup_lr / lr, by which a group keeps its second rate beside lr.
 
-    Raises ValueError where lr alone is 0: no ratio says the other then.
+    It is for a group that has both matrices, whose rate is lr, and other parameters, whose rate is
+    backup_lr. Raises ValueError where lr alone is 0: no ratio gives the other then.
     """
     rate, other = read_rate("lr", lr), read_rate("backup_lr", backup_lr)
     if rate == other:
@@ -58,10 +62,10 @@ def backup_lr_ratio(lr: float | Tensor, backup_lr: float | Tensor) -> float:
 
 
 def with_real_rates(saved: Group, sole: str | None) -> Group:
-    """A group that was saved with lr as a base and lr_ratio, as it is now, with lr as the rate.
+    """A saved group of an older version, with the rate lr * lr_ratio, as one with the rate lr.
 
-    ``sole`` is the one role of its parameters, None where it has both. Others come back as they
-    are.
+    ``sole`` is the one role of its parameters, "matrix" or "backup", None where it has both. A
+    group without lr_ratio comes back as it is.
     """
     if "lr_ratio" not in saved:
         return saved

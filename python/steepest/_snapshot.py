@@ -59,6 +59,7 @@ class Loans:
     What was made of a view, by detach() or numpy(), holds its memory as well.
     """
 
+    # Begins with no tensor lent.
     def __init__(self) -> None:
         # By the id of the key in the state, a parameter as a rule, and the name in its entry.
         self._made: dict[tuple[int, str], Loan] = {}
@@ -66,8 +67,9 @@ class Loans:
     def lend(self, state_dict: Any, state: MutableMapping[Any, Any]) -> Any:
         """The state_dict as it is handed out, so that later steps do not change it.
 
-        In it views stand for the tensors of ``state``, the optimizer's, which are noted as lent;
-        its groups are copied. Anything but a dict, which a hook may have made, is returned as is.
+        In it views stand for the tensors of ``state``, the optimizer's, which are remembered for
+        :meth:`copy_held`; its groups are copied. Anything but a dict, which a hook may have made,
+        is returned as it is.
         """
         if not isinstance(state_dict, Mapping):
             return state_dict  # of a hook
@@ -86,9 +88,10 @@ class Loans:
         return shown
 
     def _lend_entry(self, entry: Any, live: dict[int, tuple[Any, str]]) -> Any:
-        """One parameter's entry with views of the tensors in ``live``.
+        """A copy of a parameter's ``entry`` of the state, with views in place of state tensors.
 
-        ``live`` has the key and the name in the optimizer's state of each of its tensors, by id.
+        ``live`` has, by id(tensor), the key (the parameter) and the name under which the
+        optimizer's state has each tensor. What is no dict is returned as it is.
         """
         if not isinstance(entry, Mapping):
             return entry
@@ -98,9 +101,10 @@ class Loans:
         }
 
     def _lend_tensor(self, value: Tensor, owner: Any, name: str) -> Tensor:
-        """A view of the tensor that the state has for ``owner`` under ``name``, noted as lent.
+        """A view of the state tensor ``value``, remembered so that :meth:`copy_held` can find it.
 
-        It is the one that an earlier state_dict has, while that is alive and of the same memory.
+        ``owner`` and ``name`` are its keys in the state. It is the view that an earlier state_dict
+        has of it, while that is alive and of the same memory.
         """
         loan = self._made.get((id(owner), name))
         view = loan.view() if loan else None

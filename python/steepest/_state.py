@@ -123,7 +123,8 @@ class BoundState:
 def bind(plan: Plan, states: MutableMapping[Tensor, State], params: list[Tensor]) -> BoundState:
     """Lists an optimizer's ``states`` for an operator, without copies; each must be complete.
 
-    ``params`` are all of the plan's; one without a state is not among the live ones.
+    ``params`` are all of the plan's, in its order; the index of one without a state is not in
+    ``live`` of the result.
     """
     bound = BoundState(params, [], [], [])
     for index, param in enumerate(params):
@@ -145,6 +146,7 @@ def _none_if_nan(value: float) -> float | None:
 
 
 def _root_mean_square(values: list[float]) -> float:
+    """sqrt(mean of value^2), of one value or more."""
     return math.sqrt(sum(value * value for value in values) / len(values))
 
 

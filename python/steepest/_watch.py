@@ -73,7 +73,7 @@ class Watch:
     def note_first_rates(self, sides: Sides, lrs: list[float]) -> None:
         """Remembers the rates of the first matrices and the first others, where they differ.
 
-        ``sides`` are a plan's, and ``lrs`` the rate of each.
+        ``sides`` are a plan's (group number, role) pairs, and ``lrs`` the rate of each.
         """
         rates = _rate_of_each_role(sides, lrs)
         self._two_rates = rates if rates and rates[0] != rates[1] else None
@@ -82,7 +82,8 @@ class Watch:
         """Warns once where matrices and others now have one rate but began with two.
 
         A loop or a scheduler that sets one rate for all groups does that; a rate for matrices is
-        ten times too large for the others. Called at each step.
+        ten times too large for the others. Called at each step, with the pairs and rates of
+        :meth:`note_first_rates`.
         """
         first = self._two_rates
         if first is None:
@@ -122,9 +123,10 @@ class Watch:
 
 
 def _rate_of_each_role(sides: Sides, lrs: list[float]) -> tuple[float, float] | None:
-    """The rates of the first matrices and of the first others, which have groups of their own.
+    """The rate of the first group of matrices and that of the first group of other parameters.
 
-    None where either are not there, or both are in one group, whose ratio is kept.
+    ``sides`` are (group number, role) pairs, ``lrs`` the rate of each. None where one of the roles
+    does not occur, or both are in one group, which keeps the ratio of their rates itself.
     """
     found = {role: (number, lr) for (number, role), lr in reversed([*zip(sides, lrs)])}
     if len(found) < 2 or found["matrix"][0] == found["backup"][0]:

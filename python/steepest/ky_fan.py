@@ -21,6 +21,7 @@ class Neon(RankConstructor):
 
     _recipe = "neon"
 
+    # As SteepestDescent's, with rank, the number k of singular triplets, the row's where None.
     def __init__(
         self,
         params: Any,
@@ -41,6 +42,7 @@ class Fanion(RankConstructor):
 
     _recipe = "fanion"
 
+    # As SteepestDescent's, with rank, the number k of singular triplets, the row's where None.
     def __init__(
         self,
         params: Any,
@@ -61,6 +63,7 @@ class FStar(PlainConstructor):
 
     _recipe = "f-star"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1e-1, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -73,6 +76,7 @@ class FMuon(PlainConstructor):
 
     _recipe = "f-muon"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -86,6 +90,7 @@ class SMuon(PlainConstructor):
 
     _recipe = "s-muon"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -98,5 +103,6 @@ class FNeon(PlainConstructor):
 
     _recipe = "f-neon"
 
+    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)

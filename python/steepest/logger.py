@@ -53,6 +53,7 @@ class Logger:
                 log.log(step, loss=loss)
     """
 
+    # Opens the file to append to it; the class's docstring has the arguments.
     def __init__(
         self,
         path: str | os.PathLike[str],

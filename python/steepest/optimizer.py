@@ -90,6 +90,7 @@ class SteepestDescent(Face):
         RuntimeError: ``fused``, ``differentiable`` or ``capturable``.
     """
 
+    # Builds the optimizer from a norm and the other choices; the class's docstring has them all.
     def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
         given: Group = dict(options)
         process_group = given.pop("process_group", None)

@@ -72,7 +72,7 @@ def _curve(points: list[tuple[dict[str, Any], Any]], x: str) -> Curve:
     return [float(row[key]) for row, _ in points], [_float_or_nan(y) for _, y in points]
 
 
-def _float_or_nan(value: Any) -> float:
+def _float_or_nan(value: Any) -> float:  # NaN for what is no number, such as null
     return float(value) if isinstance(value, (int, float)) else math.nan
 
 

@@ -40,6 +40,7 @@ class Muon(Face):
     _recipe = "muon"
     _own = ("ns_coefficients", "eps", "ns_steps", "adjust_lr_fn")
 
+    # Arguments are those of torch's class of this name, the other options SteepestDescent's.
     def __init__(
         self,
         params: Any,
@@ -158,6 +159,7 @@ class AdamW(_Adam):
 
     _recipe = "adamw"
 
+    # Arguments are those of torch's class of this name, the other options SteepestDescent's.
     def __init__(
         self,
         params: Any,
@@ -183,6 +185,7 @@ class Adam(_Adam):
 
     _recipe = "adam"
 
+    # Arguments are those of torch's class of this name, the other options SteepestDescent's.
     def __init__(
         self,
         params: Any,
@@ -208,6 +211,7 @@ class SGD(Face):
 
     _recipe = "sgd"
 
+    # Arguments are those of torch's class of this name, the other options SteepestDescent's.
     def __init__(
         self,
         params: Any,

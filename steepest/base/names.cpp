@@ -45,8 +45,8 @@ const std::string* find_duplicate(const Names& names) {
   return found == names.end() ? nullptr : &*found;
 }
 
-// The first of `names` whose plain name is not among `others`, which are plain already; null where
-// there is none.
+// The first of `names` that, without the parts that wrappers add (plain_name()), is not among
+// `others`, which have none; null where there is none.
 const std::string* find_missing(const Names& names, const Names& others) {
   const std::unordered_set<std::string> known(others.begin(), others.end());
   const auto found = std::ranges::find_if(

@@ -46,8 +46,9 @@ std::vector<Rates> read_rates(const Plan& plan, at::ArrayRef<double> lr,
 // whose plan keeps none.
 void check_momentum(const Plan& plan, at::ArrayRef<double> momentum);
 
-// Throws c10::ValueError where `stats`, which the step writes (skipped, D, q, f~ - f*, then the
-// coefficient of every leaf), is not float64 of shape [4 + leaves].
+// Throws c10::ValueError where `stats`, which the step writes (whether it was skipped, the dual
+// norm D, Momo's q and f~ - f*, then the coefficient of every matrix, a leaf of the outer norm), is
+// not float64 of shape [4 + leaves].
 void check_stats(const Plan& plan, const at::Tensor& stats);
 // Throws c10::ValueError under Momo where `momo` (loss average, weight, f_star) is not float64 of
 // shape [3], or its step count `momo_step` is not a whole number from 0 up.

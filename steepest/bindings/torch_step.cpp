@@ -22,10 +22,10 @@ using Json = nlohmann::ordered_json;
 using Tensors = at::TensorList;
 using OptionalTensors = c10::List<std::optional<at::Tensor>>;
 
-// Describes the plan of a JSON text, as JSON:
-// {"state": [[names of parameter 0's tensors], ..],
-//  "shaped": [[those of the parameter's own shape], ..], "leaves": [[parameter 0's leaves], ..],
-//  "leaf_count": of all, "table": text for a person, "recipe": all of its choices}
+// Describes the plan of a JSON text, as JSON: {"state": [[names of parameter 0's state tensors],
+// ..], "shaped": [[those of the parameter's own shape], ..], "leaves": [[parameter 0's numbers
+// among all matrices, the leaves of the outer norm], ..], "leaf_count": of all, "table": text for a
+// person, "recipe": all of its choices}
 std::string layout(const std::string& text) {
   const auto kept = plan_of(text);
   const auto& plan = *kept;
@@ -105,8 +105,9 @@ void write_back_global(const GlobalState& global, const at::Tensor& momo_step,
 }
 
 // Writes a step's statistics to `out` [kStats + leaves] float64: whether it was skipped (1 or 0),
-// D, q, Momo's gap, then each leaf's coefficient. What the recipe does not compute is NaN in the
-// first kStats, and left as it was in the coefficients.
+// the network's dual norm D, Momo's factor q and gap f~ - f*, then the coefficient of each matrix
+// (leaf). What the recipe does not compute is NaN in the first kStats, and left as it was in the
+// coefficients.
 void write_stats(const StepStats& stats, const at::Tensor& out) {
   const auto put = [&](int64_t at, const at::Tensor& value) {
     if (value.defined()) out[at].copy_(value);

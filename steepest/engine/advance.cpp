@@ -14,7 +14,8 @@ namespace {
 
 using Gradients = std::vector<at::Tensor>;  // of a bucket's blocks, of their pieces' shapes
 
-// Returns the gradient of each of the bucket's blocks as the momentum takes it: see gradient().
+// Returns the gradient of each of the bucket's blocks as the momentum takes it, with coupled weight
+// decay and projected to a manifold where there are such: see gradient().
 Gradients gradients_of(const StepInput& in, const Bucket& bucket) {
   Gradients all;
   for (const auto* block : bucket.blocks) all.push_back(gradient(in, *block));
@@ -40,7 +41,8 @@ void observe_gradients(const StepInput& in, const Bucket& bucket, const Gradient
   write_back(state.norm);
 }
 
-// Whether the norm is given the block's momentum; else it is given the gradient.
+// Whether the block's norm is given its momentum (or the look-ahead of it); else it is given the
+// gradient, as without momentum, or where the momentum is one of directions.
 bool has_momentum(const StepInput& in, const Block& block) {
   return in.choices(block).place == MomentumPlace::before &&
          in.param(block).state->momentum_buffer.defined();
@@ -69,9 +71,9 @@ at::ScalarType dtype_of_update(const StepInput& in, const Block& block) {
   return (has_momentum(in, block) ? param.state->momentum_buffer : param.grad).scalar_type();
 }
 
-// Whether u is to be written to memory that is made for it. A look-ahead is: other u are the
-// momentum or the gradient themselves, and the matrices of a block that do not lie in order in
-// memory are copied in any case.
+// Whether u, what the block's norm is given, is to be written to memory that is made for it: so it
+// is for a look-ahead. Any other u is the momentum or the gradient itself, and where a block's
+// matrices do not lie in order in memory, they are copied in any case.
 bool needs_own_memory(const StepInput& in, const Block& block) {
   return block.has_contiguous_matrices() && has_momentum(in, block) && in.map(block).looks_ahead();
 }

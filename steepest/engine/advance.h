@@ -18,11 +18,14 @@ void begin_step(const StepInput& in);
 enum class Storage { own, scratch };
 
 // Advances the bucket's momenta and its norm's statistics (`state`) by the gradients, once a step,
-// in place. Returns u [B, r, c], what the norm is given: the momentum or its look-ahead, in the
-// momentum's dtype; owned unless it is a gradient or a momentum itself.
+// in place. Returns u [B, r, c], what the norm is given: the momentum, its look-ahead (in the
+// momentum's dtype) or the gradient. It is `owned`, so that the caller may overwrite it, unless it
+// shares the memory of a gradient or a momentum. `storage` says where memory is taken for it: new,
+// or this thread's scratch, which the next bucket's u overwrites.
 Batch advance(const StepInput& in, const Bucket& bucket, const BucketState& state, Storage storage);
-// Returns the u that advance() has returned in this step, to the bit, from the momenta as they are
-// now and the gradients, and changes neither: keeping every u would take a model's memory.
+// Returns the u [B, r, c] that advance() has returned in this step, to the bit, from the momenta as
+// they are now and the gradients, and changes neither: keeping every u would take a model's memory.
+// `storage` and `owned` are as of advance().
 Batch update_again(const StepInput& in, const Bucket& bucket, Storage storage);
 
 // Returns <u, s> of each matrix, for a u that was overwritten by its direction s: [B] float64, to
@@ -33,8 +36,9 @@ at::Tensor inner_product_with_update(const StepInput& in, const Bucket& bucket,
 // Whether a kernel can compute <u, s> from gradients and momenta, without u in memory.
 bool can_recompute_update(const StepInput& in, const Bucket& bucket);
 
-// Returns the block's piece of the gradient: plus wd W where the decay is not decoupled, and
-// projected onto the tangent space where the weights live on a manifold.
+// Returns the block's piece of the gradient as the momentum takes it: plus wd W, the weight decay
+// times the weights, where the decay is not decoupled, and projected onto the tangent space where
+// the weights live on a manifold.
 at::Tensor gradient(const StepInput& in, const Block& block);
 
 }  // namespace steepest::engine

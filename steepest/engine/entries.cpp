@@ -34,8 +34,9 @@ at::Tensor& StateEntry::of(ParamState& state) const {
 namespace engine {
 namespace {
 
-// Fills slot number `index` of parameter number `param`, a flat tensor, with one identity matrix
-// for each matrix of its blocks.
+// Fills `flat`, the tensor of slot number `index` in the state of the plan's parameter number
+// `param`, with identity matrices, one for each of its weight matrices: the start of a statistic
+// that is a square matrix for each. They lie in it one after another, block by block.
 void fill_identities(const at::Tensor& flat, const Plan& plan, size_t param, size_t index) {
   for (const size_t b : plan.layouts[param].blocks) {
     const auto& block = plan.blocks[b];

@@ -12,13 +12,15 @@ namespace steepest::engine {
 // and Python list them.
 const std::vector<StateEntry>& state_entries(const Plan& plan, size_t param);
 
-// Returns the dtype that an entry of parameter number `param`, the tensor `value`, begins in.
+// Returns the dtype in which a state tensor, described by `entry`, of the plan's parameter number
+// `param`, the tensor `value`, begins; initial_state() says which it is.
 at::ScalarType state_dtype(const StateEntry& entry, const Plan& plan, size_t param,
                            const at::Tensor& value);
 
-// Returns an entry of parameter number `param`, the tensor `value`, before its first step: zeros,
-// but for slots that start otherwise. The momentum is in the choices' momentum_dtype, by default
-// the parameter's, float32 at least under Momo; slots in float32 at least; the rest in float64.
+// Returns a state tensor, described by `entry`, of the plan's parameter number `param`, the tensor
+// `value`, as before the first step: zeros, but for slots that start otherwise. The momentum is in
+// the choices' momentum_dtype, by default the parameter's, float32 at least under Momo; slots in
+// float32 at least; the rest in float64.
 at::Tensor initial_state(const StateEntry& entry, const Plan& plan, size_t param,
                          const at::Tensor& value);
 

@@ -31,7 +31,8 @@ double harmless_addend(at::ScalarType dtype) {
 // What is known of the numbers of a step, group by group and parameter by parameter.
 class Bounds {
  public:
-  // `largest` has the largest magnitude of each parameter's gradient, 0 where there is none.
+  // Prepares bounds on all numbers of the step `in`; `largest` has the largest magnitude of each
+  // parameter's gradient, 0 where there is none. Keeps a reference to `in`.
   Bounds(const StepInput& in, const std::vector<double>& largest) : in_(in), gradient_(largest) {}
 
   // Whether nothing that the step computes can leave the range of its dtype. It may be called once,
@@ -119,7 +120,8 @@ class Bounds {
   }
 
   // Returns a bound on D, the dual norm of the whole network, where an update is multiplied by it;
-  // else 0. Whatever the outer norm is, D is at most the sum of the blocks' d_l = R_l dual_l.
+  // else 0. Whatever the outer norm is, D is at most the sum over the blocks of their dual norms,
+  // each times the block's effective radius.
   double bound_of_dual_sum() const {
     double sum = 0;
     if (in_.plan.needs != Needs::duals || !regularized()) return sum;
@@ -128,8 +130,8 @@ class Bounds {
     return sum;
   }
 
-  // Whether the block's weights surely stay finite: true where bounds show it. `sum` bounds D, see
-  // bound_of_dual_sum().
+  // Whether the block's weights surely stay finite: true where bounds show it. `sum` is a bound on
+  // D, the dual norm of the whole network: see bound_of_dual_sum().
   bool update_holds(const Block& block, double sum) const {
     // |1 - decay| <= 1; and an anchored decay has a mean of W and W_0.
     const bool anchored = in_.choices(block).decay == Decay::anchored;
@@ -149,8 +151,9 @@ class Bounds {
   }
 
   // Returns a bound on the entries of the block's direction s after its transforms, divided by
-  // rho^degree as the step divides it. Those of an adaptive norm are m / (sqrt(v) + eps), at most
-  // |m| / eps, or a rotation of them, at most their sum; one of degree 0 divides by their norm.
+  // rho^degree as the step divides it, for the bias correction rho and a norm with s(t u) =
+  // t^degree s(u). Those of an adaptive norm are m / (sqrt(v) + eps), at most |m| / eps, or a
+  // rotation of them, at most their sum; one of degree 0 divides by their norm.
   double bound_of_entry(const Block& block) const {
     const auto& rules = in_.plan.rules_of(block);
     const auto& traits = rules.traits;
@@ -162,20 +165,20 @@ class Bounds {
       s = transform->largest_entry(s, u, block.rows, block.cols);
     return s / std::pow(correction(block), traits.degree);
   }
-  // Returns a bound on <u, s> / rho^(degree + 1), the dual summed over the block's matrices, before
-  // the factor R_l.
+  // Returns a bound on the dual norm <u, s> summed over the block's matrices, for u, what the norm
+  // is given, and its direction s, bias-corrected, but before the factor of the effective radius.
   double bound_of_raw_dual(const Block& block) const {
     const auto entries = static_cast<double>(block.batch * block.rows * block.cols);
     return entries * momentum_[block.param] * bound_of_entry(block) / correction(block);
   }
   // Returns the effective radius R_l of the block: lr r of a constrained step, sqrt(lr) r of a
-  // regularized one.
+  // regularized one, for the radius r that the recipe's rule gives the block.
   double radius(const Block& block) const {
     const double lr = in_.numbers_of(block).lr;
     return (regularized() ? std::sqrt(lr) : lr) * block.radius;
   }
-  // Returns a bound on d_l = R_l dual of the block, be it this step's dual or the one that the last
-  // has stored.
+  // Returns a bound on the block's dual norm times its effective radius R_l, be it this step's or
+  // the one that the last step has stored.
   double bound_of_dual(const Block& block) const {
     const auto& stored = in_.param(block).state->dual;
     double dual = bound_of_raw_dual(block);
@@ -184,8 +187,9 @@ class Bounds {
     return radius(block) * dual;
   }
 
-  // Returns a bound on the entries of what the step takes from the block's weights: R_l s, times D
-  // in a regularized step. `sum` is the bound on D, see bound_of_dual_sum().
+  // Returns a bound on the entries of what the step takes from the block's weights: the effective
+  // radius times the direction's, and in a regularized step times the network's dual norm D, of
+  // which `sum` is a bound (bound_of_dual_sum()).
   double bound_of_update(const Block& block, double sum) const {
     const double r = radius(block), entry = bound_of_entry(block);
     if (in_.plan.needs == Needs::sharp) {

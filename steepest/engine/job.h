@@ -16,6 +16,7 @@ class Job {
   Job(const StepInput& in, Bucket bucket, bool needed_for_dual)
       : in_(in), bucket_(std::move(bucket)), needed_for_dual_(needed_for_dual) {}
 
+  // Returns the job's blocks, which share norm and matrix shape.
   const Bucket& bucket() const { return bucket_; }
   // Whether the network's dual norm D cannot be known before this bucket is measured.
   bool needed_for_dual() const { return needed_for_dual_; }
@@ -38,13 +39,16 @@ class Job {
   void apply(const StepScales& scales, LinearModel& model);
 
  private:
-  // Fills update_ with u: by advance() the first time in a step, by update_again() after that.
+  // Advances the bucket's momenta, once in a step, and keeps u, what its norm is given; later calls
+  // make the same u again (update_again()). `storage` says where it lies.
   void advance(Storage storage);
-  // Fills direction_ from u; only the first time in a step do the transforms take it into their
-  // state.
+  // Asks the norm for the direction, and the dual norm where it is `wanted`, of the u that
+  // advance() has kept, and keeps them; only the first time in a step do the transforms take the
+  // direction into their state.
   void measure(Wanted wanted);
-  // Returns what the last round asks of the norm: dual * direction of a sharp step, a dual too
-  // where D or the next step's stale duals need it, else the direction alone.
+  // Returns what the last round asks of the norm: dual * direction of a sharp step; a dual norm
+  // beside the direction where the network's dual norm, of this step or the next one, is made of
+  // it; else the direction alone.
   Wanted wanted() const;
 
   const StepInput& in_;

@@ -10,7 +10,8 @@ namespace steepest::engine {
 
 class LinearModel {
  public:
-  // Makes room for what each block will record, in a slot of its own, so that threads need no lock.
+  // Makes Momo's linear model of the loss around this step, empty: room for what each block will
+  // record, in a place of its own, so that threads need no lock.
   explicit LinearModel(const StepInput& in);
 
   // Whether every block must call record_products() before anything moves.

@@ -12,14 +12,16 @@ class StepScales {
   // Keeps a reference to the step's input.
   explicit StepScales(const StepInput& in) : in_(in) {}
 
-  // Asks the outer norm, and keeps its answer: the network's dual norm D and, for each matrix, c
-  // (regularized) or c / D (constrained), 0 where D is 0. duals[i], [batch] float64, has those of
-  // block i; undefined, which counts as 0, for a block without a gradient.
+  // Asks the outer norm, and keeps its answer: the network's dual norm D and, for each matrix, its
+  // coefficient c (regularized) or c / D (constrained), 0 where D is 0. duals[i], [batch] float64,
+  // has the dual norms of the matrices of block i; it is undefined, which counts as 0, for a block
+  // without a gradient.
   void combine(std::vector<at::Tensor> duals);
 
-  // Multiplies what combine() has found by Momo's factor q, where the recipe has it, and by the
-  // radii R_l, and reports all of it in `stats`. `linear` is LinearModel::sum_of_linear_parts() and
-  // `loss` 0-dim, both only read by Momo; `global` is Momo's state, which advances.
+  // Multiplies the coefficients that combine() has found for the matrices by Momo's factor q of the
+  // step, where the recipe has Momo, and by each matrix' effective radius R_l; writes the dual
+  // norm, the coefficients and Momo's numbers to `stats`. Momo alone reads `linear`, which is
+  // LinearModel::sum_of_linear_parts(), and `loss`, both 0-dim, and advances its state `global`.
   void apply_step_size(const at::Tensor& linear, const at::Tensor& loss, GlobalState& global,
                        StepStats& stats);
 
@@ -32,7 +34,8 @@ class StepScales {
  private:
   // Whether updates grow with the dual norm of the whole network.
   bool regularized() const { return in_.plan.recipe.update == UpdateForm::regularized; }
-  // Returns the block's effective radius R_l: lr r, or sqrt(lr) r of a regularized step.
+  // Returns the block's effective radius R_l: lr r, or sqrt(lr) r of a regularized step, for the
+  // radius r that the recipe's rule gives the block.
   double radius(const Block& block) const;
 
   const StepInput& in_;

@@ -25,9 +25,10 @@ class Stepper {
   Stepper(const StepInput& in, GlobalState& global)
       : in_(in), global_(global), scales_(in), model_(in) {}
 
-  // Takes the step and returns what it has found: D, q and the coefficients, as far as the recipe
-  // computes them. Only where the plan needs the duals of all blocks is there a first round, before
-  // any block moves. `loss`, 0-dim, is read by Momo alone.
+  // Takes the step and returns what it has found, as far as the recipe computes it: the dual norm
+  // D, Momo's factor q, and the coefficient of each matrix. Only where the plan needs the duals of
+  // all blocks is there a first round, before any block moves. `loss`, 0-dim, is read by Momo
+  // alone.
   StepStats run(const at::Tensor& loss) {
     make_jobs();
     StepStats stats;

@@ -28,9 +28,11 @@ struct StepInput {
   const std::vector<Param>& params;
   std::vector<GroupNumbers> numbers;  // one a group
 
-  // Return what the block's parameter, or its group, has at this step.
+  // Returns the block's parameter: its value, gradient and state.
   const Param& param(const Block& block) const { return params[block.param]; }
+  // Returns the choices (norm, momentum form, kind of decay, ..) of the block's group.
   const Choices& choices(const Block& block) const { return plan.choices(block); }
+  // Returns the numbers of this step of the block's group: its rates and momentum maps.
   const GroupNumbers& numbers_of(const Block& block) const { return numbers[block.group]; }
   // Returns the numbers of the group of parameter number `param` of the plan.
   const GroupNumbers& numbers_of_param(size_t param) const {
@@ -39,7 +41,8 @@ struct StepInput {
   // Returns the number of the block, which must be a reference into plan.blocks, among these.
   size_t index(const Block& block) const { return &block - plan.blocks.data(); }
 
-  // Returns the block's momentum map at this step, after begin_step() has counted it.
+  // Returns the factors by which the block's momentum is advanced and looked ahead of at this step,
+  // which differ at the first one; begin_step() must have counted the step.
   const MomentumMap& map(const Block& block) const;
   // Returns what the block's u, which its norm is given, is to be divided by at this step: the bias
   // correction of its momentum, 1 without one. See momentum_correction.

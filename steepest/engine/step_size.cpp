@@ -39,7 +39,7 @@ void lower_f_star(at::Tensor& f_star, const at::Tensor& model, const at::Tensor&
 // Does the second half of MoMo's online lower bound f*, after q is known, the first one being
 // lower_f_star(): f* becomes what the step leaves of the model, (model - decrease / 2) / rho with
 // the rho of lower_f_star(), but not less than `floor`; so it may rise or fall. `decrease` is
-// MoMo's tau |d|^2, read as q D^2 (regularized) or q D (constrained).
+// MoMo's tau |d|^2: here q D^2 (regularized) or q D (constrained), for the network's dual norm D.
 void set_f_star_after_step(at::Tensor& f_star, const at::Tensor& model, const at::Tensor& rho,
                            const at::Tensor& decrease, double floor) {
   f_star = ((model - decrease / 2) / rho).clamp_min(floor);

@@ -42,9 +42,10 @@ struct Size {
   at::Tensor gap;  // f~ - f*, before it is cut at 0
 };
 
-// Returns Momo's factor q of this step, from 0 to 1, which is min(1, gap / D) constrained and
-// min(1, gap / D^2) regularized, with the gap f~ - f* of the averaged loss above its lower bound.
-// Advances the averages and, where it is tracked, f* in `global`.
+// Returns Momo's factor q of this step, from 0 to 1, and the gap f~ - f* of the averaged loss above
+// its lower bound f*: q is min(1, gap / D) in a constrained step and min(1, gap / D^2) in a
+// regularized one, D being the network's dual norm. Advances the averages and, where it is tracked,
+// f* in `global`.
 Size momo_size(const StepSizeInput& input, GlobalState& global);
 
 }  // namespace steepest::engine

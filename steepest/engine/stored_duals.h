@@ -6,11 +6,12 @@
 
 namespace steepest::engine {
 
-// Whether this step's duals of the block are kept in its state for the next step: those of
-// matrices, in a recipe with duals = stale.
+// Whether this step's dual norms of the block's matrices are kept in its state for the next step:
+// those of matrices, in a recipe with duals = stale.
 bool stores_dual(const StepInput& in, const Block& block);
 
-// Whether the last step has left duals of the block in its state, of which this step can make D.
+// Whether the last step has left dual norms of the block's matrices in its state, of which this
+// step can make the network's dual norm before it measures the block.
 bool has_stored_dual(const StepInput& in, const Block& block);
 
 // Returns the duals that the last step has left of the block's matrices: [batch] float64, a view of

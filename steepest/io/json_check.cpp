@@ -24,12 +24,15 @@ class LimitChecker : public Json::json_sax_t {
   // The parser calls one of these at each value, here null, and at each bracket; as all of them
   // return true, it goes on. Values are counted, whatever they are.
   bool null() override { return count_entry(); }
-  bool boolean(bool) override { return count_entry(); }                       // a flag: counted
-  bool number_integer(number_integer_t) override { return count_entry(); }    // a number: counted
-  bool number_unsigned(number_unsigned_t) override { return count_entry(); }  // a number: counted
-  // Counts a number; both arguments are the same one.
+  // The parser has read a flag: counts it as an entry.
+  bool boolean(bool) override { return count_entry(); }
+  // The parser has read a whole number: counts it as an entry.
+  bool number_integer(number_integer_t) override { return count_entry(); }
+  // The parser has read a whole number from 0 up: counts it as an entry.
+  bool number_unsigned(number_unsigned_t) override { return count_entry(); }
+  // The parser has read a number, which is given as such and as text: counts it as an entry.
   bool number_float(number_float_t, const string_t&) override { return count_entry(); }
-  bool string(string_t&) override { return count_entry(); }  // a text: counted
+  bool string(string_t&) override { return count_entry(); }  // a text was read
   bool binary(binary_t&) override { return count_entry(); }  // not in JSON text: counted
 
   bool start_object(size_t) override { return open_level(true); }  // "{" was read

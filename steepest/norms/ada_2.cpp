@@ -21,12 +21,15 @@ class Ada2 : public Adaptive {
     const auto dual = inner_product(m, x).sqrt();
     return {divided(x, dual).to(m.scalar_type()), dual};
   }
-  // dual * s = m / a, Adam's direction, without a pass for the dual.
+  // dual times s, what a regularized step moves by, of each matrix of m [B, r, c]: m / a, Adam's
+  // direction, without a pass for the dual.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     return {preconditioned(m, context).to(m.scalar_type())};
   }
-  // Elementwise but for the dual; the norm follows v, the mean square of the gradients.
+  // It is computed entry by entry but for the dual, and depends on v, the mean square of the
+  // gradients so far.
   NormTraits traits() const override { return {.adaptive = true, .elementwise = true}; }
+  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
   std::string name() const override { return "ada_2"; }
 };
 

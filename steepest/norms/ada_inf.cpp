@@ -23,10 +23,12 @@ class AdaInf : public Adaptive {
   Measured direction(const Batch& m, const NormContext& context) const override {
     return {preconditioned(m.matrices, context).to(m.matrices.scalar_type())};
   }
-  // The norm depends on m itself, so that s grows with m (degree 1) and blocks' duals add up.
+  // The norm depends on m itself, so that s grows with m (degree 1); where blocks are flattened
+  // into one vector their duals add up.
   NormTraits traits() const override {
     return {.degree = 1, .aggregation = Aggregation::max, .adaptive = true, .elementwise = true};
   }
+  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
   std::string name() const override { return "ada_inf"; }
 };
 

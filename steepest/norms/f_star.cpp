@@ -26,7 +26,9 @@ class FStar : public Norm {
     const auto s = combined(t, values).to(m.scalar_type());
     return {s, inner_product(m, s), start_of_next(t, context)};
   }
-  // s and the dual as its factor: the sum of sigma_i times the values of s, without a pass over m.
+  // dual times s, what a regularized step moves by, of each matrix of m [B, r, c]: s, and the dual
+  // [B] as a factor yet to be multiplied by, which is the sum of sigma_i times the values of s,
+  // without a pass over m.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     const auto [t, values] = shrunk(m, context);
     return {combined(t, values).to(m.scalar_type()), (values * t.s).sum(1),
@@ -37,11 +39,13 @@ class FStar : public Norm {
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     return warm_start_slots(options_, svd::kWarmStartColumns, rows, cols);
   }
-  // Exact only with LAPACK's SVD; a small matrix is decomposed by one thread.
+  // The direction is exact only by LAPACK's SVD, the method "exact", else to the solver's
+  // tolerance; a small matrix is decomposed by one thread.
   NormTraits traits() const override {
     return {.exact = options_.method == "exact",
             .single_thread_max_elements = svd::kMaxOneThreadElements};
   }
+  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
   std::string name() const override { return "f_star"; }
 
  private:
@@ -61,12 +65,14 @@ class FStar : public Norm {
     const auto root = (unit.square() + d.square().sum(1)).mul(0.5).sqrt().unsqueeze(1);
     return {t, safe_divide(d, root)};
   }
-  // What is handed on beside the direction, which is no product of orthonormal factors: only the
-  // columns for the slot with which the next decomposition begins.
+  // Returns as factors what is handed on beside the direction: only the columns for the slot with
+  // which the next decomposition begins. U and V are undefined, as this direction is no product of
+  // orthonormal factors.
   static Factors start_of_next(const Triplets& t, const NormContext& context) {
     return {{}, {}, factors_of(t, warm_start(context)).warm_start};
   }
-  // U diag(values) V^T [B, r, c] of the triplets t and values [B, k].
+  // U diag(values) V^T [B, r, c], for the singular vectors U and V of the triplets t and `values`
+  // [B, k] in the place of their singular values.
   static at::Tensor combined(const Triplets& t, const at::Tensor& values) {
     return at::bmm(t.u * values.to(t.u.scalar_type()).unsqueeze(1), t.vh);
   }

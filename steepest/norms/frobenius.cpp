@@ -26,10 +26,13 @@ class Frobenius : public Norm {
     const auto s = safe_divide(scaled, length.to(scaled.scalar_type())).to(m.scalar_type());
     return {s, (length * largest.to(at::kDouble)).view({-1})};
   }
-  // dual * s = m itself, without any work.
+  // dual times s, what a regularized step moves by, of each matrix of m [B, r, c]: m itself, as m /
+  // |m|_F times |m|_F, without any work.
   Sharp sharp(const at::Tensor& m, const NormContext&) const override { return {m}; }
-  // Entry by entry but for the length, so that a batch gains nothing.
+  // It is computed entry by entry but for the length, so that nothing is gained by taking several
+  // matrices at a time.
   NormTraits traits() const override { return {.elementwise = true}; }
+  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
   std::string name() const override { return name_; }
 
  private:

@@ -21,6 +21,7 @@ class Inf : public Norm {
   NormTraits traits() const override {
     return {.aggregation = Aggregation::max, .elementwise = true};
   }
+  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
   std::string name() const override { return "inf"; }
 };
 

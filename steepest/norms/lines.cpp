@@ -25,11 +25,12 @@ class Lines : public Norm {
     const auto s = safe_divide(scaled, length.to(scaled.scalar_type())).to(m.scalar_type());
     return {s, (length * largest.to(at::kDouble)).sum({1, 2})};
   }
-  // A maximum over lines, so that the duals of blocks add up; the transposed matrix has the other
-  // lines.
+  // The norm is a maximum over lines, so that where blocks are flattened into one vector their
+  // duals add up; the norm of the transposed matrix is the one of the other lines.
   NormTraits traits() const override {
     return {.aggregation = Aggregation::max, .transpose = transpose_};
   }
+  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
   std::string name() const override { return name_; }
 
  private:

@@ -19,34 +19,38 @@ class LowRank : public Norm {
   LowRank(std::string name, int64_t k, SvdOptions options)
       : name_(std::move(name)), k_(k), options_(std::move(options)) {}
 
-  // s = sum_{i<=k} u_i v_i^T [B, r, c], multiplied out, its dual <m, s>, and U, V and the start of
-  // the next decomposition as factors.
+  // s = sum_{i<=k} u_i v_i^T [B, r, c] of the k leading triplets of each matrix of m, multiplied
+  // out, and its dual <m, s>; as factors the vectors U and V, and the start of the next
+  // decomposition.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto t = triplets(m, context);
     const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
     return {s, inner_product(m, s), factors_of(t, warm_start(context))};
   }
-  // The direction as its factors U and V alone: it is not multiplied out.
+  // The direction s = U V^T of each matrix as its factors U and V alone: it is not multiplied out.
   Measured direction(const Batch& m, const NormContext& context) const override {
     return {{}, {}, factors_of(triplets(m.matrices, context), warm_start(context))};
   }
-  // s and the dual as its factor. The dual is what the decomposition has attained, so that <m, s>
-  // costs no pass over m.
+  // dual times s, what a regularized step moves by, of each matrix of m [B, r, c]: s, and the dual
+  // [B] as a factor yet to be multiplied by. It is what the decomposition has attained, so that <m,
+  // s> costs no pass over m.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     const auto t = triplets(m, context);
     const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
     return {s, t.attained, factors_of(t, warm_start(context))};
   }
-  // One slot for right vectors, with which the next decomposition begins, where it has a use for
-  // them.
+  // One slot for right singular vectors, with which the next step's decomposition begins; none
+  // where a decomposition with these options has no use for them.
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     return warm_start_slots(options_, k_, rows, cols);
   }
-  // Exact only with LAPACK's SVD; a small matrix is decomposed by one thread.
+  // The direction is exact only by LAPACK's SVD, the method "exact", else to the solver's
+  // tolerance; a small matrix is decomposed by one thread.
   NormTraits traits() const override {
     return {.exact = options_.method == "exact",
             .single_thread_max_elements = svd::kMaxOneThreadElements};
   }
+  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
   std::string name() const override { return name_; }
 
  private:

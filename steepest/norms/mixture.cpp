@@ -49,7 +49,8 @@ class Mixture : public Norm {
     if (columns == 0) return {};
     return {{"right_basis", Slot::Shape::basis, columns}};
   }
-  // Exact where all terms are; the bound on entries is the weighted sum of theirs.
+  // The mixture is exact where all terms are; the bound on a direction's entries is the weighted
+  // sum of the terms' bounds.
   NormTraits traits() const override {
     NormTraits all{.largest_entry = 0};
     for (size_t i = 0; i < norms_.size(); ++i) {
@@ -60,6 +61,7 @@ class Mixture : public Norm {
     all.transpose = spec_text(/*transposed=*/true);
     return all;
   }
+  // The mixture in the grammar of norms, "0.5*spectral+0.5*row", from which make_norm() makes it.
   std::string name() const override { return spec_text(/*transposed=*/false); }
 
  private:

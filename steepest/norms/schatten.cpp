@@ -30,6 +30,7 @@ class Schatten : public Norm {
   }
   // An exact norm without state: the defaults.
   NormTraits traits() const override { return {}; }
+  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
   std::string name() const override { return name_; }
 
  private:

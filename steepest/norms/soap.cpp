@@ -35,8 +35,8 @@ class Soap : public Norm {
         refresh_(integer_argument(spec, "refresh", 10, 1)),
         max_dim_(integer_argument(spec, "max_dim", 10000, 0)) {}
 
-  // v, and for each side with a basis Shampoo's factor and its eigenvectors, left before right:
-  // sides_of() reads them in this order.
+  // The mean square v, and for each side of the matrix that has an eigenbasis Shampoo's factor and
+  // its eigenvectors, left before right: sides_of() reads them in this order.
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     std::vector<Slot> all = {{"exp_avg_sq"}};
     const auto add = [&](const std::string& side, Slot::Shape shape) {
@@ -80,7 +80,8 @@ class Soap : public Norm {
     return {direction, inner_product(m, direction)};
   }
 
-  // As ada_inf, in another basis: of degree 1, and blocks' duals add up.
+  // As ada_inf, in another basis: s grows with m (degree 1), and where blocks are flattened into
+  // one vector their duals add up.
   NormTraits traits() const override {
     // LAPACK rounds differently on another number of threads: up to this size one thread computes a
     // matrix alone.
@@ -91,6 +92,7 @@ class Soap : public Norm {
             .adaptive = true,
             .single_thread_max_elements = kOneThread};
   }
+  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
   std::string name() const override { return name_; }
 
  private:

@@ -30,6 +30,7 @@ class Spectral : public Norm {
   NormTraits traits() const override {
     return {.exact = exact_, .largest_entry = largest_, .supports_inplace = true};
   }
+  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
   std::string name() const override { return "spectral"; }
 
  private:

@@ -47,7 +47,7 @@ Recipe with_arguments(Recipe row, const Spec& spec) {
 
 }  // namespace
 
-// Returns every row as it stands, in the order of catalog.inc.
+// Returns the recipes of all named optimizers, before any overrides, in the order of catalog.inc.
 const std::vector<Recipe>& optimizer_catalog() {
   static const std::vector<Recipe> catalog = {
 #define OPTIMIZER(name) optimizers::name(),

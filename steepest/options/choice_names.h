@@ -11,9 +11,9 @@
 
 namespace steepest {
 
-// Each returns the names of an enumeration, as options and files have them, in the order of its
-// enumerators, so that an enumerator's value is its name's place. The argument's value is not used:
-// its type chooses the overload.
+// Each returns the names of an enumeration's values, as options and files have them, in the order
+// of its enumerators, so that names_of(e)[i] is the name of the enumerator of value i. The
+// argument's value is not used: its type chooses the overload.
 const std::vector<std::string>& names_of(Outer);
 const std::vector<std::string>& names_of(UpdateForm);
 const std::vector<std::string>& names_of(StepSize);
@@ -31,7 +31,7 @@ const std::vector<std::string>& names_of(Role);
 // Returns the name of an enumerator, as options and files have it.
 const std::string& name_of(auto choice) { return names_of(choice)[static_cast<size_t>(choice)]; }
 
-// Returns the place of `text` in `names`; where it is none of them, throws c10::ValueError with the
+// Returns the index of `text` in `names`; where it is none of them, throws c10::ValueError with the
 // option's name, what was received, what is allowed and the nearest name.
 size_t index_of_name(const std::string& option, const std::string& text,
                      const std::vector<std::string>& names);

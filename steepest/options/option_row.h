@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The language in which option_table.cpp writes the table: a row binds a name to the field of
-// Overrides that holds what is said of the option, and to the field of a recipe that this comes to.
+// The language in which option_table.cpp writes the table of options: a row binds an option's name
+// to the member of Overrides that holds the user's value of it, and to the field of a recipe that
+// this value sets.
 #pragma once
 
 #include <c10/util/Exception.h>
@@ -19,18 +20,18 @@
 
 namespace steepest::option_row {
 
-// -- from what is said to what it comes to, by type ----------------------------------------------
+// -- from the user's value of an option to a recipe's field, and back, by type
+// ---------------------
 
 using Triples = std::vector<std::array<double, 3>>;
 
-// Sets a field of a recipe to the value that is said of an option: the overload of a field that
-// holds the value as it is said. The others are given the option's name as well, for their
-// messages.
+// Sets a field of a recipe to the user's `value` of an option: this overload is for a field of the
+// value's own type. The option's name, unused here, is for the messages of the others.
 template <typename T>
 void assign(T& field, const std::string&, const T& value) {
   field = value;
 }
-// Sets a field that may be unset, where nothing is chosen, to the value that is said.
+// Sets a field of a recipe that may be unset to the user's `value` of an option.
 template <typename T>
 void assign(std::optional<T>& field, const std::string&, const T& value) {
   field = value;
@@ -79,8 +80,8 @@ void assign(SvdOptions& field, const std::string& name, const std::string& metho
   field.method = method;
 }
 
-// Returns what would be said of an option to give the field the value that it has, so that assign()
-// is inverted: for an enumeration its name.
+// Returns the value of an option with which assign() would set the field as it is, so that a recipe
+// can be written out as options: the field's value, or the name of an enumerator.
 template <typename T>
 OptionValue value_of(const T& field) {
   if constexpr (std::is_enum_v<T>)
@@ -131,13 +132,14 @@ constexpr bool is_optional<std::optional<T>> = true;
 
 // -- the table's language ------------------------------------------------------------------------
 
-// An option of the table, to which each function adds what it says and returns the row, so that
+// An option of the table. Each function sets one more property of it and returns the row, so that
 // they are chained: side(..).within(..).changes(..).
 struct Row : Option {
-  // Limits the numbers that may be said of the option to a range, and returns the row.
+  // Limits the option's number, or each number of its list, to a range, and returns the row.
   Row within(Range range) && { return allowed.range = range, std::move(*this); }
-  // Limits a text that a side's choices keep as text to these names, and returns the row: set()
-  // then throws c10::ValueError at any other. An enumeration has its names from its type.
+  // Limits an option that is kept as text to these names, and returns the row: setting it to any
+  // other then throws c10::ValueError. It is for options of Choices; one that is an enumeration
+  // has its names from its type.
   Row one_of(const std::vector<std::string>& names) && {
     allowed.names = names;
     in_side.set = [=, set = in_side.set, text = std::get<SaidAs<std::string>>(said), option = name](
@@ -147,8 +149,8 @@ struct Row : Option {
     };
     return std::move(*this);
   }
-  // Gives texts that the tests say of an option whose allowed texts are not listed, and returns the
-  // row.
+  // Gives texts with which the tests try an option whose allowed texts cannot be listed, such as a
+  // norm, and returns the row.
   Row example(std::vector<std::string> texts) && {
     return allowed.examples = std::move(texts), std::move(*this);
   }
@@ -164,9 +166,10 @@ struct Row : Option {
   Row added_later() && { return later = true, std::move(*this); }
 };
 
-// Makes the row of an option of Target, a Recipe or the Choices of a side. `said` is the member of
-// Overrides that holds what is said, `field` what it comes to: a pointer to a member of Target, or
-// a function from a Target to a reference into it. Its type gives the names that are allowed.
+// Makes the table's entry of the option `name`. `said` is the member of Overrides that holds the
+// user's value of it, `field` the field that this value sets, as a pointer to member or a function
+// that returns a reference: of a Recipe, or of the Choices of a side (one for the matrices, one for
+// all else). `.side` is the option's name there: that of backup_lr, which backup() sets, is lr.
 template <typename Target, typename T, typename Field>
 Row row(Scope scope, std::string name, SaidAs<T> said, Field field, std::string help) {
   using Value = std::remove_cvref_t<std::invoke_result_t<Field, Target&>>;
@@ -186,18 +189,21 @@ Row row(Scope scope, std::string name, SaidAs<T> said, Field field, std::string 
   return made;
 }
 
-// Makes the row of a choice of the whole network: see row().
+// Makes the table's entry of an option that the whole network has once, a field of Recipe; the
+// arguments are row()'s.
 template <typename T>
 Row network(std::string name, SaidAs<T> said, auto field, std::string help) {
   return row<Recipe>(Scope::network, std::move(name), said, field, std::move(help));
 }
-// Makes the row of a choice that each side of a recipe, its matrices and its backup, has, and that
-// a group may say for itself; `scope` says which sides it means where it is said of the network.
+// Makes the table's entry of an option that the matrices and the backup (all else) have each, a
+// field of Choices, and that a parameter group may set for itself. `scope` tells which of the two
+// it sets where it is given for the network; the other arguments are row()'s.
 template <typename T>
 Row side(Scope scope, std::string name, SaidAs<T> said, auto field, std::string help) {
   return row<Choices>(scope, std::move(name), said, field, std::move(help));
 }
-// Makes the row `name`, backup_<of>, by which a recipe says the choice `of` of its backup alone.
+// Makes the table's entry of the option `name`, "backup_lr", which sets the option `of`, "lr", for
+// the backup alone, all that is no matrix; the other arguments are row()'s.
 template <typename T>
 Row backup(std::string name, std::string of, SaidAs<T> said, auto field, std::string help) {
   auto made = row<Choices>(Scope::backup, std::move(name), said, field, std::move(help));

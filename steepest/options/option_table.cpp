@@ -23,19 +23,20 @@ constexpr Range kInside{.low = 0, .high = 1, .low_open = true, .high_open = true
 // Of a side's solvers: the whole, of which an option names the method, or a member of it.
 constexpr auto kPolar = [](auto& c) -> auto& { return c.solvers.polar; };
 constexpr auto kSvd = [](auto& c) -> auto& { return c.solvers.svd; };
-// Returns a function from the choices of a side to this member of its PolarOptions, as row() takes
-// a field.
+// Returns the field of a row() that is one member of the options of polar factors: a function from
+// a Choices, those of the matrices or of the backup, to a reference to that `member` of it.
 constexpr auto of_polar(auto member) {
   return [member](auto& c) -> auto& { return c.solvers.polar.*member; };
 }
-// Returns a function from the choices of a side to this member of its SvdOptions, as row() takes a
-// field.
+// Returns the field of a row() that is one member of the options of truncated SVDs: a function from
+// a Choices, those of the matrices or of the backup, to a reference to that `member` of it.
 constexpr auto of_svd(auto member) {
   return [member](auto& c) -> auto& { return c.solvers.svd.*member; };
 }
 
-// Lists the options that each side of a recipe, its matrices and its backup, has, and that a group
-// may say for itself: one row each, with help text, allowed values and where it may change.
+// Lists the options that are fields of Choices, of which a recipe has two, one for the matrices and
+// one for all else, and which a parameter group may set for itself: an entry each, with help text,
+// allowed values and where it may change.
 std::vector<Option> options_of_sides() {
   using enum Scope;
   return {
@@ -152,8 +153,8 @@ std::vector<Option> options_of_sides() {
           .changes(in_file)};
 }
 
-// Lists the options by which a recipe says of its backup, what is no matrix, another value than of
-// the matrices: backup_lr is that side's lr.
+// Lists the options that set a field of the Choices of the backup, all that is no matrix, apart
+// from the matrices': backup_lr is the lr of what is no matrix. O is Overrides, C is Choices.
 std::vector<Option> options_of_backup() {
   return {
       backup("backup", "norm", &O::backup, &C::norm,
@@ -189,7 +190,8 @@ std::vector<Option> options_of_backup() {
           .changes(in_state_dict)};
 }
 
-// Lists the options that are one choice for all parameters, which no group may say for itself.
+// Lists the options that are one choice for all parameters, which no group may set for itself: an
+// entry each, with help text and where it may change. O is Overrides, R is Recipe.
 std::vector<Option> options_of_network() {
   return {
       network("outer", &O::outer, &R::outer, "norm of the blocks' dual norms"),
@@ -215,8 +217,8 @@ std::vector<Option> options_of_network() {
           .changes(in_run)};
 }
 
-// Makes the table of all options, in the order in which they are listed everywhere: those of the
-// sides, of the network, of the backup.
+// Makes the table of all options, in the order in which they are listed everywhere: those of
+// matrices and backup each, of the network, of the backup alone.
 std::vector<Option> all_options() {
   auto all = options_of_sides();
   for (auto part : {options_of_network(), options_of_backup()}) {

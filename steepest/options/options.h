@@ -15,7 +15,7 @@
 
 namespace steepest {
 
-// Whose choice an option is where it is said of the whole network. A group of parameters may say
+// Whose choice an option is where it is given for the whole network. A group of parameters may set
 // every option but those of `network` and `backup` for itself, of whichever role it is.
 enum class Scope {
   network,   // one choice for all parameters
@@ -47,17 +47,17 @@ struct Range {
 using OptionValue = std::variant<std::monostate, bool, int64_t, double, std::string,
                                  std::vector<double>, std::vector<int64_t>>;
 
-// Where Overrides hold what is said of an option.
+// The member of Overrides that holds the user's value of an option, unset where none was given.
 template <typename T>
 using SaidAs = std::optional<T> Overrides::*;
 using Said = std::variant<SaidAs<bool>, SaidAs<int64_t>, SaidAs<double>, SaidAs<std::string>,
                           SaidAs<std::vector<double>>, SaidAs<std::vector<int64_t>>>;
 
-// Where a Recipe, or the Choices of one of its sides, hold what an option comes to.
+// How a Recipe, or the Choices for its matrices or its backup, hold the value of an option.
 template <typename Target>
 struct Binding {
-  // Sets the target's field to what the overrides say of the option; it stays where they say
-  // nothing.
+  // Sets the target's field to the value that the overrides hold of the option; leaves it as it is
+  // where they hold none. Throws c10::ValueError for a value that is not allowed.
   std::function<void(Target&, const Overrides&)> set = {};
   // Returns what the target's field holds.
   std::function<OptionValue(const Target&)> get = {};
@@ -65,7 +65,7 @@ struct Binding {
   std::function<void(Target& to, const Target& from)> copy = {};
 };
 
-// Which values may be said of an option.
+// Which values an option may be given.
 struct Allowed {
   Range range = {};                     // of numbers
   std::vector<std::string> names = {};  // of a text: all that is allowed; empty: anything
@@ -87,7 +87,7 @@ struct Option {
   bool may_be_open = false;  // unset, it is up to the method or the parameter
   bool later = false;        // came after 0.1: what does not mention it has its default
 
-  // Whether the overrides say a value of this option.
+  // Whether the overrides hold a value of this option.
   bool is_said(const Overrides& overrides) const;
 };
 

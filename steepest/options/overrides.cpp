@@ -15,8 +15,8 @@
 namespace steepest {
 namespace {
 
-// Sets the choices of one side of a recipe, or of a group, to what is said of the options of these
-// scopes; what nothing is said of stays.
+// Sets, in the choices of the matrices, of the backup or of a parameter group (`side`), every
+// option of these scopes that `said`, the user's overrides, gives a value; the others stay.
 void set_side(Choices& side, const Overrides& said, std::initializer_list<Scope> scopes) {
   for (const auto& option : options()) {
     if (std::ranges::find(scopes, option.scope) != scopes.end()) option.in_side.set(side, said);
@@ -30,7 +30,7 @@ void share_momentum(Recipe& r) {
   }
 }
 
-// Whether the overrides say a value of any option of this scope.
+// Whether the user's overrides `said` give a value to any option of this scope.
 bool any_said(Scope scope, const Overrides& said) {
   return std::ranges::any_of(options(),
                              [&](const Option& o) { return o.scope == scope && o.is_said(said); });
@@ -38,9 +38,9 @@ bool any_said(Scope scope, const Overrides& said) {
 
 }  // namespace
 
-// Returns the recipe with what is said of the network, validated. A said lr is that of both sides
-// in a row that gives them one; sides that had one momentum map keep one, and Momo, which needs
-// one, gets it; what is said of the backup alone comes last.
+// Returns the catalog row `r` with the user's overrides `said` of the whole network, validated. An
+// lr sets matrices and backup in a row that gives both one rate; where both had one momentum they
+// keep one, and Momo, which needs one, gets it; backup_.. options come last.
 Recipe override_recipe(Recipe r, const Overrides& said) {
   using enum Scope;
   const bool shared = same_momentum(r.matrix, r.backup), was_fixed = r.step_size == StepSize::fixed;
@@ -59,8 +59,9 @@ Recipe override_recipe(Recipe r, const Overrides& said) {
   return r;
 }
 
-// Returns the choices of a group: those of its side with what the group says. Throws
-// c10::ValueError at a choice that only the whole network has.
+// Returns the choices of a parameter group: `side`, the recipe's choices for the group's role
+// (matrices or backup), with the options that the group sets for itself, `said`. Throws
+// c10::ValueError at an option that only the whole network or the recipe may set.
 Choices override_choices(Choices side, const Overrides& said) {
   using enum Scope;
   for (const auto& option : options()) {

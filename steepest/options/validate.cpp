@@ -36,9 +36,9 @@ void check_range(const std::string& where, const Option& option, double value, c
                     kind, " number", range_in_words(range));
 }
 
-// Throws c10::ValueError where a number of a side's choices `c` is out of the range that its row of
-// the table of options gives it; `prefix` is what messages put before the names of this side's
-// options, "" or "backup_".
+// Throws c10::ValueError where a number of `c`, the recipe's choices for the matrices or for the
+// backup (all else), is out of the range that the table of options gives it; `prefix` is what
+// messages put before the options' names, "" or "backup_".
 void validate_numbers(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   for (const auto& option : options()) {
     if (!option.in_side.get || option.scope == Scope::backup) continue;
@@ -60,10 +60,10 @@ bool is_low_rank(const std::string& norm) {
          (terms[0].name == "nuclear" || terms[0].name == "ky_fan");
 }
 
-// Throws c10::ValueError where a side's choices `c` do not allow error feedback. It leaves
-// M - (1 - b) P_k M of the momentum M, with the momentum factor b and the k triplets P_k M that the
-// direction is made of: the direction must be of k triplets, and of M itself. `prefix` is "" or
-// "backup_", for the message.
+// Throws c10::ValueError where `c`, the choices for the matrices or for the backup, do not allow
+// error feedback. It leaves M - (1 - b) P_k M of the momentum M, with the momentum factor b and the
+// k triplets P_k M that the direction is made of: the direction must be of k triplets, and of M
+// itself. `prefix` is "" or "backup_", for the message.
 void validate_feedback(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   if (!c.error_feedback) return;
   const auto check = [&](bool allowed, const std::string& received, const char* what) {
@@ -78,9 +78,9 @@ void validate_feedback(const Recipe& recipe, const Choices& c, const std::string
   check(recipe.step_size == StepSize::fixed, "step_size momo", "step_size fixed");
 }
 
-// Throws c10::ValueError where the choices `c` of a side of the recipe do not go together, or name
-// what there is not: the norm, solvers, rescale and radius that they name are made, which checks
-// them, and dropped. `prefix` is "" or "backup_", for the message.
+// Throws c10::ValueError where the choices `c` of the recipe, for the matrices or for the backup,
+// do not go together, or name what there is not: the norm, solvers, rescale and radius that they
+// name are made, which checks them, and dropped. `prefix` is "" or "backup_", for the message.
 void validate_choices(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   validate_numbers(recipe, c, prefix);
   TORCH_CHECK_VALUE(c.form == MomentumForm::heavy_ball || c.dampening == 0, recipe.name, ": ",

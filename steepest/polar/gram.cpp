@@ -85,8 +85,9 @@ class Gram final : public PolarSolver {
   }
 
  private:
-  // The product Q [B, n, n] of the factors a I + b R + c R^2 of the steps [begin, end), which take
-  // X to Q X. r [B, n, n] is X X^T of the X before these steps, and goes on with them.
+  // The matrix Q [B, n, n] by which the steps [begin, end) together multiply X: the product of
+  // their factors a I + b R + c R^2, where R = X X^T goes on from step to step. r [B, n, n] is R
+  // before them.
   at::Tensor factor(at::Tensor r, int64_t begin, int64_t end) const {
     at::Tensor q;
     for (int64_t k = begin; k < end; ++k) {

@@ -61,8 +61,9 @@ PolynomialCoefficients psi_of(double a, double rho) {
   return {a, -(a - 1) * (1 + 1 / rho), (a - 1) / rho};
 }
 
-// The largest rho in (0, 1) for which psi = psi_of(a, rho) has a peak of at most `top`. The peak is
-// psi's value at its first critical point and grows with rho: bisection, to 2^-60.
+// The largest rho in (0, 1) for which the iterates of the quintic psi_of(a, rho), of slope a at 0,
+// take no value above `top` in (0, 1). Their peak is psi's value at its first critical point and
+// grows with rho: bisection, to 2^-60.
 double largest_rho(double a, double top) {
   double low = 0, high = 1;
   for (int i = 0; i < 60; ++i) {
@@ -74,17 +75,18 @@ double largest_rho(double a, double top) {
   return low;
 }
 
-// Where psi_of(a, rho)'s iterates end, in units of the repelling point, y = x / q. It is the same
-// for every q > 1: x = 1 is some y < 1, and psi leads from (peak, 1) down into the band too.
+// The interval where the iterates of the quintic psi_of(a, rho) end, in units of its repelling
+// fixed point q, y = x / q. It is the same for every q > 1: x = 1 is some y < 1, and psi leads from
+// (peak, 1) down into the band too.
 LimitBand scaled_band(double a, double rho) { return limit_band(psi_of(a, rho), std::sqrt(rho)); }
 
 struct Best {
   double rho, ratio;  // ratio: M / m of the band that rho leads to
 };
 
-// The smallest M / m of a band [m, M] that psi of slope a can have with a peak of at most `top`,
-// and the rho that gives it: by a grid of 201 rho below the largest one, refined twice around the
-// best.
+// The smallest ratio M / m of the interval [m, M] in which iterates end that a quintic psi_of(a,
+// rho) of slope a can have with no iterate above `top`, and the rho that gives it: by a grid of 201
+// rho below the largest one, refined twice around the best.
 Best narrowest_band(double a, double top) {
   const double end = largest_rho(a, top);
   Best best{end, kInfinity};

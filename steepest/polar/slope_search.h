@@ -24,10 +24,10 @@ struct SlopeSearch {
   double escape;  // the repelling fixed point, above which an iterate diverges
 };
 
-// The phi with the largest slope at 0 whose limit band lies in [low, high], 0 < low <= 1 <= high <
-// 10, low < high. Without headroom the optimum has peak = escape, where one rounding error is
-// fatal; headroom, in [1e-9, 1), demands peak <= (1 - headroom) escape. Throws c10::ValueError
-// where an argument is out of its range.
+// Returns the odd quintic phi with the largest slope at 0 whose iterates, from (0, 1], all end in a
+// part of [low, high], 0 < low <= 1 <= high < 10, low < high. Without headroom the largest value on
+// the way would be the repelling fixed point, beyond which one rounding error diverges; headroom,
+// in [1e-9, 1), keeps it that part below. Throws c10::ValueError for other arguments.
 SlopeSearch search_slope(double low, double high, double headroom = 1e-6);
 
 }  // namespace steepest::polar

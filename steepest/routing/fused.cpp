@@ -22,7 +22,7 @@ struct Parts {
   std::string words;  // for the routing table: what is fused, or why it is taken whole
 };
 
-// Whether the owner is an RNN, a GRU or an LSTM, or a cell of one.
+// Whether the module that owns the parameter is an RNN, a GRU or an LSTM, or a cell of one.
 bool is_recurrent(const Fact& f) {
   return is_a(f, "RNNBase") || is_a(f, "RNNCellBase") || owner_type_contains(f, "LSTM") ||
          owner_type_contains(f, "GRU") || owner_type(f) == "RNN" || owner_type(f) == "RNNCell";

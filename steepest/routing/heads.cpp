@@ -23,8 +23,8 @@ struct Prefix {
   Kind kind = Kind::head;
 };
 
-// Whether one of the modules that lead down to the parameter, from step number `from` of its path
-// on, has one of these names.
+// Whether one of the modules that lead down to the parameter, from number `from` of its path (the
+// modules' names, from the root's child on), has one of these names.
 bool has_step_named(const Fact& f, const Names& names, size_t from = 0) {
   const auto begin = f.path.begin() + static_cast<std::ptrdiff_t>(std::min(from, f.path.size()));
   return std::any_of(begin, f.path.end(), [&](const auto& step) { return names.match(step); });
@@ -36,43 +36,45 @@ bool lies_in_type(const Fact& f, const std::string& fragment) {
                      [&](const auto& type) { return type.find(fragment) != std::string::npos; });
 }
 
-// Returns the first `steps` steps of the path, or all where it has fewer.
+// Returns the path of the module that the first `steps` names of a path lead to: these names, or
+// all where there are fewer.
 Path first_steps(const Path& path, size_t steps) {
   return {path.begin(), path.begin() + static_cast<std::ptrdiff_t>(std::min(steps, path.size()))};
 }
 
-// The type of the module that lies `steps` steps of the path below the root; "" where it is not
-// known.
+// The type of the module that the first `steps` names of the parameter's path lead to, the root's
+// for 0; "" where it is not known.
 std::string type_at(const Fact& f, size_t steps) {
   return steps < f.around.size() ? f.around[steps] : "";
 }
 
-// Whether a step names the layer by which an image generator gives a picture, one at each
+// Whether this is the name of a layer by which an image generator gives a picture, one at each
 // resolution.
 bool is_color_output(const std::string& step) {
   return step == "to_rgb" || step == "torgb" || step == "toRGB";
 }
 
-// Whether no output head lies in a module that has this name: a numbered layer, an attention, a
-// pooling, a router, but not a layer that gives a picture.
+// Whether no output head lies in a module of this name: a numbered layer, an attention, a pooling
+// or a router; a layer that gives a picture may be one.
 bool holds_no_head(const std::string& step) {
   return is_number(step) || (!is_color_output(step) && kNoHead.match(step));
 }
 
-// Whether step i of the path is the "value" of an attention, not the value network of a policy:
+// Whether the module f.path[i] is the "value" of an attention, not the value network of a policy:
 // layers below the module around it are named as an attention's query, key or value.
 bool is_attention_value(const Fact& f, size_t i, const Model& model) {
   return model.holds_attention(path_prefix(f.path, i)) && kNetwork.match(f.path[i]);
 }
 
-// Whether the path, which is not empty, begins with a module named out or output, and goes at most
-// one step further: deeper in a model, these names are a block's.
+// Whether the parameter's path, which is not empty, begins with a module named out or output, and
+// goes at most one module further: deeper in a model, these names are a block's.
 bool is_outermost_output(const Fact& f) {
   return f.path.size() <= 2 && (f.path[0] == "out" || f.path[0] == "output");
 }
 
-// Returns the head or network that step i of the path names by itself, as the path down to it (into
-// the single head, where it is a list of several); an empty path where it names none.
+// Returns the path of the module f.path[i] and the kind of head that its name alone tells, a head
+// or a policy's network; where it is a list of several heads, the path of the one in which f lies.
+// An empty path where the name tells none.
 Prefix head_at_step(const Fact& f, size_t i, const Model& model) {
   const auto& step = f.path[i];
   if (is_attention_value(f, i, model)) return {};
@@ -90,8 +92,8 @@ Prefix head_at_step(const Fact& f, size_t i, const Model& model) {
   return {};
 }
 
-// Whether step i is named as a head but is an attention pooling by its type: then the head is what
-// follows it.
+// Whether the module f.path[i] is named as a head but is an attention pooling by its type: the head
+// is then what follows it.
 bool is_named_pooling(const Fact& f, size_t i, const Model& model) {
   return !is_attention_value(f, i, model) && kHead.match(f.path[i]) &&
          type_at(f, i + 1).find("Pool") != std::string::npos;
@@ -115,10 +117,11 @@ bool is_below(const Path& inner, const Path& outer) {
   return inner.size() > outer.size() && std::equal(outer.begin(), outer.end(), inner.begin());
 }
 
-// Maps the path of each module that is named as a head to the last layer below it, which is its
-// output, side branches left out; a layer named as a head's exit wins over what is registered after
-// it. Where the model itself has said which layer is its output, only layers count that are
-// themselves named as heads: a "head" may then be what stands before it.
+// Maps the path of each module named as a head to its output: its last layer in the order of
+// registration, side branches left out, or one named as an exit (fc_out), with the Kind of the
+// module's name. {"head"} of head.fc_out and head.fc has head.fc_out.weight. Where the model has
+// told its output layer (says == "head", see Fact), a layer counts only if the name "head" is its
+// own, as a module named so may then be what comes before the output.
 std::map<Path, std::pair<const Fact*, Kind>> last_layer_of_each_head(const Model& model) {
   std::map<Path, std::pair<const Fact*, Kind>> last;
   for (const auto& f : model.places()) {
@@ -223,8 +226,8 @@ bool is_inner_layer(const Fact& f, const Model& model) {
          (!f.path.empty() && kAttentionInput.match(f.path.back()));
 }
 
-// Returns the last layer of a whole model of several layers, unless it is an inner one or the model
-// itself has said that it has no head; else nullptr.
+// Returns the last layer of a whole model of several layers; nullptr where that is an inner layer,
+// or where the model, asked for its head, has named none.
 const Fact* find_head_by_position(const Model& model) {
   const Fact* last = last_layer(model);
   if (!last || last->says == "none" || !has_several_layers(model) || !is_whole_model(model)) {
@@ -248,8 +251,8 @@ bool is_vocabulary_matrix(const Fact& f) {
          f.shape[0] > 4 * f.shape[1];
 }
 
-// Returns the output heads that the model itself, when asked, or the type of a layer calls so, as a
-// map from tensor to reason.
+// Returns the output heads that the model itself names when it is asked (by get_output_embeddings()
+// or get_classifier()), or that the type of a layer tells, as a map from tensor to reason.
 Heads certain_heads(const Model& model) {
   Heads heads;
   for (const auto& f : model.places()) {
@@ -259,9 +262,9 @@ Heads certain_heads(const Model& model) {
   return heads;
 }
 
-// Adds the model's last layer to `heads` where its name says that it is a head, or, where heads may
-// be missing (not `complete`), where its shape or its position does. Once the model has said
-// which layer is its head, the name alone does not count.
+// Adds the model's last layer to `heads`, which maps tensors to reasons, where its name says that
+// it is a head, or, where heads may be missing (not `complete`), where its shape or its position
+// does. Where the model itself has named its head when asked, the name alone does not count.
 void add_last_layer(const Model& model, bool complete, Heads& heads) {
   const Fact* last = find_head_by_position(model);
   const bool says_so = last && last->path.size() == 1 && kLast.match(last->path[0]);

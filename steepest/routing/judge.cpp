@@ -30,8 +30,8 @@ Verdict judge_one(const Fact& f, const Model& model, const Roles& roles) {
   return verdict;
 }
 
-// Reads one fact of judge_json's list; what is not given stays as it is by default. Throws
-// nlohmann's exceptions, which judge_json turns into one message.
+// Reads what is known of one parameter from an object of judge_json's list; what is not given has
+// its default. Throws nlohmann's exceptions, which judge_json turns into one message.
 Fact fact_of(const Json& json) {
   Fact f;
   f.name = json.at("name");

@@ -41,8 +41,8 @@ std::vector<const Shape*> shapes_beside(const Fact& f, const Model& model, const
   return shapes;
 }
 
-// Whether a stack of matrices is stored (in, out), told by which of the two sizes its bias (E, out)
-// has; nothing where there is none, or both are the same.
+// Whether a stack of matrices [E, ..] is stored (in, out), told by which of the two sizes its bias
+// [E, out] has; nothing where there is no such bias, or both sizes are the same.
 std::optional<bool> in_out_by_bias(const Fact& f, const Model& model) {
   const int64_t rows = f.shape[f.shape.size() - 2], cols = f.shape.back();
   std::string named = f.leaf;
@@ -71,8 +71,8 @@ std::optional<bool> in_out_by_pair(const Fact& f, const Model& model) {
   return std::nullopt;
 }
 
-// Whether a stack of matrices is stored (in, out), told by what the owner says, by the bias, by
-// gate-up against down, or by the owner's sizes; nothing where that is unknown.
+// Whether a stack of matrices is stored (in, out), told by its module's attribute is_transposed, by
+// the bias, by gate-up against down, or by its module's sizes; nothing where none of them tells.
 std::optional<bool> stack_is_in_out(const Fact& f, const Model& model) {
   if (const auto said = find_flag(f.numbers, "is_transposed")) return said;
   if (const auto found = in_out_by_bias(f, model)) return found;

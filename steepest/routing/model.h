@@ -20,13 +20,14 @@ class Model {
   // Resolves the names of the facts and indexes them by name, tensor and module.
   explicit Model(std::vector<Fact> places);
 
-  // Returns all parameters in their order; a tied one stands as often as it is named.
+  // Returns all parameters in their order; a tied one, which several modules share, once for each
+  // of its names.
   const std::vector<Fact>& places() const { return places_; }
-  // Whether f is the first place of its tensor, not a further one of a tied parameter.
+  // Whether f has the first of its tensor's names, not a further one of a tied parameter.
   bool is_first(const Fact& f) const;
-  // Whether the tensor has another place too, as an output head that shares the embedding's table.
+  // Whether the tensor has another name too, as an output head that shares the embedding's table.
   bool is_tied(const Fact& f) const { return count_.at(f.tensor) > 1; }
-  // Whether the tensor is an embedding's table, here or at another of its places.
+  // Whether the tensor is an embedding's table, under this name or under another of its names.
   bool is_embedding_tensor(const Fact& f) const { return embeddings_.count(f.tensor) != 0; }
 
   // Returns the shape of the parameter named `leaf` in f's module, nullptr where there is none.

@@ -35,7 +35,8 @@ bool read_convolution(const torch::nn::Module& module, Numbers& numbers) {
   return true;
 }
 
-// Does read_convolution for the plain and the transposed convolution of D dimensions.
+// Sets `numbers` to the attributes that the rules ask for where the module is a plain or a
+// transposed convolution of D dimensions; returns whether it is one.
 template <int64_t D, typename Plain, typename Transposed>
 bool read_convolutions(const torch::nn::Module& module, Numbers& numbers) {
   return read_convolution<torch::nn::ConvNdImpl<D, Plain>>(module, numbers) ||

@@ -20,19 +20,22 @@ class Roles {
   std::string why_backup(const Fact& f) const;
 
  private:
-  // Returns why a bias, norm or gain of any shape goes to the backup; "" for all others.
+  // Returns why a bias, norm or gain of any shape is left to the backup norm, as no matrix, in
+  // words for the routing table; "" for any other parameter.
   std::string why_vector_like(const Fact& f) const;
-  // Returns why an embedding, output head, position table or token goes to the backup; "" for all
-  // others.
+  // Returns why an embedding, output head, position table or token is left to the backup norm, as
+  // no matrix, in words for the routing table; "" for any other parameter.
   std::string why_table(const Fact& f) const;
   // Returns why a position table, token, state of a state space model or codebook, which belongs to
-  // no layer, goes to the backup; "" for all others.
+  // no layer, is left to the backup norm, as no matrix, in words for the routing table; "" for any
+  // other parameter.
   static std::string why_bare_table(const Fact& f);
-  // Returns why a parameter with fewer than two dimensions that are not 1 goes to the backup: it is
-  // no matrix. "" for all others.
+  // Returns why a parameter with fewer than two dimensions that are not 1 is left to the backup
+  // norm, as no matrix, in words for the routing table; "" for any other parameter.
   std::string why_narrow(const Fact& f) const;
   // Returns why a depthwise convolution, a stack of convolutions or a layer that reads the model's
-  // input (a patch embedding, the first convolution) goes to the backup; "" for all others.
+  // input (a patch embedding, the first convolution) is left to the backup norm, as no matrix, in
+  // words for the routing table; "" for any other parameter.
   std::string why_layer(const Fact& f) const;
 
   const Model& model_;

@@ -76,14 +76,15 @@ std::string text_field(const Json& json, const std::string& where, const char* k
   return field<std::string>(json, where, key, &Json::is_string, "text");
 }
 
-// Returns what the object under one key of a JSON object says of options; throws c10::ValueError,
-// which begins with `where` where there is no object, and with the option at a wrong one.
+// Returns the values of options in the object under one key of a JSON object; throws
+// c10::ValueError, which begins with `where` where there is no object, and with the option at a
+// wrong one.
 Overrides overrides_field(const Json& json, const std::string& where, const char* key) {
   return overrides_from_json(field<Json>(json, where, key, &Json::is_object, "an object").dump());
 }
 
-// Reads a plan's group from an object of "groups": its role and its choices, which are those of the
-// row for that role with the options that the group says. `where`, "plan: groups[0]", begins the
+// Reads a plan's group from an object of "groups": its role and its choices, which are the row's
+// for that role with the options that the object sets. `where`, "plan: groups[0]", begins the
 // message of a c10::ValueError.
 PlannedGroup group_of(const Json& json, const std::string& where, const Recipe& row) {
   PlannedGroup group;
@@ -114,8 +115,8 @@ Recipe row_of(const Json& plan) {
   return row;
 }
 
-// Returns the plan's recipe: the row with what the JSON of the plan says of its sides, and then of
-// the network, validated.
+// Returns the plan's recipe, validated: the catalog row `recipe` with the options that the plan's
+// JSON sets, under "sides" for matrices and backup each, and under "options" for the network.
 Recipe recipe_of(const Json& plan, Recipe recipe) {
   const auto sides = field<Json>(plan, "plan", "sides", &Json::is_object, "an object");
   recipe.matrix = override_choices(recipe.matrix, overrides_field(sides, "plan: sides", "matrix"));

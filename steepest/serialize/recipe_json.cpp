@@ -31,7 +31,8 @@ Json json_of(const OptionValue& value) {
       value);
 }
 
-// Returns the choices of a recipe's side as a JSON object, by the names of its options.
+// Returns the choices for the matrices, or for the backup, as a JSON object, by the names of the
+// options.
 Json json_of(const Choices& side) {
   Json json = Json::object();
   for (const auto& option : options()) {
@@ -87,9 +88,9 @@ Kind kind_of(const std::vector<int64_t>&) {
   return {"ints", all_fit<is_whole>, "a list of whole numbers"};
 }
 
-// Calls use(field, kind) and returns its result: field is the member of Overrides that holds what
-// is said of the option, whose type differs from option to option, and kind what JSON it may be
-// given.
+// Calls use(field, kind) and returns its result: `field` is the member of Overrides that holds the
+// user's value of the option, whose type differs from option to option, and `kind` what JSON it may
+// be given.
 auto with_kind(const Option& option, auto use) {
   return std::visit([&]<typename T>(SaidAs<T> field) { return use(field, kind_of(T{})); },
                     option.said);
@@ -102,8 +103,8 @@ std::vector<std::string> option_names() {
   return names;
 }
 
-// Reads what is said from an object of options; null says nothing. Throws c10::ValueError at an
-// unknown key or a value of another type.
+// Reads the values of options from a JSON object, {"lr": 0.1, ..}; one that is null counts as not
+// given. Throws c10::ValueError at an unknown key or a value of another type.
 Overrides overrides_of(const Json& said) {
   Overrides overrides;
   for (const auto& [key, value] : said.items()) {

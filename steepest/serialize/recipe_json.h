@@ -17,9 +17,9 @@ std::string recipe_json(const Recipe& recipe);
 // to parse: not nested deeply, no key given twice, numbers that float64 holds.
 void check_json_object(const std::string& text, const char* what);
 
-// Reads what is said from JSON, {"norm": "ky_fan(k=4)", "lr": 0.1, ..}; null says nothing. Throws
-// c10::ValueError on an unknown key or a value of another type, with what was received and what is
-// allowed.
+// Reads the values of options from the text of a JSON object, {"norm": "ky_fan(k=4)", "lr": 0.1,
+// ..}; one that is null counts as not given. Throws c10::ValueError on an unknown key or a value of
+// another type, with what was received and what is allowed.
 Overrides overrides_from_json(const std::string& json);
 
 // Returns the table of options as JSON:

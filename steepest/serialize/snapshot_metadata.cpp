@@ -71,8 +71,9 @@ Json unmentioned(const std::string& key) {
   return option->scope == Scope::network ? plain[key] : plain["matrix"][key];
 }
 
-// Throws c10::ValueError at the first choice of recipe_json that differs, in the recipe's order;
-// `path` is what the keys of this object are shown behind, "matrix." of a side.
+// Throws c10::ValueError, which begins with `source`, at the first choice of recipe_json in which
+// the saved recipe, `received`, differs from the `allowed` one, in the recipe's order; `path` is
+// what the names of choices are shown behind, "matrix." of those for the matrices.
 void compare_choices(const Json& received, const Json& allowed, const std::string& path,
                      const std::string& source) {
   for (const auto& [key, value] : allowed.items()) {
@@ -92,9 +93,10 @@ void compare_choices(const Json& received, const Json& allowed, const std::strin
   }
 }
 
-// Returns the recipe that a file of this plan has. The choices of a side of the network are those
-// of its first group. With `trained_only`, they are those of its first group that has a trained
-// parameter: the file was written by an optimizer of those alone.
+// Returns the recipe that a file of this plan has. Its choices for the matrices are those of the
+// first group of matrices, and for the backup those of the first group of other parameters. With
+// `trained_only`, of the first such group that has a trained parameter: the file was written by an
+// optimizer of those alone.
 Recipe expected_recipe(const Plan& plan, const SnapshotTarget& target, bool trained_only) {
   auto recipe = plan.recipe;
   if (!trained_only) return recipe;
@@ -109,8 +111,9 @@ Recipe expected_recipe(const Plan& plan, const SnapshotTarget& target, bool trai
   return recipe;
 }
 
-// Throws c10::ValueError where the file's choices are not the plan's. A side of which the network
-// has no parameter is passed over: nothing hangs on its choices.
+// Throws c10::ValueError where the file's choices are not the plan's, as expected_recipe() gives
+// them. Those for the matrices, or for the backup, are passed over where the network has no such
+// parameter: nothing hangs on them.
 void check_choices(const Json& choices, const Plan& plan, const SnapshotTarget& target,
                    bool trained_only, const std::string& source) {
   auto received = choices;
@@ -154,7 +157,7 @@ GroupRates rates_of(const Json& group, const std::string& where) {
 
 // -- places ---------------------------------------------------------------------------------------
 
-// Returns how a parameter is seen, as the metadata has it under "places".
+// Returns the role and the layout of a parameter as JSON, as the metadata has them under "places".
 Json place_of(Role role, const View& view) {
   return {{"role", name_of(role)},         {"view", view.batch ? "batch" : "flatten"},
           {"transposed", view.transposed}, {"split_sizes", view.split_sizes},

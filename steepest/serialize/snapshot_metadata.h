@@ -17,14 +17,14 @@ std::vector<std::optional<GroupRates>> read_rates(const Metadata& metadata, cons
                                                   const SnapshotTarget& target,
                                                   const std::string& source);
 
-// Returns how each parameter is seen, as JSON:
+// Returns the role and the layout (how it is seen as matrices) of each parameter, as JSON:
 // {"<parameter>": {"role": "matrix" or "backup", "view": "flatten" or "batch", "transposed",
-//  "split_sizes", "num_heads", "split_dim"}, ..}
+// "split_sizes", "num_heads", "split_dim"}, ..}
 std::string places_json(const Plan& plan);
 
-// Throws c10::ValueError where a parameter had another role or view: its state means something
-// else, even where its shape is the same. `saved_names` are the snapshot's by the plan's. Files of
-// 0.1 do not say it.
+// Throws c10::ValueError where a parameter had another role or layout when it was saved: its state
+// means something else, even where its shape is the same. `saved_names` maps the plan's names to
+// the snapshot's. Files of 0.1 do not tell, and pass.
 void check_places(const Metadata& metadata, const Plan& plan,
                   const std::unordered_map<std::string, std::string>& saved_names,
                   const std::string& source);

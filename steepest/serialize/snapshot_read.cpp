@@ -33,7 +33,7 @@ class Reader {
     }
   }
 
-  // Whether there is a tensor of this key; it does not count as used.
+  // Whether there is a tensor of this key; unlike take(), this does not count it as used.
   bool has(const std::string& key) const { return by_key_.count(key) != 0; }
 
   // Returns the tensor of this key, undefined where there is none, and counts it as used.

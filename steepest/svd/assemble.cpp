@@ -19,7 +19,8 @@ at::Tensor resized(const at::Tensor& x, int64_t k) {
   return p < k ? at::pad(x, {0, k - p}) : x.narrow(-1, 0, k);
 }
 
-// x [n, p] or [p] with zeros in the columns that kept [p] says no to; a NaN there is gone too.
+// Returns x [n, p] or [p] with zeros in the columns where kept [p], of bools, is false; a NaN there
+// is gone too.
 at::Tensor masked(const at::Tensor& x, const at::Tensor& kept) { return at::where(kept, x, 0); }
 
 // The warm starts of all matrices as [B, c, q]; undefined unless every one has one, of one shape.

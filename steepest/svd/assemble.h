@@ -18,8 +18,9 @@ Result keep_wanted(const Result& found, const Matrix& a, const Target& target);
 // matrix, NaNs for one that is not finite. Of a only shape, dtype and device are used.
 Result constant_result(double value, const at::Tensor& a, int64_t k, SvdStatus status);
 
-// One batch of the results of its matrices, each cut to k triplets or padded with zeros. `scale` is
-// what the matrices were multiplied by, which s and tau are freed of, or nullptr.
+// Returns one batch of the results of its matrices, each cut to k triplets or padded with zeros.
+// `scale` is what the matrices were multiplied by before they were solved, by which s and tau are
+// divided here; nullptr where they were not.
 Shrinkage assemble(const std::vector<Result>& results, int64_t k, const Scale* scale);
 
 }  // namespace steepest::svd

@@ -19,8 +19,8 @@ constexpr double kLooseTolerance = 5e-3;
 // formed in a proof.
 constexpr double kHalfNoise = 4e-4, kMinSeen = 5e-3;
 
-// The error, relative to s_1, of singular values by these products: float16's where some of them
-// were made with A rounded to it, else none worth counting.
+// The error, relative to s_1, of singular values that were computed by this operator's products:
+// float16's where some of them were made with A rounded to it, else none worth counting.
 double value_noise(const GramOperator& product) { return product.has_rounded() ? kHalfNoise : 0; }
 
 }  // namespace
@@ -67,7 +67,7 @@ bool GramConvergence::may_miss_copies(const Values& s, const StartColumns& start
 }
 
 // On a spectrum that decays, no further step is needed to show that nothing more comes. From a cold
-// start V has to have a block more than twice the wanted vectors, as it could miss a value.
+// start the space has to have a block more than twice the wanted vectors, as it could miss a value.
 bool GramConvergence::has_proof(const KrylovSpace& space, const StartColumns& starts,
                                 double noise) const {
   const int64_t p = space.size();

@@ -19,8 +19,9 @@ class GramConvergence {
   GramConvergence(const Problem& problem, int64_t width, bool half)
       : problem_(problem), width_(width), half_(half) {}
 
-  // Begins the tests, after the first product. size: |A V|_F, whose rounding is the level below
-  // which values count as zero. warm_columns: how many columns of V come from a warm start.
+  // Begins the tests, after the first product A V with the first block V of the Krylov space. size:
+  // |A V|_F, whose rounding is the level below which values count as zero. warm_columns: how many
+  // columns of V come from a warm start.
   void begin(double size, int64_t warm_columns);
   // Whether begin() has been called.
   bool has_begun() const { return stop_.has_value(); }
@@ -34,16 +35,16 @@ class GramConvergence {
   int64_t wanted() const { return wanted_; }
 
  private:
-  // A test of the Ritz values, where one is due: whether the stop rule and the checks for values
-  // that V may have missed are satisfied. It may add random columns to `starts` as is_reached()
-  // says.
+  // A test of the space's Ritz values, where one is due: whether the stop rule is satisfied, and
+  // the checks for values that the space may have missed. It may add random columns to `starts` as
+  // is_reached() says.
   bool has_passed_tests(const KrylovSpace& space, const GramOperator& product,
                         StartColumns& starts);
   // Whether residuals prove convergence, before the stop rule has seen two tests. noise: the
   // relative error of the values.
   bool has_proof(const KrylovSpace& space, const StartColumns& starts, double noise) const;
-  // Whether V may lack copies of a multiple value among the wanted ones s, as it grows from too few
-  // columns.
+  // Whether the Krylov space may lack copies of a multiple value among the wanted values s, as it
+  // grows from too few columns, those of `starts`. noise: the relative error of the values.
   bool may_miss_copies(const Values& s, const StartColumns& starts, double noise) const;
 
   const Problem& problem_;

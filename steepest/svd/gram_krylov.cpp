@@ -82,9 +82,10 @@ class GramKrylov {
   }
 
  private:
-  // The part of the block x [c, m] that is orthogonal to V, with orthonormal columns, fewer where
-  // it has a lower rank: orthogonalized() (vectors.h), with V's last two blocks as recent.
-  // *residual_fraction, where given, receives how much of x was orthogonal to V.
+  // The part of the block x [c, m] that is orthogonal to V, the basis of the Krylov space, with
+  // orthonormal columns, fewer where it has a lower rank: orthogonalized() (vectors.h), with V's
+  // last two blocks as recent. *residual_fraction, where given, receives how much of x was
+  // orthogonal to V.
   at::Tensor orthonormal(const at::Tensor& x, double* residual_fraction = nullptr) const {
     return orthogonalized(space_.v(), x, 2 * width_, residual_fraction);
   }
@@ -102,8 +103,9 @@ class GramKrylov {
     return orthonormal(starts_.filled(block));
   }
 
-  // Appends a block [c, m] to V, and its products with A to Y and Z. Returns A^T A of the block
-  // [c, m]; undefined where A's elements do not fit into float16, or its size is out of range.
+  // Appends a block x [c, m] to the basis V, and its products A x to Y = A V and A^T A x to Z = A^T
+  // Y. Returns A^T A x [c, m]; undefined where A's elements do not fit into float16, or its size is
+  // out of range.
   at::Tensor expand(const at::Tensor& block) {
     // The first step from a warm start may be the only one, and then it has to be exact.
     const bool in_float32 = warm_columns_ > 0 && product_.passes() == 0;
@@ -118,9 +120,9 @@ class GramKrylov {
     return products->z;
   }
 
-  // Returns orthonormal columns to append to V, which z = A^T A of the last block leads to: [c, m],
-  // m = 0 where V is complete. Undefined where float16's rounding of z is larger than what is new
-  // in it.
+  // Returns orthonormal columns [c, m] to append to V, the basis of the Krylov space, made from z =
+  // A^T A x of its last block x; m = 0 where V is complete. Undefined where float16's rounding of z
+  // is larger than what is new in it.
   at::Tensor next_block(const at::Tensor& z) {
     double residual_fraction = 1;
     auto block = orthonormal(next_columns(z), &residual_fraction);
@@ -131,9 +133,9 @@ class GramKrylov {
     return block.size(1) > left ? block.narrow(1, 0, left) : block;
   }
 
-  // Returns the columns [c, m] from which the next block is made: pending start columns; or else z,
-  // the last block of Z; or, once a start has interrupted this recurrence, the main directions of
-  // the residuals of the wanted Ritz vectors.
+  // Returns the columns [c, m] from which the next block of V is made: start columns that still
+  // wait; or else z = A^T A x of the last block x; or, once start columns have interrupted this
+  // recurrence, the main directions of the residuals of the wanted Ritz vectors.
   at::Tensor next_columns(const at::Tensor& z) {
     if (starts_.has_pending()) {
       is_recurrence_ = false;
@@ -146,8 +148,9 @@ class GramKrylov {
     return principal_directions(residuals(space_, pairs, ritz), width_);
   }
 
-  // Cuts V to its leading Ritz vectors, half as many again as are wanted, once another block would
-  // make it larger than its capacity: it bounds memory and the cost of orthogonalisation.
+  // Cuts the basis of the Krylov space to its leading Ritz vectors, half as many again as are
+  // wanted, once another block would make it larger than its capacity: it bounds memory and the
+  // cost of orthogonalisation.
   void restart_if_large() {
     const int64_t wanted = convergence_.wanted();
     if (space_.size() + width_ <= std::max(kMinCapacity, 3 * wanted + 4 * width_)) return;
@@ -155,8 +158,9 @@ class GramKrylov {
   }
 
   // The wanted triplets that V holds, with this status and, where V is large enough, a warm start
-  // for the next call. Nothing where the least of them is too small for its Gram matrix: G is first
-  // taken from float32 products, and made in float64 only where that is not enough.
+  // for the next call. Nothing where the least of them is too small for the Gram matrix G = (A V)^T
+  // A V, which is first taken from float32 products, and made in float64 only where that is not
+  // enough.
   std::optional<Result> result(SvdStatus status) const {
     const double least =
         product_.has_rounded() ? min_ratio_of_half(problem_.options.tol) : kMinRatio;

@@ -13,8 +13,9 @@ namespace {
 // Up to this s_1 / s_k a product with q_i / s_i is made in float32, with an error of eps s_1 / s_k.
 constexpr double kMaxSpread = 50;
 
-// The rows q_i^T x / s_i [k, n], in float32, of the wanted Ritz vectors q and x [p, n]: with x =
-// Y^T the left vectors u_i, with x = Z^T the rows of U^T A. In float64 where the s are far apart.
+// The rows q_i^T x / s_i [k, n], in float32, for the eigenvectors q_i of the wanted Ritz vectors
+// and x [p, n]: of x = (A V)^T, for the space's basis V, the left vectors u_i; of x = (A^T A V)^T
+// the rows of U^T A. In float64 where the s_i are far apart.
 at::Tensor combined(const RitzVectors& q, const at::Tensor& x) {
   const bool is_spread = q.s.min().item<double>() * kMaxSpread < q.s.max().item<double>();
   const auto dtype = is_spread ? at::kDouble : at::kFloat;

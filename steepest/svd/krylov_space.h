@@ -20,25 +20,28 @@ class KrylovSpace {
   // how many vectors memory is made when the first is appended.
   KrylovSpace(const at::Tensor& a, int64_t expected);
 
-  // p, the number of columns of V.
+  // The number p of columns of the basis V.
   int64_t size() const { return v_.size(); }
   // The orthonormal basis V, by rows [p, c].
   const Vectors& v() const { return v_; }
-  // Y^T = (A V)^T [p, r]; undefined while p is 0.
+  // Y^T = (A V)^T [p, r], the products of the basis V [c, p] with A; undefined while p is 0.
   const at::Tensor& y() const { return y_.rows(); }
-  // Z^T = (A^T A V)^T [p, c]; undefined while p is 0.
+  // Z^T = (A^T A V)^T [p, c], the products of the basis V [c, p] with A^T A; undefined while p is
+  // 0.
   const at::Tensor& z() const { return z_.rows(); }
-  // G = Y^T Y [p, p] float64, multiplied in float32 as the blocks came.
+  // The Gram matrix G = (A V)^T A V [p, p] of the basis V, in float64, multiplied in float32 as the
+  // blocks came.
   const at::Tensor& gram() const { return g_; }
-  // G [p, p] multiplied anew in float64, which small singular values need.
+  // The Gram matrix G = (A V)^T A V [p, p] of the basis V, multiplied anew in float64, which small
+  // singular values need.
   at::Tensor gram_in_float64() const;
 
-  // Adds a block: v [c, m] orthonormal and orthogonal to V, y = A v [r, m] and z = A^T y [c, m].
-  // They are copied, and G grows by their columns.
+  // Adds a block: v [c, m] orthonormal and orthogonal to the basis V, with y = A v [r, m] and z =
+  // A^T y [c, m]. They are copied, and the Gram matrix G = (A V)^T A V grows by their columns.
   void append(const at::Tensor& v, const at::Tensor& y, const at::Tensor& z);
-  // Makes the `keep` leading Ritz vectors the basis, V <- V Q for eigenvectors Q of G, with their
-  // products and a diagonal G, and forgets the rest: what has converged stays, and memory is
-  // bounded.
+  // Makes the `keep` leading Ritz vectors the basis, V <- V Q for the eigenvectors Q of the Gram
+  // matrix G = (A V)^T A V, with their products by A and a diagonal G, and forgets the rest: what
+  // has converged stays, and memory is bounded.
   void restart(int64_t keep);
 
  private:
@@ -48,17 +51,18 @@ class KrylovSpace {
 };
 
 // A^T A v_i, by rows [count, c], of the first `count` Ritz vectors v_i = V q_i, approximations of
-// right singular vectors, where `pairs` has the eigenvectors q_i of space.gram().
+// right singular vectors, for the space's basis V and the eigenvectors q_i of space.gram(), which
+// `pairs` has.
 at::Tensor gram_times_ritz_vectors(const KrylovSpace& space, const Eigenpairs& pairs,
                                    int64_t count);
 // The residuals A^T A v_i - s_i^2 v_i of the first Ritz vectors, by rows [count, c], where z
 // [count, c] = gram_times_ritz_vectors(space, pairs, count).
 at::Tensor residuals(const KrylovSpace& space, const Eigenpairs& pairs, const at::Tensor& z);
 
-// The triplets that `wanted` = wanted_vectors() tells. Those of a fixed number k are the triplets
-// of U^T A = S^-1 Q^T Z^T, half a step further than those of G = Y^T Y. With `shrink` they are
-// those of G, as the values below tau count too. Nothing where the least wanted value is below
-// min_ratio s_1, as wanted_vectors() says.
+// Returns the triplets of A in the space's basis V that `wanted`, from wanted_vectors(), names by
+// eigenvectors q: u = A V q / s. A fixed number k of them comes from U^T A, which is half a step
+// nearer to A than G = (A V)^T A V; with target.shrink they are G's own, as values below tau count
+// too. Nothing where the least wanted value is below min_ratio s_1.
 std::optional<Result> ritz_triplets(const KrylovSpace& space, const RitzVectors& wanted,
                                     const Problem& problem, double min_ratio);
 

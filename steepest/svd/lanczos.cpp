@@ -26,8 +26,9 @@ at::Tensor first_vector(const Matrix& a, const at::Tensor& start) {
 
 }  // namespace
 
-// The solver "lanczos": leading triplets of a, one vector at a time, with thick restarts:
-// once V is full, half as many triplets more than are wanted survive, five at least.
+// The solver "lanczos": leading triplets of a, one vector at a time, with thick restarts: once the
+// basis of right vectors is full, half as many triplets more than are wanted survive, five at
+// least.
 Result lanczos(Matrix& a, const Problem& problem) {
   GolubKahan gk(a, first_vector(a, problem.start), problem.may_synchronise);
   return iterate(gk, a, problem, [](int64_t k, int64_t width) {

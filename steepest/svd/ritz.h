@@ -17,7 +17,8 @@ constexpr int64_t kRandomColumns = 2;
 
 // Sizes of A whose squares are in float32's range.
 constexpr double kMinSize = 1e-9, kMaxSize = 1e9;
-// Whether |A|_F = size lies between kMinSize and kMaxSize, so that float32 holds the squares in G.
+// Whether |A|_F = size lies between kMinSize and kMaxSize, so that float32 holds the squares in the
+// Gram matrix of A V for an orthonormal V.
 inline bool is_size_in_range(double size) { return size > kMinSize && size < kMaxSize; }
 
 // The least s_k / s_1 of which a G from float32's products knows enough.
@@ -61,11 +62,11 @@ std::optional<RitzVectors> wanted_vectors(const Eigenpairs& pairs, const Target&
 // has missed. `squares` and r have one entry for each vector, and more than k.
 std::optional<double> max_gain(const Values& squares, const Values& r, int64_t k);
 
-// Whether the wanted triplets, at most max_k of them, have provably converged to the tolerance:
-// max_gain is within it, and so is what the values of U^T A, U = A V q / s, gain on those of G,
-// which is half a step further. The second condition sees a large value that V has missed: in a
-// random vector's r it has the part s^2 / sqrt(c) only, but in U^T A nearly s, unless more of
-// |A|_F is elsewhere.
+// Whether the wanted triplets, at most max_k, have provably converged to the tolerance: max_gain()
+// is within it, and so is what the singular values of U^T A, U = A V q / s, gain on the Ritz values
+// (`squares`, r: as there). The second condition sees a large value that the basis V has missed: a
+// random vector's r has its part s^2 / sqrt(c), but U^T A nearly s, unless more of |A|_F is
+// elsewhere.
 bool has_provably_converged(const Values& squares, const Values& r, const Values& values_of_uta,
                             int64_t max_k, const Problem& problem);
 

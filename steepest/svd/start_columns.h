@@ -11,18 +11,18 @@ namespace steepest::svd {
 
 class StartColumns {
  public:
-  // Begins with the columns of a warm start [c, p] pending, or, where it is undefined, with none.
-  // Of a [r, c] only c, dtype and device are used. width: the columns of a block.
+  // Keeps the columns of a warm start [c, p], none where it is undefined, as those that wait (are
+  // pending) to begin a block of `width` columns. Of a [r, c] only c, dtype and device are used.
   StartColumns(const at::Tensor& warm, const at::Tensor& a, int64_t width);
 
   // Whether columns are waiting to begin a block.
   bool has_pending() const { return pending_.defined() && pending_.size(1) > 0; }
   // How many columns are waiting to begin a block.
   int64_t pending() const { return has_pending() ? pending_.size(1) : 0; }
-  // Returns the first pending columns, [c, at most max], which then are pending no longer. There
-  // must be a warm start, or columns that were added.
+  // Returns the first of the columns that wait to begin a block, [c, at most max], which then wait
+  // no longer. There must be a warm start, or columns that were added.
   at::Tensor take(int64_t max);
-  // Forgets the pending columns: for so few that a block of their own would not pay.
+  // Forgets the columns that wait to begin a block: for so few that one of their own would not pay.
   void drop_pending() { pending_ = at::Tensor(); }
 
   // Returns x [c, m], or nothing where it is undefined, completed to a block [c, width] by new

@@ -12,7 +12,8 @@ namespace steepest::svd {
 
 class StopRule {
  public:
-  // Of the options tol and stop are taken. Ritz values up to `noise` count as zero.
+  // Makes the rule that says when Ritz values are near enough to the triplets that `target` wants,
+  // by the options' tol and stop. Ritz values up to `noise` count as zero.
   StopRule(const SvdOptions& options, const Target& target, double noise);
 
   // Whether a test is worth its time after so many passes.
@@ -40,7 +41,8 @@ class StopRule {
   void reset(int64_t passes) { streak_ = 0, defer(passes); }
 
  private:
-  // How much of the value is still to come, after a test with this gain, in all and per pass.
+  // Estimates by how much the target's value has yet to grow, after it grew by `gain` since the
+  // test before, which is `rate` per pass.
   double remainder(double gain, double rate) const;
 
   bool subspace_;

@@ -163,9 +163,9 @@ Shrinkage empty_result(const at::Tensor& a, int64_t k, at::ScalarType dtype) {
           .tau = at::zeros({n}, values)};
 }
 
-// What both public functions do: checks the arguments, decomposes each matrix of a [B, r, c] by the
-// way that applies, and joins the results. Of the target, k and shrink are read; start is [B, c, p]
-// or undefined. tau is meant for shrinkage.
+// The body of top_triplets() and shrinkage_triplets(): checks the arguments, decomposes each matrix
+// of a [B, r, c] by the way that applies, and joins the results. Of the target, k and shrink are
+// read; start is [B, c, p] or undefined. The result's tau means something only for shrinkage.
 Shrinkage decompose(const at::Tensor& a, Target target, const SvdOptions& options,
                     const at::Tensor& start) {
   check_input(a, target.k, start);

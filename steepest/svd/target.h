@@ -37,8 +37,9 @@ struct Target {
   // The dual norm that the Ritz values s, descending, attain: sum_{i<=k} s_i, or with `shrink`
   // sqrt(tau^2 + |[s - tau]+|^2).
   double value(const Values& s) const;
-  // An estimate of the error of sum u v^T, or with `shrink` of U [s - tau]+ V^T, relative to its
-  // Frobenius norm; residual_i = |A^T u_i - s_i v_i|.
+  // An estimate of the error of U V^T, the sum of u_i v_i^T over the wanted triplets, or with
+  // `shrink` of U [s - tau]+ V^T, relative to its Frobenius norm; s and residual have the Ritz
+  // values and |A^T u_i - s_i v_i| of each.
   double error(const Values& s, const Values& residual) const;
 };
 

@@ -36,8 +36,8 @@ at::Tensor times(const at::Tensor& x, const at::Tensor& t) {
   return at::mm(x.to(at::kDouble), t).to(at::kFloat);
 }
 
-// x [n, m] <- x - V V^T x for V^T [p, n], `rows`. Returns the squared lengths of the columns of V^T
-// x, what was taken away, [m] float64.
+// x [n, m] <- x - V V^T x, in place, for orthonormal vectors V^T [p, n], `rows`. Returns the
+// squared lengths of the columns of V^T x, what was taken away, [m] float64.
 at::Tensor project_out(const at::Tensor& rows, at::Tensor& x) {
   const auto c = at::mm(rows, x);
   x = at::addmm(x, rows.mT(), c, 1, -1);

@@ -72,8 +72,9 @@ Square gram(const at::Tensor& x) {
   return g;
 }
 
-// CholeskyQR2 (Yamamoto et al. 2015), in place: X^T X = L L^T, X <- X L^-T. One pass would leave an
-// error of eps times the square of X's condition number. False where X has not full rank.
+// Makes the columns of x [n, 16] orthonormal, in place, by CholeskyQR2 (Yamamoto et al. 2015):
+// twice X^T X = L L^T, X <- X L^-T, as one pass would leave an error of eps times the square of X's
+// condition number. False, with x of no use, where X has not full rank.
 bool orthonormalise(const at::Tensor& x) {
   for (int pass = 0; pass < 2; ++pass) {
     Square g = gram(x);
@@ -119,9 +120,9 @@ struct RitzValues {
   Values values_of_uta;  // the singular values of U^T A, U = A V q / s
 };
 
-// The singular values [16] of U^T A, descending, for U = A V q / s, from h = H [16, 16], which is
-// Z^T Z in the basis of G's eigenvectors q, and inverse = 1 / s: their squares are the eigenvalues
-// of D H D, D = diag(inverse).
+// The singular values [16] of U^T A, descending, for U = A V q / s, the left Ritz vectors: h [16,
+// 16] is H = Z^T Z, Z = A^T A V, in the basis of the eigenvectors q of G = (A V)^T A V, and inverse
+// = 1 / s: their squares are the eigenvalues of D H D, D = diag(inverse).
 Values values_of_uta(Square h, const Values& inverse) {
   for (int64_t i = 0; i < kWidth; ++i)
     for (int64_t j = 0; j < kWidth; ++j) h[i * kWidth + j] *= inverse[i] * inverse[j];
@@ -131,8 +132,9 @@ Values values_of_uta(Square h, const Values& inverse) {
   return roots(s);
 }
 
-// The Ritz values of A in the span of V, with their residuals, from y [r, 16] = A V and z [c, 16] =
-// A^T A V. Nothing where |A V|_F is out of float32's range for squares, or not finite.
+// The Ritz values of A in the span of an orthonormal V [c, 16], with their residuals, from y [r,
+// 16] = A V and z [c, 16] = A^T A V. Nothing where |A V|_F is out of float32's range for squares,
+// or not finite.
 std::optional<RitzValues> ritz_values(const at::Tensor& y, const at::Tensor& z) {
   Square g = gram(y), h = gram(z);
   double trace = 0;
@@ -189,9 +191,10 @@ at::Tensor as_tensor(const Values& x) {
 // The number as a tensor [] float64 on the CPU.
 at::Tensor as_tensor(double x) { return at::scalar_tensor(x, at::TensorOptions(at::kDouble)); }
 
-// The k leading triplets of U^T A, half a step nearer to A's than those of G = Y^T Y, from u [r,
-// 16] = Y q / s and b [c, 16] = A^T u = Z q / s: those of the k x k Gram matrix of b's first
-// columns. Nothing where the k-th value is too small beside the first for a Gram matrix.
+// The k leading triplets of U^T A, for the left Ritz vectors U = A V q / s, given as u [r, 16], and
+// b [c, 16] = A^T u: half a step nearer to A's than the Ritz triplets of A V. They are those of the
+// k x k Gram matrix of b's first columns. Nothing where the k-th value is too small beside the
+// first for a Gram matrix.
 std::optional<Result> leading_triplets(const at::Tensor& u, const at::Tensor& b, int64_t k) {
   const Square g = gram(b);
   std::vector<double> h(k * k), rows(k * k);
@@ -210,8 +213,9 @@ std::optional<Result> leading_triplets(const at::Tensor& u, const at::Tensor& b,
                 .tau = as_tensor(shrinkage_threshold(s))};
 }
 
-// The k triplets above tau, the threshold of shrinkage, from G = Y^T Y alone: u [r, 16] has
-// the left vectors, v [c, 16] the basis V of the right ones, and `ritz` the eigenvectors of G.
+// The k triplets above tau, the threshold of shrinkage, by the Gram matrix G = (A V)^T A V alone: u
+// [r, 16] has the left vectors, v [c, 16] the basis V of the right ones, and `ritz` the
+// eigenvectors of G and their values.
 Result shrunk_triplets(const at::Tensor& u, const at::Tensor& v, const RitzValues& ritz,
                        int64_t k) {
   const Values ones(kWidth, 1);

@@ -40,12 +40,13 @@ class ErrorFeedback : public Transform {
     const auto& m = context.momentum;
     m.sub_(used_part(m, context.right).to(m.scalar_type()), context.forget);
   }
-  // The direction stays as it is, so that only finish() is called.
+  // True: the direction stays as it is, so that of this transform only finish() is called.
   bool keeps_direction() const override { return true; }
-  // The context must have the momentum, which finish() changes.
+  // True: finish() needs the momentum in its context, from which it takes what was used.
   bool uses_momentum() const override { return true; }
   // The direction stays as it is, and with it the bound on its entries.
   double largest_entry(double entry, double, int64_t, int64_t) const override { return entry; }
+  // The transform's name, by which it is shown.
   std::string name() const override { return "error_feedback"; }
 };
 

@@ -21,7 +21,8 @@ class MomentumOfDirection : public Transform {
     const auto& m = context.momentum;
     return look_ahead(m, s.to(m.scalar_type()), context.map);
   }
-  // The context must have the momentum, which here is one of directions.
+  // True: observe() and apply() need the momentum in their context, here a running mean of
+  // directions.
   bool uses_momentum() const override { return true; }
   // The bound on the entries of s', where those of s are at most `entry` and those of m before the
   // step at most `momentum`: s' = carry keep m + (carry take + look) s, and of these weights the
@@ -30,6 +31,7 @@ class MomentumOfDirection : public Transform {
   double largest_entry(double entry, double momentum, int64_t, int64_t) const override {
     return 2 * entry + momentum;
   }
+  // The transform's name, by which it is shown.
   std::string name() const override { return "momentum"; }
 };
 

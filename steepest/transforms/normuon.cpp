@@ -58,6 +58,7 @@ class NorMuon : public Transform {
     const double root = std::sqrt(static_cast<double>(rows * cols));
     return (rms_ == 0 ? entry : rms_) * root;  // all of the norm in one entry
   }
+  // The transform's name, by which it is shown.
   std::string name() const override { return name_; }
 
  private:

@@ -66,12 +66,13 @@ class CounterStream {
 // number of bits, walked until it falls inside.
 class Permutation {
  public:
-  // The permutation of 0..n-1 that the key chooses, on numbers of 2 half_ bits.
+  // The permutation of 0..n-1 that the key chooses. It is made from one of all numbers of as many
+  // bits as n - 1 has, or one more where that is odd, whose halves a Feistel network mixes.
   constexpr Permutation(uint64_t n, uint64_t key)
       : n_(n), key_(key), half_(n < 2 ? 1 : (std::bit_width(n - 1) + 1) / 2) {}
 
-  // Where the permutation takes i < n: it is applied until the result lies below n, which keeps it
-  // one-to-one.
+  // The number to which the permutation takes i < n. That of all numbers of 2 half_ bits is applied
+  // until the result lies below n, which keeps it one-to-one.
   constexpr uint64_t operator()(uint64_t i) const {
     do i = feistel(i);
     while (i >= n_);
@@ -79,7 +80,8 @@ class Permutation {
   }
 
  private:
-  // Six rounds of a Feistel network under the key: a permutation of the numbers of 2 half_ bits.
+  // Six rounds of a Feistel network under the key: a permutation of the numbers of 2 half_ bits,
+  // the least even number of bits that holds n - 1.
   constexpr uint64_t feistel(uint64_t i) const {
     const uint64_t mask = (uint64_t{1} << half_) - 1;
     uint64_t left = i >> half_, right = i & mask;

@@ -97,8 +97,9 @@ class Dataset {
   virtual int64_t starts(Split split) const { return size(split); }
 
  private:
-  // The item that row `row` of a step is, by the spec's order, or under "random" the start; a
-  // function of these numbers and the spec's seed, with a seed of its own for augmentation.
+  // The item that row `row` of a step is, by the spec's order, or, under the order "random", the
+  // token at which its window starts; a function of these numbers and the spec's seed. It has a
+  // seed of its own for augmentation.
   Pick pick(Split split, int64_t step, int64_t row) const;
 
   DataSpec spec_;

@@ -11,6 +11,7 @@
 namespace steepest::trainer {
 namespace {
 
+// The split's name in a fingerprint.
 const char* name_of(Split split) { return split == Split::train ? "train" : "validation"; }
 
 // Whether both are the same bytes for the same split, whatever their names.

@@ -27,18 +27,24 @@ class ImageDataset : public Dataset {
                std::vector<std::pair<std::string, int64_t>> counts,
                std::vector<DataFile> files = {});
 
+  // The number of images of the split.
   int64_t size(Split split) const override {
     return static_cast<int64_t>(records(split).size()) / record_bytes;
   }
+  // The number of labels.
   int64_t classes() const override { return image_classes; }
+  // What a loss is the mean over.
   std::string unit() const override { return "image"; }
+  // What was read, such as {"train images", 50000}.
   std::vector<std::pair<std::string, int64_t>> counts() const override { return counts_; }
 
  protected:
-  // Pictures [rows, 3, 32, 32] float32, scaled, and labels [rows] int64.
+  // The batch of the picked images, a row each: pictures [rows, 3, 32, 32] float32, scaled, and
+  // labels [rows] int64.
   Batch gather(const Picks& picks) const override;
 
  private:
+  // The records of the split, one after another, each a label and a picture.
   const Records& records(Split split) const { return split == Split::train ? train_ : validation_; }
   // Writes the scaled picture of one record, its label skipped, to `out` [3, 32, 32]; with
   // `augment`, mirrored and shifted at random as `seed` and the spec say.

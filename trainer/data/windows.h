@@ -27,7 +27,8 @@ struct Run {
 
 class Windows {
  public:
-  // Takes the runs and counts the windows of `context` tokens in each.
+  // Takes the runs, each of tokens that follow each other, and counts the windows of `context`
+  // tokens in each.
   Windows(std::vector<Run> runs, int64_t context);
 
   // The number of windows that do not overlap: window w of a run starts at w * context.
@@ -59,19 +60,26 @@ class WindowDataset : public Dataset {
   // Throws DataError where a split has no window, or training has fewer than a batch has rows.
   WindowDataset(const DataSpec& spec, Source source);
 
+  // The number of windows of the split that do not overlap.
   int64_t size(Split split) const override { return windows(split).size(); }
+  // How many values a token may have.
   int64_t classes() const override { return source_.classes; }
+  // What a loss is the mean over: "byte" or "token".
   std::string unit() const override { return source_.unit; }
+  // What was read, such as {"train files", 2300}.
   std::vector<std::pair<std::string, int64_t>> counts() const override { return source_.counts; }
   // The split as one run of bytes; empty unless the data are text.
   std::span<const uint8_t> bytes(Split split) const override;
 
  protected:
-  // Tokens and next tokens, both [rows, context] int64.
+  // The batch of the picked windows, a row each: their tokens as inputs, and as targets the tokens
+  // one further on, both [rows, context] int64.
   Batch gather(const Picks& picks) const override;
+  // The number of tokens of the split at which a window may start.
   int64_t starts(Split split) const override { return windows(split).starts(); }
 
  private:
+  // The windows of the split.
   const Windows& windows(Split split) const { return split == Split::train ? train_ : validation_; }
 
   Source source_;

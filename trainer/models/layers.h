@@ -11,7 +11,7 @@ namespace steepest::trainer {
 
 // y = x W^T + b, W [out, in]
 struct Linear : torch::nn::Module {
-  // Empty parameters; without `bias` there is none.
+  // Makes the weight [out, in] and, with `bias`, the bias [out], uninitialized.
   Linear(int64_t in, int64_t out, bool bias, at::Device device);
   // x [.., in] to [.., out].
   at::Tensor forward(const at::Tensor& x) const;
@@ -21,7 +21,7 @@ struct Linear : torch::nn::Module {
 // A table of `entries` vectors, W [entries, width]; forward takes indices of any shape [..] to [..,
 // width].
 struct Embedding : torch::nn::Module {
-  // An empty table.
+  // Makes the table [entries, width], uninitialized.
   Embedding(int64_t entries, int64_t width, at::Device device);
   // The vectors [.., width] of the indices [..], int64.
   at::Tensor forward(const at::Tensor& index) const;
@@ -30,7 +30,8 @@ struct Embedding : torch::nn::Module {
 
 // x / rms(x) * g, or (x - mean) / deviation * g + b
 struct Normalization : torch::nn::Module {
-  // Empty parameters of `width` entries. `kind` is "rms" or "layer"; only "layer" may have a bias.
+  // Makes the gain [width] and, with `bias`, the bias, uninitialized. `kind` is "rms" or "layer";
+  // only "layer" may have a bias.
   Normalization(const std::string& kind, int64_t width, bool bias, at::Device device);
   at::Tensor forward(const at::Tensor& x) const;
   bool centered;

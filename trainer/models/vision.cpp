@@ -32,7 +32,8 @@ at::Tensor Mlp::forward(const Batch& batch) {
 
 // 3x3, edges padded, the maximum of each 2x2 (half the side), GELU.
 struct Cnn::Convolution : torch::nn::Module {
-  // Empty parameters of a map from `in` to `out` channels.
+  // Makes the weight [out, in, 3, 3] and the bias of a map from `in` to `out` channels,
+  // uninitialized.
   Convolution(int64_t in, int64_t out, at::Device device) {
     weight = register_parameter("weight", at::empty({out, in, 3, 3}, device));
     bias = register_parameter("bias", at::empty({out}, device));

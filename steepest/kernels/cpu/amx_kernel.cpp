@@ -94,16 +94,18 @@ inline uint32_t pair(float first, float second) {
   return rounded(first) >> 16 | (rounded(second) & 0xffff0000);
 }
 
-// Writes the tile [16, 16] of pairs tile[r][d] = (x[r][2 d], x[r][2 d + 1]) of x [16, 32], whose
-// rows are contiguous and row_stride elements apart.
+// Writes the tile [16, 16] of pairs tile[r][d] = (x[r][2 d], x[r][2 d + 1]), rounded to bfloat16,
+// of x [16, 32], whose rows are contiguous and row_stride elements apart: a row of the tile is one
+// of x, as AMX reads the left operand A.
 STEEPEST_EVERY_CPU void pairs_along(const float* x, int64_t row_stride, uint32_t* tile) {
   for (int64_t r = 0; r < kSide; ++r) {
     const float* const row = x + r * row_stride;
     for (int64_t d = 0; d < kSide; ++d) tile[r * kSide + d] = pair(row[2 * d], row[2 * d + 1]);
   }
 }
-// Writes the tile [16, 16] of pairs tile[d][r] = (x[r][2 d], x[r][2 d + 1]) of x [16, 32], whose
-// columns are contiguous and column_stride elements apart.
+// Writes the tile [16, 16] of pairs tile[d][r] = (x[r][2 d], x[r][2 d + 1]), rounded to bfloat16,
+// of x [16, 32], whose columns are contiguous and column_stride elements apart: a row of the tile
+// is a pair of x's columns, as AMX reads the right operand B.
 STEEPEST_EVERY_CPU void pairs_across(const float* x, int64_t column_stride, uint32_t* tile) {
   for (int64_t d = 0; d < kSide; ++d) {
     const float *const even = x + 2 * d * column_stride, *const odd = even + column_stride;

@@ -127,7 +127,7 @@ class Panel {
                          a_ + kPanel * k * 2 + kAhead);
     }
   }
-  // Y of the panel, [rows, kWidth], once it is multiplied.
+  // The panel's rows of Y = A X, [rows, kWidth], once it is multiplied.
   const float* y() const { return y_; }
 
  private:
@@ -147,7 +147,8 @@ struct Panels {
 template <int64_t kWidth>
 class Run {
  public:
-  // Packs X, scaled to float16's range, and takes scratch memory for a Z of each part of the rows.
+  // Prepares Y = A X and Z = A^T Y: packs X, scaled to float16's range, and takes scratch memory
+  // for the share of Z that each part of A's rows has.
   Run(const GramApply& s, const Panels& panels)
       : s_(s),
         panels_(panels),
@@ -159,8 +160,9 @@ class Run {
     By::pack_x(s.x, s.columns, x_scale_, x_);
   }
 
-  // Writes Y, and sums each part's share of Z in scratch memory, for add_up(). Returns the sum of
-  // the squares of the scaled elements of A that it has rounded, 0 where all were rounded before.
+  // Writes Y = A X, and sums each part's share of Z = A^T Y in scratch memory, for add_up().
+  // Returns the sum of the squares of the scaled elements of A that it has rounded, 0 where all
+  // were rounded before.
   double multiply() {
     const int64_t rows = parts_.rows;
     std::vector<double> squares(parts_.count);
@@ -173,8 +175,8 @@ class Run {
     return std::accumulate(squares.begin(), squares.end(), 0.0);
   }
 
-  // Adds up the parts' shares and writes Z, to be called after multiply(). False where an element
-  // of Z is not finite. The rows of Z are divided into slices for the threads.
+  // Adds up the parts' shares of Z = A^T Y and writes Z, to be called after multiply(). False where
+  // an element of Z is not finite. The rows of Z are divided into slices for the threads.
   bool add_up() {
     constexpr int64_t kSlices = 8;
     const int64_t slice = (size_ / kWhole + kSlices - 1) / kSlices * kWhole;
@@ -188,8 +190,9 @@ class Run {
  private:
   using By = Lanes<kWidth>;
 
-  // Multiplies one panel, the `count` rows of A from `begin` on: writes its rows of Y and adds its
-  // share of Z to z. Returns the sum of squares of what it has rounded.
+  // Multiplies one panel, the `count` rows of A from `begin` on: writes its rows of Y = A X and
+  // adds its share of Z = A^T Y to z. Returns the sum of the squares of the elements of A that it
+  // has rounded.
   double multiply(int64_t begin, int64_t count, float* z) const {
     std::byte* const a = panels_.rounded + begin / kPanel * panel_bytes(s_.columns);
     double squares = 0;
@@ -202,9 +205,9 @@ class Run {
     return squares;
   }
 
-  // Adds up the rows [begin, end) of the parts' shares, in the order of the parts, and writes those
-  // of Z, unscaled and out of their lanes. False where an element is not finite: 0 times it is a
-  // NaN.
+  // Writes the rows [begin, end) of Z = A^T Y: adds up the parts' shares of them, in the order of
+  // the parts, takes the scale out, and puts the elements back in order, which the kernel keeps in
+  // groups (Lanes). False where an element is not finite: 0 times it is a NaN.
   bool add_up(int64_t begin, int64_t end) const {
     float* const sum = z_ + begin * kWidth;
     for (int64_t i = 1; i < parts_.count; ++i)

@@ -57,8 +57,8 @@ struct Lanes {
     return same_bits<Halves>(AsLanes{} + lane);
   }
 
-  // The sum of the kParts float16 in each lane, as a vector of kWidth float32: the elements of a
-  // row of Y. The upper parts are shifted down and added, and the lowest part of each lane is kept.
+  // The sum of the kParts float16 in each lane, as a vector of kWidth float32: a row of the product
+  // Y = A X. The upper parts are shifted down and added, and the lowest part of each lane is kept.
   STEEPEST_FP16 [[gnu::always_inline]] static Row added_up(Halves sum) {
     for (int64_t bits = 16; bits < 16 * kParts; bits *= 2) {
       const auto lanes = same_bits<AsLanes>(sum);

@@ -208,8 +208,9 @@ class Product {
     }
   }
 
-  // Applies alpha, D and E to the `rows` rows of C from i0 on while they are in the cache, once all
-  // steps are summed, and keeps the sum of their squares where the norm of C is asked for.
+  // Computes C <- alpha C + beta D + epsilon E, as far as the product asks for it, for the `rows`
+  // rows of C from i0 on, while they are in the cache and once all steps are summed; keeps the sum
+  // of their squares where the norm of C is asked for.
   void finish_block(int64_t i0, int64_t rows) {
     const float alpha = operands_.alpha();
     if (g_.d == nullptr && alpha == 1 && g_.c_norm == nullptr) return;

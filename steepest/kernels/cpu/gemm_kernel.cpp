@@ -182,6 +182,7 @@ const KernelChoice* float_kernel() {
 }
 
 #else
+// Compiled for other processors, or by other compilers, than those above: there is no kernel.
 const KernelChoice* float_kernel() { return nullptr; }
 #endif
 

@@ -63,8 +63,9 @@ template <bool kD, bool kE>
   return r.triangle ? 2 * total - diagonal : total;
 }
 
-// combine() for the operands that r has, D and E, D alone or neither; compiled for each kind of
-// processor. Returns the sum of the squares of the results as combine_rows() does.
+// Computes C <- alpha C + beta D + epsilon E for the rows `r`, without E or without both D and E
+// where r has nullptr for them, and returns the sum of the squares of the results, as
+// combine_rows() does: this is its body, compiled for each kind of processor.
 STEEPEST_EVERY_CPU double combine(const Rows& r) {
   if (r.d == nullptr) return combine<false, false>(r);
   return r.e == nullptr ? combine<true, false>(r) : combine<true, true>(r);

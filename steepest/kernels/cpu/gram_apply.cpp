@@ -30,9 +30,9 @@ template <typename Vector>
   __builtin_memcpy(p, &v, sizeof v);
 }
 
-// Adds to kRows rows of Y, held in `sum`, the products of kSteps columns of A with as many rows of
-// X: sum[i] += sum_k a[i][k] x[k]. The rows of A are `stride` elements apart, a row of X or Y is
-// kVectors vectors.
+// Adds to kRows rows of Y = A X, held in `sum`, the products of kSteps columns of A with as many
+// rows of X: sum[i] += sum_k a[i][k] x[k]. The rows of A are `stride` elements apart, a row of X or
+// Y is kVectors vectors.
 template <typename Vector, int kRows, int kVectors, int kSteps>
 [[gnu::always_inline]] inline void add_products(Vector (&sum)[kRows][kVectors], const float* a,
                                                 int64_t stride, const float* x) {
@@ -46,9 +46,10 @@ template <typename Vector, int kRows, int kVectors, int kSteps>
       for (int v = 0; v < kVectors; ++v) sum[i][v] += a[i * stride + k] * row[v];
   }
 }
-// Adds to kSteps rows of Z the products of kSteps columns of A with kRows rows of Y, held in `sum`:
-// z[k] += sum_i a[i][k] sum[i]. The rows of A are `stride` elements apart, a row of Y or Z is
-// kVectors vectors. With several steps as many sums are independent, and none waits for another.
+// Adds to kSteps rows of Z = A^T Y the products of kSteps columns of A with kRows rows of Y, held
+// in `sum`: z[k] += sum_i a[i][k] sum[i]. The rows of A are `stride` elements apart, a row of Y or
+// Z is kVectors vectors. With several steps as many sums are independent, and none waits for
+// another.
 template <typename Vector, int kRows, int kVectors, int kSteps>
 [[gnu::always_inline]] inline void add_transposed(const Vector (&sum)[kRows][kVectors],
                                                   const float* a, int64_t stride, float* z) {
@@ -65,8 +66,8 @@ template <typename Vector, int kRows, int kVectors, int kSteps>
     for (int v = 0; v < kVectors; ++v) store(z + k * kWidth + v * kWidth / kVectors, to[k][v]);
 }
 
-// Multiplies a panel, kRows rows of A of which `a` is the first: writes their rows of Y to y, and
-// adds their share of Z = A^T Y to z [columns, width]. kSteps columns of A are taken at a time.
+// Multiplies a panel, kRows rows of A of which `a` is the first: writes their rows of Y = A X to y,
+// and adds their share of Z = A^T Y to z [columns, width]. kSteps columns of A are taken at a time.
 template <typename Vector, int kRows, int kVectors, int kSteps>
 [[gnu::always_inline]] inline void multiply(const GramApply& s, const float* a, float* y,
                                             float* z) {
@@ -139,6 +140,7 @@ bool has_avx512() { return __builtin_cpu_supports("avx512f"); }
 }  // namespace
 
 bool has_gram_apply() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+// Wide blocks fill AVX-512's 32 registers, narrow ones AVX2's 16.
 int64_t native_block_width() { return has_avx512() ? kWideBlock : kNarrowBlock; }
 
 void gram_apply(const GramApply& s) {
@@ -161,8 +163,11 @@ void gram_apply(const GramApply& s) {
 }
 
 #else
+// Compiled for other processors, or by other compilers, than those above: there is no gram_apply().
 bool has_gram_apply() { return false; }
+// Without AVX-512 the narrow width; nothing is multiplied, as there is no gram_apply().
 int64_t native_block_width() { return kNarrowBlock; }
+// Never called, as has_gram_apply() is false.
 void gram_apply(const GramApply&) {}
 #endif
 

@@ -11,8 +11,10 @@ namespace steepest::cpu {
 
 // The columns that X may have: one block.
 constexpr int64_t kNarrowBlock = 8, kWideBlock = 16;
-// The number of columns of X for which the processor's registers hold the sums of gram_apply():
-// kWideBlock with AVX-512, else kNarrowBlock. The other one is computed too.
+// Returns the number of columns of X, kWideBlock or kNarrowBlock, at which gram_apply() is fastest
+// on this processor, as its registers hold all sums: the wide one with AVX-512, looked up at run
+// time, the narrow one without, or where the library is not compiled for x86-64. gram_apply() takes
+// X of either width.
 int64_t native_block_width();
 
 // The operands, all row-major.

@@ -104,9 +104,10 @@ class MatrixIteration {
     return factor_;
   }
 
-  // x <- scale factor x, or scale x factor of a tall x, a panel of the long side at a time. In
-  // float32 the shift is added to factor's diagonal; of rounded operands it multiplies the copied
-  // panel in float32, and the new |x|_F goes to x_norm_.
+  // x <- scale F x, or scale x F of a tall x, for the symmetric F = factor.matrix + factor.shift I,
+  // a panel of the long side at a time. In float32 the shift is added to the matrix' diagonal, in
+  // place; of rounded operands it multiplies the copied panel in float32, and the new |x|_F goes to
+  // x_norm_.
   void apply(const ShiftedMatrix& factor, float* x, double scale) {
     if (!products_.is_rounding()) {
       const auto shift = static_cast<float>(factor.shift);

@@ -25,7 +25,8 @@ struct Lerp {
 };
 
 // m <- lerp(m, g, take), then u <- lerp(g, m, carry) of the new m, for n entries, in one pass. take
-// and take_near, carry and carry_near are the two Lerps' weight and near.
+// and take_near, carry and carry_near are the weight and `near` of a Lerp each: whether lerp begins
+// at its first argument, as torch's does for weights below a half.
 STEEPEST_EVERY_CPU void momentum_loop(float* m, const float* g, float* u, int64_t n, float take,
                                       bool take_near, float carry, bool carry_near) {
 #pragma omp simd
