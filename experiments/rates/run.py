@@ -10,8 +10,10 @@ A default holds where its loss is within 10 % of the best of the grid on at leas
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import tasks
@@ -32,10 +34,12 @@ RANGES = {
     "scion-lions": (1e-5, 3e-2),
 }
 USUAL = (1e-3, 3e-1)
+# Rows that give all parameters one rate.
+ONE_RATE = ("sgd", "normalized-sgd", "signsgd", "adam", "adamw")
 TOLERANCE = 1.1  # a default's loss over the best of the grid
 
 
-def key(row: str, task: str, lr: float, backup_lr: float | None) -> str:
+def key(row: str, task: str, lr: float, backup_lr: float | None = None) -> str:
     """The name of a trial in results.json."""
     return f"{row} {task} {lr:g}" + ("" if backup_lr is None else f" {backup_lr:g}")
 
@@ -45,24 +49,27 @@ def load() -> dict[str, float]:
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
+def trials(rows: list[str], backup_lrs: list[float]) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """Every row, task and rates that are to be tried, the rates as options of the optimizer."""
+    for row in rows:
+        for backup_lr in [None] if row in ONE_RATE else backup_lrs:
+            for task in tasks.TASKS:
+                for lr in tasks.half_decades(*RANGES.get(row, USUAL)):
+                    other = {} if backup_lr is None else {"backup_lr": backup_lr}
+                    yield row, task, {"lr": lr, **other}
+
+
 def run_all(rows: list[str], backup_lrs: list[float]) -> None:
     """Runs the trials of these rows that are not recorded, and records each."""
     torch.set_num_threads(1)
-    for row in rows:
-        one_rate = row in ("sgd", "normalized-sgd", "signsgd", "adam", "adamw")
-        for backup_lr in [None] if one_rate else backup_lrs:
-            for task in tasks.TASKS:
-                for lr in tasks.half_decades(*RANGES.get(row.removesuffix("-momo"), USUAL)):
-                    name = key(row, task, lr, backup_lr)
-                    results = load()
-                    if name in results:
-                        continue
-                    options = {} if backup_lr is None else {"backup_lr": backup_lr}
-                    begin = time.perf_counter()
-                    loss = tasks.train(task, lambda model: steepest.make(row, model, lr=lr, **options))
-                    results = {**load(), name: loss}
-                    RESULTS.write_text(json.dumps(results, indent=0, sort_keys=True) + "\n")
-                    print(f"{name}: {loss:.4f} ({time.perf_counter() - begin:.1f} s)", flush=True)
+    for row, task, rates in trials(rows, backup_lrs):
+        name = key(row, task, **rates)
+        if name in load():
+            continue
+        begin = time.perf_counter()
+        loss = tasks.train(task, functools.partial(steepest.make, row, **rates))
+        RESULTS.write_text(json.dumps({**load(), name: loss}, indent=0, sort_keys=True) + "\n")
+        print(f"{name}: {loss:.4f} ({time.perf_counter() - begin:.1f} s)", flush=True)
 
 
 def judged(results: dict[str, float], row: str) -> dict[str, tuple[float, float, float]] | None:

@@ -7,7 +7,7 @@ import torch
 
 from steepest import _options, _table
 from steepest._advice import advice, nearest
-from steepest._numbers import clean_options, number, read_option, read_rate
+from steepest._numbers import clean_options, read_option
 from steepest._options import Group
 
 _UNSUPPORTED = {

@@ -109,6 +109,7 @@ def differing_keys(groups: list[Group], skip: set[str]) -> Iterator[str]:
     """The keys, but those in ``skip``, whose values are not the same in all saved groups."""
     first = groups[0]
     for other in groups[1:]:
-        for key in sorted(first.keys() | other.keys()):
+        # lr goes first: that a ratio to it differs may follow.
+        for key in sorted(first.keys() | other.keys(), key=lambda name: (name != "lr", name)):
             if key not in skip and _as_json({"": first.get(key)}) != _as_json({"": other.get(key)}):
                 yield key

@@ -14,7 +14,7 @@ from torch import Tensor
 from steepest import _table
 
 # A number that a scheduler or the caller writes in place stays the tensor that it is.
-_IN_PLACE = ("lr", "weight_decay")
+_IN_PLACE = ("lr", "backup_lr", "weight_decay")
 # Of this face alone; what the engine has is in the table of options.
 _NUMBERS = ("backup_lr_ratio",)
 _COUNTS = ("ns_steps", "num_heads", "split_dim")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
 from steepest import _options
 from steepest._library import ops
@@ -177,8 +176,6 @@ class Plan:
             _options.check_number(f"param_groups[{index}]: lr", lr, 0)
             _options.check_number(f"param_groups[{index}]: weight_decay", decay, 0)
         ops.check_rates(self.text, lrs, decays)
-
-
 
 
 def first_of(role: str, sides: Iterable[tuple[int, str]]) -> int:

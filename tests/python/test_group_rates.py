@@ -208,7 +208,9 @@ def split(net):
 
 
 @pytest.mark.parametrize(
-    "params", [lambda net: net, lambda net: net.parameters(), split], ids=["routed", "both", "split"]
+    "params",
+    [lambda net: net, lambda net: net.parameters(), split],
+    ids=["routed", "both", "split"],
 )
 def test_old_state_dicts_load_with_the_rates_that_they_meant(params):
     nets, (first, second) = twins(params)
@@ -216,9 +218,7 @@ def test_old_state_dicts_load_with_the_rates_that_they_meant(params):
     role_said = saved["param_groups"][0]["role"] is not None
     alone = len(saved["param_groups"]) == 1
     saved["param_groups"] = [
-        {**g, "lr_ratio": 1.0}
-        if alone or (g["lr"] == 0.02)
-        else as_saved_before(g, role_said)
+        {**g, "lr_ratio": 1.0} if alone or (g["lr"] == 0.02) else as_saved_before(g, role_said)
         for g in saved["param_groups"]
     ]
     second.load_state_dict(saved)
@@ -232,7 +232,9 @@ def test_old_state_dicts_load_with_the_rates_that_they_meant(params):
 
 
 @pytest.mark.parametrize(
-    "params", [lambda net: net, lambda net: net.parameters(), split], ids=["routed", "both", "split"]
+    "params",
+    [lambda net: net, lambda net: net.parameters(), split],
+    ids=["routed", "both", "split"],
 )
 def test_old_files_load_with_the_rates_that_they_meant(tmp_path, params):
     nets, (first, second) = twins(params)
@@ -268,7 +270,7 @@ def test_old_pickles_load_with_the_rates_that_they_meant():
     again = steepest.Muon.__new__(steepest.Muon)
     again.__setstate__(state)
     assert by_role(again) == {"matrix": 0.02, "backup": 0.01}
-    again.add_param_group({"params": [torch.ones(3)], "role": "backup"})
+    again.add_param_group({"params": [("b", torch.ones(3))], "role": "backup"})
     assert again.param_groups[-1]["lr"] == 0.01
 
 

@@ -82,7 +82,7 @@ def test_adamws_options_in_a_group_are_the_backups():
 
 def test_suspicious_bare_tensors_warn_once():
     with pytest.warns(UserWarning, match="20000 x 8 .* embedding or a head") as found:
-        steepest.Muon([torch.zeros(20000, 8), torch.zeros(1, 8)])
+        steepest.Muon([torch.zeros(20000, 8), torch.zeros(1, 8)], lr=0.02)
     assert len(found) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
