@@ -59,7 +59,10 @@ void Optimizer::add_param_group(const Group& group) {
   std::vector<at::Tensor> tensors;
   for (const auto& [name, param] : group.params) tensors.push_back(param);
   // torch's base class has added some
-  if (planned_->registered != param_groups_.size()) planned_->register_params(param_groups_);
+  if (planned_->registered != param_groups_.size()) {
+    complete_added_groups(recipe_, planned_->registered, param_groups_);
+    planned_->register_params(param_groups_);
+  }
   try {
     planned_->registry.add(group.params);
     check_group(recipe_, group);
@@ -99,6 +102,7 @@ bool Optimizer::Planned::is_current(std::vector<torch::optim::OptimizerParamGrou
 // Makes the plan anew where groups have come or parameters have been replaced.
 void Optimizer::refresh() {
   if (planned_->is_current(param_groups_)) return;
+  complete_added_groups(recipe_, planned_->registered, param_groups_);
   planned_->register_params(param_groups_);
   GroupLayout layout(recipe_);
   for (size_t g = 0; g < param_groups_.size(); ++g) {

@@ -50,6 +50,19 @@ std::unique_ptr<GroupOptions> options_of(const Recipe& recipe, const Group& grou
   return options;
 }
 
+void complete_added_groups(const Recipe& recipe, size_t first,
+                           std::vector<torch::optim::OptimizerParamGroup>& groups) {
+  for (size_t g = first; g < groups.size(); ++g) {
+    auto& options = options_in(groups[g]);
+    if (!options.group.params.empty()) continue;
+    const auto own = options_of(recipe, {.params = named(groups[g], g)});
+    if (options.lr == recipe.matrix.lr) options.lr = own->lr;
+    if (options.weight_decay == recipe.matrix.weight_decay)
+      options.weight_decay = own->weight_decay;
+    options.backup_lr_ratio = own->backup_lr_ratio;
+  }
+}
+
 GroupOptions& options_in(torch::optim::OptimizerParamGroup& group) {
   auto* options = dynamic_cast<GroupOptions*>(&group.options());
   TORCH_CHECK_VALUE(

@@ -15,6 +15,13 @@ namespace steepest {
 // group's role (matrices or backup), or for both in a group that has both.
 std::unique_ptr<GroupOptions> options_of(const Recipe& recipe, const Group& group);
 
+// Completes the options of the groups from number `first` on that torch's base class has added with
+// a copy of the defaults: where all parameters are no matrices, the lr and the decay that the
+// recipe has for these, unless others have been set; where both roles occur, the ratio of their
+// rates.
+void complete_added_groups(const Recipe& recipe, size_t first,
+                           std::vector<torch::optim::OptimizerParamGroup>& groups);
+
 // Returns the options of a param group. Throws c10::ValueError where another optimizer's class made
 // them.
 GroupOptions& options_in(torch::optim::OptimizerParamGroup& group);

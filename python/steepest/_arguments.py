@@ -92,6 +92,8 @@ def spelt_out(lr: float | torch.Tensor, options: Group) -> Group:
     """
     initial = _table.signature()
     refuse_unknown(_options.SPELT_OUT, options, {*initial, "lr"})
+    lr = read_option("lr", lr)
+    check_lr(lr)
     group = {**initial, **share_eps(clean_options(options), ())}
     if group["backup_lr"] is None:
         group["backup_lr"] = lr

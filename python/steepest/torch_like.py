@@ -88,14 +88,16 @@ class Muon(Face):
         canonical = {**group, "eps": None}  # it keeps torch's step from 0 / 0, which cannot be here
         if canonical["radius"] is None:
             canonical["radius"] = canonical["adjust_lr_fn"] or "original"
-        jordan = tuple(canonical["ns_coefficients"]) == _JORDAN
-        if canonical["polar"] is None and (not jordan or canonical["ns_steps"] != _JORDAN_STEPS):
-            canonical["polar"] = "fast_jordan" if jordan else "custom"
-            coefficients = None if jordan else list(canonical["ns_coefficients"])
-            canonical["polar_coefficients"] = coefficients
+        if canonical["polar"] not in (None, "jordan", "fast_jordan"):
+            return canonical
+        if tuple(canonical["ns_coefficients"]) != _JORDAN:
+            canonical["polar"] = "custom"
+            canonical["polar_coefficients"] = list(canonical["ns_coefficients"])
             canonical["polar_steps"] = canonical["ns_steps"]
-            if not jordan:
-                canonical["polar_dtype"] = canonical["polar_dtype"] or "bfloat16"  # as torch's
+            canonical["polar_dtype"] = canonical["polar_dtype"] or "bfloat16"  # as torch's
+        elif canonical["ns_steps"] != _JORDAN_STEPS and canonical["polar_steps"] is None:
+            canonical["polar"] = canonical["polar"] or "fast_jordan"
+            canonical["polar_steps"] = canonical["ns_steps"]
         return canonical
 
     def _read_old(self, saved: Group) -> Group:

@@ -80,7 +80,7 @@ def test_two_optimizers_of_torch_are_one_line():
     hidden = [p for p in net.hidden.parameters() if p.dim() == 2]
     rest = [p for p in net.parameters() if all(p is not h for h in hidden)]
     theirs = drive([torch.optim.Muon(hidden, lr=0.02), torch.optim.AdamW(rest, lr=3e-3)], net)
-    found = drive([steepest.Muon(twin, lr=0.02, backup_lr=3e-3)], twin)
+    found = drive([steepest.Muon(twin, lr=0.02, backup_lr=3e-3, polar="jordan")], twin)
     for (name, p), a, b in zip(net.named_parameters(), found, theirs, strict=True):
         assert torch.equal(a, b) or all(p is not h for h in hidden), name
     check(found, theirs, 1e-5, "torch")

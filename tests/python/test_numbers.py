@@ -124,7 +124,7 @@ def test_the_options_of_one_class_alone():
         with pytest.raises((TypeError, ValueError), match="^ns_coefficients"):
             steepest.Muon(ones, ns_coefficients=value)
     same = steepest.Muon(ones, ns_coefficients=np.array([3.4445, -4.7750, 2.0315]))
-    assert same._plan().recipe["matrix"]["polar"] == "jordan"
+    assert same._plan().recipe["matrix"]["polar"] == "fast_jordan"
     for value in (5.5, True, "5"):
         with pytest.raises((TypeError, ValueError), match="^rank"):
             steepest.Neon(ones, rank=value)
