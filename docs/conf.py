@@ -5,6 +5,7 @@ The package is that of a build tree where STEEPEST_LIBRARY names its library, el
 one. The table of rows is read from the engine's catalog while this runs.
 """
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -19,11 +20,30 @@ import steepest
 from steepest import _options, _table
 from steepest.catalog import CLASSES
 
+HERE = Path(__file__).resolve().parent
+
+
+def one_file_mathjax() -> str:
+    """MathJax with its glyphs in one file, out of a package: formulas need no network."""
+    spec = importlib.util.find_spec("sphinx-mathjax-offline")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("sphinx-mathjax-offline: pip install -r docs/requirements.txt")
+    return str(Path(spec.origin).parent / "static" / "mathjax" / "tex-svg.js")
+
+
+def repository() -> str:
+    """The address in pyproject.toml's [project.urls], or in the environment; empty without one."""
+    lines = (HERE.parent / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    found = [line.split('"')[1] for line in lines if line.lower().startswith("repository =")]
+    return os.environ.get("STEEPEST_REPOSITORY", found[0] if found else "")
+
+
 project = "steepest"
 copyright = "the steepest developers"
 release = version = steepest.__version__
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "myst_parser"]
 exclude_patterns = ["requirements.txt"]
+mathjax_path = "tex-svg.js"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
@@ -32,6 +52,18 @@ napoleon_google_docstring = True
 html_theme = "furo"
 html_title = f"steepest {release}"
 html_show_copyright = False
+html_static_path = ["static", one_file_mathjax()]
+html_css_files = ["steepest.css"]
+html_show_sourcelink = False
+if repository():
+    html_theme_options = {
+        "source_repository": repository(),
+        "source_branch": "main",
+        "source_directory": "docs/",
+        "footer_icons": [
+            {"name": "Repository", "url": repository(), "html": "Repository", "class": ""}
+        ],
+    }
 
 
 def returns(self, preprocess_types=False):
@@ -59,7 +91,7 @@ def cells(name: str) -> list[str]:
     row = _options.row(name)
     matrix, backup = row["matrix"], row["backup"]
     both = momentum(matrix), momentum(backup)
-    radii = matrix["radius"], backup["radius"]
+    radii = tuple(f"`{side['radius']}`" for side in (matrix, backup))
     join = lambda pair: pair[0] if pair[0] == pair[1] else " / ".join(pair)
     paper = row["paper"].replace("|", "\\|")
     link = f"{{py:class}}`{name} <steepest.{CLASSES[name].__name__}>`"
@@ -92,7 +124,13 @@ def option_cells(option: _table.Option) -> list[str]:
     kinds = {"text": "text", "float": "number", "int": "whole number", "bool": "true or false"}
     values = named or kinds.get(option.type, "numbers") + (" or number" * option.number_too)
     own = option.scope not in ("network", "backup")
-    return [f"`{option.name}`", values, WHOSE[option.scope], "yes" if own else "", option.help]
+    return [
+        f"`{option.name}`",
+        values,
+        WHOSE[option.scope],
+        "yes" if own else "",
+        option.help.replace("|", "\\|"),
+    ]
 
 
 class Options(SphinxDirective):
