@@ -42,9 +42,9 @@ class SteepestDescent(Face):
             ``"frobenius"``, ``"inf"``, ``"row"``, ``"column"``, ``"schatten(p=4)"``, an adaptive
             norm, or a mixture ``"0.5*spectral+0.5*inf"``.
         backup: norm of the rest: ``"ada_inf"`` (Adam), ``"ada_2"``, ``"inf"`` (sign), ``"l2"``.
-        backup_lr: learning rate of the rest, kept as a ratio to ``lr`` (group key ``lr_ratio``, or
-            ``backup_lr_ratio`` where a group holds both); default: ``lr``, and of a named optimizer
-            the ratio of its row, such as a tenth for Scion.
+        backup_lr: learning rate of the rest, the ``lr`` of its groups; default: the row's own, or
+            ``lr`` in rows that have one rate. A group that holds both has ``lr`` for the matrices
+            and ``backup_lr_ratio``, by which the rest's follows.
         outer: ``"max"``, ``"l2"`` or ``"hybrid"`` (l2 of the matrices' max and every other block).
         update: ``"constrained"`` (a step of length lr) or ``"regularized"`` (times the dual norm).
         step_size: ``"fixed"`` or ``"momo"`` (arXiv 2305.07583), which needs the loss: see
