@@ -11,7 +11,10 @@ import curves
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-COLORS = {"adamw": "#c0392b", "muon": "#2471a3", "best": "#1e8449"}
+# Okabe and Ito's colours, which colour-blind eyes tell apart; markers and strokes differ as well.
+COLORS = {"adamw": "#D55E00", "muon": "#0072B2", "best": "#009E73"}
+MARKERS = {"adamw": "s", "muon": "o", "best": "^"}
+STROKES = {"adamw": "--", "muon": "-", "best": "-."}
 LINES = {"bigram": ":", "trigram": "--", "zlib": "-."}
 
 
@@ -25,6 +28,12 @@ def smooth(values: list[float], width: int = 20) -> list[float]:
     return [
         sum(v) / len(v) for v in (values[max(0, i - width + 1) : i + 1] for i in range(len(values)))
     ]
+
+
+def look(name: str, markersize: float) -> dict:
+    """How a curve is drawn in every panel: color, marker, stroke."""
+    style = {"color": COLORS[name], "marker": MARKERS[name], "linestyle": STROKES[name]}
+    return {**style, "markersize": markersize, "markeredgecolor": "white", "markeredgewidth": 0.6}
 
 
 def draw_losses(
@@ -45,9 +54,7 @@ def draw_losses(
         axes.plot(
             [r[x] for r in held_out],
             [r["val_loss"] for r in held_out],
-            "o-",
-            color=color,
-            ms=3,
+            **look(name, markersize=5),
             label=curve["title"],
         )
     for name, style in LINES.items():
@@ -71,13 +78,21 @@ def draw_sweep(axes: Axes, sweep: dict) -> None:
         axes.plot(
             [t["lr"] for t in trials],
             [t["val_loss"] for t in trials],
-            "o-",
-            color=COLORS[name],
-            ms=4,
+            **look(name, markersize=6),
             label=curve["title"],
         )
         best = min(trials, key=lambda t: t["val_loss"])
-        axes.plot(best["lr"], best["val_loss"], "*", color=COLORS[name], ms=13)
+        axes.plot(
+            best["lr"], best["val_loss"], "*", color=COLORS[name], ms=14, mec="black", mew=0.8
+        )
+        axes.annotate(
+            f"{best['val_loss']:.3f}",
+            (best["lr"], best["val_loss"]),
+            xytext=(0, -14),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+        )
     axes.set(xscale="log", xlabel="learning rate", ylabel="final validation loss, nats a byte")
 
 
@@ -87,13 +102,13 @@ def draw(out: pathlib.Path, sweep: dict, baselines: dict[str, float]) -> pathlib
     draw_losses(steps, out, "step", "steps", baselines)
     draw_losses(seconds, out, "seconds", "seconds of training", baselines)
     draw_sweep(rates, sweep)
-    steps.set_title("validation (dots) and training loss (faint)", fontsize=10)
+    steps.set_title("validation (marks) and training loss (faint)", fontsize=10)
     seconds.set_title("the same against time", fontsize=10)
     rates.set_title(
         f"the recorded sweep, {sweep['steps']} steps a trial; star: the best", fontsize=10
     )
-    steps.legend(fontsize=8)
     for axes in (steps, seconds, rates):
+        axes.legend(fontsize=8)
         axes.grid(alpha=0.25)
     picture = out / "demo.png"
     figure.savefig(picture, dpi=110)

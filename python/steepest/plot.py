@@ -133,9 +133,30 @@ def smooth(values: list[float], width: int) -> list[float]:
     return result
 
 
+# Okabe and Ito's colors, which color-blind eyes tell apart. Runs differ by marker and stroke too.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = "os^Dvp*"
+_STROKES = ("-", "--", "-.", ":")
+
+
 def _color(index: int) -> str:
-    """matplotlib's name of the color of run number ``index``, the same in every panel."""
-    return f"C{index % 10}"
+    """The color of run number ``index``, the same in every panel."""
+    return _COLORS[index % len(_COLORS)]
+
+
+def _look(index: int, points: int) -> dict[str, Any]:
+    """How run number ``index`` is drawn in every panel, with about eight marks on its ``points``.
+
+    The first mark of each run lies elsewhere, so that the marks of equal curves are all seen.
+    """
+    every = max(1, points // 8)
+    return {
+        "color": _color(index),
+        "linestyle": _STROKES[index % len(_STROKES)],
+        "marker": _MARKERS[index % len(_MARKERS)],
+        "markevery": (min(index * max(1, every // 3), max(0, points - 1)), every),
+        "markersize": 5,
+    }
 
 
 def _line_width(index: int, runs: list[Run]) -> float:
@@ -152,28 +173,32 @@ def _draw_losses(axes: Axes, runs: list[Run], x: str) -> None:
         color = _color(index)
         xs, loss = run.curve("loss", x)
         axes.plot(xs, loss, color=color, alpha=0.2, lw=0.8)
-        axes.plot(xs, smooth(loss, max(1, len(loss) // 40)), color=color, lw=1.6, label=run.name)
-        axes.plot(*run.curve("val_loss", x), "o--", color=color, ms=5, mec="white", mew=0.8, lw=0.9)
+        smoothed = smooth(loss, max(1, len(loss) // 40))
+        axes.plot(xs, smoothed, **_look(index, len(xs)), lw=1.6, label=run.name)
+        held_out, marker = run.curve("val_loss", x), _MARKERS[index % len(_MARKERS)]
+        axes.plot(*held_out, marker, color=color, ms=8, mec="black", mew=0.9)
     validated = any("val_loss" in row for run in runs for row in run.rows)
-    axes.set_title("loss: smoothed training" + (", validation (dots)" if validated else ""))
+    axes.set_title("loss: smoothed training" + (", validation (large marks)" if validated else ""))
 
 
 def _draw_rates(axes: Axes, runs: list[Run], x: str) -> None:
-    """Draws all runs' learning rates over x: a run's in one color, dashed where they differ."""
+    """Draws all runs' learning rates over x: a run's with one look, thin after its first group."""
     several = False
     for index, run in enumerate(runs):
         curves = [c for n, c in enumerate(run.rates(x)) if c not in run.rates(x)[:n]]
         several |= len(curves) > 1
         for number, curve in enumerate(curves):
-            style = ("-", "--", ":", "-.")[number % 4]
-            axes.plot(*curve, style, color=_color(index), lw=_line_width(index, runs))
-    axes.set_title("learning rate" + (", dashed: other groups" if several else ""))
+            width = _line_width(index, runs) if number == 0 else 0.9
+            label = run.name if number == 0 else ""
+            axes.plot(*curve, **_look(index, len(curve[0])), lw=width, label=label)
+    axes.set_title("learning rate" + (", thin: other groups" if several else ""))
 
 
 def _draw_number(axes: Axes, runs: list[Run], x: str, key: str, title: str) -> None:
     """Draws one curve a run, over x, of the number that the log has under ``key``: "q" or "D"."""
     for index, run in enumerate(runs):
-        axes.plot(*run.curve(key, x), color=_color(index), lw=1.4)
+        curve = run.curve(key, x)
+        axes.plot(*curve, **_look(index, len(curve[0])), lw=1.4, label=run.name)
     axes.set_title(title)
     if key == "q":
         axes.set_ylim(0, 1.05)
@@ -257,19 +282,19 @@ def draw(runs: list[Run], x: str = "steps") -> Figure:
     for panel, wide in panels:
         axes = figure.add_subplot(grid[cell // 2, :] if wide else grid[cell // 2, cell % 2])
         panel(axes)
-        _finish(axes, x, legend=cell == 0)
+        _finish(axes, x)
         cell += 2 if wide else 1
     return figure
 
 
-def _finish(axes: Axes, x: str, legend: bool) -> None:
-    """Sets what all panels have in common: scale, x axis, grid; and the legend on one of them."""
+def _finish(axes: Axes, x: str) -> None:
+    """Sets what all panels have in common: scale, x axis, grid, and a legend of their lines."""
     _log_where_it_helps(axes)
     axes.set_xlabel(_LABELS[x])
     axes.locator_params(axis="x", integer=x == "steps")
     axes.grid(alpha=0.25, which="both", lw=0.5)
     axes.spines[["top", "right"]].set_visible(False)
-    if legend:
+    if axes.get_legend() is None and 0 < len(axes.get_legend_handles_labels()[1]) <= 24:
         axes.legend(fontsize=9, frameon=False)
 
 

@@ -159,14 +159,19 @@ def test_picture_of_a_trainer_run_and_a_log(tmp_path, x):
     figure = plot.draw(runs, x)
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == [
-        "loss: smoothed training, validation (dots)",
-        "learning rate, dashed: other groups",
+        "loss: smoothed training, validation (large marks)",
+        "learning rate, thin: other groups",
         "Momo's q",
         "dual norm D of the network",
         "dual norm of each parameter: log",
     ]
-    legend = figure.axes[0].get_legend()
-    assert [text.get_text() for text in legend.get_texts()] == ["trainer", "log"]
+    named = {axes.get_title(): axes.get_legend() for axes in figure.axes[:4]}
+    for title, legend in named.items():  # one entry a run that has a line there, each its own look
+        assert {text.get_text() for text in legend.get_texts()} <= {"trainer", "log"}, title
+        lines = legend.get_lines()
+        looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines}
+        assert len(looks) == len({line.get_color() for line in lines}) == len(lines)
+        assert len({line.get_marker() for line in lines}) == len(lines)
 
 
 @pytest.mark.parametrize(
