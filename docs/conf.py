@@ -7,6 +7,7 @@ one. The table of rows is read from the engine's catalog while this runs.
 
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def cells(name: str) -> list[str]:
     join = lambda pair: pair[0] if pair[0] == pair[1] else " / ".join(pair)
     paper = row["paper"].replace("|", "\\|")
     link = f"{{py:class}}`{name} <steepest.{CLASSES[name].__name__}>`"
-    norms = [f"`{side['norm']}`" for side in (matrix, backup)]
+    norms = ["+".join(f"`{term}`" for term in side["norm"].split("+")) for side in (matrix, backup)]
     return [link, row["update"], row["outer"], *norms, join(both), join(radii), paper]
 
 
@@ -118,6 +119,11 @@ WHOSE = {
 }
 
 
+def plain(text: str) -> str:
+    """A text for a cell in which no character means more than itself."""
+    return re.sub(r"([|*_`<\\[\]$])", r"\\\1", text)
+
+
 def option_cells(option: _table.Option) -> list[str]:
     """Name, values, whose choice it is where the network says it, what it means."""
     named = ", ".join(f"`{name}`" for name in option.names)
@@ -129,7 +135,7 @@ def option_cells(option: _table.Option) -> list[str]:
         values,
         WHOSE[option.scope],
         "yes" if own else "",
-        option.help.replace("|", "\\|"),
+        plain(option.help),
     ]
 
 

@@ -119,12 +119,12 @@ def draw_balls(figure: Figure) -> None:
             xticks=[-1, 0, 1],
             yticks=[-1, 0, 1],
         )
-        axes.set_title(f"{title}\ns = ({s[0]:.2f}, {s[1]:.2f}), dual {dual:.2f}", fontsize=10)
+        axes.set_title(f"{title}\ns = ({s[0]:.2f}, {s[1]:.2f}), dual {dual:.2f}", fontsize=12)
         if number >= 2:
             axes.set_xlabel("first singular value")
         if number % 2 == 0:
             axes.set_ylabel("second singular value")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
 def arrow(axes: Axes, tip: Point, color: str, label: str) -> None:
@@ -326,7 +326,7 @@ def draw_momo(figure: Figure) -> None:
 # -- the command -----------------------------------------------------------------------------------
 
 PICTURES: dict[str, tuple[Callable[[Figure], None], Point]] = {
-    "balls": (draw_balls, (7.6, 7.8)),
+    "balls": (draw_balls, (6.4, 6.9)),
     "outer": (draw_outer, (8.6, 3.7)),
     "updates": (draw_updates, (8.6, 3.5)),
     "momo": (draw_momo, (8.6, 3.7)),
@@ -350,7 +350,7 @@ def draw() -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    matplotlib.rcParams.update({"svg.hashsalt": "steepest", "font.size": 10, "axes.grid": True})
+    matplotlib.rcParams.update({"svg.hashsalt": "steepest", "font.size": 11, "axes.grid": True})
     matplotlib.rcParams.update({"grid.alpha": 0.25, "savefig.facecolor": "white"})
     import matplotlib.pyplot as plt
 

@@ -30,6 +30,11 @@ def smooth(values: list[float], width: int = 20) -> list[float]:
     ]
 
 
+def short(title: str) -> str:
+    """A curve's title up to its first comma."""
+    return title.split(",")[0]
+
+
 def look(name: str, markersize: float) -> dict:
     """How a curve is drawn in every panel: color, marker, stroke."""
     style = {"color": COLORS[name], "marker": MARKERS[name], "linestyle": STROKES[name]}
@@ -55,7 +60,7 @@ def draw_losses(
             [r[x] for r in held_out],
             [r["val_loss"] for r in held_out],
             **look(name, markersize=5),
-            label=curve["title"],
+            label=short(curve["title"]),
         )
     for name, style in LINES.items():
         axes.axhline(baselines[name], color="0.4", ls=style, lw=1)
@@ -65,7 +70,7 @@ def draw_losses(
             xycoords=("axes fraction", "data"),
             ha="right",
             va="bottom",
-            fontsize=8,
+            fontsize=9,
             color="0.3",
         )
     axes.set(xlabel=label, ylabel="loss, nats a byte", ylim=(1.1, 3.0))
@@ -75,41 +80,34 @@ def draw_sweep(axes: Axes, sweep: dict) -> None:
     """Final validation losses of the recorded trials against learning rate; a star on the best."""
     for name, curve in curves.CURVES.items():
         trials = [t for t in sweep["curves"][name] if t["val_loss"] is not None]
+        best = min(trials, key=lambda t: t["val_loss"])
         axes.plot(
             [t["lr"] for t in trials],
             [t["val_loss"] for t in trials],
             **look(name, markersize=6),
-            label=curve["title"],
+            label=f"{short(curve['title'])}: {best['val_loss']:.3f} at {best['lr']:g}",
         )
-        best = min(trials, key=lambda t: t["val_loss"])
         axes.plot(
             best["lr"], best["val_loss"], "*", color=COLORS[name], ms=14, mec="black", mew=0.8
-        )
-        axes.annotate(
-            f"{best['val_loss']:.3f}",
-            (best["lr"], best["val_loss"]),
-            xytext=(0, -14),
-            textcoords="offset points",
-            ha="center",
-            fontsize=9,
         )
     axes.set(xscale="log", xlabel="learning rate", ylabel="final validation loss, nats a byte")
 
 
 def draw(out: pathlib.Path, sweep: dict, baselines: dict[str, float]) -> pathlib.Path:
     """Draws the runs in ``out`` and the recorded ``sweep``; the path of the picture, in ``out``."""
-    figure, (steps, seconds, rates) = plt.subplots(1, 3, figsize=(15, 4.6), layout="constrained")
+    # A page shows it 800 pixels wide: one to a point.
+    figure, (steps, seconds, rates) = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained")
     draw_losses(steps, out, "step", "steps", baselines)
     draw_losses(seconds, out, "seconds", "seconds of training", baselines)
     draw_sweep(rates, sweep)
-    steps.set_title("validation (marks) and training loss (faint)", fontsize=10)
-    seconds.set_title("the same against time", fontsize=10)
-    rates.set_title(
-        f"the recorded sweep, {sweep['steps']} steps a trial; star: the best", fontsize=10
-    )
+    steps.set_title("validation (marks), training (faint)", fontsize=11)
+    seconds.set_title("the same against time", fontsize=11)
+    rates.set_title(f"the recorded sweep, {sweep['steps']} steps; star: best", fontsize=11)
+    steps.legend(fontsize=9)
+    seconds.legend(fontsize=9)
+    rates.legend(fontsize=9, loc="center right", bbox_to_anchor=(1, 0.38))
     for axes in (steps, seconds, rates):
-        axes.legend(fontsize=8)
         axes.grid(alpha=0.25)
     picture = out / "demo.png"
-    figure.savefig(picture, dpi=110)
+    figure.savefig(picture, dpi=140)
     return picture
