@@ -56,14 +56,18 @@ html_show_copyright = False
 html_static_path = ["static", one_file_mathjax()]
 html_css_files = ["steepest.css"]
 html_show_sourcelink = False
-if repository():
-    html_theme_options = {
+html_theme_options = {
+    "footer_icons": [
+        {"name": "Repository", "url": url, "html": "Repository", "class": ""}
+        for url in [repository()]
+        if url
+    ],
+}
+if any(host in repository() for host in ("github.com", "gitlab.com", "bitbucket.org")):
+    html_theme_options |= {  # links to a page's source
         "source_repository": repository(),
         "source_branch": "main",
         "source_directory": "docs/",
-        "footer_icons": [
-            {"name": "Repository", "url": repository(), "html": "Repository", "class": ""}
-        ],
     }
 
 

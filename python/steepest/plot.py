@@ -198,7 +198,8 @@ def _draw_number(axes: Axes, runs: list[Run], x: str, key: str, title: str) -> N
     """Draws one curve a run, over x, of the number that the log has under ``key``: "q" or "D"."""
     for index, run in enumerate(runs):
         curve = run.curve(key, x)
-        axes.plot(*curve, **_look(index, len(curve[0])), lw=1.4, label=run.name)
+        if curve[0]:
+            axes.plot(*curve, **_look(index, len(curve[0])), lw=1.4, label=run.name)
     axes.set_title(title)
     if key == "q":
         axes.set_ylim(0, 1.05)
