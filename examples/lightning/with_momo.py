@@ -44,7 +44,7 @@ class Bytes(lightning.LightningModule):
 
     def configure_optimizers(self) -> tuple[list[Any], list[Any]]:
         optimizer = steepest.Muon(self, lr=0.02, backup_lr=5e-3, step_size="momo")
-        peak = optimizer.param_groups[0]["lr"]
+        peak = [group["lr"] for group in optimizer.param_groups]
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, options.steps)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 

@@ -51,7 +51,7 @@ model = GPT(**shape).to(device)
 named = list(model.named_parameters())
 groups = [
     {"params": [(n, p) for n, p in named if p.dim() >= 2], "weight_decay": weight_decay},
-    {"params": [(n, p) for n, p in named if p.dim() < 2], "weight_decay": 0.0},
+    {"params": [(n, p) for n, p in named if p.dim() < 2], "weight_decay": 0.0, "lr_scale": 0.05},
 ]
 optimizer = steepest.Muon(groups, lr=learning_rate, backup_lr=1e-3)
 autocast = torch.autocast(device, torch.bfloat16) if options.bf16 else contextlib.nullcontext()
@@ -92,7 +92,7 @@ def save(step: int) -> None:
 # -- training --------------------------------------------------------------------------------------
 for step in range(done, options.steps):
     for group in optimizer.param_groups:
-        group["lr"] = get_lr(step)
+        group["lr"] = get_lr(step) * group.get("lr_scale", 1.0)
     generator = torch.Generator().manual_seed(step)  # a resumed run sees the same batches
     total = 0.0
     for _ in range(accumulate):
