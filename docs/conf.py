@@ -153,7 +153,18 @@ class Options(SphinxDirective):
         return self.parse_text_to_nodes(text)
 
 
+class Rates(SphinxDirective):
+    """The table of default learning rates with their evidence, as experiments/rates has it."""
+
+    def run(self):
+        sys.path.insert(0, str(HERE.parent / "experiments/rates"))
+        import judge
+
+        return self.parse_text_to_nodes(judge.table(judge.recorded()))
+
+
 def setup(app):
+    app.add_directive("rates", Rates)
     app.add_directive("rows", Rows)
     app.add_directive("options", Options)
     return {"parallel_read_safe": True}

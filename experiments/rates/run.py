@@ -2,7 +2,7 @@
 """Tries every row of the catalog at half-decades of learning rates, and judges its default.
 
     python experiments/rates/run.py             # what is not in results.json yet
-    python experiments/rates/run.py --table     # docs/rates.md's table of what is recorded
+    python experiments/rates/run.py --table     # the table of docs/choosing.md, of what is recorded
 
 A default holds where its loss is within 10 % of the best of the grid on at least 3 of 4 tasks.
 """
@@ -11,20 +11,16 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import tasks
 import torch
+from judge import HALF_DECADES, default_rates, is_one_rate, key, record, recorded, table
 
 import steepest
-from steepest._library import ops
 from steepest.catalog import CLASSES
 
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results.json"
 # The rates that are tried, by row: the lowest and the highest. Constrained steps have a length,
 # regularized ones are multiplied by a dual norm, which is small at first.
 RANGES = {
@@ -34,27 +30,20 @@ RANGES = {
     "scion-lions": (1e-5, 3e-2),
 }
 USUAL = (1e-3, 3e-1)
-# Rows that give all parameters one rate.
-ONE_RATE = ("sgd", "normalized-sgd", "signsgd", "adam", "adamw")
-TOLERANCE = 1.1  # a default's loss over the best of the grid
 
 
-def key(row: str, task: str, lr: float, backup_lr: float | None = None) -> str:
-    """The name of a trial in results.json."""
-    return f"{row} {task} {lr:g}" + ("" if backup_lr is None else f" {backup_lr:g}")
-
-
-def load() -> dict[str, float]:
-    """What is recorded: the validation loss of each trial."""
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+def half_decades(row: str) -> list[float]:
+    """The learning rates at which a row is tried."""
+    low, high = RANGES.get(row, USUAL)
+    return [rate for rate in HALF_DECADES if low <= rate <= high]
 
 
 def trials(rows: list[str], backup_lrs: list[float]) -> Iterator[tuple[str, str, dict[str, float]]]:
     """Every row, task and rates that are to be tried, the rates as options of the optimizer."""
     for row in rows:
-        for backup_lr in [None] if row in ONE_RATE else backup_lrs:
+        for backup_lr in [None] if is_one_rate(row) else backup_lrs:
             for task in tasks.TASKS:
-                for lr in tasks.half_decades(*RANGES.get(row, USUAL)):
+                for lr in sorted({*half_decades(row), default_rates(row)[0]}):
                     other = {} if backup_lr is None else {"backup_lr": backup_lr}
                     yield row, task, {"lr": lr, **other}
 
@@ -64,52 +53,12 @@ def run_all(rows: list[str], backup_lrs: list[float]) -> None:
     torch.set_num_threads(1)
     for row, task, rates in trials(rows, backup_lrs):
         name = key(row, task, **rates)
-        if name in load():
+        if name in recorded():
             continue
         begin = time.perf_counter()
         loss = tasks.train(task, functools.partial(steepest.make, row, **rates))
-        RESULTS.write_text(json.dumps({**load(), name: loss}, indent=0, sort_keys=True) + "\n")
+        record(name, loss)
         print(f"{name}: {loss:.4f} ({time.perf_counter() - begin:.1f} s)", flush=True)
-
-
-def judged(results: dict[str, float], row: str) -> dict[str, tuple[float, float, float]] | None:
-    """Of each task: the loss at the row's default rates, the best of the grid, and its lr.
-
-    None where the row has not been tried at its defaults.
-    """
-    defaults = json.loads(ops.row(row, "{}"))
-    lr, backup_lr = defaults["matrix"]["lr"], defaults["backup"]["lr"]
-    other = None if lr == backup_lr else backup_lr
-    found = {}
-    for task in tasks.TASKS:
-        tried = {
-            rate: results[name]
-            for rate in tasks.half_decades(1e-6, 1e3)
-            if (name := key(row, task, rate, other)) in results
-        }
-        if (own := key(row, task, lr, other)) not in results:
-            return None
-        best = min(tried, key=lambda rate: tried[rate])
-        found[task] = (results[own], tried[best], best)
-    return found
-
-
-def table(results: dict[str, float]) -> str:
-    """The table of docs/choosing.md: each row's default rates, and how they do on each task."""
-    heads = ["optimizer", "lr", "backup_lr", *tasks.TASKS, "holds"]
-    lines = ["| " + " | ".join(heads) + " |", "|---|---|---|" + "---|" * (len(tasks.TASKS) + 1)]
-    for row in CLASSES:
-        defaults = json.loads(ops.row(row, "{}"))
-        lr, backup_lr = defaults["matrix"]["lr"], defaults["backup"]["lr"]
-        rates = [f"{lr:g}", "lr" if lr == backup_lr else f"{backup_lr:g}"]
-        cells, count = [], 0
-        for own, best, at in (judged(results, row) or {}).values():
-            within = own <= TOLERANCE * best
-            count += within
-            cells.append(f"{own:.3g}" if within else f"{own:.3g} ({best:.3g} at {at:g})")
-        holds = f"{count} of {len(tasks.TASKS)}" if cells else "not tried"
-        lines.append("| " + " | ".join([row, *rates, *(cells or ["-"] * 4), holds]) + " |")
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -120,7 +69,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the table of what is recorded")
     options = parser.parse_args()
     if options.table:
-        print(table(load()), end="")
+        print(table(recorded()), end="")
     else:
         run_all(options.rows, options.backup_lr)
 

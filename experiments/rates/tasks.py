@@ -8,7 +8,7 @@ library, a perceptron and a convolutional network on the handwritten digits of s
 from __future__ import annotations
 
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,8 +169,8 @@ class Task:
 
 TASKS = {
     "gpt": Task(GPT, text, 200, 1),
-    "mlp": Task(mlp, digits, 60, 4),
-    "cnn": Task(cnn, digits, 40, 4),
+    "mlp": Task(mlp, digits, 150, 3),
+    "cnn": Task(cnn, digits, 150, 3),
     "lstm": Task(LSTM, text, 200, 1),
 }
 
@@ -217,12 +217,3 @@ def _train_once(task: Task, make: Callable[[nn.Module], torch.optim.Optimizer], 
     with torch.no_grad():
         value = loss_of(model, held).item()
     return value if value == value else float("inf")
-
-
-def half_decades(low: float, high: float) -> Iterator[float]:
-    """The rates 1, 3, 10, 30 .. times a power of ten, from low to high."""
-    for power in range(-6, 4):
-        for digit in (1, 3):
-            rate = float(f"{digit}e{power}")
-            if low * 0.99 <= rate <= high * 1.01:
-                yield rate
