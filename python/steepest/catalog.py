@@ -29,7 +29,7 @@ class NormalizedSGD(PlainConstructor):
     _recipe = "normalized-sgd"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.3, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -42,7 +42,7 @@ class SignSGD(PlainConstructor):
     _recipe = "signsgd"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -58,7 +58,7 @@ class MuonJordan(PlainConstructor):
     _recipe = "muon-jordan"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -75,7 +75,7 @@ class MuonAdam(PlainConstructor):
     _recipe = "muon-adam"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -95,7 +95,7 @@ class NorMuon(PlainConstructor):
     _recipe = "normuon"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -113,7 +113,7 @@ class SOAP(PlainConstructor):
     _recipe = "soap"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 3e-3, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -127,7 +127,7 @@ class Scion(PlainConstructor):
     _recipe = "scion"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -179,7 +179,7 @@ class MuonMax(PlainConstructor):
     _recipe = "muonmax"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 

@@ -25,7 +25,7 @@ class Neon(RankConstructor):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 1e-1,
+        lr: float | Tensor = 1.0,
         *,
         rank: int | None = None,
         **options: Unpack[Options],
@@ -46,7 +46,7 @@ class Fanion(RankConstructor):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 0.02,
+        lr: float | Tensor = 0.03,
         *,
         rank: int | None = None,
         **options: Unpack[Options],
@@ -77,7 +77,7 @@ class FMuon(PlainConstructor):
     _recipe = "f-muon"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -91,7 +91,7 @@ class SMuon(PlainConstructor):
     _recipe = "s-muon"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -104,5 +104,5 @@ class FNeon(PlainConstructor):
     _recipe = "f-neon"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.02, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)

@@ -32,7 +32,7 @@ class Muon(Face):
     stacked matrices as :func:`steepest.route` finds them. The step does not lose small gradients:
     ``eps`` is accepted and not needed. The five steps are computed in the form and dtype that cost
     least; with ``polar="jordan"`` they are torch's, bit for bit. Without ``lr`` a module's matrices
-    have 0.02; bare tensors have torch's 1e-3, which is warned of.
+    have 0.03; bare tensors have torch's 1e-3, which is warned of.
 
     When not: where every step must cost what AdamW's does, or fewer than two dimensions matter.
     """

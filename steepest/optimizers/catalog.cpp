@@ -73,7 +73,7 @@ std::vector<std::string> optimizer_names() {
 // Returns Adam(.9, .95) without decay, the backup of rows whose paper leaves it open.
 Choices adam_backup() {
   return {.norm = "ada_inf",
-          .lr = 1e-3,
+          .lr = 3e-3,
           .momentum = 0.9,
           .start = MomentumStart::corrected,
           .beta2 = 0.95};

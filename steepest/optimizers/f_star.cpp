@@ -12,7 +12,7 @@ Recipe f_star() {
           .outer = Outer::l2,
           .update = UpdateForm::regularized,
           .matrix = {.norm = "f_star", .lr = 1e-1},
-          .backup = {.norm = "ada_2", .lr = 1e-3}};
+          .backup = {.norm = "ada_2", .lr = 3e-3}};
 }
 
 }  // namespace steepest::optimizers

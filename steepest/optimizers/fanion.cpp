@@ -13,7 +13,7 @@ Recipe fanion() {
           .outer = Outer::max,
           .update = UpdateForm::constrained,
           .matrix = {.norm = "ky_fan(k=5)",
-                     .lr = 0.02,
+                     .lr = 0.03,
                      .momentum = 0.95,
                      .form = MomentumForm::heavy_ball,
                      .nesterov = true,

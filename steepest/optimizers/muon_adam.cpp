@@ -12,8 +12,8 @@ Recipe muon_adam() {
           .equation = "W -= lr polar(M);  theta -= lr_b m / (sqrt(v) + eps)",
           .outer = Outer::max,
           .update = UpdateForm::constrained,
-          .matrix = {.norm = "spectral", .lr = 1e-2},
-          .backup = {.norm = "ada_inf", .lr = 1e-3}};
+          .matrix = {.norm = "spectral", .lr = 0.03},
+          .backup = {.norm = "ada_inf", .lr = 3e-3}};
 }
 
 }  // namespace steepest::optimizers

@@ -13,8 +13,8 @@ Recipe muonmax() {
           .equation = "W -= lr (sum_j |M_j|_nuc) polar(M);  theta -= lr_b m / (sqrt(v) + eps)",
           .outer = Outer::hybrid,
           .update = UpdateForm::regularized,
-          .matrix = {.norm = "spectral", .lr = 1e-3},
-          .backup = {.norm = "ada_2", .lr = 1e-3}};
+          .matrix = {.norm = "spectral", .lr = 0.03},
+          .backup = {.norm = "ada_2", .lr = 3e-3}};
 }
 
 }  // namespace steepest::optimizers

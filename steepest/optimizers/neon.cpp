@@ -12,8 +12,8 @@ Recipe neon() {
           .equation = "W -= lr sigma_1 u_1 v_1^T",
           .outer = Outer::l2,
           .update = UpdateForm::regularized,
-          .matrix = {.norm = "nuclear", .lr = 1e-1},
-          .backup = {.norm = "ada_2", .lr = 1e-3}};
+          .matrix = {.norm = "nuclear", .lr = 1},
+          .backup = {.norm = "ada_2", .lr = 3e-3}};
 }
 
 }  // namespace steepest::optimizers

@@ -6,7 +6,7 @@ namespace steepest::optimizers {
 // Returns the recipe of normalised SGD with momentum: W <- W - lr m / |m|, with one length |m| for
 // the whole network, which is the constrained step in the Euclidean norm: so the outer norm is l2.
 Recipe normalized_sgd() {
-  const Choices all{.norm = "frobenius", .lr = 1e-2, .momentum = 0.95};
+  const Choices all{.norm = "frobenius", .lr = 0.3, .momentum = 0.95};
   Recipe row{.name = "normalized-sgd",
              .paper = "Cutkosky and Mehta 2020, arXiv 2002.03305",
              .equation = "m = b m + (1 - b) g;  W -= lr m / |m|_2",

@@ -15,7 +15,7 @@ Recipe normuon() {
           .outer = Outer::max,
           .update = UpdateForm::constrained,
           .matrix = {.norm = "spectral",
-                     .lr = 0.02,
+                     .lr = 0.03,
                      .nesterov = true,
                      .start = MomentumStart::zero,
                      .rescale = "normuon",

@@ -13,7 +13,7 @@ Recipe polargrad() {
           .outer = Outer::l2,
           .update = UpdateForm::regularized,
           .matrix = {.norm = "spectral", .lr = 1e-1},
-          .backup = {.norm = "ada_2", .lr = 1e-3}};
+          .backup = {.norm = "ada_2", .lr = 3e-3}};
 }
 
 }  // namespace steepest::optimizers

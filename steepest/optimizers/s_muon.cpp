@@ -12,7 +12,7 @@ Recipe s_muon() {
           .outer = Outer::max,
           .update = UpdateForm::constrained,
           .matrix = {.norm = "0.5*spectral+0.0015*inf",
-                     .lr = 0.02,
+                     .lr = 0.03,
                      .momentum = 0.95,
                      .form = MomentumForm::heavy_ball,
                      .nesterov = true,

@@ -12,8 +12,8 @@ Recipe scion() {
           .equation = "W -= lr polar(M);  theta -= lr_b sign(m)",
           .outer = Outer::max,
           .update = UpdateForm::constrained,
-          .matrix = {.norm = "spectral", .lr = 1e-2},
-          .backup = {.norm = "inf", .lr = 1e-3}};
+          .matrix = {.norm = "spectral", .lr = 0.03},
+          .backup = {.norm = "inf", .lr = 3e-3}};
 }
 
 }  // namespace steepest::optimizers

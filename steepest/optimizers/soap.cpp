@@ -8,7 +8,7 @@ namespace steepest::optimizers {
 // constrained step in that norm; Adam on the rest.
 Recipe soap() {
   const Choices all{.norm = "ada_inf",
-                    .lr = 3e-3,
+                    .lr = 1e-2,
                     .momentum = 0.95,
                     .start = MomentumStart::corrected,
                     .beta2 = 0.95,

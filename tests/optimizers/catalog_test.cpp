@@ -57,8 +57,8 @@ Side adam_of(double lr, double beta2, double eps = 1e-8, double decay = 0) {
   return {"ada_inf", lr, kAdam, none, decay, beta2, eps};
 }
 
-Row ky_fan_row(const std::string& norm, Radius radius) {
-  return {"max", "constrained", {norm, 0.02, kBall, radius}, adam_of(1e-3, 0.95)};
+Row ky_fan_row(const std::string& norm, Radius radius, double lr = 0.03) {
+  return {"max", "constrained", {norm, lr, kBall, radius}, adam_of(3e-3, 0.95)};
 }
 
 const std::map<std::string, Row>& rows() {
@@ -66,35 +66,39 @@ const std::map<std::string, Row>& rows() {
   const Side adamw = adam_of(1e-3, 0.999, 1e-8, 1e-2);
   static const std::map<std::string, Row> all = {
       {"sgd", {"l2", "regularized", {"frobenius", 1e-3, kNone}, {"l2", 1e-3, kNone}}},
-      {"normalized-sgd", {"l2", "constrained", {"frobenius", 1e-2}, {"l2", 1e-2}}},
-      {"signsgd", {"max", "constrained", {"inf", 1e-3, kNone}, {"inf", 1e-3, kNone}}},
+      {"normalized-sgd", {"l2", "constrained", {"frobenius", 0.3}, {"l2", 0.3}}},
+      {"signsgd", {"max", "constrained", {"inf", 1e-2, kNone}, {"inf", 1e-2, kNone}}},
       {"adam", {"max", "constrained", adam, adam}},
       {"adamw", {"max", "constrained", adamw, adamw}},
-      {"muon", {"max", "constrained", {"spectral", 1e-3, kMuon, original, 0.1}, adamw}},
+      {"muon",
+       {"max",
+        "constrained",
+        {"spectral", 0.03, kMuon, original, 0.1},
+        adam_of(3e-3, 0.999, 1e-8, 1e-2)}},
       {"muon-jordan",
-       {"max", "constrained", {"spectral", 0.02, kBall, original}, adam_of(3e-4, 0.95, 1e-10)}},
-      {"muon-adam", {"max", "constrained", {"spectral", 1e-2}, {"ada_inf", 1e-3}}},
+       {"max", "constrained", {"spectral", 0.03, kBall, original}, adam_of(3e-3, 0.95, 1e-10)}},
+      {"muon-adam", {"max", "constrained", {"spectral", 0.03}, {"ada_inf", 3e-3}}},
       {"normuon",
        {"max",
         "constrained",
-        {"spectral", 0.02, kMuon, original, 0, 0.95, 1e-8, false, true},
-        adam_of(1e-3, 0.95)}},
-      {"scion", {"max", "constrained", {"spectral", 1e-2}, {"inf", 1e-3}}},
+        {"spectral", 0.03, kMuon, original, 0, 0.95, 1e-8, false, true},
+        adam_of(3e-3, 0.95)}},
+      {"scion", {"max", "constrained", {"spectral", 0.03}, {"inf", 3e-3}}},
       {"scion-lions",
        {"max",
         "constrained",
         {"spectral", std::exp2(-12), kLions, spectral_conv, 1},
         {"inf", std::exp2(-12), kLions, sign_ball, 1}}},
-      {"polargrad", {"l2", "regularized", {"spectral", 1e-1}, {"ada_2", 1e-3}}},
-      {"muonmax", {"hybrid", "regularized", {"spectral", 1e-3}, {"ada_2", 1e-3}}},
-      {"neon", {"l2", "regularized", {"nuclear", 1e-1}, {"ada_2", 1e-3}}},
-      {"f-star", {"l2", "regularized", {"f_star", 1e-1}, {"ada_2", 1e-3}}},
+      {"polargrad", {"l2", "regularized", {"spectral", 1e-1}, {"ada_2", 3e-3}}},
+      {"muonmax", {"hybrid", "regularized", {"spectral", 0.03}, {"ada_2", 3e-3}}},
+      {"neon", {"l2", "regularized", {"nuclear", 1}, {"ada_2", 3e-3}}},
+      {"f-star", {"l2", "regularized", {"f_star", 1e-1}, {"ada_2", 3e-3}}},
       {"fanion", ky_fan_row("ky_fan(k=5)", original)},
       {"f-muon", ky_fan_row("0.5*spectral+0.5*frobenius", original)},
       {"s-muon", ky_fan_row("0.5*spectral+0.0015*inf", none)},
-      {"f-neon", ky_fan_row("0.5*nuclear+0.5*frobenius", original)},
+      {"f-neon", ky_fan_row("0.5*nuclear+0.5*frobenius", original, 0.01)},
       {"orthogonal-sgdm",
-       {"max", "constrained", {"spectral", 1e-2, kOrthogonal}, adam_of(1e-3, 0.95)}},
+       {"max", "constrained", {"spectral", 1e-2, kOrthogonal}, adam_of(3e-3, 0.95)}},
   };
   return all;
 }
