@@ -64,7 +64,7 @@ class FStar(PlainConstructor):
     _recipe = "f-star"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-1, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 1.0, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 

@@ -11,7 +11,7 @@ Recipe f_star() {
           .equation = "W -= 2 lr U [sigma - tau]+ V^T,  sum [sigma - tau]+ = tau",
           .outer = Outer::l2,
           .update = UpdateForm::regularized,
-          .matrix = {.norm = "f_star", .lr = 1e-1},
+          .matrix = {.norm = "f_star", .lr = 1},
           .backup = {.norm = "ada_2", .lr = 3e-3}};
 }
 

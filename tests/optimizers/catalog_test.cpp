@@ -92,7 +92,7 @@ const std::map<std::string, Row>& rows() {
       {"polargrad", {"l2", "regularized", {"spectral", 1e-1}, {"ada_2", 3e-3}}},
       {"muonmax", {"hybrid", "regularized", {"spectral", 0.03}, {"ada_2", 3e-3}}},
       {"neon", {"l2", "regularized", {"nuclear", 1}, {"ada_2", 3e-3}}},
-      {"f-star", {"l2", "regularized", {"f_star", 1e-1}, {"ada_2", 3e-3}}},
+      {"f-star", {"l2", "regularized", {"f_star", 1}, {"ada_2", 3e-3}}},
       {"fanion", ky_fan_row("ky_fan(k=5)", original)},
       {"f-muon", ky_fan_row("0.5*spectral+0.5*frobenius", original)},
       {"s-muon", ky_fan_row("0.5*spectral+0.0015*inf", none)},
