@@ -88,6 +88,7 @@ def save(step: int) -> None:
 
 
 # -- training --------------------------------------------------------------------------------------
+total = math.nan  # the loss of the last step
 for step in range(done, options.steps):
     for group in optimizer.param_groups:
         group["lr"] = get_lr(step)

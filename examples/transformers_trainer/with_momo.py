@@ -59,7 +59,8 @@ trainer = Trainer(
 
 @model.register_forward_hook
 def observe(module: torch.nn.Module, inputs: object, output: dict[str, torch.Tensor]) -> None:
-    module.training and trainer.optimizer.optimizer.observe(output["loss"])
+    if module.training:
+        trainer.optimizer.optimizer.observe(output["loss"])
 
 
 trainer.train()

@@ -142,20 +142,22 @@ class Face(Groups, Observing, Stateful):
             self.param_groups[0]["momo"] = self.param_groups[0]["momo"].to(device)
             self._share_model()
 
-    def stats(self) -> dict[str, dict[str, Any]]:
+    def stats(self) -> _state.Stats:
         """What the last step did, measured now: the step itself pays nothing for it.
 
         Returns:
-            ``{"step": {"D", "q", "model_gap", "skipped", "nonfinite"}, "parameters": {name:
-            {"role", "norm", "update_rms", "dual_norm", "spectral_norm", "polar_residual"}}}``;
-            None where a recipe has no such number. ``nonfinite`` counts the parameters whose
+            ``{"step": {"D", "q", "model_gap", "f_star", "skipped", "nonfinite"}, "parameters":
+            {name: {"role", "norm", "update_rms", "dual_norm", "spectral_norm",
+            "polar_residual"}}}``; None where a recipe has no such number. ``nonfinite`` counts the parameters whose
             gradient, or momentum where the gradient is gone, holds a NaN or Inf. ``model_gap`` is
-            Momo's f~ - f*. Parameters without state are left out.
+            Momo's f~ - f*, ``f_star`` its f*. Parameters without state are left out.
         """
         plan = self._plan()
         bound = _state.bind(plan, self.state, list(self._params()))
         lr = self._rates(plan).lr
-        return _state.stats(plan, bound, self._stats, lr)
+        stepped = self._momo() and float(self.param_groups[0]["momo_step"]) > 0
+        f_star = float(self.param_groups[0]["momo"][2]) if stepped else None
+        return _state.stats(plan, bound, self._stats, lr, f_star)
 
     def __repr__(self) -> str:
         """What each group trains, at which rates, and the choices that are not the class's own.

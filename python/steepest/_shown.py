@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import inspect
 import textwrap
 from typing import Any
 
@@ -99,13 +98,24 @@ def defaults(cls: type[Any], recipe: str) -> Group:
     """What each key of a group is where the user of the class ``cls`` has chosen nothing."""
     row = {} if recipe == _options.SPELT_OUT else _options.group_of_row(recipe)
     signature = _table.signature() if recipe == _options.SPELT_OUT else {}
-    named = {
-        name: parameter.default
-        for name, parameter in inspect.signature(cls.__init__).parameters.items()
-        if parameter.default is not parameter.empty
-    }
-    known = {**_options.PLAIN, **row, **signature, **named}
+    known = {**_options.PLAIN, **row, **signature, **_written_defaults(cls.__init__)}
     return {key: value for key, value in known.items() if key not in _ELSEWHERE}
+
+
+def _written_defaults(function: Any) -> Group:
+    """The defaults in the source of a constructor, whatever its ``__signature__`` tells.
+
+    That one has the options of the class's row as well, which are not those of its Momo form.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return {}
+    places = code.co_varnames[: code.co_argcount]
+    values = function.__defaults__ or ()
+    return {
+        **dict(zip(places[len(places) - len(values) :], values)),
+        **(function.__kwdefaults__ or {}),
+    }
 
 
 def _differing(group: Group, initial: Group) -> Group:

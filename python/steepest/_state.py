@@ -10,12 +10,42 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import TypedDict
 
 from steepest._library import ops
 from steepest._numbers import number
 from steepest._plan import Plan
 
 State = MutableMapping[str, Any]
+
+
+class StepStats(TypedDict):
+    """What ``optimizer.stats()["step"]`` has; None where a recipe has no such number."""
+
+    D: float | None
+    q: float | None
+    model_gap: float | None
+    f_star: float | None
+    skipped: float | None
+    nonfinite: int
+
+
+class ParameterStats(TypedDict):
+    """What ``optimizer.stats()["parameters"]`` has for each parameter, by name."""
+
+    role: str
+    norm: str
+    update_rms: float | None
+    dual_norm: float | None
+    spectral_norm: float | None
+    polar_residual: float | None
+
+
+class Stats(TypedDict):
+    """What ``optimizer.stats()`` returns."""
+
+    step: StepStats
+    parameters: dict[str, ParameterStats]
 
 
 def scalar_dtype() -> torch.dtype:
@@ -151,8 +181,8 @@ def _root_mean_square(values: list[float]) -> float:
 
 
 def stats(
-    plan: Plan, bound: BoundState, last: Tensor | None, lr: list[float]
-) -> dict[str, dict[str, Any]]:
+    plan: Plan, bound: BoundState, last: Tensor | None, lr: list[float], f_star: float | None
+) -> Stats:
     """The numbers of SteepestDescent.stats, which says what they are.
 
     Args:
@@ -160,6 +190,7 @@ def stats(
         last: what the last step wrote, [4 + leaves]: skipped, D, q, f~ - f*, and the coefficient of
             each leaf; None before any step.
         lr: the effective learning rate of each of the engine's groups.
+        f_star: Momo's lower bound on the loss; None without Momo, or before its first step.
     """
     grads = [p.grad for p in bound.params]
     table = ops.survey(
@@ -172,18 +203,21 @@ def stats(
         for index in bound.live
         if plan.leaves[index]
     }
-    nonfinite = _count_nonfinite(bound.tensors, grads)
-    step = {"D": head[1], "q": head[2], "model_gap": head[3], "skipped": head[0]}
-    return {
-        "step": {key: _none_if_nan(value) for key, value in step.items()}
-        | {"nonfinite": nonfinite},
-        "parameters": parameters,
+    skipped, dual, q, gap = map(_none_if_nan, head)
+    step: StepStats = {
+        "D": dual,
+        "q": q,
+        "model_gap": gap,
+        "f_star": f_star,
+        "skipped": skipped,
+        "nonfinite": _count_nonfinite(bound.tensors, grads),
     }
+    return {"step": step, "parameters": parameters}
 
 
 def _parameter_stats(
     plan: Plan, index: int, table: list[list[float]], coefficients: list[float]
-) -> dict[str, Any]:
+) -> ParameterStats:
     """The numbers of one parameter, of index ``index`` in the plan.
 
     ``table`` has a row for each leaf: what the direction is multiplied by (NaN where that needs the

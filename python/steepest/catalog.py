@@ -11,6 +11,7 @@ from typing_extensions import Unpack
 
 from steepest import _options
 from steepest._bases import PlainConstructor
+from steepest._documented import document
 from steepest._face import Face
 from steepest._numbers import word
 from steepest._options import Group
@@ -236,6 +237,10 @@ CLASSES: dict[str, type[Face]] = {
         OrthogonalSGDM,
     )
 }
+
+
+for _cls in CLASSES.values():
+    document(_cls)
 
 
 def make(name: str, params: Any, **options: Any) -> Face:

@@ -15,14 +15,35 @@ from steepest._options import dtype_name
 
 
 class Steepest(NamedTuple):
-    """A steepest direction and its value, the dual norm."""
+    """A steepest direction and its value, the dual norm.
+
+    Args:
+        direction: ``[.., out, in]``, of unit norm.
+        dual: ``[..]`` float64, the inner product of the direction with the matrix.
+
+    Example:
+        >>> answer = steepest.steepest(torch.diag(torch.tensor([3.0, 4.0])), "frobenius")
+        >>> float(answer.dual)
+        5.0
+    """
 
     direction: Tensor
     dual: Tensor
 
 
 class Triplets(NamedTuple):
-    """The largest singular triplets, as ``torch.linalg.svd`` names them."""
+    """The largest singular triplets, as ``torch.linalg.svd`` names them.
+
+    Args:
+        U: ``[.., r, k]``, left singular vectors.
+        S: ``[.., k]`` float64, singular values, descending.
+        Vh: ``[.., k, c]``, right singular vectors.
+
+    Example:
+        >>> triplets = steepest.svd(torch.diag(torch.tensor([3.0, 4.0])), k=1)
+        >>> triplets.S.tolist()
+        [4.0]
+    """
 
     U: Tensor
     S: Tensor

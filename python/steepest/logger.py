@@ -23,10 +23,10 @@ class Logger:
     """Appends one JSON object a line to a file, which ``python -m steepest.plot`` draws.
 
     The keys are the trainer's: ``step``, ``loss``, ``lr`` (of the first group), ``q`` (Momo's
-    factor), ``D`` (the dual norm), ``seconds`` (of all sessions since the file began); beside them
-    ``lrs``, the rates of all groups where they differ, ``model_gap``, ``skipped``, ``nonfinite``,
-    and ``parameters``, by name, as in ``optimizer.stats()``. NaN and infinite numbers are null, as
-    in the trainer's file.
+    factor), ``D`` (the dual norm), ``f_star`` (Momo's bound), ``seconds`` (of all sessions since
+    the file began); beside them ``lrs``, the rates of all groups where they differ, ``model_gap``,
+    ``skipped``, ``nonfinite``, and ``parameters``, by name, as in ``optimizer.stats()``. NaN and
+    infinite numbers are null, as in the trainer's file.
 
     An existing file is continued; a last line that was cut off is removed. Where a resumed run
     repeats steps, the later lines count.
@@ -44,13 +44,11 @@ class Logger:
         ValueError: ``every`` is below 0.
         OSError: the file cannot be opened.
 
-    Example::
-
-        with steepest.Logger("run.jsonl", optimizer, every=10) as log:
-            for step, batch in enumerate(loader, 1):
-                ...
-                optimizer.step()
-                log.log(step, loss=loss)
+    Example:
+        >>> optimizer = steepest.Muon(torch.nn.Linear(8, 4), lr=0.02)
+        >>> with steepest.Logger("run.jsonl", optimizer, every=10) as log:
+        ...     for step in range(1, 4):
+        ...         log.log(step, loss=0.5)  # behind optimizer.step()
     """
 
     # Opens the file to append to it; the class's docstring has the arguments.

@@ -88,6 +88,12 @@ class SteepestDescent(Face):
         TypeError: a parameter that is a DTensor, sparse, or not of float64, float32, float16 or
             bfloat16; text or a flag where a number is meant.
         RuntimeError: ``fused``, ``differentiable`` or ``capturable``.
+
+    Example:
+        >>> model = torch.nn.Linear(8, 4)
+        >>> optimizer = steepest.SteepestDescent(model, lr=0.02, norm="spectral")
+        >>> model(torch.randn(2, 8)).square().mean().backward()
+        >>> optimizer.step()
     """
 
     # Builds the optimizer from a norm and the other choices; the class's docstring has them all.
@@ -109,7 +115,9 @@ def _complete_documentation(cls: type[SteepestDescent]) -> None:
     ]
     plain = list(inspect.signature(cls.__init__).parameters.values())[:3]
     cls.__init__.__signature__ = inspect.Signature([*plain, *keywords])  # type: ignore[attr-defined]
-    mentioned = set(re.findall(r"\w+", text.split("Args:")[1].split("Raises:")[0]))
+    section = text.split("Args:")[1].split("Raises:")[0]
+    heads = re.findall(r"^        (\w+(?:, \w+)*):", section, re.MULTILINE)
+    mentioned = {name for head in heads for name in head.split(", ")}
     lines = [f"        {o.name}: {o.help}.\n" for o in OPTIONS.values() if o.name not in mentioned]
     cls.__doc__ = text.replace("        maximize:", "".join(lines) + "        maximize:")
 

@@ -40,6 +40,17 @@ class Routes(list[dict[str, Any]]):
     Attributes: `reasons`, the reason of each parameter's role by name; `skipped`, those of the
     parameters left out; `rows`, the table in the model's order; `module`, a weak reference to what
     was routed, None where that was pairs.
+
+    Args:
+        groups: of parameters, as an optimizer takes them.
+        rows: what is told of each parameter.
+        module: what was routed.
+
+    Example:
+        >>> routes = steepest.route(torch.nn.Linear(8, 4))
+        >>> routes
+        <Routes: 2 parameters in 2 groups, 0 skipped>
+        >>> optimizer = steepest.Muon(routes, lr=0.02)
     """
 
     # ``module``: what was routed, which is not kept alive. A list can be made without any of it.

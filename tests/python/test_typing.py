@@ -2,6 +2,7 @@
 """What a type checker says of a user's programs: nothing where they are right."""
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -21,7 +22,18 @@ FOREIGN = (
     *("--ignore-missing-imports", "--allow-subclassing-any", "--allow-untyped-decorators"),
     *("--untyped-calls-exclude=torch", "--no-warn-return-any"),
 )
+# What basedpyright reads: all rules that an editor has by default for the user's program; for the
+# examples, whose libraries may be missing and leave most of their own types out, the standard ones.
+PYRIGHT = {
+    "pythonVersion": "3.10",
+    "reportMissingImports": False,
+    "enableTypeIgnoreComments": False,
+}
 needs_mypy = pytest.mark.skipif(shutil.which("mypy") is None, reason="mypy is not installed")
+
+needs_basedpyright = pytest.mark.skipif(
+    shutil.which("basedpyright") is None, reason="basedpyright is not installed"
+)
 
 
 def mypy(cache, *arguments, path=()):
@@ -59,6 +71,39 @@ def test_the_examples_are_clean(cache):
     path = (nanogpt, TREE)
     status, report = mypy(cache, *FOREIGN, "--explicit-package-bases", *EXAMPLES, path=path)
     assert status == 0, report
+
+
+def basedpyright(folder, mode, *files):
+    """What basedpyright says of the files: the lines and rules of all errors and warnings."""
+    settings = {
+        **PYRIGHT,
+        "include": [str(file) for file in files],
+        "extraPaths": [str(TREE / "python"), str(TREE / "examples" / "nanogpt"), str(TREE)],
+        "typeCheckingMode": mode,
+    }
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = ["basedpyright", "-p", folder, "--pythonpath", sys.executable, "--outputjson"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    return [(Path(d["file"]).name, d["range"]["start"]["line"] + 1, d["message"]) for d in found]
+
+
+@needs_basedpyright
+def test_basedpyright_finds_nothing_in_a_users_program(tmp_path):
+    assert basedpyright(tmp_path, "recommended", PROGRAMS / "user_program.py") == []
+
+
+@needs_basedpyright
+def test_basedpyright_finds_nothing_in_the_examples(tmp_path):
+    assert basedpyright(tmp_path, "standard", *EXAMPLES) == []
+
+
+@needs_basedpyright
+def test_basedpyright_finds_every_wrong_call(tmp_path):
+    program = PROGRAMS / "refused_program.py"
+    lines = program.read_text().splitlines()
+    wrong = {number for number, line in enumerate(lines, 1) if "type: ignore" in line}
+    assert {line for _, line, _ in basedpyright(tmp_path, "standard", program)} == wrong
 
 
 def test_the_users_program_runs(capsys):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ def build() -> nn.Sequential:
 
 
 def loss_of(model: nn.Module) -> Tensor:
-    out: Tensor = model(torch.ones(2, 8))
+    out = cast(Tensor, model(torch.ones(2, 8)))  # a module's call is Any in torch
     return out.square().mean()
 
 
@@ -92,7 +92,7 @@ def schedule(optimizer: steepest.SteepestDescent | steepest.Muon, steps: int) ->
     for _ in range(steps):
         optimizer.step()
         scheduler.step()
-        rates += [float(group["lr"]) for group in optimizer.param_groups]
+        rates += [float(cast(float, group["lr"])) for group in optimizer.param_groups]
     return rates
 
 
@@ -107,14 +107,13 @@ def route_and_group(model: nn.Module) -> steepest.Muon:
 
 
 def save_and_load(optimizer: steepest.SignSGD, again: steepest.SignSGD) -> None:
-    state: dict[str, Any] = optimizer.state_dict()
-    again.load_state_dict(state)
+    again.load_state_dict(optimizer.state_dict())
 
 
 def main() -> None:
     for optimizer in every_class():
         for group in optimizer.param_groups:
-            for p in group["params"]:
+            for p in cast("list[Tensor]", group["params"]):
                 p.grad = torch.ones_like(p)
         optimizer.step()
         optimizer.zero_grad()
@@ -130,7 +129,9 @@ def main() -> None:
         steepest.save(muon, path)
         steepest.load(muon, str(path))
     stats = muon.stats()
-    print(stats["step"]["D"], len(stats["parameters"]))
+    dual = assert_type(stats["step"]["D"], "float | None")
+    sizes = [row["update_rms"] for row in stats["parameters"].values()]
+    print(dual, stats["step"]["nonfinite"], sizes)
     matrix = torch.randn(4, 3)
     direction: Tensor = steepest.polar(matrix)
     triplets: steepest.Triplets = steepest.svd(matrix, 2)
