@@ -6,6 +6,7 @@ one. The table of rows is read from the engine's catalog while this runs.
 """
 
 import importlib.util
+import inspect
 import os
 import re
 import sys
@@ -163,8 +164,29 @@ class Rates(SphinxDirective):
         return self.parse_text_to_nodes(judge.table(judge.recorded()))
 
 
+def leave_out_arguments(app, what, name, obj, options, lines):
+    """Takes the arguments from a named optimizer's entry: the table of options has them once."""
+    if obj in CLASSES.values() and "Args:" in lines:
+        begin, end = lines.index("Args:"), lines.index("Example:")
+        del lines[begin:end]
+
+
+def short_signature(app, what, name, obj, options, signature, returned):
+    """A named optimizer's own arguments, and ``**options`` for those that all have."""
+    if obj not in CLASSES.values():
+        return None
+    plain = [
+        str(p.replace(annotation=p.empty))
+        for p in inspect.signature(obj).parameters.values()
+        if p.kind is not p.KEYWORD_ONLY or p.name == "rank"
+    ]
+    return f"({', '.join(plain)}, **options)", returned
+
+
 def setup(app):
     app.add_directive("rates", Rates)
+    app.connect("autodoc-process-docstring", leave_out_arguments, priority=400)  # before napoleon
+    app.connect("autodoc-process-signature", short_signature)
     app.add_directive("rows", Rows)
     app.add_directive("options", Options)
     return {"parallel_read_safe": True}

@@ -59,8 +59,7 @@ trainer = Trainer(
 
 @model.register_forward_hook
 def observe(module: torch.nn.Module, inputs: object, output: dict[str, torch.Tensor]) -> None:
-    if module.training:
-        trainer.optimizer.optimizer.observe(output["loss"])
+    _ = module.training and trainer.optimizer.optimizer.observe(output["loss"])
 
 
 trainer.train()
