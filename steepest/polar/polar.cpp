@@ -27,7 +27,7 @@ Schedule custom_schedule(const PolarOptions& options) {
   Schedule schedule{.name = "custom", .source = "the caller"};
   for (const auto& [a, b, c] : options.coefficients) {
     TORCH_CHECK_VALUE(std::isfinite(a) && std::isfinite(b) && std::isfinite(c),
-                      "steepest::make_polar: coefficients: received (", a, ", ", b, ", ", c,
+                      "polar_coefficients: received (", a, ", ", b, ", ", c,
                       "), allowed finite numbers");
     schedule.table.push_back({a, b, c});
   }
@@ -38,32 +38,38 @@ Schedule custom_schedule(const PolarOptions& options) {
 // Throws c10::ValueError unless coefficients are given with method "custom", and with it only.
 void check_coefficients(const PolarOptions& o) {
   TORCH_CHECK_VALUE((o.method == "custom") == !o.coefficients.empty(),
-                    "steepest::make_polar: coefficients: received ", o.coefficients.size(),
-                    " for method \"", o.method, "\", allowed one or more with \"custom\" only");
+                    "polar_coefficients: received ", o.coefficients.size(), " for method \"",
+                    o.method, "\", allowed one or more with \"custom\" only");
 }
 
 // Throws c10::ValueError unless polar_methods() has the method.
 void check_method(const std::string& method) {
   const std::vector<std::string> names = polar_methods();
-  TORCH_CHECK_VALUE(std::find(names.begin(), names.end(), method) != names.end(),
-                    "steepest::make_polar: method: received \"", method, "\", allowed ",
-                    join(names), nearest(method, names));
+  if (std::find(names.begin(), names.end(), method) != names.end()) return;
+  std::string letters = method.substr(0, 64);
+  std::erase_if(letters, [](char c) { return c == '_' || c == '-'; });
+  // What other libraries call the iteration that has Jordan's coefficients here.
+  const bool newton_schulz = letters.find("newtonschulz") != letters.npos;
+  const std::vector<std::string> schedules = schedule_names();
+  TORCH_CHECK_VALUE(false, "polar: received ", shown(method),
+                    ", allowed svd, newton, auto, custom, ", join(schedules), " (the last ",
+                    schedules.size(), " also behind gram_ or fast_)",
+                    newton_schulz ? "; nearest: jordan" : nearest(method, names));
 }
 
 // Throws c10::ValueError where steps are given that are not 1 to kMaxSteps, or to "svd".
 void check_steps(const PolarOptions& o) {
   if (!o.steps) return;
-  TORCH_CHECK_VALUE(o.method != "svd", "steepest::make_polar: steps: received ", *o.steps,
+  TORCH_CHECK_VALUE(o.method != "svd", "polar_steps: received ", *o.steps,
                     ", allowed unset: \"svd\" takes no steps");
-  TORCH_CHECK_VALUE(*o.steps >= 1 && *o.steps <= kMaxSteps,
-                    "steepest::make_polar: steps: received ", *o.steps, ", allowed 1 to ",
-                    kMaxSteps);
+  TORCH_CHECK_VALUE(*o.steps >= 1 && *o.steps <= kMaxSteps, "polar_steps: received ", *o.steps,
+                    ", allowed 1 to ", kMaxSteps);
 }
 
 // Throws c10::ValueError where tol or low is given, which only "auto" takes.
 void check_no_tolerance(const PolarOptions& o) {
-  TORCH_CHECK_VALUE(!o.tol && !o.low, "steepest::make_polar: ", o.tol ? "tol" : "low",
-                    ": received ", o.tol ? *o.tol : *o.low, ", allowed unset: \"", o.method,
+  TORCH_CHECK_VALUE(!o.tol && !o.low, o.tol ? "polar_tol" : "polar_low", ": received ",
+                    o.tol ? *o.tol : *o.low, ", allowed unset: \"", o.method,
                     "\" takes none, \"auto\" does");
 }
 
@@ -81,22 +87,20 @@ void check_dtype(const PolarOptions& o, bool half_width_allowed) {
   if (!o.dtype) return;
   const at::ScalarType t = *o.dtype;
   TORCH_CHECK_VALUE(t == at::kFloat || t == at::kDouble || (is_half(t) && half_width_allowed),
-                    "steepest::make_polar: dtype: received ", dtype_name(t), ", allowed for \"",
-                    o.method, "\": float64, float32",
-                    half_width_allowed ? ", bfloat16, float16" : "");
+                    "polar_dtype: received ", dtype_name(t), ", allowed for \"", o.method,
+                    "\": float64, float32", half_width_allowed ? ", bfloat16, float16" : "");
 }
 
 // Throws c10::ValueError where restarts are given that do not ascend from 1 on, or to a method that
 // is no Gram form, as is_gram says.
 void check_restarts(const PolarOptions& o, bool is_gram) {
   if (!o.restarts) return;
-  TORCH_CHECK_VALUE(is_gram, "steepest::make_polar: restarts: received [",
-                    c10::Join(", ", *o.restarts), "], allowed unset: \"", o.method,
-                    "\" is no Gram form");
+  TORCH_CHECK_VALUE(is_gram, "polar_restarts: received [", c10::Join(", ", *o.restarts),
+                    "], allowed unset: \"", o.method, "\" is no Gram form");
   const bool ascending = std::adjacent_find(o.restarts->begin(), o.restarts->end(),
                                             std::greater_equal<>()) == o.restarts->end();
   TORCH_CHECK_VALUE(ascending && (o.restarts->empty() || o.restarts->front() >= 1),
-                    "steepest::make_polar: restarts: received [", c10::Join(", ", *o.restarts),
+                    "polar_restarts: received [", c10::Join(", ", *o.restarts),
                     "], allowed ascending steps from 1 on");
 }
 

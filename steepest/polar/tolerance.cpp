@@ -111,19 +111,19 @@ PolarChoice cheapest_iteration(const Tolerance& t) {
     const auto choice = choice_of(schedule, t);
     if (choice && (!best || choice->products < best->products)) best = choice;
   }
-  TORCH_CHECK_VALUE(best.has_value(), "steepest::make_polar: tol: received ", t.tol, " from ",
-                    t.low, " |x| on, allowed what ", kMaxSteps, " steps reach");
+  TORCH_CHECK_VALUE(best.has_value(), "polar_tol: received ", t.tol, " from ", t.low,
+                    " |x| on, allowed what ", kMaxSteps, " steps reach");
   return *best;
 }
 
 std::unique_ptr<PolarSolver> tolerance_solver(const PolarOptions& options) {
   const Tolerance t{options.tol.value_or(Tolerance{}.tol), options.low.value_or(Tolerance{}.low)};
-  TORCH_CHECK_VALUE(t.tol >= 1e-12 && t.tol < 1, "steepest::make_polar: tol: received ", t.tol,
+  TORCH_CHECK_VALUE(t.tol >= 1e-12 && t.tol < 1, "polar_tol: received ", t.tol,
                     ", allowed 1e-12 to below 1");
-  TORCH_CHECK_VALUE(t.low >= 1e-8 && t.low < 1, "steepest::make_polar: low: received ", t.low,
+  TORCH_CHECK_VALUE(t.low >= 1e-8 && t.low < 1, "polar_low: received ", t.low,
                     ", allowed 1e-8 to below 1");
   TORCH_CHECK_VALUE(!options.steps && !options.dtype,
-                    "steepest::make_polar: steps or dtype: received one with method \"auto\", "
+                    "polar_steps or polar_dtype: received one with method \"auto\", "
                     "allowed unset: the tolerance decides");
   return std::make_unique<WithinTolerance>(t, options);
 }

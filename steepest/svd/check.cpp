@@ -31,7 +31,8 @@ Solve find_solver(const std::string& method) {
     if (solver.name == method) return solver.solve;
     names.push_back(solver.name);
   }
-  TORCH_CHECK_VALUE(false, "svd method: received '", method, "', allowed ", join(names));
+  TORCH_CHECK_VALUE(false, "svd: received ", shown(method), ", allowed ", join(names),
+                    nearest(method, names));
 }
 
 void check_input(const at::Tensor& a, int64_t k, const at::Tensor& start) {
@@ -47,15 +48,15 @@ void check_input(const at::Tensor& a, int64_t k, const at::Tensor& start) {
 
 void check_options(const SvdOptions& o) {
   find_solver(o.method);
-  TORCH_CHECK_VALUE(o.tol > 0 && o.tol < 1, "svd tol: received ", o.tol, ", allowed 0 < tol < 1");
-  TORCH_CHECK_VALUE(o.stop == "value" || o.stop == "subspace", "svd stop: received '", o.stop,
-                    "', allowed value, subspace");
-  TORCH_CHECK_VALUE(o.max_passes >= 1, "svd max_passes: received ", o.max_passes,
-                    ", allowed max_passes >= 1");
-  TORCH_CHECK_VALUE(o.fixed_passes >= 0, "svd fixed_passes: received ", o.fixed_passes,
-                    ", allowed fixed_passes >= 0 (0: not fixed)");
+  TORCH_CHECK_VALUE(o.tol > 0 && o.tol < 1, "svd_tol: received ", o.tol, ", allowed 0 < tol < 1");
+  TORCH_CHECK_VALUE(o.stop == "value" || o.stop == "subspace", "svd_stop: received ", shown(o.stop),
+                    ", allowed value, subspace", nearest(o.stop, {"value", "subspace"}));
+  TORCH_CHECK_VALUE(o.max_passes >= 1, "svd_max_passes: received ", o.max_passes,
+                    ", allowed from 1");
+  TORCH_CHECK_VALUE(o.fixed_passes >= 0, "svd_passes: received ", o.fixed_passes,
+                    ", allowed from 0 (0: not fixed)");
   const auto dtype = o.dtype.value_or(at::kFloat);
-  TORCH_CHECK_VALUE(is_computable(dtype), "svd dtype: received ", dtype_name(dtype), ", allowed ",
+  TORCH_CHECK_VALUE(is_computable(dtype), "svd_dtype: received ", dtype_name(dtype), ", allowed ",
                     kComputable);
 }
 

@@ -113,7 +113,11 @@ TEST(Route, globs) {
 TEST(Route, prints_a_table_that_covers_every_parameter) {
   const auto groups = route(Net());
   std::ostringstream out;
+  out.precision(3);
+  const auto flags = out.flags();
   out << groups;
+  EXPECT_EQ(out.precision(), 3);  // the caller's numbers are printed as before
+  EXPECT_EQ(out.flags(), flags);
   const auto table = out.str();
   for (const auto& [name, routed] : by_name(groups)) {
     const size_t line = table.find("\n" + name);

@@ -100,6 +100,26 @@ MISTAKES = {
         "nearest: spectral",
     ),
     "recipe": (lambda: steepest.make("muonmx", net()), ValueError, "nearest: muonmax"),
+    "polar of a class": (
+        lambda: steepest.MuonJordan(net(), polar="newtonschulz"),
+        ValueError,
+        '^polar: received "newtonschulz", allowed svd, newton, .*; nearest: jordan$',
+    ),
+    "polar, misspelt": (
+        lambda: steepest.polar(torch.ones(2, 2), "jordn"),
+        ValueError,
+        '^polar: received "jordn", .*; nearest: jordan$',
+    ),
+    "polar_steps": (
+        lambda: steepest.MuonMax(net(), polar="svd", polar_steps=3),
+        ValueError,
+        '^polar_steps: received 3, allowed unset: "svd" takes no steps$',
+    ),
+    "svd": (
+        lambda: steepest.Neon(net(), svd="lanczoss"),
+        ValueError,
+        '^svd: received "lanczoss", allowed .*; nearest: lanczos$',
+    ),
     # The loss.
     "step(loss)": (
         lambda: stepped(LOSS),

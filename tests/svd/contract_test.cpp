@@ -152,13 +152,14 @@ TEST(Errors, NameWhatWasReceivedAndWhatIsAllowed) {
   const auto start = [&](const at::Tensor& x) {
     return error_of([&] { top_triplets(a, 1, {}, x); });
   };
-  expect_error(with({.method = "qr"}), "'qr', allowed auto, exact, lanczos, block_krylov, power");
-  expect_error(with({.tol = 0}), "svd tol: received 0, allowed 0 < tol < 1");
-  expect_error(with({.tol = std::nan("")}), "svd tol: received nan");
-  expect_error(with({.stop = "never"}), "svd stop: received 'never', allowed value, subspace");
-  expect_error(with({.max_passes = 0}), "svd max_passes: received 0");
-  expect_error(with({.fixed_passes = -1}), "svd fixed_passes: received -1");
-  expect_error(with({.dtype = at::kInt}), "svd dtype: received Int, allowed float64");
+  expect_error(with({.method = "qr"}),
+               "svd: received \"qr\", allowed auto, exact, lanczos, block_krylov, power");
+  expect_error(with({.tol = 0}), "svd_tol: received 0, allowed 0 < tol < 1");
+  expect_error(with({.tol = std::nan("")}), "svd_tol: received nan");
+  expect_error(with({.stop = "never"}), "svd_stop: received \"never\", allowed value, subspace");
+  expect_error(with({.max_passes = 0}), "svd_max_passes: received 0");
+  expect_error(with({.fixed_passes = -1}), "svd_passes: received -1");
+  expect_error(with({.dtype = at::kInt}), "svd_dtype: received Int, allowed float64");
   expect_error(error_of([&] { top_triplets(a, 0); }), "svd k: received 0, allowed k >= 1");
   expect_error(error_of([&] { top_triplets(a[0], 1); }), "received float32 [5, 4] on cpu");
   expect_error(error_of([&] { top_triplets(a.to(at::kLong), 1); }), "received Long [2, 5, 4]");
