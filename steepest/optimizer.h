@@ -59,6 +59,8 @@ class Optimizer : public torch::optim::Optimizer {
   const Plan& plan();
   std::string print_plan();  // a table: name, shape, role, norm, matrices, radius
   const StepStats& stats() const { return stats_; }
+  // Momo's lower bound f* on the loss after the last step; undefined before, and without Momo.
+  const at::Tensor& f_star() const { return global_.f_star; }
   int64_t skipped_steps() const { return skipped_; }
 
   void save(torch::serialize::OutputArchive& archive) const override;

@@ -45,7 +45,8 @@ class Loop {
         progress_(STDERR_FILENO, detect_progress(STDERR_FILENO, spec.log_every)),
         quiet_(options.quiet) {
     for (const auto& line : folder_.warnings()) progress_.note(line);
-    if (options.resume) restore();  // refuses a foreign run before anything is written
+    // Refuses a foreign run before anything is written.
+    if (options.resume) restore(options.allowed);
     RunSpec kept = spec;
     kept.data.accept_changed = false;           // that was for this start only
     folder_.write_config(resolved_toml(kept));  // from here on there is a run to resume
@@ -102,16 +103,17 @@ class Loop {
 
   // Goes to the latest checkpoint of the folder, once it is found to be one of this run; stays at
   // step 0 where none was completed.
-  void restore() {
+  void restore(const AllowedChanges& allowed) {
     const auto latest = latest_checkpoint(folder_.path());
     if (!latest) {
       note(folder_.path() + ": no checkpoint was completed: starting from step 0");
       return;
     }
     for (const auto& line : latest->damaged) progress_.note(line);
-    require_same_keys(spec_, folder_.path(), *latest);
+    const auto changed = require_same_keys(spec_, folder_.path(), *latest, allowed);
+    for (const auto& line : changed) progress_.note(line);
     require_steps_ahead(spec_, *latest);
-    const auto before = require_same_session(session_, *latest, /*same_config=*/true);
+    const auto before = require_same_session(session_, *latest, /*same_config=*/changed.empty());
     if (!before.empty()) progress_.note(before);
     const auto accepted = require_same_data(spec_, session_.data().files(), latest->checkpoint);
     if (!accepted.empty()) progress_.note(accepted + ": accepted");
@@ -127,38 +129,18 @@ class Loop {
     counters_.seconds += r.seconds, counters_.optimizer_seconds += r.optimizer_seconds;
     metrics_->write(step_record(r, session_.step(), counters_));
     for (const auto& line : step_warnings(r, session_.step())) progress_.note(line);
-    show_progress(r);
-  }
-
-  // Shows the step on stderr: losses, rates, the bytes, tokens or images a second, and the share
-  // of the training time that the optimizer takes.
-  void show_progress(const StepResult& r) {
-    if (quiet_) return;
-    const bool sequences = session_.model().context() > 0;
-    const double units =
-        static_cast<double>(spec_.data.batch * (sequences ? spec_.data.context : 1));
-    Status status{.step = session_.step(), .steps = spec_.steps, .loss = r.loss};
-    status.rate = units / r.seconds;
-    status.unit = session_.data().unit() + "s";
-    status.lr = r.lr;
-    if (!std::isnan(r.q)) status.q = r.q;
-    if (!std::isnan(r.dual)) status.dual = r.dual;
-    status.share = counters_.optimizer_seconds / counters_.seconds;
-    progress_.update(status);
+    if (!quiet_) progress_.update(step_status(r, session_, counters_));
   }
 
   // Validates, and writes the loss to the counters, metrics.jsonl and stderr, where a quiet run
   // shows it only if it is not finite. Throws Diverged where weights or state hold NaN or Inf.
   void evaluate() {
-    counters_.val_loss = session_.evaluate(spec_.eval_batches);
+    const auto found = session_.evaluate(spec_.eval_batches);
+    counters_.val_loss = found.loss, counters_.val_accuracy = found.accuracy;
     counters_.val_step = session_.step();
-    metrics_->write({{"step", counters_.val_step},
-                     {"val_loss", counters_.val_loss},
-                     {"seconds", counters_.seconds}});
+    metrics_->write(validation_record(counters_));
     require_finite_state();
-    char text[64];
-    snprintf(text, sizeof text, "step %ld  validation loss %.4f",
-             static_cast<long>(counters_.val_step), counters_.val_loss);
+    const std::string text = validation_text(counters_);
     std::isfinite(counters_.val_loss) ? note(text) : progress_.note(text);
   }
 
@@ -255,15 +237,16 @@ class Loop {
   // Prints the result as a line of JSON and returns the exit code. The run is saved by now: a
   // reader that has gone away is no failure of it.
   int print_result() {
-    const Json result{
-        {"run", folder_.path()},
-        {"recipe", session_.optimizer().recipe().name},
-        {"steps", session_.step()},
-        {"val_loss", counters_.val_loss},
-        {"seconds", counters_.seconds},
-        {"optimizer_share", counters_.optimizer_seconds / std::max(counters_.seconds, 1e-9)},
-        {"workspace_mb", static_cast<double>(workspace_bytes()) / 1e6},
-        {"skipped", session_.optimizer().skipped_steps()}};
+    Json result{{"run", folder_.path()},
+                {"recipe", session_.optimizer().recipe().name},
+                {"steps", session_.step()},
+                {"val_loss", counters_.val_loss}};
+    if (!std::isnan(counters_.val_accuracy)) result["val_accuracy"] = counters_.val_accuracy;
+    result["val_batches"] = session_.validation_batches(spec_.eval_batches);
+    result["seconds"] = counters_.seconds;
+    result["optimizer_share"] = counters_.optimizer_seconds / std::max(counters_.seconds, 1e-9);
+    result["workspace_mb"] = static_cast<double>(workspace_bytes()) / 1e6;
+    result["skipped"] = session_.optimizer().skipped_steps();
     try {
       print_out(result.dump() + "\n");
     } catch (const OutputError& error) {

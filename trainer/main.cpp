@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "trainer/commands/commands.h"
+#include "trainer/commands/unknown_words.h"
 #include "trainer/config/config.h"
 #include "trainer/data/dataset.h"
 #include "trainer/exit_code.h"
@@ -37,10 +38,13 @@ int fail_joined(std::string message, int code) {
 }
 
 // Prints what CLI11 throws while it parses: help and version on stdout, all else as an error;
-// returns the exit code.
-int fail_usage(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() != 0)
-    return fail(std::string(error.what()) + "; steepest --help says more", kUsage);
+// returns the exit code. `argc` and `argv` are main's.
+int fail_usage(const CLI::App& app, const CLI::ParseError& error, int argc,
+               const char* const* argv) {
+  if (error.get_exit_code() != 0) {
+    const auto unknown = unknown_word_message(app, argc, argv);
+    return fail((unknown.empty() ? error.what() : unknown) + "; steepest --help says more", kUsage);
+  }
   std::ostringstream text;  // help and version
   app.exit(error, text, text);
   try {
@@ -78,7 +82,7 @@ int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
     app.parse(argc, argv);
     return exit_code;
   } catch (const CLI::ParseError& error) {
-    return fail_usage(app, error);
+    return fail_usage(app, error, argc, argv);
   } catch (const ConfigError& error) {
     return fail(error.what(), kUsage);
   } catch (const DataError& error) {

@@ -6,18 +6,30 @@
 namespace steepest::trainer {
 namespace {
 
-// The first option of `spec` that differs from the spec that `read()` returns, where the hash in
-// the checkpoint says that it was made with that one; "" where it was not, or where `read` throws
+// The options of `spec` that differ from those of the spec that `read()` returns, where the hash in
+// the checkpoint says that it was made with that one; none where it was not, or where `read` throws
 // ConfigError.
 template <class Read>
-std::string difference_from(const RunSpec& spec, const Latest& latest, Read read) {
+std::vector<Difference> differences_from(const RunSpec& spec, const Latest& latest, Read read) {
   try {
     const RunSpec before = read();
     const bool same = has_config_hash(before, latest.checkpoint.config_hash);
-    return same ? first_difference(spec, before) : "";
+    return same ? differences(spec, before) : std::vector<Difference>();
   } catch (const ConfigError&) {
-    return "";
+    return {};
   }
+}
+
+// The options of `spec` that differ from those of the checkpoint, which it tells itself, or where
+// an older version put none there, config.toml in the folder `run`.
+std::vector<Difference> differences_at(const RunSpec& spec, const std::string& run,
+                                       const Latest& latest) {
+  const auto then = latest.checkpoint.state.metadata.find("config");
+  const bool told = then != latest.checkpoint.state.metadata.end();
+  const auto parse = [&] { return parse_config(then->second, latest.folder); };
+  const auto found = told ? differences_from(spec, latest, parse) : std::vector<Difference>();
+  if (!found.empty()) return found;
+  return differences_from(spec, latest, [&] { return load_config(run + "/config.toml"); });
 }
 
 }  // namespace
@@ -36,19 +48,18 @@ void require_steps_ahead(const RunSpec& spec, const Latest& latest) {
                     latest.folder);
 }
 
-void require_same_keys(const RunSpec& spec, const std::string& run, const Latest& latest) {
-  if (has_config_hash(spec, latest.checkpoint.config_hash)) return;
-  const std::string file = run + "/config.toml";
-  const auto then = latest.checkpoint.state.metadata.find("config");
-  const bool told = then != latest.checkpoint.state.metadata.end();
-  std::string difference =
-      told
-          ? difference_from(spec, latest, [&] { return parse_config(then->second, latest.folder); })
-          : "";
-  if (difference.empty())
-    difference = difference_from(spec, latest, [&] { return load_config(file); });
-  if (!difference.empty())
-    throw ForeignCheckpoint(latest.folder + ": " + difference + " as when the run began");
+std::vector<std::string> require_same_keys(const RunSpec& spec, const std::string& run,
+                                           const Latest& latest, const AllowedChanges& allowed) {
+  if (has_config_hash(spec, latest.checkpoint.config_hash)) return {};
+  std::vector<std::string> accepted;
+  for (const auto& difference : differences_at(spec, run, latest)) {
+    if (!allowed.contains(difference.key))
+      throw ForeignCheckpoint(latest.folder + ": " + difference.text() + " as when the run began" +
+                              allowing_option(difference.key));
+    accepted.push_back(difference.key + ": " + difference.expected + " until here, " +
+                       difference.received + " from here on: allowed");
+  }
+  return accepted;
 }
 
 std::string require_same_session(Session& session, const Latest& latest, bool same_config) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "trainer/allowed_changes.h"
 #include "trainer/run/checkpoint.h"
 #include "trainer/run_spec.h"
 #include "trainer/session.h"
@@ -15,11 +16,13 @@ namespace steepest::trainer {
 // give the same options (run.out among them): such a run could not be resumed.
 const RunSpec& require_round_trip(const RunSpec& spec);
 
-// Throws ForeignCheckpoint, naming the first option of `spec` that differs, where the checkpoint
-// was made with other options. They are read from the checkpoint, or, where an older version put
-// none there, from config.toml in the folder `run`, if the checkpoint was made with that one; where
-// neither tells, require_same_session still compares the hash.
-void require_same_keys(const RunSpec& spec, const std::string& run, const Latest& latest);
+// Throws ForeignCheckpoint, naming the first option of `spec` that differs and is not allowed to,
+// and the option that would allow it, where the checkpoint was made with other options. They are
+// read from the checkpoint, or, where an older version put none there, from config.toml in the
+// folder `run`, if the checkpoint was made with that one; where neither tells, require_same_session
+// still compares the hash. Returns a line for each difference that is allowed.
+std::vector<std::string> require_same_keys(const RunSpec& spec, const std::string& run,
+                                           const Latest& latest, const AllowedChanges& allowed);
 
 // Throws ConfigError where the checkpoint has already gone beyond the run's last step.
 void require_steps_ahead(const RunSpec& spec, const Latest& latest);

@@ -123,11 +123,16 @@ bool Session::route_as(const Checkpoint& checkpoint) {
   return fused == Fused::whole && !same_views(groups_, make_groups(*model_, spec_.groups));
 }
 
-// The mean loss of one batch in nats, on the run's device and in the dtype of its forward pass.
-at::Tensor Session::loss_of(const Batch& batch) {
+// What the model makes of one batch, on the run's device and in the dtype of its forward pass.
+Session::Outcome Session::outcome_of(const Batch& batch) {
   const at::Device device(spec_.device);
   const Autocast autocast(spec_.bfloat16, device.type());
-  return model_->loss(device.is_cpu() ? batch : batch.to(device));
+  const Batch here = device.is_cpu() ? batch : batch.to(device);
+  const auto logits = model_->logits(here);
+  Outcome outcome{cross_entropy(logits, here.targets), {}};
+  if (model_->context() == 0)
+    outcome.right = logits.detach().argmax(-1).eq(here.targets).sum(at::kDouble);
+  return outcome;
 }
 
 // Sets the learning rate of every group to what the schedule gives this step.
@@ -139,18 +144,21 @@ void Session::set_rates() {
 }
 
 // Adds the gradients of the step's micro-batches to the parameters' and shows their losses to the
-// optimizer, for Momo; returns the mean loss of the whole batch, in nats.
-double Session::forward_backward() {
+// optimizer, for Momo; notes the mean loss and the accuracy of the whole batch.
+void Session::forward_backward(StepResult& result) {
   const int64_t rows = spec_.data.batch / spec_.accumulate;
   const double weight = 1 / static_cast<double>(spec_.accumulate);
-  double total = 0;
+  result.loss = 0;
+  double right = 0;
   for (int64_t micro = 0; micro < spec_.accumulate; ++micro) {
-    const auto loss = loss_of(data_->batch(Split::train, step_, micro * rows, rows));
+    const auto outcome = outcome_of(data_->batch(Split::train, step_, micro * rows, rows));
+    const auto& loss = outcome.loss;
     (spec_.accumulate == 1 ? loss : loss * weight).backward();
     optimizer_->observe(loss);
-    total += loss.item<double>() * weight;
+    result.loss += loss.item<double>() * weight;
+    right += number_or_nan(outcome.right);
   }
-  return total;
+  result.accuracy = right / static_cast<double>(spec_.data.batch);
 }
 
 // Scales the gradients down to the largest global norm that the spec allows, and notes the norm
@@ -204,12 +212,13 @@ StepResult Session::train_step() {
   model_->train(true);
   set_rates();
   optimizer_->zero_grad();
-  result.loss = forward_backward();
+  forward_backward(result);
   clip_gradients(result);
   const double before = seconds_now();
   optimizer_->step();
   const auto& stats = optimizer_->stats();
   result.q = number_or_nan(stats.q), result.dual = number_or_nan(stats.dual);
+  result.f_star = number_or_nan(optimizer_->f_star());
   result.optimizer_seconds = seconds_now() - before;
   result.lr = optimizer_->param_groups()[0].options().get_lr();
   note_nonfinite(result);
@@ -219,20 +228,26 @@ StepResult Session::train_step() {
   return result;
 }
 
-double Session::evaluate(int64_t batches) {
+int64_t Session::validation_batches(int64_t batches) const {
+  const int64_t all = data_->validation_batches(spec_.data.batch / spec_.accumulate);
+  return batches > 0 ? std::min(batches, all) : all;
+}
+
+Validation Session::evaluate(int64_t batches) {
   at::NoGradGuard no_grad;
   model_->train(false);
   const int64_t rows = spec_.data.batch / spec_.accumulate;
-  const int64_t all = data_->validation_batches(rows);
-  const int64_t count = batches > 0 ? std::min(batches, all) : all;
-  double sum = 0, targets = 0;  // the last batch may be shorter
+  const int64_t count = validation_batches(batches);
+  double sum = 0, right = 0, targets = 0;  // the last batch may be shorter
   for (int64_t i = 0; i < count; ++i) {
     const auto batch = data_->validation_batch(i, rows);
     const auto n = static_cast<double>(batch.targets.numel());
-    sum += loss_of(batch).item<double>() * n;
+    const auto outcome = outcome_of(batch);
+    sum += outcome.loss.item<double>() * n;
+    right += number_or_nan(outcome.right);
     targets += n;
   }
-  return sum / targets;
+  return {sum / targets, right / targets, count};
 }
 
 // A checkpoint of the present weights and optimizer state, under the step and the counters given:

@@ -20,11 +20,20 @@ struct StepResult {
   double seconds = 0;  // wall time of the whole step, and of the optimizer's part
   double optimizer_seconds = 0;
   double q = 1, dual = 0;              // Momo's factor and D; NaN where the recipe has none
+  double f_star = 0;                   // Momo's lower bound on the loss; NaN without Momo
+  double accuracy = 0;                 // of the batch's images before the step; NaN without images
   double grad_norm = 0;                // before clipping; NaN without clipping
   double spike_z = 0;                  // of the loss, where it is a spike; else NaN
   std::vector<std::string> nonfinite;  // what holds NaN or Inf: names of parameters with such
                                        // gradients, "loss", "gradient norm"
   bool refused = false;                // for that reason: nothing has changed but the step number
+};
+
+// What a model is worth on the validation data.
+struct Validation {
+  double loss = 0;      // mean over the targets, nats
+  double accuracy = 0;  // share of the images that are told right; NaN without images
+  int64_t batches = 0;  // how many batches that took
 };
 
 // Which data a session is made for.
@@ -43,8 +52,11 @@ class Session {
   // Takes one optimizer step on the next batch; clips and schedules as the spec says. A step that
   // is refused for NaN or Inf is counted, too: the next one has the next batch.
   StepResult train_step();
-  // The mean validation loss, in nats, of the items of the first `batches` batches; 0: of all.
-  double evaluate(int64_t batches);
+  // Validates on the items of the first `batches` batches; 0: of all.
+  Validation evaluate(int64_t batches);
+
+  // How many batches that is: `batches`, at most as many as hold all the data.
+  int64_t validation_batches(int64_t batches) const;
 
   int64_t step() const { return step_; }  // steps taken
   // How many of the last steps in a row were refused, or trained on NaN or Inf.
@@ -80,6 +92,10 @@ class Session {
   void restore(const Checkpoint& checkpoint, const std::string& source);
 
  private:
+  // Of one batch: the mean loss in nats, and, of images, how many are told right.
+  struct Outcome {
+    at::Tensor loss, right;
+  };
   struct Counters {
     int64_t step = 0, skipped_in_a_row = 0, skipped = 0;
     LossWindow losses;
@@ -90,10 +106,10 @@ class Session {
 
   void make_optimizer();
   void set_rates();
-  double forward_backward();
+  void forward_backward(StepResult& result);
   void clip_gradients(StepResult& result);
   void note_nonfinite(StepResult& result);
-  at::Tensor loss_of(const Batch& batch);
+  Outcome outcome_of(const Batch& batch);
 
   RunSpec spec_;
   std::unique_ptr<Dataset> data_;

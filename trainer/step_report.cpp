@@ -19,15 +19,49 @@ std::string first_names(const std::vector<std::string>& names) {
 
 nlohmann::ordered_json step_record(const StepResult& result, int64_t step,
                                    const Counters& counters) {
-  nlohmann::ordered_json line{{"step", step}, {"loss", result.loss}, {"lr", result.lr}};
+  nlohmann::ordered_json line{{"step", step}, {"loss", result.loss}};
+  if (!std::isnan(result.accuracy)) line["accuracy"] = result.accuracy;
+  line["lr"] = result.lr;
   if (!std::isnan(result.q)) line["q"] = result.q;
   if (!std::isnan(result.dual)) line["D"] = result.dual;
+  if (!std::isnan(result.f_star)) line["f_star"] = result.f_star;
   if (!std::isnan(result.grad_norm)) line["grad_norm"] = result.grad_norm;
   line["seconds"] = counters.seconds;
   line["optimizer_seconds"] = counters.optimizer_seconds;
   if (!std::isnan(result.spike_z)) line["spike_z"] = result.spike_z;
   if (!result.nonfinite.empty()) line[result.refused ? "refused" : "nonfinite"] = result.nonfinite;
   return line;
+}
+
+nlohmann::ordered_json validation_record(const Counters& counters) {
+  nlohmann::ordered_json line{{"step", counters.val_step}, {"val_loss", counters.val_loss}};
+  if (!std::isnan(counters.val_accuracy)) line["val_accuracy"] = counters.val_accuracy;
+  line["seconds"] = counters.seconds;
+  return line;
+}
+
+std::string validation_text(const Counters& counters) {
+  char loss[96], accuracy[32] = "";
+  snprintf(loss, sizeof loss, "step %ld  validation loss %.4f",
+           static_cast<long>(counters.val_step), counters.val_loss);
+  if (!std::isnan(counters.val_accuracy))
+    snprintf(accuracy, sizeof accuracy, "  accuracy %.1f%%", 100 * counters.val_accuracy);
+  return std::string(loss) + accuracy;
+}
+
+Status step_status(const StepResult& result, Session& session, const Counters& counters) {
+  const RunSpec& spec = session.spec();
+  const bool sequences = session.model().context() > 0;
+  const double units = static_cast<double>(spec.data.batch * (sequences ? spec.data.context : 1));
+  Status status{.step = session.step(), .steps = spec.steps, .loss = result.loss};
+  if (!std::isnan(result.accuracy)) status.accuracy = result.accuracy;
+  status.rate = units / result.seconds;
+  status.unit = session.data().unit() + "s";
+  status.lr = result.lr;
+  if (!std::isnan(result.q)) status.q = result.q;
+  if (!std::isnan(result.dual)) status.dual = result.dual;
+  status.share = counters.optimizer_seconds / counters.seconds;
+  return status;
 }
 
 std::vector<std::string> step_warnings(const StepResult& result, int64_t step) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "trainer/run/counters.h"
+#include "trainer/run/progress.h"
 #include "trainer/session.h"
 
 namespace steepest::trainer {
@@ -18,6 +19,15 @@ std::string first_names(const std::vector<std::string>& names);
 // them took as the counters have them. A value that is NaN, as the run has none, is left out.
 nlohmann::ordered_json step_record(const StepResult& result, int64_t step,
                                    const Counters& counters);
+
+// The line of metrics.jsonl for the last validation, which the counters have.
+nlohmann::ordered_json validation_record(const Counters& counters);
+// The same for people: "step 20  validation loss 1.3825  accuracy 52.0%".
+std::string validation_text(const Counters& counters);
+
+// What stderr shows of that step: losses, rates, the bytes, tokens or images a second, and the
+// share of the training time that the optimizer takes.
+Status step_status(const StepResult& result, Session& session, const Counters& counters);
 
 // The warnings of that step, a line each: of NaN or Inf in it, and of a loss that is a spike. Empty
 // where all is well.

@@ -250,6 +250,23 @@ TEST(Config, HashAndDifferenceIgnoreWhatMayChange) {
   }
 }
 
+TEST(Config, AllDifferencesAreListedThoseOfBothFirst) {
+  const RunSpec before = parse_config(kRun, "run.toml");
+  const RunSpec after =
+      parse_config(kRun, "run.toml", {"optimizer.backup_lr=1", "model.layers=5", "run.seed=8"});
+  std::vector<std::string> keys;
+  for (const auto& difference : differences(after, before)) keys.push_back(difference.key);
+  EXPECT_EQ(keys, (std::vector<std::string>{"model.layers", "run.seed", "optimizer.backup_lr"}));
+  EXPECT_TRUE(differences(before, before).empty());
+}
+
+TEST(Config, TheSameStepsAreNoDifferenceOfAnotherSchedule) {
+  const RunSpec before = load_config("", {"data.path=x"});
+  const RunSpec after = load_config("", {"data.path=x", "schedule.kind=cosine"});
+  for (const auto& difference : differences(after, before))
+    EXPECT_TRUE(difference.key.starts_with("schedule.")) << difference.text();
+}
+
 TEST(Config, StepsMayChangeUnderAConstantSchedule) {
   const std::vector<std::string> constant = {"data.path=x"};
   const RunSpec spec = load_config("", constant);

@@ -27,6 +27,8 @@ TEST(Progress, FormatsWhatIsKnown) {
             "step 120/1000  loss 3.2154  41.2k tokens/s  left 1m05s  lr 0.02  q 0.831  D 12.4  "
             "optimizer 8%");
   EXPECT_EQ(format_status({.step = 1, .steps = 9}, std::nullopt), "step 1/9  loss nan");
+  EXPECT_EQ(format_status({.step = 1, .steps = 9, .loss = 2, .accuracy = 0.375}, std::nullopt),
+            "step 1/9  loss 2.0000  accuracy 37.5%");
 }
 
 TEST(Progress, TimesAndRatesInShort) {
@@ -134,7 +136,15 @@ TEST(Progress, NotesStandOnTheirOwnLines) {
 TEST(Progress, NeverWiderThanTheTerminal) {
   const std::string text =
       output_of({.live = true, .width = 20}, [&](Progress& progress) { progress.update(kFull); });
-  EXPECT_EQ(text, "\rstep 120/1000  loss\n");
+  EXPECT_EQ(text, "\rstep 120/1000\n");  // whole items
+  const auto line = [](size_t width) {
+    return output_of({.live = true, .width = width},
+                     [&](Progress& progress) { progress.update(kFull); });
+  };
+  EXPECT_EQ(line(27), "\rstep 120/1000  loss 3.2154\n");
+  EXPECT_EQ(line(26), "\rstep 120/1000\n");
+  EXPECT_EQ(line(9), "\rstep 120\n");
+  EXPECT_EQ(line(1), "\rs\n");
 }
 
 TEST(Progress, ColorOnlyWhenAsked) {
@@ -183,6 +193,35 @@ TEST(Progress, DetectsATerminal) {
   {
     const Variable dumb("TERM", "dumb");
     EXPECT_FALSE(detect_progress(terminal, 5).live);
+  }
+  ::close(main_end);
+  ::close(terminal);
+}
+
+// What the terminal behind `main_end` has been sent by now.
+std::string received_by(int main_end) {
+  std::string text(1 << 12, '\0');
+  text.resize(static_cast<size_t>(::read(main_end, text.data(), text.size())));
+  return text;
+}
+
+TEST(Progress, FollowsATerminalThatIsResized) {
+  int main_end = -1, terminal = -1;
+  winsize size{};
+  size.ws_col = 100;
+  ASSERT_EQ(::openpty(&main_end, &terminal, nullptr, nullptr, &size), 0);
+  const Variable term("TERM", "xterm"), none("NO_COLOR", "1");
+  {
+    auto options = detect_progress(terminal, 5);
+    options.interval = 0;
+    Progress progress(terminal, options);
+    progress.update(kFull);
+    EXPECT_NE(received_by(main_end).find("optimizer 8%"), std::string::npos);
+    size.ws_col = 30;
+    ASSERT_EQ(::ioctl(main_end, TIOCSWINSZ, &size), 0);
+    progress.update(kFull);
+    // What the longer line left in these columns is rubbed out, and no more is written.
+    EXPECT_EQ(received_by(main_end), "\rstep 120/1000  loss 3.2154   ");
   }
   ::close(main_end);
   ::close(terminal);

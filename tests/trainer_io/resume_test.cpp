@@ -43,6 +43,22 @@ TEST(Resume, HashesOfTheFirstVersionAreKnown) {
   }
 }
 
+TEST(Resume, WhatIsAllowedToChange) {
+  const AllowedChanges none, lr({"lr"}), one({"optimizer.backup_lr"}), schedule({"schedule"});
+  for (const std::string key : {"optimizer.lr", "optimizer.backup_lr", "group.3.lr"}) {
+    EXPECT_FALSE(none.contains(key) || schedule.contains(key)) << key;
+    EXPECT_TRUE(lr.contains(key)) << key;
+    EXPECT_EQ(allowing_option(key), "; --allow-change " + key + " goes on with it");
+  }
+  EXPECT_TRUE(one.contains("optimizer.backup_lr") && !one.contains("optimizer.lr"));
+  EXPECT_TRUE(schedule.contains("schedule.kind") && schedule.contains("schedule.warmup"));
+  EXPECT_FALSE(schedule.contains("run.steps"));
+  EXPECT_TRUE(AllowedChanges({"steps"}).contains("run.steps"));
+  EXPECT_EQ(allowing_option("model.width"), "");
+  for (const std::string word : {"model.width", "group.0.match", "schedule.kinds", "", "seed"})
+    EXPECT_THROW(AllowedChanges({word}), ConfigError) << word;
+}
+
 class Fused : public ::testing::TestWithParam<const char*> {
  protected:
   Fused() { test::spill(folder_ / "text", std::string(600, 'a') + std::string(600, 'b')); }

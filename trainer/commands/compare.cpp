@@ -8,7 +8,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "steepest/optimizers/optimizers.h"
 #include "trainer/commands/commands.h"
+#include "trainer/commands/table.h"
 #include "trainer/config/config.h"
 #include "trainer/run/output.h"
 #include "trainer/run/run_folder.h"
@@ -62,11 +64,13 @@ void for_each_line(const std::string& run, const std::function<void(const Json&)
   }
 }
 
-// One row of the comparison: the last value of each kind that the run in this folder wrote, NaN
-// where it wrote none, and its best validation loss.
+// One row of the comparison: the rates and the seed that the run in this folder was given, before
+// its schedule; the last value of each kind that it wrote, NaN where it wrote none; and its best
+// validation loss.
 Json summary(const std::string& run) {
   if (run.empty()) throw ConfigError("runs: received nothing, allowed folders of runs");
   const auto spec = load_config(run + "/config.toml");
+  const Recipe chosen = recipe(spec.recipe, spec.optimizer);
   Json last = Json::object();
   double best = kNaN;
   for_each_line(run, [&](const Json& line) {
@@ -79,11 +83,14 @@ Json summary(const std::string& run) {
   };
   return {{"run", run},
           {"recipe", spec.recipe},
-          {"lr", number("lr")},
+          {"lr", chosen.matrix.lr},
+          {"backup_lr", chosen.backup.lr},
+          {"seed", spec.seed},
           {"steps", number("step")},
           {"train_loss", number("loss")},
           {"val_loss", number("val_loss")},
           {"best_val_loss", best},
+          {"val_accuracy", number("val_accuracy")},
           {"seconds", number("seconds")},
           {"optimizer_share", number("optimizer_seconds") / number("seconds")}};
 }
@@ -95,26 +102,46 @@ double sort_key(const Json& row) {
              : std::numeric_limits<double>::infinity();
 }
 
+// The number as the table shows it by printf's format for one double; "-" where there is none.
+std::string number_text(const char* format, const Json& value) {
+  if (!value.is_number() || std::isnan(value.get<double>())) return "-";
+  char text[64];
+  std::snprintf(text, sizeof text, format, value.get<double>());
+  return text;
+}
+
 // The rows of the comparison as a table of text, a line for each run.
 std::string table_of(const std::vector<Json>& rows) {
-  std::vector<std::string> names = {"run"};
-  for (const auto& r : rows) names.push_back(one_line(r["run"].get<std::string>()));
-  size_t width = 4;
-  for (const auto& name : names) width = std::max(width, name.size());
-  for (auto& name : names) name.resize(width, ' ');
-  char line[160];
-  std::snprintf(line, sizeof line, "  %-18s %7s %10s %10s %10s %10s\n", "recipe", "steps", "train",
-                "validation", "seconds", "optimizer");
-  std::string text = names[0] + line;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const auto number = [&](const char* key) { return rows[i][key].get<double>(); };
-    std::snprintf(line, sizeof line, "  %-18s %7.0f %10.4f %10.4f %10.1f %9.1f%%\n",
-                  rows[i]["recipe"].get<std::string>().c_str(), number("steps"),
-                  number("train_loss"), number("val_loss"), number("seconds"),
-                  100 * number("optimizer_share"));
-    text += names[i + 1] + line;
+  struct Column {
+    const char *name, *key, *format;
+    double scale;
+  };
+  const Column columns[] = {{"lr", "lr", "%.4g", 1},
+                            {"backup_lr", "backup_lr", "%.4g", 1},
+                            {"seed", "seed", "%.0f", 1},
+                            {"steps", "steps", "%.0f", 1},
+                            {"train", "train_loss", "%.4f", 1},
+                            {"validation", "val_loss", "%.4f", 1},
+                            {"accuracy", "val_accuracy", "%.1f%%", 100},
+                            {"seconds", "seconds", "%.1f", 1},
+                            {"optimizer", "optimizer_share", "%.1f%%", 100}};
+  std::vector<std::vector<std::string>> lines = {{"run", "recipe"}};
+  for (const auto& row : rows)
+    lines.push_back(
+        {one_line(row["run"].get<std::string>()), one_line(row["recipe"].get<std::string>())});
+  for (const auto& column : columns) {
+    const auto known = [&](const Json& row) {
+      return number_text(column.format, row[column.key]) != "-";
+    };
+    const bool optional = std::string_view(column.key) == "val_accuracy";
+    if (optional && std::none_of(rows.begin(), rows.end(), known)) continue;
+    lines[0].push_back(column.name);
+    for (size_t i = 0; i < rows.size(); ++i)
+      lines[i + 1].push_back(number_text(
+          column.format,
+          known(rows[i]) ? Json(column.scale * rows[i][column.key].get<double>()) : Json()));
   }
-  return text;
+  return aligned(lines, /*numbers=*/2);
 }
 
 }  // namespace

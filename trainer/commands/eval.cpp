@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // steepest eval RUN: the validation loss of its latest checkpoint, as one JSON line.
+#include <cmath>
+#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -16,6 +18,29 @@ struct Options {
   int64_t batches = 0;
 };
 
+// Says on stderr where the validation took another number of batches than the run itself does, as
+// the two losses then differ.
+void note_batches(Session& session, int64_t batches) {
+  const int64_t own = session.spec().eval_batches, used = session.validation_batches(own);
+  if (used == batches) return;
+  std::cerr << "validated on " << batches << " of " << session.validation_batches(0)
+            << " batches; the run itself takes " << used << " (run.eval_batches): --batches " << own
+            << " gives its number" << std::endl;
+}
+
+// Validates, and prints the result as a line of JSON.
+void evaluate(const Options& o) {
+  const auto session = open_run(o.run, o.set, DataUse::read);
+  const auto found = session->evaluate(o.batches);
+  nlohmann::ordered_json result{
+      {"run", o.run}, {"step", session->step()}, {"val_loss", found.loss}};
+  if (!std::isnan(found.accuracy)) result["val_accuracy"] = found.accuracy;
+  result["batches"] = found.batches;
+  result["unit"] = session->data().unit();
+  note_batches(*session, found.batches);
+  print_out(result.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
 }  // namespace
 
 // Adds `steepest eval RUN`, which prints the validation loss of a run's latest checkpoint as JSON;
@@ -29,12 +54,7 @@ void add_eval(CLI::App& app, int& exit_code) {
   command->add_option("--batches", o->batches, "How many; 0: all the validation data")
       ->check(whole_number(0));
   command->callback([o, &exit_code] {
-    const auto session = open_run(o->run, o->set, DataUse::read);
-    const nlohmann::ordered_json result{{"run", o->run},
-                                        {"step", session->step()},
-                                        {"val_loss", session->evaluate(o->batches)},
-                                        {"unit", session->data().unit()}};
-    print_out(result.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+    evaluate(*o);
     exit_code = 0;
   });
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // steepest list: every named optimizer as its row of choices, and every norm.
-#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +9,7 @@
 #include "steepest/options/choice_names.h"
 #include "steepest/serialize/recipe_json.h"
 #include "trainer/commands/commands.h"
+#include "trainer/commands/table.h"
 #include "trainer/run/output.h"
 
 namespace steepest::trainer {
@@ -38,23 +38,6 @@ Json json_of(const Recipe& r) {
   return json;
 }
 
-// The rows, of as many words each, as lines, each column as wide as its widest word and two blanks
-// apart.
-std::string table_of(const std::vector<std::vector<std::string>>& rows) {
-  std::string text;
-  std::vector<size_t> widths(rows[0].size());
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      const bool last = i + 1 == row.size();
-      text += row[i] + (last ? "\n" : std::string(widths[i] - row[i].size() + 2, ' '));
-    }
-  }
-  return text;
-}
-
 // Prints every named optimizer as a line of its choices.
 void print_optimizers() {
   std::vector<std::vector<std::string>> rows = {
@@ -63,7 +46,7 @@ void print_optimizers() {
     rows.push_back({r.name, name_of(r.update), name_of(r.outer), r.matrix.norm, r.backup.norm,
                     rates_text(r), momentum_text(r.matrix), r.matrix.radius, r.paper});
   }
-  print_out(table_of(rows) +
+  print_out(aligned(rows) +
             "\nBehind any name whose momentum comes before the norm, -momo makes its Momo form: "
             "muonmax-momo.\nneon(k=4) and fanion(k=4) choose the rank. --json prints every choice, "
             "--norms the norms.\n");
@@ -75,7 +58,7 @@ void print_norms() {
   for (const auto& norm : norm_catalog()) {
     rows.push_back({norm.name, join(norm.arguments), norm.summary});
   }
-  print_out(table_of(rows) +
+  print_out(aligned(rows) +
             "\nMixtures: 0.5*spectral+0.5*frobenius (F-Muon), 0.5*spectral+0.0015*inf (S-Muon).\n");
 }
 

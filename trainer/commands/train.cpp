@@ -11,6 +11,7 @@
 #include "trainer/config/config.h"
 #include "trainer/exit_code.h"
 #include "trainer/loop.h"
+#include "trainer/run/data_paths.h"
 #include "trainer/run/output.h"
 #include "trainer/run/own_output.h"
 #include "trainer/session.h"
@@ -21,7 +22,7 @@ namespace {
 
 struct Options {
   std::optional<std::string> config, resume;
-  std::vector<std::string> set;
+  std::vector<std::string> set, allow_change;
   bool dry_run = false, quiet = false, help_config = false;
 };
 
@@ -74,14 +75,17 @@ int train(const Options& o) {
     if (*value && (*value)->empty())
       throw ConfigError(std::string(name) + ": received nothing, allowed a path");
   }
-  const auto spec = spec_of(o);
+  if (!o.allow_change.empty() && !o.resume)
+    throw ConfigError("--allow-change: received without --resume, allowed with it");
+  const AllowedChanges allowed(o.allow_change);
+  const auto spec = with_absolute_data(spec_of(o));
   if (o.dry_run) {
     print_dry_run(spec);
     return kDone;
   }
   require_out(spec, o);
   refuse_own_output(spec);
-  return run_training(spec, {.resume = o.resume.has_value(), .quiet = o.quiet});
+  return run_training(spec, {.resume = o.resume.has_value(), .quiet = o.quiet, .allowed = allowed});
 }
 
 }  // namespace
@@ -97,6 +101,12 @@ void add_train(CLI::App& app, int& exit_code) {
       ->expected(1)
       ->take_all();
   command->add_option("--resume", o->resume, "Go on with the run in this folder")->type_name("RUN");
+  command
+      ->add_option("--allow-change", o->allow_change,
+                   "With --resume: lr, steps or schedule may differ from the run's so far")
+      ->type_name("KEY")
+      ->expected(1)
+      ->take_all();
   command->add_flag("--dry-run", o->dry_run, "Print config, model and routing; write nothing");
   command->add_flag("--quiet", o->quiet, "No progress on stderr");
   command->add_flag("--help-config", o->help_config, "Every key of a run file, with its default");

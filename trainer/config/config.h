@@ -37,6 +37,18 @@ std::string config_hash(const RunSpec& spec);
 // Whether a checkpoint of this hash was made with these options, by this version or an older one.
 bool has_config_hash(const RunSpec& spec, const std::string& hash);
 
+// An option that has another value when a run is resumed than it had when the run began.
+struct Difference {
+  std::string key;                 // with its section, "optimizer.lr"
+  std::string received, expected;  // as TOML; "nothing" for one that is not set
+  // "optimizer.lr: received 0.02, expected 0.01"
+  std::string text() const { return key + ": received " + received + ", expected " + expected; }
+};
+
+// All options that differ among those that must not change between a run and its resumption; those
+// that both have before those that only one has, as another kind explains these.
+std::vector<Difference> differences(const RunSpec& received, const RunSpec& expected);
+
 // The first option that differs among those that must not change between a run and its resumption,
 // "optimizer.lr: received 0.02, expected 0.01"; "" where none does.
 std::string first_difference(const RunSpec& received, const RunSpec& expected);

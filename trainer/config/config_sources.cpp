@@ -55,15 +55,29 @@ bool is_one_value(const std::string& text) {
   }
 }
 
+// A number as people write it on a command line, ".01" or "+1.", which TOML does not take; nothing
+// where the text is none.
+std::optional<double> loose_number(std::string_view text) {
+  return read_number(text.starts_with('+') ? text.substr(1) : text);
+}
+
 // A table whose "value" is the text as TOML reads it ("0.1": a number), or where that is no TOML
-// value, the text itself.
+// value, the number that it is without TOML's rules (".1"), or the text itself.
 toml::table value_table(const std::string& text) {
   try {
     toml::table table = toml::parse("value = " + text);
     if (table.size() == 1 && table.contains("value") && is_one_value(text)) return table;
   } catch (const toml::parse_error&) {
   }
+  if (const auto number = loose_number(text)) return toml::table{{"value", *number}};
   return toml::table{{"value", text}};
+}
+
+// What TOML says of a fault, and what to write where it is a number's point at an end.
+std::string fault_text(const toml::parse_error& error) {
+  const std::string text = one_line(error.description(), 300);
+  const bool point = text.find("floating-point: expected decimal digit") != text.npos;
+  return point ? text + "; write 0.01 for .01, and 1.0 for 1." : text;
 }
 
 // An override for messages, escaped where it would break the line, and cut where it would fill the
@@ -109,7 +123,7 @@ Sources::Sources(const std::string& given, const std::string& name) : name_(name
   try {
     file_ = toml::parse(text, name_);
   } catch (const toml::parse_error& error) {
-    fail(line_of(name_, error.source()), one_line(error.description(), 300));
+    fail(line_of(name_, error.source()), fault_text(error));
   }
   for (const auto& [key, node] : file_) {
     const std::string where = line_of(name_, key.source());

@@ -117,27 +117,37 @@ bool has_config_hash(const RunSpec& spec, const std::string& hash) {
          hash == hash_with(spec, "'propagate'");
 }
 
-// The first option that differs of those that must not change within a run, "optimizer.lr: received
-// 0.02, expected 0.01"; "" where none does.
-std::string first_difference(const RunSpec& received, const RunSpec& expected) {
+// The options that differ of those that must not change within a run: those that both specs have
+// before those that only one has. The number of steps is one of them under some schedules only, so
+// that it may be missing where it is the same.
+std::vector<Difference> differences(const RunSpec& received, const RunSpec& expected) {
   const auto ours = fixed_values(received), theirs = fixed_values(expected);
-  const auto compare = [](const auto& key, const std::string& have, const std::string& want) {
-    return have == want ? "" : key + ": received " + have + ", expected " + want;
+  std::vector<Difference> found, missing;
+  const auto lacking = [&](const std::string& key, const std::string& have,
+                           const std::string& want) {
+    if (have == want || (key == "run.steps" && received.steps == expected.steps)) return;
+    missing.push_back({key, have, want});
   };
-  // Keys of both first: another kind explains why some keys are missing.
-  std::string missing;
   for (const auto& [key, have] : ours) {
     const auto want = theirs.find(key);
     if (want == theirs.end()) {
-      missing = missing.empty() ? compare(key, have, "nothing") : missing;
+      lacking(key, have, "nothing");
     } else if (have != want->second) {
-      return compare(key, have, want->second);
+      found.push_back({key, have, want->second});
     }
   }
   for (const auto& [key, want] : theirs) {
-    if (missing.empty() && !ours.count(key)) missing = compare(key, "nothing", want);
+    if (!ours.count(key)) lacking(key, "nothing", want);
   }
-  return missing;
+  found.insert(found.end(), missing.begin(), missing.end());
+  return found;
+}
+
+// The first of the differences as text, "optimizer.lr: received 0.02, expected 0.01"; "" where
+// there are none.
+std::string first_difference(const RunSpec& received, const RunSpec& expected) {
+  const auto all = differences(received, expected);
+  return all.empty() ? "" : all.front().text();
 }
 
 }  // namespace steepest::trainer

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 namespace steepest::trainer {
 
 void put_counters(const Counters& counters, NamedTensors& state) {
@@ -13,6 +15,7 @@ void put_counters(const Counters& counters, NamedTensors& state) {
   put("optimizer_seconds", counters.optimizer_seconds);
   put("val_loss", counters.val_loss);
   put("val_step", static_cast<double>(counters.val_step));
+  if (!std::isnan(counters.val_accuracy)) put("val_accuracy", counters.val_accuracy);
 }
 
 Counters counters_of(const NamedTensors& state) {
@@ -26,6 +29,7 @@ Counters counters_of(const NamedTensors& state) {
   counters.val_loss = take("val_loss", counters.val_loss);
   counters.val_step =
       static_cast<int64_t>(take("val_step", static_cast<double>(counters.val_step)));
+  counters.val_accuracy = take("val_accuracy", counters.val_accuracy);
   return counters;
 }
 

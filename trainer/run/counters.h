@@ -3,15 +3,18 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "steepest/io/safetensors.h"
 
 namespace steepest::trainer {
 
 struct Counters {
+  static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   double seconds = 0, optimizer_seconds = 0;  // of training, over all starts
   double val_loss = 0;                        // at val_step
   int64_t val_step = -1;                      // -1: there was no validation yet
+  double val_accuracy = kNone;                // of images, from 0 to 1; NaN without images
 };
 
 // Adds the counters to the tensors of a checkpoint's state, each a float64 scalar under its name.

@@ -51,6 +51,21 @@ void put(int descriptor, const std::string& text) {
   (void)!::write(descriptor, text.data(), text.size());
 }
 
+// The columns of the terminal behind the descriptor; nothing where it does not tell.
+std::optional<size_t> terminal_width(int descriptor) {
+  winsize size{};
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return std::nullopt;
+  return size.ws_col;
+}
+
+// As much of a status line, whose items stand two blanks apart, as fits into `room` columns: whole
+// items, or where not even the first one fits, its beginning.
+std::string fitting(const std::string& line, size_t room) {
+  if (line.size() <= room) return line;
+  const size_t end = line.rfind("  ", room);
+  return line.substr(0, end == std::string::npos || end == 0 ? room : end);
+}
+
 // The time in seconds by a clock that never goes back, from an arbitrary start.
 double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -61,6 +76,7 @@ double steady_seconds() {
 std::string format_status(const Status& status, std::optional<double> seconds_left) {
   std::string text = "step " + std::to_string(status.step) + "/" + std::to_string(status.steps);
   text += "  loss " + formatted("%.4f", status.loss);
+  if (status.accuracy) text += "  accuracy " + formatted("%.1f%%", 100 * *status.accuracy);
   if (status.rate) text += "  " + short_count(*status.rate) + " " + status.unit + "/s";
   if (seconds_left) text += "  left " + duration(*seconds_left);
   if (status.lr) text += "  lr " + formatted("%.3g", *status.lr);
@@ -76,10 +92,8 @@ ProgressOptions detect_progress(int descriptor, int64_t every) {
   const char* no_color = std::getenv("NO_COLOR");
   options.live = ::isatty(descriptor) == 1 && terminal && std::strcmp(terminal, "dumb") != 0;
   options.color = options.live && !(no_color && *no_color);
-  winsize size{};
-  if (options.live && ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-    options.width = size.ws_col;
-  }
+  options.measured = options.live;
+  if (options.live) options.width = terminal_width(descriptor).value_or(options.width);
   return options;
 }
 
@@ -117,11 +131,20 @@ void Progress::update(const Status& status) {
   }
 }
 
+// The columns that a live line may take now: one less than the terminal has, where some of them
+// break the line.
+size_t Progress::room() {
+  if (options_.measured) options_.width = terminal_width(descriptor_).value_or(options_.width);
+  return options_.width > 1 ? options_.width - 1 : 1;
+}
+
 // Puts the line in the place of the live line, cut to the terminal's width. Blanks instead of an
 // escape code rub out what was longer.
 void Progress::show(const std::string& line) {
-  const std::string text = line.substr(0, options_.width > 1 ? options_.width - 1 : 1);
-  const std::string rest(shown_ > text.size() ? shown_ - text.size() : 0, ' ');
+  const size_t most = room();
+  const std::string text = fitting(line, most);
+  const size_t before = std::min(shown_, most);
+  const std::string rest(before > text.size() ? before - text.size() : 0, ' ');
   const size_t bold = options_.color ? std::min(text.find("  "), text.size()) : 0;
   const std::string head =
       bold ? "\x1b[1m" + text.substr(0, bold) + "\x1b[0m" : text.substr(0, bold);
@@ -131,7 +154,7 @@ void Progress::show(const std::string& line) {
 
 // Rubs out the live line, so that another can be written in its place.
 void Progress::clear() {
-  if (shown_ > 0) put(descriptor_, "\r" + std::string(shown_, ' ') + "\r");
+  if (shown_ > 0) put(descriptor_, "\r" + std::string(std::min(shown_, room()), ' ') + "\r");
   shown_ = 0;
 }
 

@@ -13,7 +13,8 @@ namespace steepest::trainer {
 struct Status {
   int64_t step = 0, steps = 0;
   double loss = std::numeric_limits<double>::quiet_NaN();
-  std::optional<double> rate;  // units a second
+  std::optional<double> accuracy;  // of the batch's images, 0 to 1
+  std::optional<double> rate;      // units a second
   std::string unit = "tokens";
   std::optional<double> lr;
   std::optional<double> q;      // the factor of Momo
@@ -30,7 +31,8 @@ struct ProgressOptions {
   bool color = false;  // escape codes; without it there are none at all
   int64_t every = 10;  // plain lines: steps between two
   double interval = 0.1;
-  size_t width = 80;
+  size_t width = 80;      // columns that a live line may take
+  bool measured = false;  // the terminal tells its width before each line: it may be resized
 };
 
 // The options for this descriptor, with a plain line every `every` steps: live on a terminal that
@@ -53,6 +55,7 @@ class Progress {
 
  private:
   std::optional<double> seconds_left(const Status& status, double now);
+  size_t room();
   void show(const std::string& line);
   void clear();
 
