@@ -22,8 +22,8 @@ steepest_sources(library_sources steepest steepest/options steepest/io steepest/
 steepest_sources(operator_sources steepest/bindings)
 add_library(steepest_objects OBJECT ${library_sources})
 target_include_directories(steepest_objects PUBLIC "${PROJECT_SOURCE_DIR}")
-target_link_libraries(steepest_objects PRIVATE steepest_flags nlohmann_json::nlohmann_json
-  PUBLIC LibTorch::torch)
+target_link_libraries(steepest_objects PRIVATE
+  steepest_flags nlohmann_json::nlohmann_json ZLIB::ZLIB PUBLIC LibTorch::torch)
 steepest_precompile(steepest_objects ALONE)
 
 # The objects twice: as a shared library that shows the public headers' symbols and no others
@@ -31,7 +31,7 @@ steepest_precompile(steepest_objects ALONE)
 set(library_objects $<TARGET_OBJECTS:steepest_objects> $<TARGET_OBJECTS:steepest_linalg>)
 add_library(steepest_inside STATIC EXCLUDE_FROM_ALL ${library_objects})
 target_include_directories(steepest_inside PUBLIC "${PROJECT_SOURCE_DIR}")
-target_link_libraries(steepest_inside PUBLIC LibTorch::torch)
+target_link_libraries(steepest_inside PUBLIC ZLIB::ZLIB LibTorch::torch)
 set_target_properties(steepest_inside PROPERTIES LINKER_LANGUAGE CXX)
 
 add_library(steepest SHARED ${library_objects})
@@ -40,7 +40,8 @@ target_include_directories(steepest PUBLIC
   "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 target_compile_features(steepest PUBLIC cxx_std_20)
 # BUILD_INTERFACE: what only we link against stays out of the exported targets.
-target_link_libraries(steepest PUBLIC LibTorch::torch PRIVATE $<BUILD_INTERFACE:steepest_flags>)
+target_link_libraries(steepest PUBLIC LibTorch::torch PRIVATE
+  $<BUILD_INTERFACE:steepest_flags> $<BUILD_INTERFACE:ZLIB::ZLIB>)
 set_target_properties(steepest PROPERTIES
   LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION}
   SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}

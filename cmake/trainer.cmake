@@ -2,7 +2,6 @@
 # The command-line trainer: everything but main.cpp is a library, so that tests can link it.
 
 find_package(CLI11 2.1 REQUIRED)
-find_package(ZLIB REQUIRED)
 # Only the headers: Debian's package file would link a compiled libtomlplusplus.
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
 mark_as_advanced(TOMLPLUSPLUS_INCLUDE_DIR)

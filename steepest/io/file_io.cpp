@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/io/file_io.h"
 
-#include <caffe2/serialize/crc_alt.h>  // torch's own, of torch.save: no dependency more
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <atomic>
@@ -159,11 +158,8 @@ void rename_file(const std::string& from, const std::string& to) {
 }
 
 uint32_t crc32_of(const void* data, size_t size, uint32_t start) {
-  // It reads words of four bytes where they lie: what comes before the first goes byte by byte.
-  const size_t past = reinterpret_cast<uintptr_t>(data) % 4;
-  const size_t head = std::min(size, (4 - past) % 4);
-  const uint32_t crc = ::crc32_1byte(data, head, start);
-  return ::crc32_fast(static_cast<const char*>(data) + head, size - head, crc);
+  if (size == 0) return start;  // and zlib takes a null pointer for the start of a new sum
+  return static_cast<uint32_t>(::crc32_z(start, static_cast<const Bytef*>(data), size));
 }
 
 std::string crc32_text(uint32_t crc) {
