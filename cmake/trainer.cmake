@@ -13,6 +13,27 @@ if(NOT trainer_sources)
   set(trainer_sources "${PROJECT_SOURCE_DIR}/cmake/pch.cpp")
 endif()
 
+# The commit, for --version: found again whenever the repository's HEAD has moved.
+set(commit "unknown")
+find_package(Git QUIET)
+if(GIT_FOUND AND EXISTS "${PROJECT_SOURCE_DIR}/.git")  # not the repository of a folder above
+  execute_process(COMMAND "${GIT_EXECUTABLE}" describe --tags --always --dirty --abbrev=12
+    WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" OUTPUT_VARIABLE described ERROR_QUIET
+    OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(described)
+    set(commit "${described}")
+  endif()
+  execute_process(COMMAND "${GIT_EXECUTABLE}" rev-parse --git-path logs/HEAD
+    WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" OUTPUT_VARIABLE log ERROR_QUIET
+    OUTPUT_STRIP_TRAILING_WHITESPACE)
+  cmake_path(ABSOLUTE_PATH log BASE_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  if(EXISTS "${log}")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${log}")
+  endif()
+endif()
+set_source_files_properties("${PROJECT_SOURCE_DIR}/trainer/version.cpp" PROPERTIES
+  COMPILE_DEFINITIONS "STEEPEST_COMMIT=\"${commit}\"" SKIP_PRECOMPILE_HEADERS ON)
+
 add_library(steepest_trainer STATIC ${trainer_sources})
 target_include_directories(steepest_trainer SYSTEM PUBLIC "${TOMLPLUSPLUS_INCLUDE_DIR}")
 target_link_libraries(steepest_trainer PRIVATE steepest_flags

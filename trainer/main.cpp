@@ -113,7 +113,7 @@ int main(int argc, char** argv) {
   secure_standard_streams();
   CLI::App app{"Non-Euclidean steepest descent: trains, compares and explains the Muon family."};
   app.name("steepest");
-  app.set_version_flag("--version", kVersion);
+  app.set_version_flag("--version", version_text, "Version, commit, torch and kernels in use");
   app.require_subcommand(1);
   app.footer(kExitCodes);
   int exit_code = kDone;

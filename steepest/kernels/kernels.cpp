@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/kernels/kernels.h"
 
+#include "steepest/kernels/cpu/gemm.h"
 #include "steepest/kernels/cpu/scratch.h"
 #include "steepest/kernels/cpu/table.h"
 
@@ -12,6 +13,8 @@ const Kernels& kernels_of(const at::Tensor& t) {
   if (t.is_cpu()) return is_in_memory(t) ? cpu::kernels() : cpu::subclass_kernels();
   return t.is_cuda() ? cuda : none;
 }
+
+std::vector<std::string> kernel_names() { return cpu::gemm_kernel_names(); }
 
 int64_t kernel_workspace_bytes() { return cpu::workspace_bytes(); }
 

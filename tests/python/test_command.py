@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands beside training, and what each says to bad input: one line, its exit code."""
 
+import importlib
 import json
+import os
+import re
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +61,26 @@ def test_list_holds_the_catalog():
 def test_info_shows_the_polar_table():
     text = steepest("info", "--polar-errors").stdout
     assert "| jordan | 1.0e-03 | 0.9966 | 0.9881 | 0.9591 | 0.8596 | 0.5295 | 0.3182 |" in text
+
+
+def test_version_and_info_name_commit_torch_and_kernels():
+    """One line of --version, and the same facts in `steepest info`."""
+    text = steepest("--version").stdout
+    info = json.loads(steepest("info").stdout)
+    assert text == (
+        f"steepest {info['steepest']}, commit {info['commit']}, torch {info['torch']}, "
+        f"kernels: {info['kernels']}\n"
+    )
+    assert info["steepest"] == importlib.import_module("steepest").__version__
+    assert info["commit"] == "unknown" or len(info["commit"]) >= 7
+    assert re.match(r"2\.\d+\.\d+$", info["torch"])
+    flags = Path("/proc/cpuinfo").read_text().split()
+    if "avx512f" in flags:
+        assert "AVX-512" in info["kernels"]
+    elif "avx2" in flags:
+        assert info["kernels"].startswith("AVX2")
+    if "amx_bf16" not in flags or "AVX512" in os.environ.get("ONEDNN_MAX_CPU_ISA", ""):
+        assert "AMX" not in info["kernels"]
 
 
 def one_line(done, code, *words):

@@ -45,7 +45,9 @@ Json data_info(const Options& o) {
 Json machine_info() {
   const char* isa = std::getenv("ONEDNN_MAX_CPU_ISA");
   return {{"steepest", kVersion},
+          {"commit", kCommit},
           {"torch", TORCH_VERSION},
+          {"kernels", kernels_text()},
           {"threads", at::get_num_threads()},
           {"cpu_isa_limit", isa == nullptr ? Json() : Json(isa)}};
 }

@@ -169,7 +169,8 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
 // The kernel for operands in bfloat16 by AMX, with sums in float32; it may only run where
 // has_amx(). Of B, 384 steps of 32 columns are 24 KiB, which stay in the first cache.
 const KernelChoice* amx_kernel() {
-  static const KernelChoice choice{.rows = 32,
+  static const KernelChoice choice{.name = "AMX",
+                                   .rows = 32,
                                    .columns = 32,
                                    .a_width = 32,
                                    .depth = 384,

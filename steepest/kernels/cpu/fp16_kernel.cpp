@@ -120,7 +120,8 @@ STEEPEST_FP16 void pack(const float* x, int64_t row_stride, int64_t column_strid
 // Operands are scaled to a Frobenius norm of 200, so that no element, and no sum of products over
 // 128 steps, leaves float16's range, as |A|_F |B|_F = 40,000 < 65,504.
 const KernelChoice* fp16_kernel() {
-  static const KernelChoice choice{.rows = kRows,
+  static const KernelChoice choice{.name = "FP16",
+                                   .rows = kRows,
                                    .columns = kWidth,
                                    .a_width = kWidth,
                                    .depth = kDepth,

@@ -252,6 +252,13 @@ const KernelChoice& kernel_for(c10::ScalarType operand_dtype) {
 
 bool has_gemm() { return float_kernel() != nullptr; }
 
+std::vector<std::string> gemm_kernel_names() {
+  std::vector<std::string> names;
+  for (const auto* kernel : {float_kernel(), fp16_kernel(), has_amx() ? amx_kernel() : nullptr})
+    if (kernel != nullptr) names.emplace_back(kernel->name);
+  return names;
+}
+
 c10::ScalarType fast_operand_dtype() {
   if (has_amx()) return c10::kBFloat16;
   return fp16_kernel() != nullptr ? c10::kHalf : c10::kFloat;

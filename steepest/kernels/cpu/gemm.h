@@ -9,6 +9,8 @@
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace steepest::cpu {
 
@@ -46,6 +48,9 @@ struct Gemm {
 
 // Whether the processor has a kernel for float32: AVX2 with FMA, or AVX-512.
 bool has_gemm();
+
+// The instruction sets of the kernels that run here, as kernel_names() gives them.
+std::vector<std::string> gemm_kernel_names();
 
 // The operand dtype that the processor multiplies fastest: kBFloat16 with AMX, kHalf with AVX-512
 // FP16, else kFloat.

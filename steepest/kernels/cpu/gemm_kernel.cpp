@@ -154,7 +154,8 @@ void pack_b_avx512(const float* x, int64_t row_stride, int64_t column_stride, in
 // AVX-512's tiles go first. A panel of B, 256 x 32 or 384 x 16 elements, is 32 or 24 KiB and stays
 // in the first cache.
 const KernelChoice* float_kernel() {
-  static const KernelChoice wide{.rows = 8,
+  static const KernelChoice wide{.name = "AVX-512",
+                                 .rows = 8,
                                  .columns = 32,
                                  .a_width = 8,
                                  .depth = 256,
@@ -166,7 +167,8 @@ const KernelChoice* float_kernel() {
                                  .pack_b = pack_b_avx512,
                                  .mirror = mirror_avx512,
                                  .shares = true};
-  static const KernelChoice narrow{.rows = 6,
+  static const KernelChoice narrow{.name = "AVX2",
+                                   .rows = 6,
                                    .columns = 16,
                                    .a_width = 6,
                                    .depth = 384,

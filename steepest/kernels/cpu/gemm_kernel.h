@@ -25,6 +25,8 @@ constexpr int64_t kMirrorSide = 16;
 using Mirror = void (*)(const float* from, float* to, int64_t stride, bool diagonal);
 
 struct KernelChoice {
+  const char* name = nullptr;  // the instruction set
+
   int64_t rows, columns;  // the size of the tile
   int64_t a_width;        // rows of a panel of A, a multiple of `rows`; one of B has `columns`
   int64_t depth;          // steps of a panel, few enough for one of B to stay in the first cache

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/version.h"
+
+#include <torch/version.h>
+
+#include "steepest/kernels/kernels.h"
+
+namespace steepest::trainer {
+
+const char kCommit[] = STEEPEST_COMMIT;  // cmake/trainer.cmake defines it for this file
+
+std::string kernels_text() {
+  std::string text;
+  for (const auto& name : kernel_names()) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "none, by torch alone" : text;
+}
+
+std::string version_text() {
+  return std::string("steepest ") + kVersion + ", commit " + kCommit + ", torch " + TORCH_VERSION +
+         ", kernels: " + kernels_text();
+}
+
+}  // namespace steepest::trainer
