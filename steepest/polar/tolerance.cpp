@@ -19,7 +19,7 @@
 namespace steepest::polar {
 namespace {
 
-constexpr int64_t kMaxSteps = 40;
+constexpr int64_t kMaxStepsTried = 40;
 // The tolerances from which on half precision and float32 are used: at least twice the error that
 // rounding alone leaves, which is .02 and 1e-5, measured for matrices of up to 4096 rows.
 constexpr double kHalfRounding = .05, kFloatRounding = 2e-5;
@@ -40,7 +40,7 @@ std::optional<PolarChoice> choice_of(const Schedule& schedule, const Tolerance& 
   std::vector<double> sigma(kPoints + 1);
   for (int i = 0; i <= kPoints; ++i)
     sigma[i] = std::pow(t.low, static_cast<double>(i) / kPoints) / schedule.safety;
-  for (int64_t steps = 1; steps <= kMaxSteps; ++steps) {
+  for (int64_t steps = 1; steps <= kMaxStepsTried; ++steps) {
     double error = 0;
     for (auto& s : sigma) s = schedule.at(steps - 1)(s), error = std::max(error, std::abs(1 - s));
     if (error > t.tol) continue;
@@ -112,7 +112,7 @@ PolarChoice cheapest_iteration(const Tolerance& t) {
     if (choice && (!best || choice->products < best->products)) best = choice;
   }
   TORCH_CHECK_VALUE(best.has_value(), "polar_tol: received ", t.tol, " from ", t.low,
-                    " |x| on, allowed what ", kMaxSteps, " steps reach");
+                    " |x| on, allowed what ", kMaxStepsTried, " steps reach");
   return *best;
 }
 

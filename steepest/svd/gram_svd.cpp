@@ -21,7 +21,7 @@ void for_each_panel(const at::Tensor& x, const auto& body) {
 }
 
 // X X^T [n, n] of x [n, m], multiplied in float64 panel by panel.
-at::Tensor gram(const at::Tensor& x) {
+at::Tensor row_gram(const at::Tensor& x) {
   at::Tensor g;
   for_each_panel(x, [&](const at::Tensor& panel, int64_t) {
     const auto own = at::mm(panel, panel.mT());
@@ -58,7 +58,7 @@ bool gram_svd_pays(const at::Tensor& a, const Problem& problem) {
 std::optional<Result> gram_svd(const at::Tensor& a, const Target& target) {
   const bool is_wide = a.size(0) <= a.size(1);
   const auto x = is_wide ? a : a.mT();
-  const auto g = gram(x);
+  const auto g = row_gram(x);
   const double square = g.diagonal().sum().item<double>();
   if (!(square > kMinSize * kMinSize && square < kMaxSize * kMaxSize)) return {};
   const auto wanted = wanted_vectors(eigenpairs(g), target);

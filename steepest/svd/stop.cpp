@@ -11,7 +11,7 @@ namespace {
 constexpr double kMaxGain = 1e-3;
 
 // The ratio of two gains in a row is assumed to lie between these.
-constexpr double kMaxRatio = 0.9, kMinRatio = 0.5;
+constexpr double kMaxRateRatio = 0.9, kMinRateRatio = 0.5;
 
 // A start whose value is below this part of the later ones was not near the answer.
 constexpr double kMinFirstValue = 0.9;
@@ -45,7 +45,8 @@ bool StopRule::has_converged(int64_t passes, Values s, const Values& residual) {
 // rate_, within kMinRatio and kMaxRatio. A gain of 0 or less leaves nothing to come.
 double StopRule::remainder(double gain, double rate) const {
   if (gain <= 0) return 0;
-  const double ratio = rate_ > 0 ? std::clamp(rate / rate_, kMinRatio, kMaxRatio) : kMaxRatio;
+  const double ratio =
+      rate_ > 0 ? std::clamp(rate / rate_, kMinRateRatio, kMaxRateRatio) : kMaxRateRatio;
   return gain * ratio / (1 - ratio);
 }
 

@@ -18,7 +18,7 @@ constexpr int kMaxProjections = 3;
 constexpr double kMinSquareAtFirst = 1e-10, kMinSquare = 1e-2;
 
 // X^T X [m, m], summed in float64, of x [n, m] in float32: by the device's kernel where it takes x.
-at::Tensor gram(const at::Tensor& x) {
+at::Tensor column_gram(const at::Tensor& x) {
   const auto g = at::empty({x.size(1), x.size(1)}, x.options().dtype(at::kDouble));
   if (kernels_of(x).blocks->gram(x, g.mutable_data_ptr<double>())) return g;
   const auto y = x.to(at::kDouble);
@@ -38,7 +38,7 @@ at::Tensor times(const at::Tensor& x, const at::Tensor& t) {
 
 // x [n, m] <- x - V V^T x, in place, for orthonormal vectors V^T [p, n], `rows`. Returns the
 // squared lengths of the columns of V^T x, what was taken away, [m] float64.
-at::Tensor project_out(const at::Tensor& rows, at::Tensor& x) {
+at::Tensor project_out_rows(const at::Tensor& rows, at::Tensor& x) {
   const auto c = at::mm(rows, x);
   x = at::addmm(x, rows.mT(), c, 1, -1);
   return c.to(at::kDouble).square().sum(0);
@@ -76,10 +76,10 @@ at::Tensor orthogonalized(const Vectors& v, at::Tensor x, int64_t recent,
                           double* residual_fraction) {
   const int64_t size = v.size();
   at::Tensor along_recent;
-  if (recent < size) along_recent = project_out(v.rows().narrow(0, size - recent, recent), x);
+  if (recent < size) along_recent = project_out_rows(v.rows().narrow(0, size - recent, recent), x);
   for (int pass = 0; pass < kMaxProjections && x.size(1) > 0; ++pass) {
-    const auto along = size > 0 ? project_out(v.rows(), x) : at::Tensor();
-    const auto g = gram(x);
+    const auto along = size > 0 ? project_out_rows(v.rows(), x) : at::Tensor();
+    const auto g = column_gram(x);
     const auto [d, e] = at::linalg_eigh(g);  // G = E diag(d) E^T
     const auto before = along.defined() ? g.diagonal() + along : g.diagonal();
     const bool took_little = (g.diagonal() > .5 * before).all().item<bool>();
