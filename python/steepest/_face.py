@@ -148,9 +148,10 @@ class Face(Groups, Observing, Stateful):
         Returns:
             ``{"step": {"D", "q", "model_gap", "f_star", "skipped", "nonfinite"}, "parameters":
             {name: {"role", "norm", "update_rms", "dual_norm", "spectral_norm",
-            "polar_residual"}}}``; None where a recipe has no such number. ``nonfinite`` counts the parameters whose
-            gradient, or momentum where the gradient is gone, holds a NaN or Inf. ``model_gap`` is
-            Momo's f~ - f*, ``f_star`` its f*. Parameters without state are left out.
+            "polar_residual"}}}``; None where a recipe has no such number. ``nonfinite`` counts the
+            parameters whose gradient, or momentum where the gradient is gone, holds a NaN or Inf.
+            ``model_gap`` is Momo's f~ - f*, ``f_star`` its f*. Parameters without state are left
+            out.
         """
         plan = self._plan()
         bound = _state.bind(plan, self.state, list(self._params()))

@@ -32,7 +32,7 @@ int64_t products_of(const Schedule& schedule, int64_t steps) {
   return products;
 }
 
-// The fewest steps of a schedule that meet the tolerance; nothing where kMaxSteps of them do not.
+// The fewest steps of a schedule that meet the tolerance; nothing where kMaxStepsTried of them do not.
 // They are sought on a coarse grid of singular values, which may miss a peak, and confirmed on a
 // fine one.
 std::optional<PolarChoice> choice_of(const Schedule& schedule, const Tolerance& t) {

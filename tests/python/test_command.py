@@ -34,6 +34,20 @@ def test_dry_run_writes_nothing(tmp_path):
     done = steepest("train", write_config(tmp_path), "--dry-run")
     assert done.returncode == 0 and not (tmp_path / "run").exists()
     assert "blocks.0.mlp.up.weight" in done.stdout and "norm: Normalization" in done.stdout
+    assert re.search(r"^matrix: \d+ tensors, lr 0\.\d+, weight_decay 0$", done.stdout, re.M)
+    assert re.search(r"^non-matrix: \d+ tensors, lr 0\.\d+, weight_decay 0$", done.stdout, re.M)
+
+
+def test_list_shows_the_default_rates():
+    lines = steepest("list").stdout.splitlines()
+    for row in json.loads(steepest("list", "--json").stdout):
+        lr, backup_lr = row["matrix"]["lr"], row["backup"]["lr"]
+        line = next(line for line in lines if line.startswith(row["name"] + " "))
+        words = re.split("  +", line)[5]
+        assert [float(word) for word in words.split(" / ")] == [
+            lr,
+            *([backup_lr] if backup_lr != lr else []),
+        ]
 
 
 def test_eval_sample_compare(run):

@@ -26,14 +26,28 @@ struct Options {
   bool dry_run = false, quiet = false, help_config = false;
 };
 
+// Returns a line for each of the optimizer's groups: its role, the number of its tensors, and the
+// learning rate and weight decay with which a run begins, before the schedule's factor.
+std::string rates_text(Optimizer& optimizer) {
+  std::string text;
+  for (auto& group : optimizer.param_groups()) {
+    const auto& options = static_cast<const GroupOptions&>(group.options());
+    text += (options.group.role == Role::matrix ? "matrix: " : "non-matrix: ") +
+            std::to_string(group.params().size()) + " tensors, lr " + print_number(options.lr) +
+            ", weight_decay " + print_number(options.weight_decay) + "\n";
+  }
+  return text;
+}
+
 // Prints what a run would be, and writes nothing: the resolved config, the model, every parameter's
-// group, the plan, the data.
+// group, the rates, the plan, the data.
 void print_dry_run(const RunSpec& spec) {
   Session session(spec);
   std::ostringstream text;
   text << resolved_toml(spec) << "\n"
        << describe(session.model()) << "\n"
        << session.groups() << "\n"
+       << rates_text(session.optimizer()) << "\n"
        << session.optimizer().print_plan() << "\n"
        << session.data().describe() << "\n";
   print_out(text.str());
