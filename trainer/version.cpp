@@ -7,7 +7,7 @@
 
 namespace steepest::trainer {
 
-const char kCommit[] = STEEPEST_COMMIT;  // cmake/trainer.cmake defines it for this file
+const char* const kCommit = STEEPEST_COMMIT;  // cmake/trainer.cmake defines it for this file
 
 std::string kernels_text() {
   std::string text;

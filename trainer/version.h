@@ -10,7 +10,7 @@ constexpr char kVersion[] = "0.1.0";
 
 // The commit that the build was configured at, as `git describe` writes it; "unknown" outside a
 // repository.
-extern const char kCommit[];
+extern const char* const kCommit;
 
 // The kernels in use (steepest/kernels/kernels.h), "AVX-512, FP16"; where there are none, who does
 // their work.
