@@ -96,18 +96,21 @@ def _sections(cls: type[Any], signature: inspect.Signature) -> str:
     row = _options.row(cls._recipe)
     whose = "" if row["matrix"]["lr"] == row["backup"]["lr"] else " of the matrices"
     rate = f"learning rate{whose}: {_LR[row['update']]}"
+    lr = signature.parameters["lr"].default
+    if lr is None:
+        rate += f"; None: {row['matrix']['lr']:g}, of bare tensors torch's, which is warned of"
     lines = [*_entry("params", _PARAMS), *_entry("lr", rate, signature)]
     for name in list(signature.parameters)[3:]:  # behind self, params, lr
         lines += _entry(name, _meaning(name, cls), signature)
-    lr = signature.parameters["lr"].default
     return "\n".join(["Args:", *lines, "", "Example:", *_example(cls.__name__, lr)])
 
 
-def _example(name: str, lr: float) -> list[str]:
-    """Four lines that make an optimizer and take a step."""
+def _example(name: str, lr: float | None) -> list[str]:
+    """Four lines that make an optimizer, with its default ``lr``, and take a step."""
+    rate = "" if lr is None else f", lr={lr:g}"
     lines = [
         "model = torch.nn.Linear(8, 4)",
-        f"optimizer = steepest.{name}(model, lr={lr:g})",
+        f"optimizer = steepest.{name}(model{rate})",
         "model(torch.randn(2, 8)).square().mean().backward()",
         "optimizer.step()",
     ]

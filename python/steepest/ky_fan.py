@@ -104,5 +104,5 @@ class FNeon(PlainConstructor):
     _recipe = "f-neon"
 
     # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.3, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)

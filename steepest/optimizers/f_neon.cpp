@@ -12,7 +12,7 @@ Recipe f_neon() {
           .outer = Outer::max,
           .update = UpdateForm::constrained,
           .matrix = {.norm = "0.5*nuclear+0.5*frobenius",
-                     .lr = 0.01,
+                     .lr = 0.3,
                      .momentum = 0.95,
                      .form = MomentumForm::heavy_ball,
                      .nesterov = true,

@@ -96,7 +96,7 @@ const std::map<std::string, Row>& rows() {
       {"fanion", ky_fan_row("ky_fan(k=5)", original)},
       {"f-muon", ky_fan_row("0.5*spectral+0.5*frobenius", original)},
       {"s-muon", ky_fan_row("0.5*spectral+0.0015*inf", none)},
-      {"f-neon", ky_fan_row("0.5*nuclear+0.5*frobenius", original, 0.01)},
+      {"f-neon", ky_fan_row("0.5*nuclear+0.5*frobenius", original, 0.3)},
       {"orthogonal-sgdm",
        {"max", "constrained", {"spectral", 1e-2, kOrthogonal}, adam_of(3e-3, 0.95)}},
   };

@@ -55,7 +55,8 @@ def test_the_defaults_told_are_those_of_the_groups(name):
     group = cls([torch.nn.Parameter(torch.ones(4, 3))]).param_groups[0]
     told = {key: p.default for key, p in parameters(cls).items() if key in group}
     del told["params"]
-    follows = {"backup_lr", "backup_weight_decay"}  # of another option, where they are None
+    # None stands for what follows from another option, or from what the parameters are.
+    follows = {"lr", "backup_lr", "backup_weight_decay"}
     assert len(told) > 50
     for key, value in told.items():
         if key in follows and value is None:

@@ -55,7 +55,7 @@ def test_a_row_needs_no_class_of_its_own(monkeypatch):
     assert type(other) is catalog.Named
     train(nets[1], other, range(4))
     assert same(weights(nets[0]), weights(nets[1]))
-    assert steepest.make("neon", nets[1].parameters()).param_groups[0]["lr"] == 0.1
+    assert steepest.make("neon", nets[1].parameters()).param_groups[0]["lr"] == 1.0
 
 
 def test_a_group_that_does_not_fit_leaves_all_as_it_was():
@@ -86,8 +86,10 @@ def test_groups_override_what_they_may():
     stack = torch.randn(3, 6, 4)
     singles = [m.clone() for m in stack]
     grads = torch.randn(3, 6, 4)
-    step_with(steepest.Muon([{"params": [stack], "role": "matrix", "view": "batch"}]), [grads])
-    step_with(steepest.Muon(singles), list(grads))
+    step_with(
+        steepest.Muon([{"params": [stack], "role": "matrix", "view": "batch"}], lr=0.1), [grads]
+    )
+    step_with(steepest.Muon(singles, lr=0.1), list(grads))
     assert torch.allclose(stack, torch.stack(singles), atol=1e-6)
 
 

@@ -86,7 +86,7 @@ def test_suspicious_bare_tensors_warn_once():
     assert len(found) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        steepest.Muon([torch.zeros(64, 8), torch.zeros(8)])
+        steepest.Muon([torch.zeros(64, 8), torch.zeros(8)], lr=0.02)
         steepest.Muon([("wte.weight", torch.zeros(20000, 8))])
 
 
