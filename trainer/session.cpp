@@ -110,6 +110,8 @@ void Session::make_optimizer() {
   base_lrs_.clear();
   for (const auto& group : optimizer_->param_groups())
     base_lrs_.push_back(group.options().get_lr());
+  const auto matrices = std::ranges::find(groups_, std::optional(Role::matrix), &Group::role);
+  rate_group_ = matrices == groups_.end() ? 0 : static_cast<size_t>(matrices - groups_.begin());
 }
 
 bool Session::route_as(const Checkpoint& checkpoint) {
@@ -220,7 +222,7 @@ StepResult Session::train_step() {
   result.q = number_or_nan(stats.q), result.dual = number_or_nan(stats.dual);
   result.f_star = number_or_nan(optimizer_->f_star());
   result.optimizer_seconds = seconds_now() - before;
-  result.lr = optimizer_->param_groups()[0].options().get_lr();
+  result.lr = optimizer_->param_groups()[rate_group_].options().get_lr();
   note_nonfinite(result);
   result.spike_z = losses_.add(result.loss);
   ++step_;

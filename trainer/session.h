@@ -118,6 +118,7 @@ class Session {
   Groups groups_;
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<double> base_lrs_;
+  size_t rate_group_ = 0;  // the first group of matrices, whose lr a step reports
   int64_t step_ = 0, skipped_in_a_row_ = 0;
   LossWindow losses_;
   Counters before_streak_;

@@ -109,7 +109,7 @@ std::vector<Option> options_of_sides() {
           .within(kInside)
           .changes(in_file),
       side(both, "polar_low", &O::polar_low, of_polar(&PolarOptions::low),
-           "from which singular value on, as a part of the Frobenius norm, with polar auto")
+           "the least singular value, over the Frobenius norm, with polar auto")
           .within(kInside)
           .added_later()
           .changes(in_file),

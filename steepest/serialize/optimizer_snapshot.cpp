@@ -24,12 +24,15 @@ GroupRates rates_of(const GroupOptions& options) {
 }
 
 // Sets the rates among a param group's options to those of a file; the other options stay. An older
-// file has a ratio for any group without a role: where no matrix is in it (`no_matrix`), that is
-// the ratio of its lr.
-void set_rates(GroupOptions& options, const GroupRates& rates, bool no_matrix) {
-  const bool ratio_of_lr = no_matrix && !options.group.role;
-  options.lr = ratio_of_lr ? rates.lr * rates.backup_lr_ratio : rates.lr;
-  options.backup_lr_ratio = ratio_of_lr ? 1 : rates.backup_lr_ratio;
+// file has a ratio for any group without a role, of which `params` are the parameters: where no
+// matrix is among them, that is the ratio of its lr, and where all are, it means nothing.
+void set_rates(GroupOptions& options, const GroupRates& rates,
+               const std::vector<at::Tensor>& params) {
+  const auto is_matrix = [](const auto& param) { return param.dim() == 2; };
+  const bool none = !options.group.role && std::ranges::none_of(params, is_matrix);
+  const bool both = !options.group.role && !none && !std::ranges::all_of(params, is_matrix);
+  options.lr = none ? rates.lr * rates.backup_lr_ratio : rates.lr;
+  options.backup_lr_ratio = both ? rates.backup_lr_ratio : 1;
   options.weight_decay = rates.weight_decay;
   options.backup_weight_decay = rates.backup_weight_decay;
 }
@@ -74,9 +77,7 @@ void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
   }
   for (size_t g = 0; g < state.rates.size(); ++g) {
     auto& options = static_cast<GroupOptions&>(optimizer.param_groups()[g].options());
-    const auto& params = optimizer.param_groups()[g].params();
-    const bool no_matrix = std::ranges::none_of(params, [](const auto& p) { return p.dim() == 2; });
-    if (state.rates[g]) set_rates(options, *state.rates[g], no_matrix);
+    if (state.rates[g]) set_rates(options, *state.rates[g], optimizer.param_groups()[g].params());
   }
   optimizer.global_ = std::move(state.global);
   optimizer.skipped_ = state.skipped;

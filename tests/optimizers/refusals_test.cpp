@@ -52,7 +52,7 @@ TEST(Refusals, of_recipes) {
       {"muon", {.radius = "big"}, {"radius", "big", "original"}},
       {"muon", {.radius = "-1"}, {"radius", "-1"}},
       {"muon", {.start = "last"}, {"start", "last"}},
-      {"muon", {.polar = "nns"}, {"method", "nns"}},
+      {"muon", {.polar = "nns"}, {"polar: received", "nns"}},
       {"muon", {.polar = "jordan", .polar_steps = 0}, {"steps", "0"}},
       {"muon", {.polar_dtype = "int8"}, {"polar_dtype", "int8"}},
       {"neon", {.svd = "magic"}, {"magic"}},

@@ -62,7 +62,8 @@ def test_a_rate_without_a_digit_before_its_point(tmp_path, text, value):
 @pytest.mark.parametrize("text", [".01", "1."])
 def test_such_a_number_in_a_file_is_refused_in_words_that_help(tmp_path, text):
     config = write_config(tmp_path, lr=("lr = 0.02", f"lr = {text}"))
-    one_line(steepest("train", config), 2, "run.toml:22", "write 0.01 for .01, and 1.0 for 1.")
+    line = config.read_text().splitlines().index(f"lr = {text}") + 1
+    one_line(steepest("train", config), 2, f"run.toml:{line}", "write 0.01 for .01, and 1.0 for 1.")
 
 
 def test_what_is_no_number_stays_text(tmp_path):

@@ -107,7 +107,7 @@ def test_a_spike_is_logged_with_its_score(tmp_path):
     """A rate that grows until losses jump; z-scores go to the metrics and to the screen."""
     spiky = {
         "steps": ("steps = 40", "steps = 120"),
-        "rate": ("lr = 0.02", "lr = 2.0"),
+        "rate": ("lr = 0.02", "lr = 2.0\nbackup_lr = 2.0"),
         "recipe": ("muonmax-momo", "muon"),
         "warmup": ("warmup = 3", "warmup = 120"),
         "kind": ("constant_linear", "constant"),

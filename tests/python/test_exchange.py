@@ -90,7 +90,7 @@ def test_twenty_steps_are_the_cpp_optimizers_bit_for_bit(tmp_path, name, options
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_class_has_its_rows_choices(name):
-    optimizer = steepest.make(name, make_net().parameters())
+    optimizer = steepest.make(name, make_net().named_parameters())
     mine, row = optimizer._plan().recipe, json.loads(ops.row(name, "{}"))
     free = {"paper", "equation", "matrix", "backup"}
     assert {k: v for k, v in mine.items() if k not in free} == {

@@ -253,10 +253,10 @@ TEST(Config, HashAndDifferenceIgnoreWhatMayChange) {
 TEST(Config, AllDifferencesAreListedThoseOfBothFirst) {
   const RunSpec before = parse_config(kRun, "run.toml");
   const RunSpec after =
-      parse_config(kRun, "run.toml", {"optimizer.backup_lr=1", "model.layers=5", "run.seed=8"});
+      parse_config(kRun, "run.toml", {"optimizer.backup_beta2=.5", "model.layers=5", "run.seed=8"});
   std::vector<std::string> keys;
   for (const auto& difference : differences(after, before)) keys.push_back(difference.key);
-  EXPECT_EQ(keys, (std::vector<std::string>{"model.layers", "run.seed", "optimizer.backup_lr"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"model.layers", "run.seed", "optimizer.backup_beta2"}));
   EXPECT_TRUE(differences(before, before).empty());
 }
 
