@@ -15,7 +15,7 @@
 namespace steepest {
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 const char* const kArchive = "torch::load";
 
 // Returns the rates among a param group's options: the numbers of them that a file keeps.
@@ -104,13 +104,13 @@ void load(Optimizer& optimizer, const std::string& path) {
 // object.
 void Optimizer::save(torch::serialize::OutputArchive& archive) const {
   const auto snapshot = Snapshot::of(*this);
-  Json names = Json::array();
+  SortedJson names = SortedJson::array();
   for (size_t i = 0; i < snapshot.tensors.size(); ++i) {
     names.push_back(snapshot.tensors[i].first);
     archive.write("tensor" + std::to_string(i), snapshot.tensors[i].second, /*is_buffer=*/true);
   }
   archive.write("names", c10::IValue(names.dump()));
-  archive.write("metadata", c10::IValue(Json(snapshot.metadata).dump()));
+  archive.write("metadata", c10::IValue(SortedJson(snapshot.metadata).dump()));
 }
 
 namespace {
@@ -126,7 +126,7 @@ c10::IValue read_value(torch::serialize::InputArchive& archive, const std::strin
 
 // Reads the JSON list or object of texts that torch's archive holds under a key; throws
 // c10::ValueError where there is none, or anything else.
-Json read_texts(torch::serialize::InputArchive& archive, const std::string& key) {
+SortedJson read_texts(torch::serialize::InputArchive& archive, const std::string& key) {
   const auto value = read_value(archive, key);
   TORCH_CHECK_VALUE(value.isString(), kArchive, ": ", key, ": received ", value.tagKind(),
                     ", allowed text");
@@ -135,10 +135,10 @@ Json read_texts(torch::serialize::InputArchive& archive, const std::string& key)
   } catch (const JsonError& error) {
     TORCH_CHECK_VALUE(false, kArchive, ": ", key, ": ", error.what());
   }
-  auto json = Json::parse(value.toStringRef());
+  auto json = SortedJson::parse(value.toStringRef());
   const bool texts =
       json.is_structured() &&
-      std::all_of(json.begin(), json.end(), [](const Json& x) { return x.is_string(); });
+      std::all_of(json.begin(), json.end(), [](const SortedJson& x) { return x.is_string(); });
   TORCH_CHECK_VALUE(texts, kArchive, ": ", key, ": received ", cut(json.dump()), ", allowed texts");
   return json;
 }
