@@ -10,6 +10,7 @@ option(STEEPEST_CCACHE "Compile through ccache where it is installed" ${PROJECT_
 option(STEEPEST_WERROR "Warnings are errors" ${PROJECT_IS_TOP_LEVEL})
 option(STEEPEST_OPERATORS "Build the operators that Python loads" ${PROJECT_IS_TOP_LEVEL})
 option(STEEPEST_PYTHON_PACKAGE "Install only what the Python package holds (pip does)" OFF)
+option(STEEPEST_MANYLINUX "The Python package shall run with glibc 2.28: see cmake/manylinux.cmake" OFF)
 option(STEEPEST_TRAINER "Build the command-line trainer" ${PROJECT_IS_TOP_LEVEL})
 option(STEEPEST_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(STEEPEST_INSTALL "Write install rules" ${PROJECT_IS_TOP_LEVEL})

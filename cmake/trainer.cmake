@@ -49,7 +49,10 @@ if(EXISTS "${trainer_main}")
   set_target_properties(steepest_cli PROPERTIES
     OUTPUT_NAME steepest RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin"
     INSTALL_RPATH "${LibTorch_LIBRARY_DIR}")
-  if(TARGET LibTorch::torch_cuda)
+  if(STEEPEST_PYTHON_PACKAGE)  # one wheel for torch with and without CUDA
+    target_compile_definitions(steepest_cli PRIVATE STEEPEST_LOAD_CUDA)
+    target_link_libraries(steepest_cli PRIVATE ${CMAKE_DL_LIBS})
+  elseif(TARGET LibTorch::torch_cuda)
     target_link_libraries(steepest_cli PRIVATE LibTorch::torch_cuda)  # 0.1 s of start-up
   endif()
   steepest_precompile(steepest_cli)

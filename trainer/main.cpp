@@ -2,6 +2,7 @@
 // steepest: train, evaluate, sample, compare, list, info. Data on stdout, progress and errors on
 // stderr.
 #include <c10/util/Exception.h>
+#include <dlfcn.h>
 
 #include <algorithm>
 #include <iostream>
@@ -105,12 +106,21 @@ constexpr char kExitCodes[] =
     "stopped by signal n (130 SIGINT, 143 SIGTERM, 129 SIGHUP, ..): the step was finished and "
     "saved.";
 
+// Registers the "cuda" device, in a build that serves any torch, where this torch has it: its
+// library does so when it is loaded. Other builds link it.
+void load_cuda() {
+#ifdef STEEPEST_LOAD_CUDA
+  dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
+#endif
+}
+
 }  // namespace
 
 // Each add_ function adds a subcommand, whose callback does the work and sets `exit_code`. The
 // standard streams come before every file, and AMX before torch's first operation.
 int main(int argc, char** argv) {
   secure_standard_streams();
+  load_cuda();
   CLI::App app{"Non-Euclidean steepest descent: trains, compares and explains the Muon family."};
   app.name("steepest");
   app.set_version_flag("--version", version_text, "Version, commit, torch and kernels in use");
