@@ -85,7 +85,14 @@ def test_a_result_that_cannot_be_printed(tmp_path, reference):
     assert done.stderr.startswith("stdout: cannot write: No space left on device")
     assert len(done.stderr.strip().splitlines()) == 1
     assert (losses(run), weights(run)) == reference
-    for args in (["eval", run, "--batches", 2], ["sample", run], ["compare", run], ["list"], ["info"], ["--help"]):
+    for args in (
+        ["eval", run, "--batches", 2],
+        ["sample", run],
+        ["compare", run],
+        ["list"],
+        ["info"],
+        ["--help"],
+    ):
         done = shell('"$@" >/dev/full', *args)
         assert done.returncode == 1, args
         assert len(done.stderr.strip().splitlines()) == 1 and "stdout" in done.stderr
