@@ -112,6 +112,7 @@ class Loop {
     for (const auto& line : latest->damaged) progress_.note(line);
     const auto changed = require_same_keys(spec_, folder_.path(), *latest, allowed);
     for (const auto& line : changed) progress_.note(line);
+    require_same_rates(spec_, *latest, allowed);
     require_steps_ahead(spec_, *latest);
     const auto before = require_same_session(session_, *latest, /*same_config=*/changed.empty());
     if (!before.empty()) progress_.note(before);

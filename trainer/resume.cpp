@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/resume.h"
 
+#include <nlohmann/json.hpp>
+#include <tuple>
+
+#include "steepest/base/text.h"
+#include "steepest/optimizers/optimizers.h"
 #include "trainer/config/config.h"
 
 namespace steepest::trainer {
@@ -60,6 +65,27 @@ std::vector<std::string> require_same_keys(const RunSpec& spec, const std::strin
                        difference.received + " from here on: allowed");
   }
   return accepted;
+}
+
+void require_same_rates(const RunSpec& spec, const Latest& latest, const AllowedChanges& allowed) {
+  const auto text = latest.checkpoint.optimizer.metadata.find("choices");
+  if (text == latest.checkpoint.optimizer.metadata.end()) return;  // the optimizer's load says so
+  const auto then = nlohmann::json::parse(text->second, nullptr, /*allow_exceptions=*/false);
+  const Recipe now = recipe(spec.recipe, spec.optimizer);
+  if (allowed.contains("optimizer.lr")) return;  // it may be that of both sides
+  const std::tuple<const char*, const char*, double> rates[] = {
+      {"matrix", "optimizer.lr", now.matrix.lr}, {"backup", "optimizer.backup_lr", now.backup.lr}};
+  for (const auto& [side, key, received] : rates) {
+    const auto place = nlohmann::json::json_pointer(std::string("/") + side + "/lr");
+    if (!then.is_object() || !then.contains(place) || !then[place].is_number()) continue;
+    const double expected = then[place].get<double>();
+    if (received == expected || allowed.contains(key)) continue;
+    throw ForeignCheckpoint(latest.folder + ": " + key + ": received " + print_number(received) +
+                            ", expected " + print_number(expected) +
+                            " as when the run began, where the recipe had another default: --set " +
+                            key + "=" + print_number(expected) + " --allow-change " + key +
+                            " goes on with it");
+  }
 }
 
 std::string require_same_session(Session& session, const Latest& latest, bool same_config) {

@@ -24,6 +24,11 @@ const RunSpec& require_round_trip(const RunSpec& spec);
 std::vector<std::string> require_same_keys(const RunSpec& spec, const std::string& run,
                                            const Latest& latest, const AllowedChanges& allowed);
 
+// Throws ForeignCheckpoint where the optimizer's learning rates, as the spec and the defaults of
+// its recipe give them now, are not those with which the checkpoint was made: another version may
+// have other defaults. Rates that are allowed to change are passed over.
+void require_same_rates(const RunSpec& spec, const Latest& latest, const AllowedChanges& allowed);
+
 // Throws ConfigError where the checkpoint has already gone beyond the run's last step.
 void require_steps_ahead(const RunSpec& spec, const Latest& latest);
 

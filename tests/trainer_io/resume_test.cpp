@@ -43,6 +43,38 @@ TEST(Resume, HashesOfTheFirstVersionAreKnown) {
   }
 }
 
+// A run that said lr alone began when its recipe had another rate for what is no matrix.
+TEST(Resume, DefaultRatesOfAnotherVersionAreNotTakenInSilence) {
+  const RunSpec spec = parse_config(kImages, "run.toml");
+  Latest latest;
+  latest.folder = "ckpt-5";
+  auto& choices = latest.checkpoint.optimizer.metadata["choices"];
+  choices = R"({"matrix": {"lr": 0.02}, "backup": {"lr": 0.003}})";
+  require_same_rates(spec, latest, {});
+  choices = R"({"matrix": {"lr": 0.02}, "backup": {"lr": 0.25}})";
+  EXPECT_THROW(
+      {
+        try {
+          require_same_rates(spec, latest, {});
+        } catch (const ForeignCheckpoint& error) {
+          EXPECT_STREQ(
+              error.what(),
+              "ckpt-5: optimizer.backup_lr: received 0.003, expected 0.25 as when the run "
+              "began, where the recipe had another default: --set optimizer.backup_lr=0.25 "
+              "--allow-change optimizer.backup_lr goes on with it");
+          throw;
+        }
+      },
+      ForeignCheckpoint);
+  require_same_rates(spec, latest, AllowedChanges({"lr"}));
+  require_same_rates(spec, latest, AllowedChanges({"optimizer.backup_lr"}));
+  require_same_rates(parse_config(kImages, "run.toml", {"optimizer.backup_lr=.25"}), latest, {});
+  for (const char* foreign : {"", "[]", "{", R"({"matrix": 1})"}) {
+    choices = foreign;
+    require_same_rates(spec, latest, {});
+  }
+}
+
 TEST(Resume, WhatIsAllowedToChange) {
   const AllowedChanges none, lr({"lr"}), one({"optimizer.backup_lr"}), schedule({"schedule"});
   for (const std::string key : {"optimizer.lr", "optimizer.backup_lr", "group.3.lr"}) {
