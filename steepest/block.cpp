@@ -12,10 +12,10 @@ const char* text_of(Role role) { return role == Role::matrix ? "matrix" : "non-m
 
 namespace {
 
-// Returns a piece t of a parameter as the matrices [B, r, c] in which it is stored, before parts
-// and transposition: a view where strides allow. `batch` is the view's: the last two dimensions are
-// matrices; else all after the first are flattened. A backup that is no matrix is one row, [1, 1,
-// n].
+// Returns a piece t of a parameter as the matrices [B, r, c] in which it is stored, before they are
+// split into parts or transposed: a view where strides allow. With `batch`, the view's option, the
+// last two dimensions are matrices; else all after the first are flattened into columns. A backup
+// parameter that is no matrix is one row, [1, 1, n].
 at::Tensor as_stored(const at::Tensor& t, Role role, bool batch) {
   if (role == Role::backup && t.dim() != 2) return t.reshape({1, 1, t.numel()});
   if (t.dim() == 2) return t.unsqueeze(0);

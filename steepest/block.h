@@ -34,7 +34,8 @@ struct Block {
   at::Tensor piece(const at::Tensor& t) const;
   // Returns the matrices [B, r, c] of the block's piece of t, a view where strides allow.
   at::Tensor matrices(const at::Tensor& t) const;
-  // Returns the matrices [B, r, c] of what piece() has returned, a view where strides allow.
+  // Returns the matrices [B, r, c] of what piece() has returned, split into the block's equal
+  // `parts` and transposed as its view says: a view where strides allow, else a copy.
   at::Tensor matrices_of(const at::Tensor& piece) const;
   // Inverts matrices_of: returns the matrices s [B, r, c] in the shape of `piece`, a view where
   // strides allow. Nothing but the shape of `piece` is used.
@@ -47,10 +48,10 @@ struct Block {
   }
 };
 
-// Returns the blocks of a parameter of this shape and role under the view: one, or one for each run
-// of equal split sizes, whose parts are one batch. Their param, group, radius and leaf are left to
-// the plan. Throws c10::ValueError, which begins with `name`, where the view does not fit the
-// shape.
+// Returns the blocks of a parameter of this shape and role under the view: one, or one for each
+// group of neighbouring split sizes that are equal, whose parts are one batch. Their param, group,
+// radius and leaf are left to the plan. Throws c10::ValueError, which begins with `name`, where the
+// view does not fit the shape.
 std::vector<Block> make_blocks(const std::string& name, at::IntArrayRef shape, Role role,
                                const View& view);
 

@@ -19,11 +19,14 @@ struct GroupOptions : public torch::optim::OptimizerCloneableOptions<GroupOption
   double weight_decay = 0, backup_weight_decay = 0;
   Group group;  // names, role, view, overrides (its tensors are the param group's)
 
+  // Returns the learning rate; torch's schedulers call it, and set_lr(), through OptimizerOptions.
   double get_lr() const override { return lr; }
+  // Sets the learning rate: torch's schedulers call it between steps.
   void set_lr(double value) override { lr = value; }
-  // torch saves options one by one; Optimizer::save writes all of them, whole, instead.
+  // Reads nothing. It overrides torch's way to load one group's options: Optimizer::save and load
+  // of this library write and read those of all groups whole.
   void serialize(torch::serialize::InputArchive&) override {}
-  // Writes nothing, as Optimizer::save writes all of them.
+  // Writes nothing, in place of torch's way to save one group's options: see above.
   void serialize(torch::serialize::OutputArchive&) const override {}
 };
 

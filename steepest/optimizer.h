@@ -19,9 +19,10 @@ struct Plan;  // plan.h: the recipe laid over the parameters, for the library's 
 
 struct BlockState : public torch::optim::OptimizerCloneableParamState<BlockState> {
   ParamState value;
-  // torch saves states one by one; Optimizer::save writes all of them, whole, instead.
+  // Reads nothing. It overrides torch's way to load one parameter's state: Optimizer::save and load
+  // of this library write and read all states whole.
   void serialize(torch::serialize::InputArchive&) override {}
-  // Writes nothing, as Optimizer::save writes all of them.
+  // Writes nothing, in place of torch's way to save one parameter's state: see above.
   void serialize(torch::serialize::OutputArchive&) const override {}
 };
 

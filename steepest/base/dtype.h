@@ -20,12 +20,12 @@ inline at::ScalarType at_least_float32(at::ScalarType dtype) {
   return is_half(dtype) ? at::kFloat : dtype;
 }
 
-// The dtype as options and messages write it: "float32" and the like for the computable ones,
-// torch's name for any other.
+// Returns the dtype as options and messages write it: "float32" and the like for the computable
+// ones, torch's name for any other.
 std::string dtype_name(at::ScalarType dtype);
 
-// The computable dtype that `text` names ("bfloat16"); throws c10::ValueError for any other text.
-// `option`, the name of the option that has this value, begins the message.
+// Returns the computable dtype that `text` names ("bfloat16"); throws c10::ValueError for any other
+// text. `option`, the name of the option that has this value, begins the message.
 at::ScalarType read_dtype(const std::string& option, const std::string& text);
 
 }  // namespace steepest

@@ -30,14 +30,15 @@ std::optional<Map> by_plain_name(const Names& names) {
   return map;
 }
 
-// Maps each name to itself.
+// Maps each name to itself: what match_names() returns where it renames nothing.
 Map identity_map(const Names& names) {
   Map map;
   for (const auto& name : names) map.emplace(name, name);
   return map;
 }
 
-// The first name that stands twice; null where none does.
+// Returns a pointer into `names` to the first name that repeats an earlier one, or nullptr where
+// all differ.
 const std::string* find_duplicate(const Names& names) {
   std::unordered_set<std::string> seen;
   const auto found =
@@ -45,8 +46,8 @@ const std::string* find_duplicate(const Names& names) {
   return found == names.end() ? nullptr : &*found;
 }
 
-// The first of `names` that, without the parts that wrappers add (plain_name()), is not among
-// `others`, which have none; null where there is none.
+// Returns a pointer into `names` to the first name whose plain form (plain_name(), without what
+// wrappers add) is not among `others`, or nullptr where all are. `others` are plain names.
 const std::string* find_missing(const Names& names, const Names& others) {
   const std::unordered_set<std::string> known(others.begin(), others.end());
   const auto found = std::ranges::find_if(
@@ -54,9 +55,9 @@ const std::string* find_missing(const Names& names, const Names& others) {
   return found == names.end() ? nullptr : &*found;
 }
 
-// The text that, put before each name of `shorter`, gives the names of `longer` in any order: it
-// ends with a dot ("model."). Empty where no text does. A message shows it, as it tells a user that
-// the names were taken from an enclosing module.
+// Returns the text, ending with a dot ("model."), that, put before every name of `shorter`, gives
+// the names of `longer` in any order, or "" where there is none. An error message shows it, since
+// names so prefixed were taken from an enclosing module.
 std::string common_prefix(Names longer, Names shorter) {
   if (longer.size() != shorter.size() || shorter.empty()) return "";
   std::ranges::sort(shorter), std::ranges::sort(longer);

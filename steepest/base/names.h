@@ -12,7 +12,7 @@ namespace steepest {
 // AveragedModel), "_orig_mod" (torch.compile), "_fsdp_wrapped_module" and
 // "_checkpoint_wrapped_module", wherever they stand.
 std::string plain_name(const std::string& name);
-// plain_name() of each of the names, in their order.
+// Returns plain_name() of each of the names, in their order.
 std::vector<std::string> plain_names(const std::vector<std::string>& names);
 
 // Maps each of a model's `own` parameter names to the one of the `saved` names of a checkpoint
@@ -22,10 +22,10 @@ std::vector<std::string> plain_names(const std::vector<std::string>& names);
 std::unordered_map<std::string, std::string> match_names(const std::vector<std::string>& own,
                                                          const std::vector<std::string>& saved);
 
-// The message of an error where the `received` names of parameters (of a checkpoint) are not, up to
-// wrappers, the `allowed` ones (of this optimizer): it tells a name that stands twice, or the first
-// that either side lacks, and the prefix where they differ by no more than that. Empty where no
-// name is lacking.
+// Returns the message of an error where the `received` names of parameters (a checkpoint's) are
+// not, up to wrappers, the `allowed` ones (this optimizer's), or "" where none differs. It shows a
+// name given twice, or else the first name that only one of the two lists has, of each list, and
+// the common prefix where nothing else differs.
 std::string name_difference(const std::vector<std::string>& received,
                             const std::vector<std::string>& allowed);
 

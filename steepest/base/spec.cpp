@@ -21,7 +21,8 @@ struct Reader {
   void skip_blanks() {
     while (at < text.size() && (text[at] == ' ' || text[at] == '\t')) ++at;
   }
-  // Moves past the character `c` where it comes next; returns whether it did.
+  // Skips blanks; where the character `c` comes next, moves past it and returns true, else returns
+  // false.
   bool take(char c) {
     skip_blanks();
     if (at >= text.size() || text[at] != c) return false;
@@ -43,13 +44,13 @@ struct Reader {
     TORCH_CHECK_VALUE(at > begin, "spec ", shown(text), ": expected a name at position ", begin);
     return text.substr(begin, at - begin);
   }
-  // Whether a number comes next.
+  // Skips blanks and returns whether a number comes next, which begins with a digit or a point.
   bool at_number() {
     skip_blanks();
     return at < text.size() &&
            (std::isdigit(static_cast<unsigned char>(text[at])) || text[at] == '.');
   }
-  // Reads a number; throws c10::ValueError where none comes next.
+  // Skips blanks, reads a number and moves past it; throws c10::ValueError where none comes next.
   double read_value() {
     skip_blanks();
     double value = 0;
@@ -67,8 +68,9 @@ struct Reader {
   }
 };
 
-// Reads one term without its weight, "name" or "name(key=number, ..)", and moves past it. Throws
-// c10::ValueError where the text is no such term, or gives a key twice.
+// Reads one term without its weight, "name" or "name(key=number, ..)", and moves past it; the
+// result's weight is 1. Throws c10::ValueError where the text is no such term, or gives a key
+// twice.
 Spec read_spec(Reader& in) {
   Spec spec{in.read_name(), {}, 1};
   if (!in.take('(') || in.take(')')) return spec;

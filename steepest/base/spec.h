@@ -20,13 +20,13 @@ struct Spec {
 // Reads one term, "ky_fan(k=8)". Throws c10::ValueError with the text and the position that could
 // not be read.
 Spec parse_spec(const std::string& text);
-// Reads a sum of up to kMaxTerms terms with optional weights, "0.5*spectral+0.5*inf"; throws as
-// parse_spec does.
+// Reads a sum of up to kMaxTerms terms, "0.5*spectral+0.5*inf"; a term without a weight before it
+// has the weight 1. Throws as parse_spec does.
 std::vector<Spec> parse_mixture(const std::string& text);
 constexpr size_t kMaxTerms = 16;
 
-// A term without its weight as text that parse_spec reads, "ky_fan(k=8)"; numbers print without
-// trailing zeros.
+// Returns a term without its weight as text that parse_spec reads, "ky_fan(k=8)", or the name alone
+// where it has no arguments; numbers print without trailing zeros.
 std::string print_spec(const Spec& spec);
 
 // The value that the spec gives for the argument `key`, or `fallback` where it gives none; throws

@@ -9,8 +9,8 @@ namespace steepest {
 
 namespace {
 
-// The largest magnitude of t's entries as a 0-dim float64 tensor on t's device: 0 of an empty
-// tensor, NaN where an entry is NaN.
+// Returns the largest magnitude of t's entries as a 0-dim float64 tensor on t's device: 0 of an
+// empty tensor, NaN where an entry is NaN.
 at::Tensor largest_magnitude(const at::Tensor& t) {
   if (t.numel() == 0) return at::zeros({}, t.options().dtype(at::kDouble));
   const auto largest = try_kernel(kernels_of(t).largest_magnitude, t);

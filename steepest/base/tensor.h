@@ -12,13 +12,13 @@
 
 namespace steepest {
 
-// The largest magnitude of each tensor's entries, 0 of an undefined or empty one, NaN where an
-// entry is NaN. Those of tensors on a device are fetched together, with one wait for it.
+// Returns the largest magnitude of each tensor's entries, 0 of an undefined or empty one, NaN where
+// an entry is NaN. Those of tensors on a device are fetched together, with one wait for it.
 std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors);
 
-// The Frobenius inner product sum_ij a_ij b_ij of each pair of matrices of a and b [B, r, c], which
-// may have any dtype and strides: [B] float64. It is multiplied and accumulated in float64, which
-// holds every product of two float32 numbers.
+// Returns the Frobenius inner product sum_ij a_ij b_ij of each pair of matrices of a and b [B, r,
+// c], which may have any dtype and strides: [B] float64. It is multiplied and accumulated in
+// float64, which holds every product of two float32 numbers.
 at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b);
 
 // v [B], one number for each matrix of m [B, r, c], as [B, 1, 1] in m's dtype: m times or divided
@@ -33,9 +33,9 @@ at::Tensor at_least_float32(const at::Tensor& x);
 // range of that dtype is no loss, as the division is then made in float64.
 at::Tensor divided(const at::Tensor& x, const at::Tensor& v);
 
-// The largest power of two that is at most |x|, elementwise for float64 x, and 1 where x is zero or
-// not finite: dividing by it takes a scale out of squares, and multiplying by it puts it back,
-// without a rounding.
+// Returns the largest power of two that is at most |x|, elementwise for float64 x, and 1 where x is
+// zero or not finite: dividing by it takes a scale out of squares, and multiplying by it puts it
+// back, without a rounding.
 at::Tensor power_of_two(const at::Tensor& x);
 
 // 2^-floor(log2 x) of float32 or float64 x >= 0, taken from the bits of its exponent: exact on
@@ -43,7 +43,8 @@ at::Tensor power_of_two(const at::Tensor& x);
 // that its dtype holds, an infinity or a NaN the smallest.
 at::Tensor reciprocal_power_of_two(const at::Tensor& x);
 
-// a / b, and 0 where b is 0: the convention of every norm at m = 0.
+// Returns a / b, elementwise and broadcast, but 0 where b is 0, even for 0 / 0: so a norm of a zero
+// matrix gives the direction 0 and no NaN.
 at::Tensor safe_divide(const at::Tensor& a, const at::Tensor& b);
 
 }  // namespace steepest

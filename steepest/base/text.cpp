@@ -10,8 +10,8 @@
 namespace steepest {
 namespace {
 
-// The Levenshtein distance: the fewest bytes to insert, delete or replace that turn one text into
-// the other.
+// Returns the Levenshtein distance: the fewest bytes to insert, delete or replace that turn one
+// text into the other.
 size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});

@@ -61,8 +61,8 @@ void BoundState::write_back() const {
 }
 
 // Undefines, in the state of parameter number `index` before its first step, the entries that are
-// not of its own shape: the engine makes what is undefined, and takes a dual that is defined for
-// the last step's.
+// not of the parameter's own shape. The caller's list has tensors for them, but the engine makes
+// what is undefined, and would take a defined dual norm for one that the last step has left.
 void BoundState::undefine_flat_entries(ParamState& state, size_t index) const {
   for (const auto& entry : engine::state_entries(plan_, index)) {
     if (!entry.like_param()) entry.of(state) = at::Tensor();

@@ -30,7 +30,7 @@ class BoundState {
   void write_back() const;
 
  private:
-  // Leaves what the engine makes at a parameter's first step undefined.
+  // Undefines, in `state`, the tensors that the engine makes itself at a parameter's first step.
   void undefine_flat_entries(ParamState& state, size_t index) const;
 
   const Plan& plan_;

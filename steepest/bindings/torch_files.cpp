@@ -27,7 +27,8 @@ using Tensors = at::TensorList;
 // Rates travel flat, group after group, in the order of GroupRates; NaN where a file has none.
 constexpr size_t kRates = 4;
 
-// Reads the rates of one group from every kRates numbers, which have the order of GroupRates.
+// Reads the groups' rates from a flat list of kRates numbers for each group, in the order of
+// GroupRates' members. Throws c10::ValueError where the length is not a multiple of kRates.
 std::vector<std::optional<GroupRates>> rates_from(at::ArrayRef<double> flat) {
   TORCH_CHECK_VALUE(flat.size() % kRates == 0, "steepest::save_state: rates: received ",
                     flat.size(), " numbers, allowed ", kRates, " for each group");
@@ -37,7 +38,8 @@ std::vector<std::optional<GroupRates>> rates_from(at::ArrayRef<double> flat) {
   return rates;
 }
 
-// Writes the groups' rates as rates_from reads them; lr is NaN in a group for which there are none.
+// Returns the groups' rates as the flat list that rates_from reads; lr is NaN for a group that has
+// none in the state.
 std::vector<double> flat_rates(const WholeState& state) {
   std::vector<double> flat;
   for (const auto& rates : state.rates) {
@@ -102,7 +104,8 @@ load_state(const std::string& path, Tensors params, const std::string& text,
 
 // -- named tensors --------------------------------------------------------------------------------
 
-// Reads any safetensors file: its tensors, their names, and its metadata as a JSON object of texts.
+// Reads any safetensors file and returns its tensors on the CPU, their names in the same order, and
+// its metadata as a JSON object of texts.
 std::tuple<std::vector<at::Tensor>, std::vector<std::string>, std::string> load_file(
     const std::string& path) {
   const auto file = read_safetensors(path);
@@ -112,7 +115,8 @@ std::tuple<std::vector<at::Tensor>, std::vector<std::string>, std::string> load_
   return {tensors, names, Json(file.metadata).dump()};
 }
 
-// Parses the metadata of a safetensors file, which Python gives as a JSON object of texts.
+// Parses the metadata for a safetensors file, which Python gives as a JSON object of texts; throws
+// c10::ValueError where the text is no such object.
 Metadata metadata_of(const std::string& text) {
   try {
     check_json(text, {.depth = 2});

@@ -27,8 +27,9 @@ struct StepLists {
 // the message names.
 void check_lists(const Plan& plan, const StepLists& lists, const char* op);
 
-// Throws c10::ValueError where a parameter with a gradient is not in lists.live: the state that the
-// step makes for it would be lost. The lists must have passed check_lists.
+// Throws c10::ValueError where a parameter has a gradient but its index is not in lists.live, the
+// indices of the parameters whose state was passed: the state that the step makes for it would be
+// lost. The lists must have passed check_lists.
 void check_live(const Plan& plan, const StepLists& lists);
 
 // Returns the step count that a tensor of one number holds, as torch keeps it in an optimizer's

@@ -41,8 +41,9 @@ void observe_gradients(const StepInput& in, const Bucket& bucket, const Gradient
   write_back(state.norm);
 }
 
-// Whether the block's norm is given its momentum (or the look-ahead of it); else it is given the
-// gradient, as without momentum, or where the momentum is one of directions.
+// Whether the block's norm is given its momentum (or the look-ahead of it). Else the norm is given
+// the gradient: there is no momentum, or MomentumPlace::after has it average the directions that
+// the norm returns.
 bool has_momentum(const StepInput& in, const Block& block) {
   return in.choices(block).place == MomentumPlace::before &&
          in.param(block).state->momentum_buffer.defined();
@@ -51,9 +52,10 @@ bool has_momentum(const StepInput& in, const Block& block) {
 // Whether the momenta take the gradient first, as once a step, or are read as they are.
 enum class Momenta { advance, keep };
 
-// Returns the block's u, what its norm is given, of its piece's shape: the momentum, its look-ahead
-// or, where the norm is given that, the gradient. It is written to `out` where that is defined;
-// else u may be the momentum or the gradient itself, not a copy.
+// Returns the block's u, what its norm is given, of its piece's shape: the momentum, which
+// Momenta::advance first advances by the gradient in place, its look-ahead, or, without
+// has_momentum(), the gradient. It is written to `out` where that is defined; else u may be the
+// momentum or the gradient itself, not a copy.
 at::Tensor update_of(const StepInput& in, const Block& block, const at::Tensor& gradient,
                      Momenta momenta, const Kernels& kernels, const at::Tensor& out) {
   if (!has_momentum(in, block)) return out.defined() ? at::Tensor(out).copy_(gradient) : gradient;

@@ -33,7 +33,9 @@ Batch update_again(const StepInput& in, const Bucket& bucket, Storage storage);
 // which can_recompute_update() holds: others would need a new u.
 at::Tensor inner_product_with_update(const StepInput& in, const Bucket& bucket,
                                      const at::Tensor& s);
-// Whether a kernel can compute <u, s> from gradients and momenta, without u in memory.
+// Whether the device's kernel can compute the inner products <u, s> of u, what the bucket's norm is
+// given, and a direction s from the gradients and momenta, without u in memory: then the direction
+// may overwrite u.
 bool can_recompute_update(const StepInput& in, const Bucket& bucket);
 
 // Returns the block's piece of the gradient as the momentum takes it: plus wd W, the weight decay

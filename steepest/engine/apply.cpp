@@ -10,10 +10,11 @@
 namespace steepest::engine {
 namespace {
 
-// Moves and decays `piece`, the block's part of the weights, matrix by matrix by the device's
-// kernel: matrix i by coefficients[i] s[i], for coefficients [b] in float64 and directions s
-// [b, r, c]; `move` has the decay. It returns false, with nothing done, where the kernel does not
-// take them.
+// Moves and decays `piece`, the block's part of the weights, in place, matrix by matrix by the
+// device's kernel: matrix i by -coefficients[i] s[i], for coefficients [b] in float64 and
+// directions s [b, r, c]; `move` has the decay. Returns false, with nothing done, where the
+// coefficients are not on the CPU or the kernel does not take the dtype or the layout, which all
+// matrices share.
 bool try_fused_moves(const Block& block, const at::Tensor& piece, const at::Tensor& s,
                      const at::Tensor& coefficients, DecayedMove move, const Kernels& kernels) {
   if (!coefficients.is_cpu() || !block.has_contiguous_matrices() || !piece.is_contiguous())
@@ -71,8 +72,9 @@ void subtract(const Block& block, at::Tensor piece, const at::Tensor& s,
 }
 
 // Moves the block's piece of the weights by -c s, for its directions s [b, r, c], and decays it, in
-// one pass over memory, by the device's kernel; `move` has the decay, and c where that is one
-// number. It returns false, with nothing done, where there is no kernel for it.
+// place and in one pass over memory, by the device's kernel; `move` has the decay, and c where that
+// is one number. Returns false, with nothing done, where there is no kernel for it: the caller then
+// decays and moves in two passes.
 bool try_fused(const Block& block, const at::Tensor& piece, const at::Tensor& s,
                const Coefficient& coefficient, const DecayedMove& move, const Kernels& kernels) {
   if (!kernels.apply) return false;

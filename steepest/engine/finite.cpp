@@ -35,8 +35,9 @@ class Bounds {
   // parameter's gradient, 0 where there is none. Keeps a reference to `in`.
   Bounds(const StepInput& in, const std::vector<double>& largest) : in_(in), gradient_(largest) {}
 
-  // Whether nothing that the step computes can leave the range of its dtype. It may be called once,
-  // as it widens the bounds on its way.
+  // Returns true where bounds show that nothing that the step computes can leave the range of its
+  // dtype; false where they do not show it, though the step may still be finite. It may be called
+  // once, as it widens the bounds on its way.
   bool show_finite_step() {
     add_coupled_decay();
     for (size_t i = 0; i < in_.params.size(); ++i)

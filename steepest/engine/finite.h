@@ -10,8 +10,9 @@
 namespace steepest::engine {
 
 // Returns true where all that the step will write is surely finite, given that all that it reads
-// is; false only says that the bounds do not show it. `largest` has the largest magnitude of each
-// parameter's gradient, in the order of `in.params`, 0 where there is none.
+// is; false only says that the bounds do not show it, and the caller then keeps a copy to go back
+// to (Saved). `largest` has the largest magnitude of each parameter's gradient, in the order of
+// `in.params`, 0 where there is none.
 bool surely_finite(const StepInput& in, const std::vector<double>& largest);
 
 // What a step changes, as it was.

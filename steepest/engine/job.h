@@ -16,7 +16,7 @@ class Job {
   Job(const StepInput& in, Bucket bucket, bool needed_for_dual)
       : in_(in), bucket_(std::move(bucket)), needed_for_dual_(needed_for_dual) {}
 
-  // Returns the job's blocks, which share norm and matrix shape.
+  // Returns the job's bucket: blocks that share norm and matrix shape.
   const Bucket& bucket() const { return bucket_; }
   // Whether the network's dual norm D cannot be known before this bucket is measured.
   bool needed_for_dual() const { return needed_for_dual_; }
@@ -39,12 +39,13 @@ class Job {
   void apply(const StepScales& scales, LinearModel& model);
 
  private:
-  // Advances the bucket's momenta, once in a step, and keeps u, what its norm is given; later calls
-  // make the same u again (update_again()). `storage` says where it lies.
+  // Sets update_ to u, what the bucket's norm is given, and state_ to the slots of its norm and
+  // transforms. The first call in a step advances the momenta; later calls make the same u again
+  // and change none (update_again()). `storage` says whose memory u takes.
   void advance(Storage storage);
   // Asks the norm for the direction, and the dual norm where it is `wanted`, of the u that
-  // advance() has kept, and keeps them; only the first time in a step do the transforms take the
-  // direction into their state.
+  // advance() has kept, and sets direction_ to the answer; only the first time in a step do the
+  // transforms take the direction into their state.
   void measure(Wanted wanted);
   // Returns what the last round asks of the norm: dual * direction of a sharp step; a dual norm
   // beside the direction where the network's dual norm, of this step or the next one, is made of

@@ -27,7 +27,8 @@ NormContext norm_context(const StepInput& in, const Bucket& bucket, const Bucket
 
 // Returns what transform number `transform` of the bucket's group is given beside the direction:
 // its slots, the momenta (`momentum`, empty where it uses none; the caller writes it back), the
-// momentum map, 1 - b and the right factor V of a low-rank direction U V^T.
+// momentum map, `forget` = 1 - b for the momentum b, and the right factor V of a low-rank direction
+// U V^T.
 TransformContext transform_context(const StepInput& in, const Bucket& bucket,
                                    const BucketState& state, size_t transform,
                                    const Factors& factors, const StateBatch& momentum) {
@@ -55,7 +56,8 @@ void set_dual(Direction& direction, const at::Tensor& inner_product, double rho,
 // One bucket on its way through the norm and the transforms.
 class Measurement {
  public:
-  // Keeps references to its arguments.
+  // Keeps references to its arguments, which have to outlive it, and looks up the rules of the
+  // bucket's group and this step's bias correction rho.
   Measurement(const StepInput& in, const Bucket& bucket, const BucketState& state)
       : in_(in),
         bucket_(bucket),
@@ -118,8 +120,9 @@ class Measurement {
     return direction;
   }
 
-  // Returns the direction after all transforms that change it; `observes` says that they take it
-  // into their state first.
+  // Returns the direction after all transforms that change it. With `observes` each of them first
+  // takes the direction that it is given into its slots and momenta, which are written back to the
+  // parameters' state.
   Direction transformed(Direction direction, bool observes) const {
     for (size_t t = 0; t < rules_.transforms.size(); ++t) {
       const auto& transform = *rules_.transforms[t];

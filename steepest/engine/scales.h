@@ -12,10 +12,10 @@ class StepScales {
   // Keeps a reference to the step's input.
   explicit StepScales(const StepInput& in) : in_(in) {}
 
-  // Asks the outer norm, and keeps its answer: the network's dual norm D and, for each matrix, its
-  // coefficient c (regularized) or c / D (constrained), 0 where D is 0. duals[i], [batch] float64,
-  // has the dual norms of the matrices of block i; it is undefined, which counts as 0, for a block
-  // without a gradient.
+  // Asks the outer norm, and sets dual_ to the network's dual norm D, radii_ to the effective radii
+  // and coefficients_ to each matrix' coefficient c (regularized) or c / D (constrained), 0 where D
+  // is 0. duals[i], [batch] float64, has the dual norms of the matrices of block i; it is
+  // undefined, which counts as 0, for a block without a gradient.
   void combine(std::vector<at::Tensor> duals);
 
   // Multiplies the coefficients that combine() has found for the matrices by Momo's factor q of the

@@ -80,6 +80,7 @@ std::vector<at::Tensor> tensors_of(const std::vector<StateBatch>& batches) {
   return tensors;
 }
 
+// Calls write_back() of each of the batches, such as the slots of a norm.
 void write_back(const std::vector<StateBatch>& batches) {
   for (const auto& batch : batches) batch.write_back();
 }

@@ -15,7 +15,8 @@ class StateBatch {
   void add_block(const Block& block, const at::Tensor& state);
   // Adds the block's part of a slot; `state` is the parameter's tensor of it.
   void add_block(const Block& block, const at::Tensor& state, const BlockSlot& slot);
-  // Makes the batch of what was added, after the last add_block().
+  // Sets tensor() to the batch [B, ..] of what was added; to be called after the last add_block().
+  // It is a view of the state where one block was added and its layout allows it, else a copy.
   void join();
 
   // Returns the batch [B, ..], after join().

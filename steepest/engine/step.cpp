@@ -83,9 +83,9 @@ class Stepper {
     return duals;
   }
 
-  // Returns the duals as they are: one process has every block's. A group of processes that share a
-  // model would exchange theirs here, outside of any worker thread and in the plan's order on all
-  // of them; as a stage of the step it has a place of its own.
+  // Returns the duals as they are, since one process has every block's. It marks where a group of
+  // processes that share a model would exchange theirs: outside of any worker thread, and in the
+  // plan's order on all of them.
   static std::vector<at::Tensor> exchange_duals(std::vector<at::Tensor> duals) { return duals; }
 
   const StepInput& in_;
@@ -95,8 +95,9 @@ class Stepper {
   std::vector<Job> jobs_;
 };
 
-// Takes the step of nonfinite = skip: where the gradients, the loss, or the weights and the state
-// after it are not finite, nothing is changed, and the result says `skipped` and names them.
+// Takes the step under the option nonfinite = skip: where the gradients, the loss, or the weights
+// and the state after the step are not finite, everything is left or put back as it was, and the
+// result has `skipped` set and the names of what is not finite.
 StepStats checked_step(const StepInput& in, GlobalState& global, const at::Tensor& loss) {
   const auto largest = largest_gradients(in.params);
   StepStats refused{.skipped = true, .nonfinite = find_nonfinite(in.plan, largest, loss)};

@@ -93,8 +93,9 @@ bool consists_of(std::string_view text, std::string_view allowed) {
   return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
 }
 
-// Whether the temporary of this path is one of this user's whose writer has ended: a writer holds a
-// lock on it, which the kernel gives back when the writer ends, however that comes about.
+// Whether the temporary of this path is a file of this user whose writer has ended: a writer holds
+// a lock on it, which the kernel gives back when the writer ends, however that comes about. False,
+// too, where the file cannot be opened. The lock that this takes ends with the call.
 bool is_abandoned(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (descriptor < 0) return false;

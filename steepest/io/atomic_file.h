@@ -33,7 +33,9 @@ class AtomicFile {
   // Overwrites the first `size` bytes of the temporary, for a header that is known only at the end;
   // nothing is to be appended after it.
   void rewrite_start(const void* data, size_t size);
-  // Makes the temporary durable and lets it take the place of the file.
+  // Syncs the temporary to the disk, renames it to the file's path, which replaces the old file at
+  // one moment, syncs the folder and removes what killed writers of the file have left. Throws
+  // FileError where it cannot be synced or renamed.
   void commit();
 
  private:

@@ -19,8 +19,9 @@ namespace steepest {
 // What is called before every operation of this header and of AtomicFile; a non-zero result is the
 // errno with which the operation then fails.
 using FaultHook = int (*)(const char* operation, const std::string& path);
-// Sets the hook of the whole process, before any thread works on files; nullptr takes it away.
-// Tests stop the process in it between any two operations, or let one fail.
+// Sets the hook (FaultHook) of the whole process, before any thread works on files; nullptr takes
+// it away. Tests stop the process in the hook between any two operations, or let one fail by the
+// errno that the hook returns.
 void set_fault_hook(FaultHook hook);
 
 // Runs a system call that reports failure by a negative result, again after EINTR, and returns its
@@ -44,17 +45,23 @@ class File {
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
+  // Returns the open descriptor, for system calls on it; the File closes it.
   int descriptor() const { return descriptor_; }
-  const std::string& name() const { return name_; }  // as messages show it
-  // Writes exactly `size` bytes where the descriptor stands; throws FileError where that fails.
+  // Returns the name under which messages show the file: that given to the constructor, or the
+  // path.
+  const std::string& name() const { return name_; }
+  // Writes exactly `size` bytes at the file's current position and moves it past them; throws
+  // FileError where that fails.
   void write_all(const void* data, size_t size);
-  // Reads up to `size` bytes and returns how many; 0 at the end of the file.
+  // Reads up to `size` bytes from the file's current position into `data` and returns how many; 0
+  // at the end of the file. Throws FileError where reading fails.
   size_t read_some(void* data, size_t size);
   // Reads exactly `size` bytes; throws FileError where the file ends before.
   void read_all(void* data, size_t size);
   // Returns the size of a regular file in bytes; throws FileError where it is none.
   uint64_t size() const;
-  // Returns once the content is on the disk, not only in the system's memory.
+  // Returns once the content is on the disk, not only in the system's memory; throws FileError
+  // where that fails.
   void sync();
 
  private:

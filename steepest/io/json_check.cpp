@@ -21,34 +21,46 @@ class LimitChecker : public Json::json_sax_t {
 
   std::vector<std::string> names;  // of the outermost object
 
-  // The parser calls one of these at each value, here null, and at each bracket; as all of them
-  // return true, it goes on. Values are counted, whatever they are.
+  // The functions from here to end_array() override nlohmann's: the SAX parser calls one of them
+  // for each value or bracket that it reads, here null, and goes on, as all return true. They count
+  // the value, whatever it is, and throw JsonError where a list is too long.
   bool null() override { return count_entry(); }
-  // The parser has read a flag: counts it as an entry.
+  // The parser calls it for true or false: counts an entry as null() does.
   bool boolean(bool) override { return count_entry(); }
-  // The parser has read a whole number: counts it as an entry.
+  // The parser calls it for a negative whole number: counts an entry as null() does.
   bool number_integer(number_integer_t) override { return count_entry(); }
-  // The parser has read a whole number from 0 up: counts it as an entry.
+  // The parser calls it for a whole number from 0 up: counts an entry as null() does.
   bool number_unsigned(number_unsigned_t) override { return count_entry(); }
-  // The parser has read a number, which is given as such and as text: counts it as an entry.
+  // The parser calls it for any other number, given as such and as text: counts an entry as null()
+  // does.
   bool number_float(number_float_t, const string_t&) override { return count_entry(); }
-  bool string(string_t&) override { return count_entry(); }  // a text was read
-  bool binary(binary_t&) override { return count_entry(); }  // not in JSON text: counted
+  // The parser calls it for a text that is a value: counts an entry as null() does.
+  bool string(string_t&) override { return count_entry(); }
+  // The base class demands it for binary formats; it is never called for JSON text.
+  bool binary(binary_t&) override { return count_entry(); }
 
-  bool start_object(size_t) override { return open_level(true); }  // "{" was read
-  bool end_object() override { return close_level(); }             // "}" was read
-  bool start_array(size_t) override { return open_level(false); }  // "[" was read
-  bool end_array() override { return close_level(); }              // "]" was read
+  // The parser calls it at "{": begins an object, which counts as an entry; throws JsonError where
+  // it is nested too deeply.
+  bool start_object(size_t) override { return open_level(true); }
+  // The parser calls it at "}": ends the innermost object.
+  bool end_object() override { return close_level(); }
+  // The parser calls it at "[": begins a list, which counts as an entry; throws JsonError where it
+  // is nested too deeply.
+  bool start_array(size_t) override { return open_level(false); }
+  // The parser calls it at "]": ends the innermost list.
+  bool end_array() override { return close_level(); }
 
-  // Refuses a key that its object has already; keeps those of the outermost one.
+  // The parser calls it for each key: throws JsonError at one that its object has already, and
+  // appends those of the outermost object to `names`.
   bool key(string_t& name) override {
     if (!open_.back().keys.insert(name).second) throw JsonError(shown(name) + " occurs twice");
     if (open_.size() == 1) names.push_back(name);
     return true;
   }
 
-  // Throws JsonError at byte `at` of the text: a number that float64 cannot hold, which the parser
-  // reports under a number of its own, or what is not JSON.
+  // The parser calls it where it cannot go on: throws JsonError with the byte `at` of the text, for
+  // a number that float64 cannot hold, which the parser reports under an error number of its own,
+  // or for what is not JSON.
   bool parse_error(size_t at, const std::string&, const Json::exception& error) override {
     constexpr int kOutOfRange = 406;  // nlohmann's number of that error
     const std::string what = error.id == kOutOfRange ? "a number out of range" : "not JSON";
@@ -72,14 +84,15 @@ class LimitChecker : public Json::json_sax_t {
     }
     return true;
   }
-  // Begins an object, or else a list; throws JsonError where it is nested too deeply.
+  // Begins an object, or else a list, as the innermost level, and counts it as an entry of the
+  // level around it; throws JsonError where it is nested too deeply. Always returns true.
   bool open_level(bool is_object) {
     count_entry();
     if (open_.size() == limits_.depth) throw JsonError("nested too deeply");
     open_.push_back({.is_object = is_object});
     return true;
   }
-  // Ends the innermost object or list.
+  // Ends the innermost object or list. Always returns true, as the parser's functions do.
   bool close_level() {
     open_.pop_back();
     return true;

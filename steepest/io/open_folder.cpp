@@ -82,19 +82,19 @@ std::optional<FolderEntry> OpenFolder::find(const std::string& name) const {
   return FolderEntry{kind_of(info.st_mode), owner && disk};
 }
 
-// Makes an empty folder of this name in it; throws FileError where the name is taken.
+// Makes an empty folder of this name in this folder; throws FileError where the name is taken.
 void OpenFolder::make_folder(const std::string& name) const {
   system_call("create", *this / name,
               [&] { return ::mkdirat(file_.descriptor(), name.c_str(), kFolderMode); });
 }
 
-// Removes the file or the link of this name from it; throws FileError where that fails.
+// Removes the file or the link of this name from this folder; throws FileError where that fails.
 void OpenFolder::remove_file(const std::string& name) const {
   system_call("remove", *this / name,
               [&] { return ::unlinkat(file_.descriptor(), name.c_str(), 0); });
 }
 
-// Removes the empty folder of this name from it; throws FileError where that fails.
+// Removes the empty folder of this name from this folder; throws FileError where that fails.
 void OpenFolder::remove_folder(const std::string& name) const {
   system_call("remove", *this / name,
               [&] { return ::unlinkat(file_.descriptor(), name.c_str(), AT_REMOVEDIR); });

@@ -18,7 +18,8 @@ struct FolderEntry {
   bool ours =
       false;  // of this process's user or the folder's owner; a folder: on the same disk too
 
-  // Whether it is of this kind, and ours to write to or remove.
+  // Whether the entry is of the `wanted` kind and `ours`: of this user or the folder's owner, so
+  // that it may be written to or removed.
   bool is(Kind wanted) const { return kind == wanted && ours; }
   // Says in words what it is, for messages: "a symbolic link", "a folder of another user or disk".
   std::string text() const;
@@ -29,8 +30,9 @@ class OpenFolder {
   explicit OpenFolder(const std::string& path);                   // the path may be a link
   OpenFolder(const OpenFolder& parent, const std::string& name);  // the name may not
 
-  const std::string& path() const { return file_.name(); }  // under which it was opened
-  // The path of a name in this folder, for messages.
+  // Returns the path under which the folder was opened, for messages.
+  const std::string& path() const { return file_.name(); }
+  // Returns the path of a name in this folder, for messages.
   std::string operator/(const std::string& name) const { return path() + "/" + name; }
 
   std::vector<std::string> names() const;  // sorted

@@ -86,8 +86,9 @@ void require_valid_bools(const std::string& path, const TensorEntry& entry,
   }
 }
 
-// Reads the first bytes of a file of `size` bytes, which stands at its beginning: 8 for the length
-// of the header's text, and the text. Throws FileError where the file is too short for them.
+// Reads the start of `file`, of `size` bytes in all, from position 0: the 8 bytes of the header's
+// length, and its JSON text. Returns both as one string, unparsed, and leaves the file where the
+// data begins. Throws FileError where the file is too short for them.
 std::string read_header(File& file, uint64_t size) {
   const auto require = [&](bool good, const std::string& what) {
     if (!good) throw FileError(file.name() + ": " + what);

@@ -16,9 +16,9 @@ namespace steepest {
 void write_safetensors(const std::string& path, const NamedTensors& tensors,
                        const Metadata& metadata = {});
 
-// Reads a file: its tensors on the CPU, in the order of the header. Throws FileError, with the
-// tensor or the offset, when the file is not exactly as it must be. Files without checksums are
-// accepted.
+// Reads a file: its tensors, new ones on the CPU, in the order of the header, and its metadata
+// without checksums. Throws FileError, with the tensor or the offset, where the file breaks the
+// format or does not match its checksums. Files without checksums are accepted.
 SafeTensors read_safetensors(const std::string& path);
 
 }  // namespace steepest

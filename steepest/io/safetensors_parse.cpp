@@ -23,7 +23,7 @@ struct Complaint {
   FileError error(const std::string& what) const {
     return FileError(path + ": " + where + ": " + what);
   }
-  // Throws that error unless all is `good`.
+  // Throws FileError "<path>: <where>: <what>", as error() makes it, unless `good`.
   void require(bool good, const std::string& what) const {
     if (!good) throw error(what);
   }
@@ -157,7 +157,10 @@ Metadata read_metadata(const std::string& path, const Json& json) {
 
 }  // namespace
 
-// Nothing that a file says is believed before it has been checked. See safetensors_header.h.
+// Parses and checks a header, `bytes` (the 8 of its length and its JSON text); `data_size` is how
+// many bytes follow it in the file. Returns the entries and the metadata; throws FileError, which
+// begins with `path`, at anything wrong: nothing that a file says is believed before it has been
+// checked.
 SafeTensorsHeader parse_header(const std::string& path, const std::string& bytes,
                                uint64_t data_size) {
   const std::string_view text = std::string_view(bytes).substr(8);

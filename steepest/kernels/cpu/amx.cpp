@@ -23,9 +23,9 @@ bool onednn_allows_amx() {
   return isa.find("AMX") != isa.npos || isa == "ALL" || isa == "DEFAULT";
 }
 
-// Whether the kernel multiplies one tile of 64 steps exactly. The elements are integers from -6 to
-// 6, whose products and sums bfloat16 and float32 hold, so that any difference is an instruction
-// that does not do what it says.
+// Whether the kernel multiplies one tile exactly, as sums of 64 products. The elements are integers
+// from -6 to 6, whose products and sums bfloat16 and float32 hold, so that any difference is an
+// instruction that does not do what it says.
 bool multiplies_exactly(const KernelChoice& kernel) {
   constexpr int64_t kSteps = 64;
   const int64_t m = kernel.rows, n = kernel.columns;
@@ -63,7 +63,7 @@ bool multiplies_without_trap(const KernelChoice& kernel) {
   return right;
 }
 #else
-// No AMX is asked for on other systems.
+// Only Linux on x86-64 lets a process ask for AMX: elsewhere no kernel is tried, and none is used.
 bool multiplies_without_trap(const KernelChoice&) { return false; }
 #endif
 

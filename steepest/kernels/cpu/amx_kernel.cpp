@@ -117,8 +117,9 @@ STEEPEST_EVERY_CPU void transpose(const uint32_t* from, uint32_t* to) {
   for (int64_t r = 0; r < kSide; ++r)
     for (int64_t d = 0; d < kSide; ++d) to[d * kSide + r] = from[r * kSide + d];
 }
-// Writes the tile [16, 16] of pairs tile[r][d] = (x[r][2 d], x[r][2 d + 1]) at the edge of a
-// matrix: x has only `rows` rows and `steps` columns, and counts as 0 beyond them.
+// Writes the tile [16, 16] of pairs tile[r][d] = (x[r][2 d], x[r][2 d + 1]), rounded to bfloat16,
+// two a word, at the edge of a matrix: x has only `rows` rows and `steps` columns from here on, and
+// counts as 0 beyond them.
 void pairs_of_edge(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
                    int64_t steps, uint32_t* tile) {
   const auto at = [&](int64_t r, int64_t k) {
@@ -128,9 +129,10 @@ void pairs_of_edge(const float* x, int64_t row_stride, int64_t column_stride, in
     for (int64_t d = 0; d < kSide; ++d) tile[r * kSide + d] = pair(at(r, 2 * d), at(r, 2 * d + 1));
 }
 
-// Packs one tile, 16 rows and 32 columns, from where x begins; `rows` and `steps` say how many rows
-// and columns there are from there on, and the tile is 0 beyond them. With kRowsFirst a row of the
-// tile is a row of x, as in A; else it is a pair of columns, as in B.
+// Rounds 16 rows and 32 columns of x to bfloat16 and writes them to `tile`, 16 x 16 words of two
+// elements each, in columns 2 d and 2 d + 1 of one row. With kRowsFirst it is tile[r][d], as AMX
+// reads A; else tile[d][r], as it reads B. From where x begins it has `rows` rows and `steps`
+// columns; the tile is 0 beyond them.
 template <bool kRowsFirst>
 void pack_tile(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
                int64_t steps, uint32_t* tile) {
@@ -148,9 +150,10 @@ void pack_tile(const float* x, int64_t row_stride, int64_t column_stride, int64_
   if (!kRowsFirst) transpose(other, tile);
 }
 
-// Packs `rows` <= 32 rows and `steps` columns of x into a panel, with zeros up to 32 rows and a
-// multiple of 32 steps: tile after tile, for each 32 steps the two tiles of 16 rows. The scale,
-// which has no name, is for float16's kernel: bfloat16 has float32's range.
+// Packs `rows` <= 32 rows and `steps` columns of x, rounded to bfloat16 and two a word, into the
+// panel `to`, with zeros up to 32 rows and a multiple of 32 columns: for each 32 columns the two
+// tiles of 16 rows, as pack_tile() writes them. The scale, which has no name, is for float16's
+// kernel: bfloat16 has float32's range.
 template <bool kRowsFirst>
 void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows, int64_t steps,
           float, std::byte* to) {
@@ -166,7 +169,7 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
 
 }  // namespace
 
-// The kernel for operands in bfloat16 by AMX, with sums in float32; it may only run where
+// Returns the kernel for operands in bfloat16 by AMX, with sums in float32; it may only run where
 // has_amx(). Of B, 384 steps of 32 columns are 24 KiB, which stay in the first cache.
 const KernelChoice* amx_kernel() {
   static const KernelChoice choice{.name = "AMX",

@@ -33,16 +33,16 @@ constexpr double kTypical = .25, kXNorm = 64;
 // The scale is found from some rows; the root mean square of all of them has to lie in between.
 constexpr double kMinTypical = kTypical / 64, kMaxTypical = kTypical * 16;
 
-// The bytes of a rounded panel: kPanel rows of `columns` float16, in whole chunks.
+// Returns the size in bytes of a rounded panel: kPanel rows of `columns` float16, in whole chunks.
 int64_t panel_bytes(int64_t columns) {
   return (columns + kChunk - 1) / kChunk * kPanel * kChunkRow;
 }
-// The bytes of a rounded matrix [rows, columns]: its panels, one after another.
+// Returns the size in bytes of a rounded matrix [rows, columns]: its panels, one after another.
 int64_t rounded_bytes(int64_t rows, int64_t columns) {
   return (rows + kPanel - 1) / kPanel * panel_bytes(columns);
 }
-// The offset in bytes of the element in row `row` and column k of a panel: chunk after chunk of
-// columns, in each of them row after row, and two bytes an element.
+// Returns the offset in bytes of the element in row `row` and column k of a panel: chunk after
+// chunk of columns, in each of them row after row, and two bytes an element.
 int64_t offset_in_panel(int64_t row, int64_t k) {
   return (k / kChunk * kPanel + row) * kChunkRow + k % kChunk * 2;
 }
@@ -89,8 +89,8 @@ STEEPEST_FP16 double round_panel(const float* a, int64_t rows, int64_t columns, 
   return sum;
 }
 
-// The root mean square of the elements in up to 16 rows of A [rows, columns], spread evenly over
-// it: a guess at that of all elements, for which A is not read once more.
+// Returns the root mean square of the elements in up to 16 rows of A [rows, columns], spread evenly
+// over it: a guess at that of all elements, for which A is not read once more.
 double sampled_rms(const float* a, int64_t rows, int64_t columns) {
   constexpr int64_t kSome = 16;
   const int64_t some = std::min(kSome, rows);
@@ -107,9 +107,10 @@ class Panel {
   Panel(const std::byte* a, int64_t count, int64_t columns)
       : a_(a), rows_((count + kGroup - 1) / kGroup * kGroup), size_(filled(columns)) {}
 
-  // Writes Y = A X of the panel's rows, which y() gives, and adds A^T Y to z, for x as
-  // Lanes::pack_x() packs it; z is laid out in lanes as x is. Each product prefetches the elements
-  // of A that lie a chunk ahead.
+  // Writes Y = A X of the panel's rows in float32, which y() gives, and adds A^T Y to z, of the
+  // rounded, scaled A and X. x is X as Lanes::pack_x() packs it; z is float32 and has the kParts
+  // rows of each register column after column, as x has. Each product prefetches the elements of A
+  // that lie a chunk ahead.
   void multiply(const std::byte* x, float* z) {
     using By = Lanes<kWidth>;
     constexpr int64_t kAhead = kPanel * kChunkRow;
@@ -127,7 +128,7 @@ class Panel {
                          a_ + kPanel * k * 2 + kAhead);
     }
   }
-  // The panel's rows of Y = A X, [rows, kWidth], once it is multiplied.
+  // Returns the panel's rows of Y = A X, [rows, kWidth] float32, after multiply().
   const float* y() const { return y_; }
 
  private:
@@ -175,8 +176,9 @@ class Run {
     return std::accumulate(squares.begin(), squares.end(), 0.0);
   }
 
-  // Adds up the parts' shares of Z = A^T Y and writes Z, to be called after multiply(). False where
-  // an element of Z is not finite. The rows of Z are divided into slices for the threads.
+  // Adds up the parts' shares of Z = A^T Y and writes Z, float32, to be called after multiply().
+  // Returns false where an element of Z is not finite, as a sum was beyond float16's range. The
+  // rows of Z are divided into slices for the threads.
   bool add_up() {
     constexpr int64_t kSlices = 8;
     const int64_t slice = (size_ / kWhole + kSlices - 1) / kSlices * kWhole;
@@ -207,7 +209,7 @@ class Run {
 
   // Writes the rows [begin, end) of Z = A^T Y: adds up the parts' shares of them, in the order of
   // the parts, takes the scale out, and puts the elements back in order, which the kernel keeps in
-  // groups (Lanes). False where an element is not finite: 0 times it is a NaN.
+  // groups (Lanes). Returns false where an element is not finite, as 0 times it is then a NaN.
   bool add_up(int64_t begin, int64_t end) const {
     float* const sum = z_ + begin * kWidth;
     for (int64_t i = 1; i < parts_.count; ++i)
@@ -249,8 +251,9 @@ HalfMatrix::HalfMatrix(const float* a, int64_t rows, int64_t columns)
   scale_ = power_of_two(kTypical / sampled_rms(a, rows, columns));
 }
 
-// gram_apply() for X of kWidth columns: the first call also rounds A, and returns false where the
-// root mean square of all of it shows that the scale, made from some rows, does not fit.
+// Computes gram_apply() for X of kWidth columns; the first call also rounds A. Returns false, with
+// y and z of no use, at the first call where the root mean square of all of A does not fit the
+// scale, which was made from some rows, and at any call where an element of Z is not finite.
 template <int64_t kWidth>
 bool HalfMatrix::run(const GramApply& s) {
   const Panels panels{a_, rounded_, scale_};
@@ -264,8 +267,9 @@ bool HalfMatrix::run(const GramApply& s) {
   return run.add_up();
 }
 
-// Writes y = A x [rows, width] and z = A^T y [columns, width] for x [columns, width], where width
-// is 8 or 16. False, with y and z of no use, where A or Z is not in float16's range.
+// Writes y = A x [rows, width] and z = A^T y [columns, width], float32, for x [columns, width],
+// where width is 8 or 16. Returns false, with y and z of no use, where A or Z is not in float16's
+// range: the caller then has to multiply in float32.
 bool HalfMatrix::gram_apply(int64_t width, const float* x, float* y, float* z) {
   const GramApply s{nullptr, rows_, columns_, width, x, y, z};
   return width == kNarrowBlock ? run<kNarrowBlock>(s) : run<kWideBlock>(s);

@@ -63,9 +63,9 @@ STEEPEST_FP16 void multiply(const std::byte* a, int64_t, const std::byte* b, int
   }
 }
 
-// Packs two steps, columns of the operand, each given as 32 elements that lie side by side (one for
-// each row), times the scale and rounded to float16: even rows, then odd ones, in each lane the two
-// steps of one row.
+// Packs two columns of the operand, each given as 32 elements that lie side by side (one for each
+// row), times the scale and rounded to float16, two a word: 16 words for the even rows, then 16 for
+// the odd ones, each with the two columns' elements of one row.
 STEEPEST_FP16 inline void pack_pair(const float* first, const float* second, float scale,
                                     std::byte* to) {
   const Words a = rounded_row(first, scale), b = rounded_row(second, scale);
@@ -74,9 +74,10 @@ STEEPEST_FP16 inline void pack_pair(const float* first, const float* second, flo
   __builtin_memcpy(to + sizeof even, &odd, sizeof odd);
 }
 
-// Packs 32 steps of 32 rows of scale x, in float16. Each row is contiguous, row_stride elements
-// from the next, so that 16 pairs of steps fill a register: the registers of the even rows, and
-// then those of the odd ones, are transposed to have a pair of steps each.
+// Packs 32 columns of 32 rows of scale x, rounded to float16, as pack_pair() does for each two
+// columns. Each row is contiguous, row_stride elements from the next, so that 16 pairs of columns
+// fill a register: the registers of the even rows, and then those of the odd ones, are transposed
+// to have a pair of columns each.
 STEEPEST_FP16 void pack_along(const float* x, int64_t row_stride, float scale, std::byte* to) {
   for (const int first : {0, 1}) {
     Sixteen row[16];
@@ -90,9 +91,10 @@ STEEPEST_FP16 void pack_along(const float* x, int64_t row_stride, float scale, s
   }
 }
 
-// Packs `rows` <= 32 rows and `steps` columns of scale x, rounded to float16, into a panel, with
-// zeros up to 32 rows and an even number of steps. Rows, or columns, that are contiguous and whole
-// are read a register at a time, and all others element by element.
+// Packs `rows` <= 32 rows and `steps` columns of scale x, rounded to float16, into the panel `to`,
+// as pack_pair() does for each two columns, with zeros up to 32 rows and an even number of columns.
+// Rows, or columns, that are contiguous and whole are read a register at a time, and all others
+// element by element.
 STEEPEST_FP16 void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
                         int64_t steps, float scale, std::byte* to) {
   constexpr int64_t kPairBytes = 2 * sizeof(Halves);
@@ -116,7 +118,7 @@ STEEPEST_FP16 void pack(const float* x, int64_t row_stride, int64_t column_strid
 
 }  // namespace
 
-// The kernel for operands in float16 by AVX-512 FP16; nullptr where the processor has none.
+// Returns the kernel for operands in float16 by AVX-512 FP16; nullptr where the processor has none.
 // Operands are scaled to a Frobenius norm of 200, so that no element, and no sum of products over
 // 128 steps, leaves float16's range, as |A|_F |B|_F = 40,000 < 65,504.
 const KernelChoice* fp16_kernel() {

@@ -25,10 +25,11 @@ constexpr int64_t kPiece = 32;             // elements that are rounded to one r
 constexpr int64_t kWhole = 64;             // the steps are filled up with zeros to a multiple of it
 constexpr double kYNorm = 200;             // |Y|_F of a panel as scaled, far from float16's ends
 
-// `columns` rounded up to a multiple of kWhole: the steps of a panel with their zeros.
+// Returns `columns` rounded up to a multiple of kWhole: how many columns a packed panel has, with
+// the zeros that fill it.
 inline int64_t filled(int64_t columns) { return (columns + kWhole - 1) / kWhole * kWhole; }
 
-// sum_i x_i^2 of n elements, in float64.
+// Returns sum_i x_i^2 of n elements, in float64.
 inline double square_of(const float* x, int64_t n) {
   double sum = 0;
   inner_products(x, x, 1, n, &sum);
@@ -49,16 +50,17 @@ struct Lanes {
   using AsLanes = std::conditional_t<kWidth == 16, Words, LongWords>;
   using Row = std::conditional_t<kWidth == 16, Sixteen, Eight>;
 
-  // A register whose every lane (32 or 64 bits) holds the kParts float16 at `from`, neighbours in
-  // one row of A.
+  // Returns a register whose every lane (32 or 64 bits) holds the kParts float16 at `from`,
+  // neighbours in one row of A.
   STEEPEST_FP16 [[gnu::always_inline]] static Halves repeated(const std::byte* from) {
     Lane lane;
     __builtin_memcpy(&lane, from, sizeof lane);
     return same_bits<Halves>(AsLanes{} + lane);
   }
 
-  // The sum of the kParts float16 in each lane, as a vector of kWidth float32: a row of the product
-  // Y = A X. The upper parts are shifted down and added, and the lowest part of each lane is kept.
+  // Returns the sum of the kParts float16 in each lane, as a vector of kWidth float32: a row of the
+  // product Y = A X. The upper parts are shifted down and added, and the lowest part of each lane
+  // is kept.
   STEEPEST_FP16 [[gnu::always_inline]] static Row added_up(Halves sum) {
     for (int64_t bits = 16; bits < 16 * kParts; bits *= 2) {
       const auto lanes = same_bits<AsLanes>(sum);

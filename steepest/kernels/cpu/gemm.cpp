@@ -20,7 +20,7 @@ namespace {
 constexpr int64_t kBlockRows = 96;        // rows of A that are packed for the second cache
 constexpr double kMinParallel = 1 << 22;  // multiplications; for fewer one thread is quicker
 
-// The smallest multiple of `step` that is at least n.
+// Returns the smallest multiple of `step` that is at least n.
 int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
 // The steps [begin, begin + count), indices k of C_ij = sum_k A_ik B_kj: columns of A and rows of
@@ -43,12 +43,12 @@ class Operands {
     b_scale_ = power_of_two(kernel.scaled_norm / g.b_norm);
   }
 
-  // The factor that turns the product of the operands as they are packed, which may be scaled, into
-  // alpha A B.
+  // Returns the factor that turns the product of the operands as they are packed, which may be
+  // scaled, into alpha A B.
   float alpha() const { return g_.alpha / a_scale_ / b_scale_; }
 
-  // Packs one panel of B, its columns from j on (fewer at the edge), for these steps, the indices k
-  // of the sums. Panels are disjoint, so that threads may pack them at the same time.
+  // Packs one panel of B, its columns from j on (fewer at the edge), for these `steps`, a range of
+  // the k in sum_k A_ik B_kj. Panels are disjoint, so that threads may pack them at the same time.
   void pack_columns(int64_t j, Steps steps) const {
     const View b = g_.b.transposed();
     kernel_.pack_b(address(b, j, steps.begin), b.row_stride, b.column_stride,
@@ -56,8 +56,9 @@ class Operands {
                    b_panels_ + panel_bytes(j, steps.count));
   }
 
-  // Packs `count` rows of A from `first` on, up to a block of them, into this thread's memory, and
-  // returns where they begin, for packed_row(). nullptr where the panels of B serve as those of A.
+  // Packs `count` rows of A from `first` on, up to a block of them, for these `steps`, a range of
+  // the k in sum_k A_ik B_kj, into this thread's memory. Returns where they begin, for
+  // packed_row(), or nullptr where A is B^T and the panels of B serve as those of A.
   const std::byte* pack_rows(int64_t first, int64_t count, Steps steps) const {
     if (shares_panels_) return nullptr;
     const int64_t width = kernel_.a_width;
@@ -71,17 +72,19 @@ class Operands {
     return panels;
   }
 
-  // Where row first + i of A begins as it is packed, for rows = pack_rows(first, ..) and the number
-  // of steps that were packed. Its next step is step_stride() elements on.
+  // Returns where row first + i of A begins as it is packed, for rows = pack_rows(first, ..) and
+  // the number of steps that were packed. Its next step is step_stride() elements on.
   const std::byte* packed_row(const std::byte* rows, int64_t first, int64_t i,
                               int64_t steps) const {
     if (shares_panels_) rows = b_panels_, i += first;
     const int64_t within = i % step_stride();
     return rows + panel_bytes(i - within, steps) + within * kernel_.bytes;
   }
-  // How many elements apart the steps of a packed row of A are: the width of its panel.
+  // Returns how many elements apart two neighbours in a packed row of A, A_ik and A_i,k+1, are: the
+  // width of its panel.
   int64_t step_stride() const { return shares_panels_ ? kernel_.columns : kernel_.a_width; }
-  // Where the panel of B begins whose first column is j, `steps` being the number of packed steps.
+  // Returns where the panel of B begins whose first column is j, `steps` being the number of packed
+  // steps.
   const std::byte* packed_columns(int64_t j, int64_t steps) const {
     return b_panels_ + panel_bytes(j, steps);
   }
@@ -92,12 +95,12 @@ class Operands {
     return a.data == b.data && a.rows == b.columns && a.columns == b.rows &&
            a.row_stride == b.column_stride && a.column_stride == b.row_stride;
   }
-  // The address of element (i, j) of x.
+  // Returns the address of element (i, j) of x.
   static const float* address(const View& x, int64_t i, int64_t j) {
     return x.data + i * x.row_stride + j * x.column_stride;
   }
-  // The size in bytes of panels with `width` elements a step, whose steps are filled up to whole
-  // units of the kernel.
+  // Returns the size in bytes of panels with `width` elements a step, whose steps are filled up to
+  // whole units of the kernel.
   int64_t panel_bytes(int64_t width, int64_t steps) const {
     return width * round_up(steps, kernel_.unit) * kernel_.bytes;
   }
@@ -162,16 +165,16 @@ class Product {
     }
   }
 
-  // The number of the i-th block of rows in the order of work. In a triangle the last row is the
-  // longest: first and last ones come in pairs, so that each thread gets the same work.
+  // Returns the number of the i-th block of rows in the order of work. In a triangle the last row
+  // is the longest: first and last ones come in pairs, so that each thread gets the same work.
   int64_t block_at(int64_t i) const {
     if (!g_.symmetric) return i;
     return i % 2 == 0 ? i / 2 : blocks_ - 1 - i / 2;
   }
 
-  // Adds the products of these steps to a block of rows of C, from row i0 on, tile by tile; of a
-  // symmetric C only the tiles that reach the diagonal or lie below it. After the last steps the
-  // block is finished.
+  // Adds the products of these steps (a range of k in C_ij = sum_k A_ik B_kj) to a block of rows of
+  // C, from row i0 on, tile by tile; of a symmetric C only the tiles that reach the diagonal or lie
+  // below it. After the last steps the block is finished, by finish_block().
   void multiply_block(int64_t i0, Steps steps) {
     const int64_t rows = std::min(block_, m_ - i0);
     const std::byte* const a = operands_.pack_rows(i0, rows, steps);
@@ -236,7 +239,7 @@ class Product {
   std::vector<double> squares_;  // the sum of squares of each block of C
 };
 
-// The kernel for operands that are rounded to this dtype, which this processor must have.
+// Returns the kernel for operands that are rounded to this dtype, which this processor must have.
 const KernelChoice& kernel_for(c10::ScalarType operand_dtype) {
   switch (operand_dtype) {
     case c10::kBFloat16:

@@ -20,10 +20,10 @@ struct View {
   int64_t rows = 0, columns = 0;
   int64_t row_stride = 0, column_stride = 1;
 
-  // The transposed matrix, as the same memory.
+  // Returns the transposed matrix, as the same memory.
   View transposed() const { return {data, columns, rows, column_stride, row_stride}; }
 };
-// The matrix [rows, columns] whose rows lie one after another from `data` on.
+// Returns the matrix [rows, columns] whose rows lie one after another from `data` on.
 inline View row_major(const float* data, int64_t rows, int64_t columns) {
   return {data, rows, columns, columns, 1};
 }
@@ -49,11 +49,11 @@ struct Gemm {
 // Whether the processor has a kernel for float32: AVX2 with FMA, or AVX-512.
 bool has_gemm();
 
-// The instruction sets of the kernels that run here, as kernel_names() gives them.
+// Returns the instruction sets of the kernels that run here, as kernel_names() gives them.
 std::vector<std::string> gemm_kernel_names();
 
-// The operand dtype that the processor multiplies fastest: kBFloat16 with AMX, kHalf with AVX-512
-// FP16, else kFloat.
+// Returns the operand dtype that the processor multiplies fastest: kBFloat16 with AMX, kHalf with
+// AVX-512 FP16, else kFloat.
 c10::ScalarType fast_operand_dtype();
 
 // Writes C, and *c_norm where it is asked for, on the threads of at::parallel_for, or on this one

@@ -41,8 +41,8 @@ struct KernelChoice {
 
 constexpr int64_t kMaxTileElements = 32 * 32;
 
-// The kernel for float32 operands, in AVX-512 or AVX2 with FMA; nullptr where the processor has
-// neither.
+// Returns the kernel for float32 operands, in AVX-512 or AVX2 with FMA; nullptr where the processor
+// has neither.
 const KernelChoice* float_kernel();
 
 // The kernel for operands that the packing rounds to bfloat16, with sums in float32. It may only

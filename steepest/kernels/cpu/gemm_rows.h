@@ -20,7 +20,8 @@ struct Rows {
   bool triangle;
   float alpha, beta, epsilon;
 
-  // The number of elements of row i that are combined.
+  // Returns how many elements of row i are combined: all, or in a triangle those up to the
+  // diagonal, rounded up to whole vectors.
   int64_t width_of(int64_t i) const {
     return triangle ? std::min(width, (i + kVector) / kVector * kVector) : width;
   }

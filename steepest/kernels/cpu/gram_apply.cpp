@@ -94,8 +94,8 @@ template <typename Vector, int kRows, int kVectors, int kSteps>
 // the registers hold sums for.
 struct Narrow {
   static constexpr int kRows = 8, kWidth = 8;
-  // Multiplies a panel of kRows rows of the operands' A, of which `a` is the first: writes its rows
-  // of Y = A X to y and adds its share of Z = A^T Y to z.
+  // Called by apply_part(): multiplies kRows rows of A, the first at `a`, for an X of 8 columns,
+  // for AVX2. Writes their rows of Y = A X to y and adds their share of Z = A^T Y to z.
   template <int kRows>
   [[gnu::target("avx2,fma")]] static void panel(const GramApply& s, const float* a, float* y,
                                                 float* z) {
@@ -104,8 +104,8 @@ struct Narrow {
 };
 struct Wide {
   static constexpr int kRows = 6, kWidth = 16;
-  // Multiplies a panel of kRows rows of the operands' A, of which `a` is the first: writes its rows
-  // of Y = A X to y and adds its share of Z = A^T Y to z.
+  // Called by apply_part(): multiplies kRows rows of A, the first at `a`, for an X of 16 columns,
+  // for AVX2. Writes their rows of Y = A X to y and adds their share of Z = A^T Y to z.
   template <int kRows>
   [[gnu::target("avx2,fma")]] static void panel(const GramApply& s, const float* a, float* y,
                                                 float* z) {
@@ -114,8 +114,8 @@ struct Wide {
 };
 struct Wide512 {
   static constexpr int kRows = 8, kWidth = 16;
-  // Multiplies a panel of kRows rows of the operands' A, of which `a` is the first: writes its rows
-  // of Y = A X to y and adds its share of Z = A^T Y to z.
+  // Called by apply_part(): multiplies kRows rows of A, the first at `a`, for an X of 16 columns,
+  // for AVX-512. Writes their rows of Y = A X to y and adds their share of Z = A^T Y to z.
   template <int kRows>
   [[gnu::target("avx512f")]] static void panel(const GramApply& s, const float* a, float* y,
                                                float* z) {
@@ -123,8 +123,8 @@ struct Wide512 {
   }
 };
 
-// Multiplies the rows [begin, end) of A: writes their rows of Y to s.y, and their own share of
-// Z = A^T Y [columns, width] to z, which is overwritten.
+// Multiplies the rows [begin, end) of A by the kernel Kind (Narrow, Wide or Wide512): writes their
+// rows of Y to s.y, and their own share of Z = A^T Y [columns, width] to z, which is overwritten.
 template <typename Kind>
 void apply_part(const GramApply& s, int64_t begin, int64_t end, float* z) {
   std::fill_n(z, s.columns * Kind::kWidth, 0.0f);

@@ -50,7 +50,7 @@ class HalfMatrix {
   bool gram_apply(int64_t width, const float* x, float* y, float* z);
 
  private:
-  // gram_apply() for X of kWidth columns.
+  // Computes gram_apply() for X of kWidth columns.
   template <int64_t kWidth>
   bool run(const GramApply& operands);
 

@@ -32,8 +32,9 @@ constexpr double kMinTrace = 1e-16, kMaxTrace = 1e30;
 // False of a NaN.
 bool is_in_range(double trace) { return trace >= kMinTrace && trace <= kMaxTrace; }
 
-// The 16-bit dtype to which the operands of matrices are rounded whose shorter side has so many
-// elements; float32 where the processor has none, or the packing takes longer than it saves.
+// Returns the dtype to which the operands of matrix products are rounded, for matrices whose
+// shorter side has `short_side` elements: bfloat16 or float16, or float32 where the processor
+// multiplies neither, or where packing would take longer than it saves.
 at::ScalarType half_operand_dtype(int64_t short_side) {
   constexpr int64_t kMinFp16Rows = 32, kMinAmxRows = 128;
   const at::ScalarType dtype = fast_operand_dtype();
