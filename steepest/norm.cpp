@@ -5,8 +5,8 @@
 
 namespace steepest {
 
-// Returns the direction [B, r, c]: as it is, or left right^T, in this dtype, where the norm has
-// given its factors only.
+// Returns the direction [B, r, c]: as it is, or, where the norm has given only its factors, their
+// product left right^T in this dtype.
 at::Tensor Measured::matrices(at::ScalarType dtype) const {
   if (direction.defined()) return direction;
   return at::bmm(factors.left, factors.right.mT()).to(dtype);

@@ -80,17 +80,18 @@ class Norm {
   // same bits.
   virtual Measured steepest(const at::Tensor& m, const NormContext& context) const = 0;
 
-  // The direction alone, where no dual is asked for and measuring it would cost a pass.
+  // Returns the direction alone, where no dual is asked for and measuring it would cost a pass. It
+  // may work in m's own memory where m is owned and traits() says so.
   virtual Measured direction(const Batch& m, const NormContext& context) const;
 
-  // dual * direction, often without any division.
+  // Returns dual * direction, often without any division.
   virtual Sharp sharp(const at::Tensor& m, const NormContext& context) const;
 
-  // What the norm keeps for each [r, c] matrix.
+  // Lists what the norm keeps for each [r, c] matrix from step to step.
   virtual std::vector<Slot> slots(int64_t rows, int64_t cols) const;
 
-  // Once a step, before the direction is asked for: takes the gradients g [B, r, c], of the slots'
-  // dtype, into context.slots, in place.
+  // Takes the gradients g [B, r, c], of the slots' dtype, into context.slots, in place. The engine
+  // calls it once a step, before it asks for the direction.
   virtual void observe(const at::Tensor& g, const Average& average,
                        const NormContext& context) const;
 

@@ -51,6 +51,8 @@ Optimizer::Optimizer(const Groups& groups, Recipe recipe)
   refresh();
 }
 
+// Makes an optimizer of one group of all these tensors, which are named by their index: those of
+// two dimensions are matrices, the rest takes the backup norm.
 Optimizer::Optimizer(const std::vector<at::Tensor>& params, Recipe recipe)
     : Optimizer(single_group(params), std::move(recipe)) {}
 
@@ -76,7 +78,8 @@ void Optimizer::add_param_group(const Group& group) {
   planned_->registered = param_groups_.size();
 }
 
-// Makes the registry anew from all groups, whose tensors may have been replaced.
+// Makes `registry`, which checks names and tensors of added groups, anew from all groups, whose
+// tensors may have been replaced, and counts them in `registered`.
 void Optimizer::Planned::register_params(TorchGroups& groups) {
   engine::ParamRegistry again;
   for (size_t g = 0; g < groups.size(); ++g) again.add(named(groups[g], g));
@@ -84,7 +87,8 @@ void Optimizer::Planned::register_params(TorchGroups& groups) {
   registered = groups.size();
 }
 
-// Whether the plan was made for these groups, with the tensors and the shapes that they have now.
+// Whether the plan was made for these groups, with the tensors and the shapes that they have now;
+// where it was not, refresh() makes it anew.
 bool Optimizer::Planned::is_current(std::vector<torch::optim::OptimizerParamGroup>& groups) const {
   if (!made || tensors.size() != groups.size()) return false;
   size_t index = 0;
@@ -99,7 +103,9 @@ bool Optimizer::Planned::is_current(std::vector<torch::optim::OptimizerParamGrou
   return true;
 }
 
-// Makes the plan anew where groups have come or parameters have been replaced.
+// Brings planned_ up to date: where groups have come or parameters have been replaced since the
+// plan was made, makes the plan anew, and drops the state of tensors that are gone. Else does
+// nothing.
 void Optimizer::refresh() {
   if (planned_->is_current(param_groups_)) return;
   complete_added_groups(recipe_, planned_->registered, param_groups_);
@@ -136,16 +142,19 @@ const Plan& Optimizer::plan() {
   return planned_->plan;
 }
 
+// Returns the plan of the parameters as they are now as a table for a person to read.
 std::string Optimizer::print_plan() { return steepest::print_plan(plan()); }
 
-// Returns the parameter's state, which is made where there is none.
+// Returns the parameter's state (momentum, slots), as a reference into torch's state_; where there
+// is none, makes an empty one there.
 ParamState& Optimizer::state_of(const at::Tensor& param) {
   auto& state = state_[param.unsafeGetTensorImpl()];
   if (!state) state = std::make_unique<BlockState>();
   return static_cast<BlockState&>(*state).value;
 }
 
-// Lists all parameters in the plan's order; those that have had no gradient share one empty state.
+// Lists all parameters in the plan's order, each with its gradient and a pointer to its state, as
+// the engine takes them; those that have had no gradient share one empty state, none_.
 std::vector<Param> Optimizer::collect_params() {
   std::vector<Param> params;
   for (const auto& group : param_groups_) {
@@ -157,9 +166,10 @@ std::vector<Param> Optimizer::collect_params() {
   return params;
 }
 
-// Returns the rates of each plan group, as its param group's options are now. A param group of both
-// roles makes two plan groups, which stand beside each other; that of what is no matrix has a ratio
-// and a decay of its own.
+// Returns the learning rate and the weight decay of each plan group, as its param group's options
+// are now: a scheduler may have changed them. A param group of both roles makes two plan groups,
+// which stand beside each other; that of what is no matrix has lr * backup_lr_ratio and a decay of
+// its own.
 std::vector<Rates> Optimizer::current_rates() const {
   std::vector<Rates> rates;
   const auto& owners = planned_->owners;

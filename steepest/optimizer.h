@@ -19,10 +19,11 @@ struct Plan;  // plan.h: the recipe laid over the parameters, for the library's 
 
 struct BlockState : public torch::optim::OptimizerCloneableParamState<BlockState> {
   ParamState value;
-  // Reads nothing. It overrides torch's way to load one parameter's state: Optimizer::save and load
-  // of this library write and read all states whole.
+  // Reads nothing: torch's hook for one parameter's state, which Optimizer::load reads instead,
+  // with that of all others.
   void serialize(torch::serialize::InputArchive&) override {}
-  // Writes nothing, in place of torch's way to save one parameter's state: see above.
+  // Writes nothing: torch's hook for one parameter's state, which Optimizer::save writes instead,
+  // with that of all others.
   void serialize(torch::serialize::OutputArchive&) const override {}
 };
 
@@ -45,23 +46,27 @@ class Optimizer : public torch::optim::Optimizer {
   // the recipe's choices.
   void add_param_group(const Group& group);
 
-  // The loss of a micro-batch, unscaled and undivided; step() consumes their weighted mean (Momo).
+  // Adds the loss of a micro-batch, one real number, unscaled and undivided, to the weighted mean
+  // that the next step() uses (for Momo's step size) and clears. Throws c10::ValueError at any
+  // other loss, and at a weight that is not a finite number above 0.
   void observe(const at::Tensor& loss, double weight = 1);
 
-  // One step over the parameters that have a gradient; without any it does nothing, and warns of it
-  // once. Parameters that were replaced since the last step, in the groups or by another shape, are
-  // laid out again; state that does not fit them is an error before anything changes. A Momo loss
-  // below f_star, or that is no number, is warned of once. Under Momo the loss comes from observe()
-  // or from the closure; none, or both, is an error before anything changes. Returns the closure's
-  // loss, or an undefined tensor.
+  // Takes one step over the parameters that have a gradient; without any it only warns, once. Under
+  // Momo the loss comes from observe() or from the closure: none, both, or state that does not fit
+  // replaced parameters is an error before anything changes. A Momo loss that is NaN or below
+  // f_star is warned of once. Sets stats(). Returns the closure's loss, undefined without one.
   at::Tensor step(LossClosure closure = nullptr) override;
 
+  // Returns the recipe that the optimizer was made with.
   const Recipe& recipe() const { return recipe_; }
   const Plan& plan();
   std::string print_plan();  // a table: name, shape, role, norm, matrices, radius
+  // Returns what the last step() measured: whether it was skipped, dual norms and the like.
   const StepStats& stats() const { return stats_; }
-  // Momo's lower bound f* on the loss after the last step; undefined before, and without Momo.
+  // Returns Momo's lower bound f* on the loss after the last step; undefined before, and without
+  // Momo.
   const at::Tensor& f_star() const { return global_.f_star; }
+  // Returns how many steps were left out so far because of a NaN or an Inf (nonfinite = skip).
   int64_t skipped_steps() const { return skipped_; }
 
   void save(torch::serialize::OutputArchive& archive) const override;

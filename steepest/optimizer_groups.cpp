@@ -9,9 +9,9 @@
 namespace steepest {
 namespace {
 
-// Returns the recipe's learning rate of what is no matrix, divided by the matrices', as a param
-// group of both keeps it. Throws c10::ValueError where only the latter is 0: no ratio gives the
-// former.
+// Returns the recipe's learning rate for what is no matrix, divided by that for matrices: a param
+// group that holds both keeps one lr and this ratio. Throws c10::ValueError where only the
+// matrices' rate is 0, as no ratio gives the other one then.
 double backup_lr_ratio(const Recipe& recipe) {
   if (recipe.backup.lr == recipe.matrix.lr) return 1;
   TORCH_CHECK_VALUE(recipe.matrix.lr > 0, recipe.name, ": lr: received 0 with backup_lr ",
@@ -21,7 +21,8 @@ double backup_lr_ratio(const Recipe& recipe) {
   return recipe.backup.lr / recipe.matrix.lr;
 }
 
-// Returns the group's role, or without one that of the parameter's shape.
+// Returns the group's role; where it has none, matrix for a parameter of two dimensions and backup
+// for any other.
 Role role_of(const Group& group, const at::Tensor& param) {
   return group.role.value_or(param.dim() == 2 ? Role::matrix : Role::backup);
 }

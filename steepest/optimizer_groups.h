@@ -15,19 +15,18 @@ namespace steepest {
 // group's role (matrices or backup), or for both in a group that has both.
 std::unique_ptr<GroupOptions> options_of(const Recipe& recipe, const Group& group);
 
-// Completes the options of the groups from number `first` on that torch's base class has added with
-// a copy of the defaults: where all parameters are no matrices, the lr and the decay that the
-// recipe has for these, unless others have been set; where both roles occur, the ratio of their
-// rates.
+// Completes the options of the groups from number `first` on, which torch's base class has added
+// with a copy of the defaults. In a group without matrices, lr and weight_decay become the recipe's
+// for these, where they still have the defaults; in one of both roles, backup_lr_ratio is set.
 void complete_added_groups(const Recipe& recipe, size_t first,
                            std::vector<torch::optim::OptimizerParamGroup>& groups);
 
-// Returns the options of a param group. Throws c10::ValueError where another optimizer's class made
-// them.
+// Returns the options of a param group, to be read or changed. Throws c10::ValueError where another
+// optimizer's class made them.
 GroupOptions& options_in(torch::optim::OptimizerParamGroup& group);
 
-// Returns the tensors of param group `number` with the names under which they are planned: the
-// group's own or, as torch's groups have none, "<number>.<index>".
+// Returns the tensors of param group `number` with the names that the plan uses: the group's own
+// or, as torch's groups have none, "<number>.<index>".
 engine::NamedParams named(torch::optim::OptimizerParamGroup& group, size_t number);
 
 // One plan group for each role in each param group: a group without a role may hold both.
@@ -35,7 +34,9 @@ struct GroupLayout {
   // Begins without groups; keeps a reference to the recipe, whose choices hold where a group has
   // none.
   explicit GroupLayout(const Recipe& recipe) : recipe(recipe) {}
-  // Adds the tensors of param group number `owner`, in one plan group for each role among them.
+  // Appends the tensors of param group number `owner` to `params`, and to `groups` a plan group for
+  // each role among them, with the group's options over the recipe's choices; `owners` gets `owner`
+  // for each of these.
   void add(const Group& group, const engine::NamedParams& tensors, size_t owner);
 
   const Recipe& recipe;
@@ -44,7 +45,8 @@ struct GroupLayout {
   std::vector<size_t> owners;  // of each plan group: the param group
 };
 
-// Throws c10::ValueError where the group does not fit the recipe.
+// Throws c10::ValueError where the group's options, role or view do not fit the recipe, by making a
+// plan of the group alone.
 void check_group(const Recipe& recipe, const Group& group);
 
 }  // namespace steepest

@@ -8,8 +8,8 @@
 namespace steepest {
 namespace {
 
-// Returns |d|_2 of d [n] float64, 0-dim. d is divided by a power of two before it is squared, as
-// squares may be beyond float64 where the result is not.
+// Returns the 2-norm of d [n] float64, as a tensor of no dimensions. d is divided by a power of two
+// before it is squared, as squares may be beyond float64 where the norm is not.
 at::Tensor euclidean_norm(const at::Tensor& d) {
   if (d.numel() == 0) return d.sum();
   const auto power = power_of_two(d.abs().max());

@@ -20,7 +20,8 @@
 namespace steepest {
 namespace {
 
-// Appends the blocks of all parameters of this role, each with its group and radius.
+// Appends to plan.blocks the blocks (the matrices that the step sees) of all parameters of this
+// role, each with the numbers of its parameter and group and its radius.
 void add_blocks(Plan& plan, Role role) {
   for (size_t i = 0; i < plan.params.size(); ++i) {
     const auto& param = plan.params[i];
@@ -35,9 +36,10 @@ void add_blocks(Plan& plan, Role role) {
   }
 }
 
-// Numbers the leaves of the outer norm's tree, one for each matrix, in the order of the blocks;
-// where backup blocks (of what is no matrix) count as one vector, it first sorts these by norm, so
-// that those of one norm have neighbouring leaves. Throws c10::ValueError at too many matrices.
+// Numbers the leaves of the outer norm's tree, one for each matrix, in the order of the blocks:
+// sets each block's `leaf`, its first one, and plan.leaves, their number. Where backup blocks (of
+// what is no matrix) count as one vector, it first sorts these by norm, so that those of one norm
+// have neighbouring leaves. Throws c10::ValueError at too many matrices.
 void number_leaves(Plan& plan) {
   if (plan.recipe.backup_blocks == BackupBlocks::flattened) {
     std::stable_sort(plan.blocks.begin(), plan.blocks.end(), [&](const Block& a, const Block& b) {
@@ -55,8 +57,9 @@ void number_leaves(Plan& plan) {
   }
 }
 
-// Returns one node of the outer norm's tree for each run of backup blocks of one norm, which count
-// as one vector; `first` is the number of the first backup leaf.
+// Returns nodes of the outer norm's tree in which backup blocks of one norm, which are neighbours,
+// count as one vector: a node for each such norm. `first` is the number of the first backup leaf;
+// the blocks before it are left out.
 std::vector<OuterNode> flattened_nodes(const Plan& plan, int64_t first) {
   std::vector<OuterNode> nodes;
   std::string name;
@@ -110,9 +113,10 @@ Needs needs_of(const Plan& plan) {
   return Needs::duals;
 }
 
-// Appends the slots that a norm, a transform or a decay keeps for the block to its parameter's
-// state, and returns where they lie: blocks of one parameter share a tensor, in which a flat slot
-// of each follows that of the one before.
+// Appends the slots that a norm, a transform or a decay keeps for the block to the state in
+// plan.layouts of its parameter, and returns where they lie. Blocks of one parameter share a tensor
+// for each slot: one of the parameter's shape, or a flat one, in which each block's part follows
+// that of the block before.
 std::vector<BlockSlot> add_slots(Plan& plan, const Block& block, const std::vector<Slot>& slots) {
   auto& layout = plan.layouts[block.param];
   std::vector<BlockSlot> own;
@@ -139,8 +143,9 @@ std::vector<BlockSlot> add_slots(Plan& plan, const Block& block, const std::vect
   return own;
 }
 
-// Lists the state of each parameter and block, in the order: momentum, slots, Momo's intercept,
-// stale duals. torch names an adaptive norm's momentum exp_avg, every other momentum_buffer.
+// Fills plan.layouts and plan.block_layouts: lists the state of each parameter, in the order
+// momentum, slots, Momo's intercept, stale duals, and where in it each block's slots lie. As in
+// torch, an adaptive norm's momentum is named exp_avg, every other momentum_buffer.
 void lay_out(Plan& plan) {
   const bool momo = plan.recipe.step_size == StepSize::momo;
   plan.layouts.resize(plan.params.size());
@@ -175,8 +180,8 @@ void lay_out(Plan& plan) {
   }
 }
 
-// Throws c10::ValueError at a group that is none or a shape that is too large: more entries would
-// overflow int64 wherever they are multiplied, by an element's size for one.
+// Throws c10::ValueError where a parameter's group number is out of range or its shape too large:
+// more entries would overflow int64 wherever they are multiplied, by an element's size for one.
 void validate_params(const Plan& plan) {
   constexpr int64_t kMostEntries = int64_t{1} << 58;
   for (const auto& param : plan.params) {

@@ -107,14 +107,15 @@ struct Plan {
   }
 };
 
-// Lays the recipe over the parameters, each in one of the groups, which have choices of their own
-// in the place of the recipe's. Throws c10::ValueError where the recipe, a group's choices or a
-// view, with its parameter's name, is wrong.
+// Returns the plan of a step: the blocks, the outer norm's tree and the layout of the state that
+// follow from the recipe for these parameters. Each is in one of the groups, whose choices replace
+// the recipe's. Throws c10::ValueError where the recipe, a group's choices or a view, with its
+// parameter's name, is wrong.
 Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
                std::vector<PlannedGroup> groups);
 
-// Returns a table for a person, a line a block: its parameter's name, role, norm, matrices
-// (B x r x c) and radius.
+// Returns a table for a person to read, with one line for each block: its parameter's name, role,
+// norm, matrices (B x r x c) and radius.
 std::string print_plan(const Plan& plan);
 
 }  // namespace steepest

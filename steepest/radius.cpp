@@ -14,9 +14,9 @@ namespace steepest {
 
 namespace {
 
-// Returns the value of one factor of a radius for the block's matrices (out, in) and the norm of
-// this name: `rule` is a rule's name, such as "scion", or a number; nothing where it is neither. A
-// side of size 0 counts as 1.
+// Returns the value of one factor of a radius, for the block's matrices (out, in) and the norm of
+// this name. `rule` is a rule's name, such as "scion", or a number; returns nothing where it is
+// neither, and radius_of() throws. A side of size 0 counts as 1.
 std::optional<double> factor_of(std::string_view rule, const Block& block,
                                 const std::string& norm) {
   const double out = static_cast<double>(std::max<int64_t>(1, block.rows));

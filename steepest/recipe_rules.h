@@ -11,11 +11,10 @@ namespace steepest {
 // norm is measured and a polar factor need be no more than a direction.
 bool needs_duals(const Recipe& recipe);
 
-// Sets what is left open of a polar method in the choices. Polar Express takes five steps where
-// they make a direction, and six where a dual is used as a number, see needs_duals (<m, polar(m)> /
-// |m|_nuc is .87-1.06 with five, .999-1.004 with six). "jordan" is computed in bfloat16, as by its
-// author and by torch.optim.Muon, whose bits it has; "fast_jordan" takes the dtype that costs
-// least.
+// Sets the steps and the dtype of a polar method in the choices, in place, where they are unset.
+// "polar_express" takes five steps, or six where needs_duals(), as <m, polar(m)> / |m|_nuc is
+// .87-1.06 with five and .999-1.004 with six. "jordan" is computed in bfloat16, as by its author
+// and by torch.optim.Muon, whose bits it has. Any other method is left as it is.
 void complete_polar(Choices& choices, bool needs_duals);
 
 }  // namespace steepest

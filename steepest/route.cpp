@@ -39,8 +39,8 @@ void require_matches(const std::vector<Place>& places, const std::vector<std::st
   }
 }
 
-// Adds a parameter, with the verdict's reason, to the group of the verdict's role and view, which
-// is made, as the last one, for the first such parameter.
+// Adds a parameter, with the verdict's reason, to the group that has the verdict's role and view;
+// where there is none yet, appends one.
 void add_to_group(Groups& groups, const Place& place, const Verdict& verdict) {
   auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) {
     return g.role == verdict.role && g.view == verdict.view;
@@ -52,9 +52,9 @@ void add_to_group(Groups& groups, const Place& place, const Verdict& verdict) {
   group->reasons.push_back(verdict.reason);
 }
 
-// Changes the verdict on the parameter of this name to what the options ask for: a role comes
-// before every rule, and a view before the rules' own. What is left to the backup is not seen as
-// matrices, so that it has the default view unless one is asked for.
+// Changes the verdict on the parameter of this name, in place, to what the options ask for: a role
+// that they ask for replaces that of the rules, and a view the rules' own. A parameter that is left
+// to the backup is not seen as matrices, and gets the default view unless one is asked for.
 void apply_options(const std::string& name, const RouteOptions& options, Verdict& verdict) {
   if (matches_any(name, options.backup)) {
     verdict = {.role = Role::backup, .view = {}, .reason = "asked for"};
@@ -111,7 +111,7 @@ void print_columns(std::ostream& out, const std::vector<Line>& lines) {
 
 }  // namespace
 
-// Without recursion: at a mismatch the last star so far takes one character more.
+// At a mismatch the last star so far takes one character more: no recursion.
 bool matches_glob(const std::string& text, const std::string& glob) {
   size_t t = 0, g = 0, star = std::string::npos, resume = 0;
   while (t < text.size()) {

@@ -34,11 +34,10 @@ struct RouteOptions {
   std::vector<std::pair<std::string, View>> views;
 };
 
-// The rules are those of steepest.route in Python, see docs/routing.md: frozen parameters and those
-// of no floating or of an 8-bit type are left out; biases, norms and gains of any shape, embeddings
-// and what is tied to one, output heads, tables and tokens, 1 x n, depthwise and input convolutions
-// go to the backup; the rest are matrices, with the view that their layer's type, name and size
-// call for, a fused q, k, v as three. A reason that is a guess says "by shape" or "by position".
+// Returns a module's parameters in groups of one role and view each. Frozen ones, and those of no
+// floating or an 8-bit type, are left out. Biases, norms, gains, embeddings, output heads, tables,
+// 1 x n, depthwise and input convolutions go to the backup, the rest are matrices, viewed as their
+// layer calls for (docs/routing.md). A reason that is a guess says "by shape" or "by position".
 // Throws c10::ValueError where a glob matches nothing.
 Groups route(const torch::nn::Module& module, const RouteOptions& options = {});
 

@@ -10,7 +10,7 @@ namespace steepest {
 
 struct PolynomialCoefficients {  // phi(x) = a x + b x^3 + c x^5
   double a = 0, b = 0, c = 0;
-  // phi(x): what a step makes of a singular value x.
+  // Returns phi(x): what a step makes of a singular value x.
   double operator()(double x) const { return x * (a + x * x * (b + x * x * c)); }
 };
 
@@ -25,9 +25,9 @@ struct PolynomialIteration {
   bool half_operands = false;
 };
 
-// The number of the step behind the last one that is gathered with step `begin` into one factor of
-// X: the next restart, or the number of all steps, in the Gram form; begin + 1 in the standard one,
-// where each step multiplies X.
+// Returns the end of the steps [begin, end) that are to be gathered into one factor of X: in the
+// Gram form the next restart, or the number of all steps; in the standard form begin + 1, as each
+// step multiplies X.
 inline int64_t next_restart(const PolynomialIteration& it, int64_t begin) {
   const auto steps = static_cast<int64_t>(it.steps.size());
   if (!it.gram) return begin + 1;

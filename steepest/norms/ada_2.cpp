@@ -14,28 +14,30 @@ namespace {
 
 class Ada2 : public Adaptive {
  public:
-  // s = (m / a) / dual and dual = sqrt(sum m^2 / a) of each matrix of m [B, r, c], a = sqrt(v) +
-  // eps and v the running mean of the gradients' squares.
+  // Returns the steepest direction s = (m / a) / dual and dual = sqrt(sum m^2 / a) of each matrix
+  // of m [B, r, c], where a = sqrt(v) + eps and v is the running mean of the gradients' squares,
+  // which the context holds.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto x = preconditioned(m, context);
     const auto dual = inner_product(m, x).sqrt();
     return {divided(x, dual).to(m.scalar_type()), dual};
   }
-  // dual times s, what a regularized step moves by, of each matrix of m [B, r, c]: m / a, Adam's
-  // direction, without a pass for the dual.
+  // Returns dual times s, by which a regularized step moves, of each matrix of m [B, r, c]: m / a,
+  // Adam's direction, without a pass for the dual.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     return {preconditioned(m, context).to(m.scalar_type())};
   }
-  // It is computed entry by entry but for the dual, and depends on v, the mean square of the
-  // gradients so far.
+  // Says that the norm depends on v, the mean square of the gradients so far (adaptive), and that s
+  // is computed entry by entry but for the dual (elementwise), so that nothing is gained by taking
+  // several matrices at a time.
   NormTraits traits() const override { return {.adaptive = true, .elementwise = true}; }
-  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
+  // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return "ada_2"; }
 };
 
 }  // namespace
 
-// The catalog's entry of "ada_2", which takes no arguments.
+// Returns the catalog's entry of "ada_2", which takes no arguments.
 NormEntry ada_2() {
   return {
       .name = "ada_2",

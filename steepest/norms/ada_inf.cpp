@@ -13,28 +13,30 @@ namespace {
 
 class AdaInf : public Adaptive {
  public:
-  // s = m / a and dual = sum m^2 / a of each matrix of m [B, r, c], a = sqrt(v) + eps and v
-  // the running mean of the gradients' squares.
+  // Returns the steepest direction s = m / a and its dual, sum m^2 / a, of each matrix of m [B, r,
+  // c], where a = sqrt(v) + eps and v is the running mean of the gradients' squares, which the
+  // context holds.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto s = preconditioned(m, context).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
-  // s = m / a alone, which saves the dual's pass over memory.
+  // Returns s = m / a alone, with the dual left undefined, which saves the dual's pass over memory.
   Measured direction(const Batch& m, const NormContext& context) const override {
     return {preconditioned(m.matrices, context).to(m.matrices.scalar_type())};
   }
-  // The norm depends on m itself, so that s grows with m (degree 1); where blocks are flattened
-  // into one vector their duals add up.
+  // Says that s grows with m (degree 1) and depends on the gradients so far (adaptive), entry by
+  // entry (elementwise). The norm is a maximum over entries, so that the duals of blocks that are
+  // taken as one vector add up (Aggregation::max).
   NormTraits traits() const override {
     return {.degree = 1, .aggregation = Aggregation::max, .adaptive = true, .elementwise = true};
   }
-  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
+  // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return "ada_inf"; }
 };
 
 }  // namespace
 
-// The catalog's entry of "ada_inf", Adam, which takes no arguments.
+// Returns the catalog's entry of "ada_inf", Adam, which takes no arguments.
 NormEntry ada_inf() {
   return {
       .name = "ada_inf",

@@ -12,8 +12,8 @@ namespace norms {
 
 namespace {
 
-// The norm that one term names, whose weight is not read; throws c10::ValueError on an unknown name
-// or argument.
+// Returns the norm that one term of a norm's text names, "ky_fan(k=8)"; the term's weight is not
+// read. Throws c10::ValueError on an unknown name or argument.
 NormPtr make_single_norm(const Spec& spec, const Solvers& solvers) {
   for (const auto& entry : norm_catalog()) {
     if (entry.name != spec.name) continue;
@@ -36,16 +36,16 @@ const std::vector<NormEntry>& norm_catalog() {
   return catalog;
 }
 
-// The names of all norms, in the catalog's order, without arguments: "spectral", "ky_fan".
+// Returns the names of all norms, in the catalog's order, without arguments: "spectral", "ky_fan".
 std::vector<std::string> norm_names() {
   std::vector<std::string> names;
   for (const auto& entry : norm_catalog()) names.push_back(entry.name);
   return names;
 }
 
-// The norm that a text in the grammar of norms names, "ky_fan(k=8)" or a sum of weighted terms: a
-// single term of weight 1 is that norm itself, all else a mixture. Throws c10::ValueError on an
-// unknown name or argument.
+// Returns the norm that a text in the grammar of norms names: "ky_fan(k=8)", or a sum of weighted
+// terms, "0.5*spectral+0.5*inf". A single term of weight 1 gives that norm itself, all else a
+// mixture. Throws c10::ValueError on an unknown name or argument.
 NormPtr make_norm(const std::string& text, const Solvers& solvers) {
   const auto terms = parse_mixture(text);
   if (terms.size() == 1 && terms[0].weight == 1) return make_single_norm(terms[0], solvers);

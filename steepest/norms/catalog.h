@@ -19,7 +19,7 @@ struct NormEntry {
   std::function<NormPtr(const Spec&, const Solvers&)> make;
 };
 
-// The entries of all norms, in the order of catalog.inc, in which they are shown.
+// Returns the entries of all norms, in the order of catalog.inc, in which they are shown.
 const std::vector<NormEntry>& norm_catalog();
 
 // The norm whose ball is the Minkowski sum of the terms' balls, scaled by their weights a_i: s =

@@ -7,7 +7,8 @@
 
 namespace steepest::norms {
 
-// The catalog's entry of "column", the largest length of a column, which takes no arguments.
+// Returns the catalog's entry of "column", the largest length of a column, which takes no
+// arguments.
 NormEntry column() {
   return {.name = "column",
           .summary =

@@ -19,33 +19,36 @@ class FStar : public Norm {
   // options: how the truncated SVDs are computed.
   explicit FStar(SvdOptions options) : options_(std::move(options)) {}
 
-  // s = U diag(d) V^T / sqrt(e / 2) with d = [sigma - tau]+ and e = tau^2 + |d|^2, and the dual <m,
-  // s> of each matrix of m [B, r, c], with the start of the next decomposition.
+  // Returns the steepest direction s = U diag(d) V^T / sqrt(e / 2) and its dual <m, s> for each
+  // matrix m = U diag(sigma) V^T of m [B, r, c], where d = [sigma - tau]+, e = tau^2 + |d|^2, and
+  // tau solves sum [sigma - tau]+ = tau; beside them the vectors that the next decomposition begins
+  // with.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto [t, values] = shrunk(m, context);
     const auto s = combined(t, values).to(m.scalar_type());
     return {s, inner_product(m, s), start_of_next(t, context)};
   }
-  // dual times s, what a regularized step moves by, of each matrix of m [B, r, c]: s, and the dual
-  // [B] as a factor yet to be multiplied by, which is the sum of sigma_i times the values of s,
-  // without a pass over m.
+  // Returns dual times s, by which a regularized step moves, of each matrix of m [B, r, c], in two
+  // parts: s, and the dual [B] as a factor yet to be multiplied by. The dual is the sum of sigma_i
+  // times the singular values of s, which needs no pass over m.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     const auto [t, values] = shrunk(m, context);
     return {combined(t, values).to(m.scalar_type()), (values * t.s).sum(1),
             start_of_next(t, context)};
   }
-  // One slot for right singular vectors to begin the next decomposition with. How many values will
-  // exceed tau is not known beforehand: a fixed number of vectors leads to the others.
+  // Asks for one slot, of right singular vectors with which the next decomposition begins; none for
+  // small matrices. How many values will exceed tau is not known beforehand: the slot has a fixed
+  // number of vectors, from which the others are found.
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     return warm_start_slots(options_, svd::kWarmStartColumns, rows, cols);
   }
-  // The direction is exact only by LAPACK's SVD, the method "exact", else to the solver's
-  // tolerance; a small matrix is decomposed by one thread.
+  // Says that the direction is exact only by LAPACK's SVD, the method "exact", else to the solver's
+  // tolerance, and up to which size a matrix is decomposed by one thread.
   NormTraits traits() const override {
     return {.exact = options_.method == "exact",
             .single_thread_max_elements = svd::kMaxOneThreadElements};
   }
-  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
+  // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return "f_star"; }
 
  private:
@@ -53,9 +56,10 @@ class FStar : public Norm {
     Triplets t;
     at::Tensor values;  // [B, k]: of s
   };
-  // Leading triplets of m [B, r, c], all with sigma_i > tau, for which sum [sigma - tau]+ = tau,
-  // among them, and the singular values d_i / sqrt(e / 2) of the direction, d = [sigma - tau]+ and
-  // e = tau^2 + |d|^2; 0 for any others.
+  // Returns the leading singular triplets of each matrix of m [B, r, c], all those with sigma_i >
+  // tau among them, where sum [sigma - tau]+ = tau; and in `values` the singular values of the
+  // direction, d_i / sqrt(e / 2) with d = [sigma - tau]+ and e = tau^2 + |d|^2, which are 0 for
+  // triplets below tau.
   Shrunk shrunk(const at::Tensor& m, const NormContext& context) const {
     const auto [t, tau] = shrinkage_triplets(m, options_, warm_start(context));
     // At tau's own scale: the squares of float64's ends are beyond it.
@@ -71,8 +75,8 @@ class FStar : public Norm {
   static Factors start_of_next(const Triplets& t, const NormContext& context) {
     return {{}, {}, factors_of(t, warm_start(context)).warm_start};
   }
-  // U diag(values) V^T [B, r, c], for the singular vectors U and V of the triplets t and `values`
-  // [B, k] in the place of their singular values.
+  // Returns U diag(values) V^T [B, r, c], with the singular vectors U and V of the triplets t and
+  // `values` [B, k] in the place of their singular values.
   static at::Tensor combined(const Triplets& t, const at::Tensor& values) {
     return at::bmm(t.u * values.to(t.u.scalar_type()).unsqueeze(1), t.vh);
   }
@@ -82,7 +86,7 @@ class FStar : public Norm {
 
 }  // namespace
 
-// The catalog's entry of "f_star", which takes no arguments.
+// Returns the catalog's entry of "f_star", which takes no arguments.
 NormEntry f_star() {
   return {.name = "f_star",
           .summary =

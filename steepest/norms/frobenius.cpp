@@ -12,11 +12,11 @@ namespace {
 
 class Frobenius : public Norm {
  public:
-  // name: "frobenius" or "l2", by which it is shown.
+  // name: "frobenius" or "l2", the norm's two names in the catalog, which name() returns.
   explicit Frobenius(std::string name) : name_(std::move(name)) {}
 
-  // s = m / |m|_F and dual = |m|_F of each matrix of m [B, r, c]. Scaling by the largest entry
-  // first keeps the squares of 1e-38 and 3e38 in range.
+  // Returns the steepest direction s = m / |m|_F and dual = |m|_F of each matrix of m [B, r, c].
+  // Dividing by the largest entry first keeps the squares of 1e-38 and 3e38 in range.
   Measured steepest(const at::Tensor& m, const NormContext&) const override {
     if (m.numel() == 0) return {m.clone(), at::zeros({m.size(0)}, m.options().dtype(at::kDouble))};
     if (auto found = in_one_pass(m)) return *found;
@@ -26,19 +26,20 @@ class Frobenius : public Norm {
     const auto s = safe_divide(scaled, length.to(scaled.scalar_type())).to(m.scalar_type());
     return {s, (length * largest.to(at::kDouble)).view({-1})};
   }
-  // dual times s, what a regularized step moves by, of each matrix of m [B, r, c]: m itself, as m /
-  // |m|_F times |m|_F, without any work.
+  // Returns dual times s, by which a regularized step moves, of each matrix of m [B, r, c]: as
+  // |m|_F times m / |m|_F is m, that is m itself, without any work.
   Sharp sharp(const at::Tensor& m, const NormContext&) const override { return {m}; }
-  // It is computed entry by entry but for the length, so that nothing is gained by taking several
-  // matrices at a time.
+  // Says that s is computed entry by entry but for the length (elementwise), so that nothing is
+  // gained by taking several matrices at a time.
   NormTraits traits() const override { return {.elementwise = true}; }
-  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
+  // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return name_; }
 
  private:
-  // The same s and dual without the scaling, as float64 holds the squares of float32 numbers.
-  // Nothing where the device has no kernel for inner products of m, or a length is near the ends of
-  // float32's range, where the division would lose digits.
+  // Returns the s and the dual of steepest() without the division by the largest entry, as float64
+  // holds the squares of float32 numbers. Returns nothing, and steepest() divides first, where the
+  // device has no kernel for inner products of m, or a length is near the ends of float32's range,
+  // where s would lose digits.
   static std::optional<Measured> in_one_pass(const at::Tensor& m) {
     constexpr double kMin = 1e-30, kMax = 1e37;
     const Kernels& kernels = kernels_of(m);
@@ -55,8 +56,8 @@ class Frobenius : public Norm {
   std::string name_;
 };
 
-// The catalog's entry of this norm under one of its two names, with what a list of norms says of
-// it.
+// Returns the catalog's entry of this norm under one of its two names, "frobenius" or "l2";
+// `summary` is what a list of norms says of it.
 NormEntry catalog_entry(const std::string& name, const std::string& summary) {
   return {.name = name,
           .summary = summary,
@@ -69,12 +70,14 @@ NormEntry catalog_entry(const std::string& name, const std::string& summary) {
 
 }  // namespace
 
-// The catalog's entry of "frobenius", which takes no arguments.
+// Returns the catalog's entry of "frobenius", which takes no arguments.
 NormEntry frobenius() {
   return catalog_entry("frobenius", "|X|_F: s = m / |m|_F, dual = |m|_F (SGD)");
 }
 
-// The catalog's entry of "l2": the same ball by the name that it has for what is not a matrix.
+// Returns the catalog's entry of "l2", which makes the same norm as "frobenius": a second name, as
+// |x|_2 is what it is called for parameters that are no matrices (backup="l2"). It takes no
+// arguments.
 NormEntry l2() {
   return catalog_entry("l2", "|x|_2: s = m / |m|_2, dual = |m|_2 (SGD, as a backup)");
 }

@@ -9,25 +9,28 @@ namespace {
 
 class Inf : public Norm {
  public:
-  // s = sign(m) and dual = sum |m_ij| of each matrix of m [B, r, c].
+  // Returns the steepest direction s = sign(m) and dual = sum |m_ij| of each matrix of m [B, r, c].
   Measured steepest(const at::Tensor& m, const NormContext&) const override {
     return {m.sign(), m.abs().sum({1, 2}, false, at::kDouble)};
   }
-  // s = sign(m) alone, which saves the dual's pass over memory.
+  // Returns s = sign(m) alone, with the dual left undefined, which saves the dual's pass over
+  // memory.
   Measured direction(const Batch& m, const NormContext&) const override {
     return {m.matrices.sign()};
   }
-  // Blocks that are flattened into one vector share one maximum, so that their duals add up.
+  // Says that several blocks that are taken as one vector have the maximum of their norms, so that
+  // their duals add up (Aggregation::max); and that s is computed entry by entry (elementwise), so
+  // that nothing is gained by taking several matrices at a time.
   NormTraits traits() const override {
     return {.aggregation = Aggregation::max, .elementwise = true};
   }
-  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
+  // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return "inf"; }
 };
 
 }  // namespace
 
-// The catalog's entry of "inf", signSGD, which takes no arguments.
+// Returns the catalog's entry of "inf", signSGD, which takes no arguments.
 NormEntry inf() {
   return {.name = "inf",
           .summary = "max |X_ij|: s = sign(m), dual = sum |m_ij| (signSGD)",

@@ -7,8 +7,8 @@
 
 namespace steepest::norms {
 
-// The catalog's entry of "ky_fan", whose argument k, 1 unless given, is the number of triplets in
-// s.
+// Returns the catalog's entry of "ky_fan", a norm whose direction s is made of the k leading
+// singular triplets of m; k is its argument, 1 unless given.
 NormEntry ky_fan() {
   return {.name = "ky_fan",
           .summary =

@@ -10,13 +10,14 @@ namespace {
 
 class Lines : public Norm {
  public:
-  // The parameters are make_lines()'s (lines.h).
+  // Takes the arguments of make_lines(): the norm's name, the dimension of [B, r, c] along which a
+  // line runs, and the name of the norm for m^T.
   Lines(std::string name, int64_t dim, std::string transpose)
       : name_(std::move(name)), dim_(dim), transpose_(std::move(transpose)) {}
 
-  // s has each line of m [B, r, c] divided by its length, and the dual [B] is the sum of the
-  // lengths of a matrix' lines. Each line is first divided by its largest entry, so that no square
-  // leaves float32's range.
+  // Returns the steepest direction s, each line (row or column) of m [B, r, c] divided by its
+  // length, and the dual [B], the sum of the lengths of a matrix' lines. Each line is first divided
+  // by its largest entry, so that no square leaves float32's range.
   Measured steepest(const at::Tensor& m, const NormContext&) const override {
     if (m.numel() == 0) return {m.clone(), at::zeros({m.size(0)}, m.options().dtype(at::kDouble))};
     const auto largest = m.abs().amax(dim_, /*keepdim=*/true);  // as in frobenius.cpp
@@ -25,12 +26,13 @@ class Lines : public Norm {
     const auto s = safe_divide(scaled, length.to(scaled.scalar_type())).to(m.scalar_type());
     return {s, (length * largest.to(at::kDouble)).sum({1, 2})};
   }
-  // The norm is a maximum over lines, so that where blocks are flattened into one vector their
-  // duals add up; the norm of the transposed matrix is the one of the other lines.
+  // Says that the norm is a maximum over lines, so that the duals of blocks that are taken as one
+  // vector add up (Aggregation::max). `transpose` names the norm that does the same to the
+  // transposed matrix: that of columns for rows, and the other way round.
   NormTraits traits() const override {
     return {.aggregation = Aggregation::max, .transpose = transpose_};
   }
-  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
+  // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return name_; }
 
  private:

@@ -6,9 +6,9 @@
 
 namespace steepest::norms {
 
-// The norm max |line|_2 called `name`. dim: the dimension of [B, r, c] along which a line runs, 2
-// for rows and 1 for columns. transpose: the name of the norm that has the other lines, the one for
-// m^T.
+// Makes the norm max |line|_2, called `name`. dim: the dimension of [B, r, c] along which a line
+// runs, 2 for rows and 1 for columns. transpose: the name of the norm that gives for m^T what this
+// one gives for m: "column" for "row", and the other way round.
 NormPtr make_lines(const std::string& name, int64_t dim, const std::string& transpose);
 
 }  // namespace steepest::norms

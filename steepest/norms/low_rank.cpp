@@ -14,47 +14,49 @@ namespace {
 
 class LowRank : public Norm {
  public:
-  // name: what name() gives. k: the number of triplets. options: how the truncated SVDs are
-  // computed.
+  // name: what name() gives. k: the number of singular triplets in a direction. options: how the
+  // truncated SVDs are computed.
   LowRank(std::string name, int64_t k, SvdOptions options)
       : name_(std::move(name)), k_(k), options_(std::move(options)) {}
 
-  // s = sum_{i<=k} u_i v_i^T [B, r, c] of the k leading triplets of each matrix of m, multiplied
-  // out, and its dual <m, s>; as factors the vectors U and V, and the start of the next
-  // decomposition.
+  // Returns the steepest direction s = sum_{i<=k} u_i v_i^T [B, r, c] of the k leading singular
+  // triplets of each matrix of m, multiplied out, and its dual <m, s>; as factors the vectors U and
+  // V, and the vectors that the next decomposition begins with.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto t = triplets(m, context);
     const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
     return {s, inner_product(m, s), factors_of(t, warm_start(context))};
   }
-  // The direction s = U V^T of each matrix as its factors U and V alone: it is not multiplied out.
+  // Returns the direction s = U V^T of each matrix as its factors U and V alone: it is not
+  // multiplied out, and the dual is left undefined.
   Measured direction(const Batch& m, const NormContext& context) const override {
     return {{}, {}, factors_of(triplets(m.matrices, context), warm_start(context))};
   }
-  // dual times s, what a regularized step moves by, of each matrix of m [B, r, c]: s, and the dual
-  // [B] as a factor yet to be multiplied by. It is what the decomposition has attained, so that <m,
-  // s> costs no pass over m.
+  // Returns dual times s, by which a regularized step moves, of each matrix of m [B, r, c], in two
+  // parts: s, and the dual [B] as a factor yet to be multiplied by. The dual is the sum of the k
+  // values that the decomposition has attained, which needs no pass over m for <m, s>.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     const auto t = triplets(m, context);
     const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
     return {s, t.attained, factors_of(t, warm_start(context))};
   }
-  // One slot for right singular vectors, with which the next step's decomposition begins; none
-  // where a decomposition with these options has no use for them.
+  // Asks for one slot for right singular vectors, with which the next step's decomposition begins;
+  // none where a decomposition with these options has no use for them.
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     return warm_start_slots(options_, k_, rows, cols);
   }
-  // The direction is exact only by LAPACK's SVD, the method "exact", else to the solver's
-  // tolerance; a small matrix is decomposed by one thread.
+  // Says that the direction is exact only by LAPACK's SVD, the method "exact", else to the solver's
+  // tolerance, and up to which size a matrix is decomposed by one thread.
   NormTraits traits() const override {
     return {.exact = options_.method == "exact",
             .single_thread_max_elements = svd::kMaxOneThreadElements};
   }
-  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
+  // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return name_; }
 
  private:
-  // The k leading triplets of m [B, r, c], from the warm start in the context's slot.
+  // Returns the k leading singular triplets of each matrix of m [B, r, c]; the decomposition begins
+  // with the vectors that the context's slot holds from the step before.
   Triplets triplets(const at::Tensor& m, const NormContext& context) const {
     return top_triplets(m, k_, options_, warm_start(context));
   }

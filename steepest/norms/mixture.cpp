@@ -14,13 +14,14 @@ namespace {
 
 class Mixture : public Norm {
  public:
-  // norms and weights: the terms s_i and a_i, as many of each.
+  // norms and weights: the terms' norms and their weights a_i, as many of each.
   Mixture(std::vector<NormPtr> norms, std::vector<double> weights)
       : norms_(std::move(norms)), weights_(std::move(weights)) {}
 
-  // s = sum a_i s_i, added in float32 at least, and dual = sum a_i dual_i of each matrix of m [B,
-  // r, c]. A term that begins with vectors of the step before finds them in its own columns of the
-  // one slot.
+  // Returns s = sum a_i s_i, added in float32 at least, and dual = sum a_i dual_i of each matrix of
+  // m [B, r, c], over the terms' directions s_i. The one slot has columns for each term that begins
+  // with vectors of the step before; what these terms leave for the next step is returned side by
+  // side in factors.warm_start.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     Measured sum;
     auto own = context;
@@ -42,15 +43,17 @@ class Mixture : public Norm {
     if (!next.empty()) sum.factors.warm_start = at::cat(next, 2);
     return sum;
   }
-  // One slot with the right vectors of all terms side by side; none where no term keeps any.
+  // Asks for one slot for the right singular vectors of all terms side by side, with which their
+  // next decompositions begin; none where no term keeps any.
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     int64_t columns = 0;
     for (const auto& norm : norms_) columns += warm_columns(*norm, rows, cols);
     if (columns == 0) return {};
     return {{"right_basis", Slot::Shape::basis, columns}};
   }
-  // The mixture is exact where all terms are; the bound on a direction's entries is the weighted
-  // sum of the terms' bounds.
+  // Says that the mixture is exact where all terms are, and that a direction's entries are bounded
+  // by the weighted sum of the terms' bounds; `transpose` is the mixture of the terms' own
+  // transposes.
   NormTraits traits() const override {
     NormTraits all{.largest_entry = 0};
     for (size_t i = 0; i < norms_.size(); ++i) {
@@ -61,18 +64,18 @@ class Mixture : public Norm {
     all.transpose = spec_text(/*transposed=*/true);
     return all;
   }
-  // The mixture in the grammar of norms, "0.5*spectral+0.5*row", from which make_norm() makes it.
+  // Returns the mixture's text, "0.5*spectral+0.5*row", from which make_norm() makes it again.
   std::string name() const override { return spec_text(/*transposed=*/false); }
 
  private:
-  // The number of right vectors that a term keeps of a matrix [rows, cols] for its next
-  // decomposition.
+  // Returns how many right singular vectors a term keeps of a matrix [rows, cols] for its next
+  // decomposition: its columns in the mixture's one slot; 0 where it keeps none.
   static int64_t warm_columns(const Norm& norm, int64_t rows, int64_t cols) {
     const auto slots = norm.slots(rows, cols);
     return slots.empty() ? 0 : slots[0].count;
   }
-  // The mixture in the grammar of norms, "0.5*spectral+0.5*row"; with `transposed` the mixture for
-  // m^T, "0.5*spectral+0.5*column".
+  // Returns the mixture in the grammar of norms, "0.5*spectral+0.5*row"; with `transposed` the
+  // mixture that does the same to m^T, "0.5*spectral+0.5*column".
   std::string spec_text(bool transposed) const {
     std::vector<std::string> terms;
     for (size_t i = 0; i < norms_.size(); ++i) {
@@ -89,9 +92,10 @@ class Mixture : public Norm {
 
 }  // namespace
 
-// The norm whose ball is the sum of the terms' balls, scaled by their weights a_i: s = sum a_i s_i,
-// dual = sum a_i dual_i. Throws c10::ValueError where a weight is not in (0, 1e9], or a term keeps
-// statistics of the gradients, as the mixture's one slot has room for starting vectors only.
+// Makes the norm whose ball is the sum of the terms' balls, scaled by their weights a_i: s = sum
+// a_i s_i, dual = sum a_i dual_i. Throws c10::ValueError where a weight is not in (0, 1e9], or a
+// term keeps statistics of the gradients, as the mixture's one slot has room for starting vectors
+// only.
 NormPtr make_mixture(const std::vector<Spec>& terms, const Solvers& solvers) {
   std::vector<NormPtr> norms;
   std::vector<double> weights;

@@ -6,7 +6,8 @@
 
 namespace steepest::norms {
 
-// The catalog's entry of "nuclear", which takes no arguments: ky_fan(k=1) by its own name.
+// Returns the catalog's entry of "nuclear", which takes no arguments: the same norm as ky_fan(k=1),
+// under its usual name.
 NormEntry nuclear() {
   return {.name = "nuclear",
           .summary = "sum sigma_i: s = u_1 v_1^T, dual = sigma_1 (Neon)",

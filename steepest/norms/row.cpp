@@ -7,7 +7,7 @@
 
 namespace steepest::norms {
 
-// The catalog's entry of "row", the largest length of a row, which takes no arguments.
+// Returns the catalog's entry of "row", the largest length of a row, which takes no arguments.
 NormEntry row() {
   return {.name = "row",
           .summary = "max row length: s = rows of m normalised, dual = sum of the rows' lengths",

@@ -15,8 +15,9 @@ class Schatten : public Norm {
   // name: what name() gives. p > 1, whose dual exponent is q = p / (p - 1).
   Schatten(std::string name, double p) : name_(std::move(name)), q_(p / (p - 1)) {}
 
-  // s = U diag(sigma^(q-1)) V^T / |sigma|_q^(q-1) and the dual <m, s> of each matrix of m [B, r,
-  // c], by a full SVD. The powers are those of sigma / sigma_1, which are in range.
+  // Returns the steepest direction s = U diag(sigma^(q-1)) V^T / |sigma|_q^(q-1) and its dual <m,
+  // s> of each matrix of m [B, r, c], by a full SVD. The powers are those of sigma / sigma_1, which
+  // are in range.
   Measured steepest(const at::Tensor& m, const NormContext&) const override {
     const int64_t k = std::max<int64_t>(1, std::min(m.size(1), m.size(2)));
     const auto t = top_triplets(m, k, {.method = "exact"});
@@ -28,9 +29,9 @@ class Schatten : public Norm {
     const auto s = at::bmm(u, t.vh).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
-  // An exact norm without state: the defaults.
+  // Says that this is an exact norm without state: the defaults.
   NormTraits traits() const override { return {}; }
-  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
+  // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return name_; }
 
  private:
@@ -40,7 +41,7 @@ class Schatten : public Norm {
 
 }  // namespace
 
-// The catalog's entry of "schatten", whose argument p, from 1.01 to 1e6, is 4 unless given.
+// Returns the catalog's entry of "schatten", whose argument p, from 1.01 to 1e6, is 4 unless given.
 NormEntry schatten() {
   return {.name = "schatten",
           .summary = "(sum sigma^p)^(1/p), p > 1: s ~ U sigma^(q-1) V^T, dual = |sigma|_q",

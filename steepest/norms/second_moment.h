@@ -10,16 +10,18 @@ namespace steepest::norms {
 
 class Adaptive : public Norm {
  public:
-  // One slot of the matrix' own shape, for v, which begins with zeros.
+  // Asks for one slot of the matrix' own shape: v, the running mean of the gradients' squares,
+  // which begins with zeros.
   std::vector<Slot> slots(int64_t, int64_t) const override { return {{"exp_avg_sq"}}; }
-  // v <- keep v + take g^2 in the slot, for the gradients g [B, r, c] in its dtype.
+  // Takes a step's gradients g [B, r, c], of v's dtype, into the slot, in place: v <- keep v + take
+  // g^2, with the numbers of `average`.
   void observe(const at::Tensor& g, const Average& average,
                const NormContext& context) const override;
 
  protected:
-  // m / a of m [B, r, c] in float32 at least, and 0 where m is 0 (also where a is), with v and eps
-  // from the context. The bias correction is placed as in torch, a = sqrt(v) / sqrt(1 - beta2^t) +
-  // eps, so that Adam is reproduced to rounding.
+  // Returns m / a for m [B, r, c], in float32 at least, with v and eps from the context; 0 where m
+  // is 0, even where a is 0 too. Adam's bias correction is placed as in torch, a = sqrt(v) / sqrt(1
+  // - beta2^t) + eps, so that Adam is reproduced to rounding.
   static at::Tensor preconditioned(const at::Tensor& m, const NormContext& context);
 };
 

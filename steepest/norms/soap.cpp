@@ -17,9 +17,9 @@
 namespace steepest::norms {
 namespace {
 
-// Eigenvectors, as columns [B, n, n], of the symmetric matrices factor [B, n, n], the largest
-// eigenvalue first. LAPACK may not return from a matrix that is not finite: it gets the basis of a
-// zero matrix, and shows in the direction.
+// Returns the eigenvectors, as columns [B, n, n], of the symmetric matrices factor [B, n, n], the
+// largest eigenvalue first. LAPACK may not return from a matrix with a NaN or an infinity: such a
+// one gets the eigenvectors of a zero matrix.
 at::Tensor eigenvectors(const at::Tensor& factor) {
   const auto finite = at::isfinite(factor).all(2).all(1).view({-1, 1, 1});
   const auto solvable = at::where(finite, factor, 0).to(at::kDouble);
@@ -28,15 +28,17 @@ at::Tensor eigenvectors(const at::Tensor& factor) {
 
 class Soap : public Norm {
  public:
-  // Arguments of the spec: refresh, the steps between two turns of a basis, 10 unless given, and
-  // max_dim, the longest side with a basis, 10,000.
+  // Reads the spec's arguments: refresh, the number of steps after which the bases are turned
+  // again, 10 unless given, and max_dim, the largest number of rows or columns that get a basis,
+  // 10,000 unless given.
   explicit Soap(const Spec& spec)
       : name_(print_spec(spec)),
         refresh_(integer_argument(spec, "refresh", 10, 1)),
         max_dim_(integer_argument(spec, "max_dim", 10000, 0)) {}
 
-  // The mean square v, and for each side of the matrix that has an eigenbasis Shampoo's factor and
-  // its eigenvectors, left before right: sides_of() reads them in this order.
+  // Asks for slots for the mean square v and, for the rows (left) and the columns (right) where
+  // they have an eigenbasis, for Shampoo's factor and its eigenvectors: sides_of() reads them in
+  // this order.
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     std::vector<Slot> all = {{"exp_avg_sq"}};
     const auto add = [&](const std::string& side, Slot::Shape shape) {
@@ -48,9 +50,9 @@ class Soap : public Norm {
     return all;
   }
 
-  // Takes the gradients g [B, r, c] into the slots: turns the bases where that is due, and advances
-  // v, the running mean of g^2 in the eigenbases, and Shampoo's factors. The first step makes the
-  // bases of its own gradients, and later ones of those before them.
+  // Takes a step's gradients g [B, r, c] into the slots, in place: turns the bases where that is
+  // due, and advances v, the running mean of g^2 in the eigenbases, and Shampoo's factors. The
+  // bases come from g itself in the first step, later from the gradients before it.
   void observe(const at::Tensor& g, const Average& average,
                const NormContext& context) const override {
     const auto sides = sides_of(g, context);
@@ -67,8 +69,9 @@ class Soap : public Norm {
     if (context.step > 1) update_factors(sides, g, average);
   }
 
-  // s = Q_L [Q_L^T m Q_R / (sqrt(v) + eps)] Q_R^T, with Adam's bias correction, and the dual <m, s>
-  // of each matrix of m [B, r, c].
+  // Returns the direction s = Q_L [Q_L^T m Q_R / (sqrt(v) + eps)] Q_R^T, with Adam's bias
+  // correction, for the eigenbases Q_L and Q_R in the slots, and its dual <m, s>, of each matrix of
+  // m [B, r, c].
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto sides = sides_of(m, context);
     const auto v = at_least_float32(context.slots[0]);
@@ -80,8 +83,9 @@ class Soap : public Norm {
     return {direction, inner_product(m, direction)};
   }
 
-  // As ada_inf, in another basis: s grows with m (degree 1), and where blocks are flattened into
-  // one vector their duals add up.
+  // Says as ada_inf does, in another basis, that s grows with m (degree 1) and depends on the
+  // gradients so far (adaptive), and that the duals of blocks that are taken as one vector add up
+  // (Aggregation::max).
   NormTraits traits() const override {
     // LAPACK rounds differently on another number of threads: up to this size one thread computes a
     // matrix alone.
@@ -92,7 +96,7 @@ class Soap : public Norm {
             .adaptive = true,
             .single_thread_max_elements = kOneThread};
   }
-  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
+  // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return name_; }
 
  private:
@@ -101,14 +105,14 @@ class Soap : public Norm {
     at::Tensor factor, basis;  // [B, n, n]
   };
 
-  // Whether a side of this size, the matrix' other side being `other`, has an eigenbasis of its
-  // own; else its basis is the identity.
+  // Whether the rows or the columns of a matrix, `size` of them, have an eigenbasis of their own,
+  // where there are `other` columns or rows; else their basis is the identity.
   bool has_basis(int64_t size, int64_t other) const {
     return size > 1 && other > 1 && size <= max_dim_;
   }
 
-  // The sides of m [B, r, c] that have a basis, left before right, with their tensors in the
-  // context's slots, which lie behind v's in the order of slots().
+  // Returns, for the rows (left) and then the columns of m [B, r, c], where they have a basis, the
+  // factor and the basis in the context's slots, which lie behind v's in the order of slots().
   std::vector<Side> sides_of(const at::Tensor& m, const NormContext& context) const {
     std::vector<Side> sides;
     size_t at = 1;
@@ -121,8 +125,8 @@ class Soap : public Norm {
     return sides;
   }
 
-  // Advances Shampoo's factors F of the sides in place, F <- keep F + take g g^T, with g^T g for
-  // the right side, by gradients g [B, r, c].
+  // Advances Shampoo's factors F in place by the gradients g [B, r, c]: F <- keep F + take g g^T
+  // for the rows (left), with g^T g for the columns.
   static void update_factors(const std::vector<Side>& sides, const at::Tensor& g,
                              const Average& average) {
     for (const auto& side : sides) {
@@ -131,9 +135,9 @@ class Soap : public Norm {
     }
   }
 
-  // Turns a side's basis towards the eigenvectors of its factor F, in place, by one power iteration
-  // and a QR of its columns q, sorted by q^T F q. The rows or columns of v [B, r, c], in place, go
-  // with them.
+  // Turns a basis towards the eigenvectors of its factor F, in place, by one power iteration and a
+  // QR of its columns q, sorted by q^T F q. The rows or columns of v [B, r, c], which is kept in
+  // that basis, are sorted with them, in place.
   static void refresh_basis(const Side& side, const at::Tensor& v) {
     const auto basis = at_least_float32(side.basis);
     const auto image = at::bmm(side.factor.to(basis.scalar_type()), basis);
@@ -144,8 +148,9 @@ class Soap : public Norm {
                       : v.gather(2, order.unsqueeze(1).expand_as(v)));
   }
 
-  // m [B, r, c] in the eigenbases of `sides`, Q_L^T m Q_R; a side that has none keeps the identity.
-  // A loaded state may have another dtype in each slot: m's, which is at least float32, decides.
+  // Returns m [B, r, c] in the eigenbases, Q_L^T m Q_R; rows or columns without a basis stay as
+  // they are. A loaded state may have another dtype in each slot: m's, which is at least float32,
+  // decides.
   static at::Tensor to_basis(at::Tensor m, const std::vector<Side>& sides) {
     for (const auto& side : sides) {
       const auto basis = side.basis.to(m.scalar_type());
@@ -153,7 +158,8 @@ class Soap : public Norm {
     }
     return m;
   }
-  // The inverse of to_basis(), Q_L m Q_R^T [B, r, c]: takes m from the eigenbases back to its own.
+  // Returns Q_L m Q_R^T [B, r, c], the inverse of to_basis(): takes m from the eigenbases back to
+  // its own.
   static at::Tensor from_basis(at::Tensor m, const std::vector<Side>& sides) {
     for (const auto& side : sides) {
       const auto basis = side.basis.to(m.scalar_type());
@@ -168,7 +174,8 @@ class Soap : public Norm {
 
 }  // namespace
 
-// The catalog's entry of "soap", with the arguments refresh and max_dim.
+// Returns the catalog's entry of "soap", with the arguments refresh (steps between two turns of a
+// basis) and max_dim (the largest size with a basis).
 NormEntry soap() {
   return {.name = "soap",
           .summary =

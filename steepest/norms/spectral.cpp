@@ -8,7 +8,8 @@ namespace {
 
 class Spectral : public Norm {
  public:
-  // options: how polar factors are computed.
+  // Makes the solver of polar factors that the options name, and sets the bound on a direction's
+  // entries where the default one does not hold.
   explicit Spectral(const PolarOptions& options)
       : polar_(make_polar(options)), exact_(options.method == "svd") {
     // The named schedules keep singular values below 2; for the caller's own coefficients only the
@@ -16,7 +17,8 @@ class Spectral : public Norm {
     if (options.method == "custom") largest_ = 2 * (1 + polar_->bound(1e-3));
   }
 
-  // s = U V^T, the polar factor, and the dual <m, s> of each matrix of m [B, r, c].
+  // Returns the steepest direction s = U V^T, the polar factor of m = U diag(sigma) V^T, and its
+  // dual <m, s>, of each matrix of m [B, r, c].
   Measured steepest(const at::Tensor& m, const NormContext&) const override {
     auto s = polar_->polar(m);
     // <m, s> is what this s attains; the true nuclear norm only for an exact polar factor.
@@ -26,11 +28,12 @@ class Spectral : public Norm {
   Measured direction(const Batch& m, const NormContext&) const override {
     return {polar_->polar(m)};
   }
-  // Exact only with LAPACK's SVD; direction() may work in the memory of its batch.
+  // Says that the direction is exact only with LAPACK's SVD, how large its entries become, and that
+  // direction() may work in the memory of a batch that it owns (supports_inplace).
   NormTraits traits() const override {
     return {.exact = exact_, .largest_entry = largest_, .supports_inplace = true};
   }
-  // The norm's text in the grammar of make_norm(), which makes the same norm of it.
+  // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return "spectral"; }
 
  private:
@@ -41,7 +44,7 @@ class Spectral : public Norm {
 
 }  // namespace
 
-// The catalog's entry of "spectral", Muon, which takes no arguments.
+// Returns the catalog's entry of "spectral", Muon, which takes no arguments.
 NormEntry spectral() {
   return {.name = "spectral",
           .summary = "|X|_2: s = U V^T, dual = sum sigma_i (Muon)",

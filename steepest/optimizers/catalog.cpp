@@ -20,20 +20,21 @@ namespace {
 
 const std::string kMomo = "-momo";
 
-// Whether the name asks for the Momo form of a row, "muon-momo".
+// Whether the name asks for the form of a recipe that takes Momo's step size, "muon-momo".
 bool ends_with_momo(const std::string& name) {
   return name.size() > kMomo.size() && name.ends_with(kMomo);
 }
 
-// Throws c10::ValueError for a name that is no row's, with the names that are.
+// Throws c10::ValueError for a name that no recipe of the catalog has, with the allowed names and
+// the nearest one.
 [[noreturn]] void refuse_name(const std::string& name) {
   TORCH_CHECK_VALUE(false, "recipe: received ", shown(name), ", allowed ", join(optimizer_names()),
                     nearest(name, optimizer_names()));
 }
 
-// Returns the row with the arguments of its name, `spec`: one whose norm is made of a few singular
-// triplets takes their number k, neon(k=4), fanion(k=4). Throws c10::ValueError at any other
-// argument.
+// Returns the catalog's recipe `row` with the arguments in `spec`, the name as the user wrote it: a
+// recipe whose norm is made of a few singular triplets takes their number k, neon(k=4),
+// fanion(k=4). Throws c10::ValueError at any other argument.
 Recipe with_arguments(Recipe row, const Spec& spec) {
   if (spec.args.empty()) return row;
   const auto terms = parse_mixture(row.matrix.norm);
@@ -57,8 +58,8 @@ const std::vector<Recipe>& optimizer_catalog() {
   return catalog;
 }
 
-// Lists the rows, then the Momo forms of those that have one: Momo needs the momentum before the
-// norm.
+// Returns the names of the catalog's recipes, then, with -momo behind them, of those that can take
+// Momo's step size: Momo needs the momentum before the norm.
 std::vector<std::string> optimizer_names() {
   std::vector<std::string> names;
   for (const auto& row : optimizer_catalog()) names.push_back(row.name);
@@ -70,7 +71,8 @@ std::vector<std::string> optimizer_names() {
   return names;
 }
 
-// Returns Adam(.9, .95) without decay, the backup of rows whose paper leaves it open.
+// Returns the choices of Adam(.9, .95) without decay, for what is no matrix in recipes whose paper
+// leaves it open.
 Choices adam_backup() {
   return {.norm = "ada_inf",
           .lr = 3e-3,
@@ -79,8 +81,8 @@ Choices adam_backup() {
           .beta2 = 0.95};
 }
 
-// Returns the row that the text names, such as "muon", "neon(k=4)" or "muon-momo", before
-// overrides.
+// Returns the recipe that the text names, such as "muon", "neon(k=4)" or "muon-momo", before the
+// user's overrides. Throws c10::ValueError at a name or an argument that is none.
 Recipe catalog_row(const std::string& text) {
   if (ends_with_momo(text)) {
     const auto base = text.substr(0, text.size() - kMomo.size());
@@ -101,7 +103,8 @@ Recipe catalog_row(const std::string& text) {
   refuse_name(spec.name);
 }
 
-// Returns the row of this name with the overrides in the place of its own choices, validated.
+// Returns the recipe of this name with the overrides in the place of its own choices. Throws
+// c10::ValueError at an unknown name, and where the choices do not fit together.
 Recipe recipe(const std::string& name, const Overrides& overrides) {
   return override_recipe(catalog_row(name), overrides);
 }

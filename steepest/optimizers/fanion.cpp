@@ -4,8 +4,8 @@
 namespace steepest::optimizers {
 
 // Returns the recipe of Fanion-k: the constrained step whose dual norm is the Ky Fan k-norm, the
-// sum of the k largest singular values; fanion(k=..) changes the 5. Momentum as its code has it:
-// heavy ball with Nesterov.
+// sum of the k largest singular values; k is 5 unless the name says otherwise, fanion(k=3).
+// Momentum as in the authors' code: heavy ball with Nesterov.
 Recipe fanion() {
   return {.name = "fanion",
           .paper = "Kravatskiy et al. 2025, \"Ky Fan Norms and Beyond\", arXiv 2512.09678",

@@ -4,9 +4,9 @@
 namespace steepest::optimizers {
 
 // Returns the recipe of Muon with torch.optim.Muon's numbers: EMA from zero, Nesterov, five
-// Newton-Schulz steps of Jordan, radius sqrt(max(1, out/in)); torch.optim.AdamW's numbers on what
-// is no matrix. The steps are computed in the form and dtype that cost least; with the polar method
-// "jordan", in bfloat16, they have torch's bits.
+// Newton-Schulz steps of Jordan, radius sqrt(max(1, out/in)); with torch.optim.AdamW's on what is
+// no matrix. The default rates are those of experiments/rates. The steps are computed in the form
+// and dtype that cost least; with the polar method "jordan", in bfloat16, they have torch's bits.
 Recipe muon() {
   return {.name = "muon",
           .paper = "Jordan et al. 2024, kellerjordan.github.io/posts/muon; torch.optim.Muon",

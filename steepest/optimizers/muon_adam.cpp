@@ -5,7 +5,7 @@ namespace steepest::optimizers {
 
 // Returns the recipe of MuonAdam of "Non-Euclidean Gradient Descent", there (constrained, max,
 // ada_inf): update, outer norm, norm of what is no matrix. EMA from the first gradient, no
-// Nesterov, no bias correction. Rates: its table for GPT-2 small.
+// Nesterov, no bias correction. The default rates are those of experiments/rates.
 Recipe muon_adam() {
   return {.name = "muon-adam",
           .paper = "Crawshaw, Modi, Liu and Gower 2025, arXiv 2510.09827",

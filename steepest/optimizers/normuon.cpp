@@ -4,8 +4,9 @@
 namespace steepest::optimizers {
 
 // Returns the recipe of NorMuon: Muon, whose directions have their rows (output neurons) brought to
-// one mean square. Numbers of the authors' code: lr .02, momentum .95, beta2 .95, no decay; the
-// norm of the direction is kept, so that Muon's learning rates carry over.
+// one mean square. Numbers of the authors' code but for the rates, which are those of
+// experiments/rates: momentum .95, beta2 .95, no decay. The norm of the direction is kept, so that
+// Muon's learning rates carry over.
 Recipe normuon() {
   return {.name = "normuon",
           .paper = "Li, Liu, Liang, Zhao and Zhang 2025, arXiv 2510.05491",

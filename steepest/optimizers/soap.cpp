@@ -3,9 +3,9 @@
 
 namespace steepest::optimizers {
 
-// Returns the recipe of SOAP with the numbers of the authors' code: lr 3e-3, betas (.95, .95), eps
-// 1e-8, decay .01, a new basis every 10 steps, as the norm soap has it. Its direction is the
-// constrained step in that norm; Adam on the rest.
+// Returns the recipe of SOAP with the numbers of the authors' code, betas (.95, .95), eps 1e-8,
+// decay .01, a new basis every 10 steps (as the norm soap has it), but for the rate, which is that
+// of experiments/rates. Its direction is the constrained step in that norm; Adam on the rest.
 Recipe soap() {
   const Choices all{.norm = "ada_inf",
                     .lr = 1e-2,

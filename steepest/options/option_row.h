@@ -31,7 +31,7 @@ template <typename T>
 void assign(T& field, const std::string&, const T& value) {
   field = value;
 }
-// Sets a field of a recipe that may be unset to the user's `value` of an option.
+// Sets a field of a recipe that may be unset, a std::optional, to the user's `value` of an option.
 template <typename T>
 void assign(std::optional<T>& field, const std::string&, const T& value) {
   field = value;
@@ -149,14 +149,15 @@ struct Row : Option {
     };
     return std::move(*this);
   }
-  // Gives texts with which the tests try an option whose allowed texts cannot be listed, such as a
+  // Gives values with which the tests try an option whose allowed texts cannot be listed, such as a
   // norm, and returns the row.
   Row example(std::vector<std::string> texts) && {
     return allowed.examples = std::move(texts), std::move(*this);
   }
   // Allows a number in place of the text, as in radius = 0.2, and returns the row.
   Row or_number() && { return allowed.number_too = true, std::move(*this); }
-  // Says where a saved state may go on under another value of the option, and returns the row.
+  // Says whether a saved state may be loaded under another value of the option, and from where (a
+  // state_dict, a file, a run), and returns the row; without it, never.
   Row changes(MayChange where) && { return may_change = where, std::move(*this); }
   // Says that the option may be unset, although the type of its field is no std::optional to show
   // it, and returns the row.

@@ -60,10 +60,10 @@ bool is_low_rank(const std::string& norm) {
          (terms[0].name == "nuclear" || terms[0].name == "ky_fan");
 }
 
-// Throws c10::ValueError where `c`, the choices for the matrices or for the backup, do not allow
-// error feedback. It leaves M - (1 - b) P_k M of the momentum M, with the momentum factor b and the
-// k triplets P_k M that the direction is made of: the direction must be of k triplets, and of M
-// itself. `prefix` is "" or "backup_", for the message.
+// Throws c10::ValueError where `c`, the choices for the matrices or for the backup, turn on error
+// feedback and do not allow it. Error feedback leaves M - (1 - b) P_k M of the momentum M, with the
+// momentum factor b and the k triplets P_k M that the direction is made of: the direction must be
+// of k triplets, and of M itself. `prefix` is "" or "backup_", for the message.
 void validate_feedback(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   if (!c.error_feedback) return;
   const auto check = [&](bool allowed, const std::string& received, const char* what) {

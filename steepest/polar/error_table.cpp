@@ -13,22 +13,22 @@ namespace {
 
 constexpr double kLow = 1e-3;
 
-// The row of the table for a schedule s, shown as `name`: its errors max |1 - sigma'| after 1, 2,
-// .. `steps` steps, for singular values in [low, 1].
+// Returns the table's row for a schedule s, shown as `name`: its errors max |1 - sigma'| after 1,
+// 2, .. `steps` steps, over the singular values sigma in [low, 1], which become sigma'.
 ErrorRow error_row(std::string name, const Schedule& s, int64_t steps, double low = kLow) {
   ErrorRow r{.name = std::move(name), .low = low};
   for (int64_t k = 1; k <= steps; ++k) r.errors.push_back(s.error(low, k));
   return r;
 }
 
-// Polar Express as the modded-nanogpt speedrun has it: five entries, with a cushion and a safety
-// factor of its own.
+// Returns the schedule of Polar Express as the modded-nanogpt speedrun has it: five entries, with a
+// cushion and a safety factor of its own.
 Schedule speedrun() {
   return polar_express({.cushion = .02, .safety = 1.02, .entries = 5, .safety_inside = true});
 }
 
-// The schedule of NVIDIA-NeMo's Emerging-Optimizers, made for singular values in [7e-3, 1]: five
-// cubics, which take two matrix products a step where a quintic takes three.
+// Returns the schedule of NVIDIA-NeMo's Emerging-Optimizers, made for singular values in [7e-3, 1]:
+// five cubics, which take two matrix products a step where a quintic takes three.
 Schedule cubic5() {
   return {.name = "cubic5",
           .source = "NVIDIA-NeMo, Emerging-Optimizers",
@@ -40,8 +40,8 @@ Schedule cubic5() {
           .low = 7e-3};
 }
 
-// The schedule of n steps of "jordan", whose steep slope lifts small singular values, and of
-// "baseline" from then on, which converges to 1, where "jordan" does not.
+// Returns the schedule of n steps of "jordan", whose steep slope lifts small singular values, and
+// of "baseline" from then on, which converges to 1, where "jordan" does not.
 Schedule jordan_then_baseline(size_t n) {
   Schedule s{.name = "jordan, then baseline"};
   s.table.assign(n, named_schedule("jordan").at(0));
@@ -49,8 +49,8 @@ Schedule jordan_then_baseline(size_t n) {
   return s;
 }
 
-// The root mean square of 1 - sigma' after so many steps of the schedule, for singular values sigma
-// uniform in [kLow, 1].
+// Returns the root mean square of 1 - sigma' for singular values sigma uniform in [kLow, 1], of
+// which so many steps of the schedule make sigma'.
 double root_mean_square(const Schedule& s, int64_t steps) {
   const int n = 200000;  // midpoints of equal parts of [kLow, 1]
   double sum = 0;
@@ -61,7 +61,7 @@ double root_mean_square(const Schedule& s, int64_t steps) {
   return std::sqrt(sum / n);
 }
 
-// A number as the table shows it: four decimals, and below .01 two digits with an exponent.
+// Returns a number as the table shows it: with four decimals, below .01 as "1.2e-03".
 std::string digits(double value) {
   char text[32];
   std::snprintf(text, sizeof text, value < 1e-2 ? "%.1e" : "%.4f", value);

@@ -34,8 +34,8 @@ bool is_long(const at::Tensor& x) {
 // input's.
 class ByShape final : public PolarSolver {
  public:
-  // Takes the steps, the dtype and the restarts of the options for both forms. The Gram form is
-  // made in float32, as it is taken there only.
+  // Makes the solvers of both forms, with the options' steps, dtype and restarts; that of the Gram
+  // form in float32 whatever the dtype, as polar() takes it there only.
   ByShape(const Schedule& schedule, const PolarOptions& options)
       : half_width_(schedule.half_width),
         dtype_(options.dtype),
@@ -45,8 +45,8 @@ class ByShape final : public PolarSolver {
     gram_ = gram_solver(schedule, in_float);
   }
 
-  // The polar factors of x [B, r, c] in x's dtype: in Gram form where the matrices are long and the
-  // iterates in float32, else in the standard one.
+  // Returns the polar factors of x [B, r, c] in x's dtype: in Gram form where the matrices are long
+  // and the iterates in float32, else in the standard one.
   at::Tensor polar(const Batch& x) const override {
     check_batch(x.matrices);
     const auto input = x.matrices.scalar_type();
@@ -54,11 +54,11 @@ class ByShape final : public PolarSolver {
     const bool gram = dtype_.value_or(own) == at::kFloat && is_long(x.matrices);
     return (gram ? gram_ : standard_)->polar(x);
   }
-  // max |1 - sigma'| for singular values sigma in [l, 1], which become sigma', which is the same in
-  // both forms.
+  // Returns max |1 - sigma'| over the singular values sigma in [l, 1], which become sigma'; it is
+  // the same in both forms.
   double bound(double l) const override { return standard_->bound(l); }
-  // "jordan(steps=5, dtype=float32)", for a person to read: the form is left out, as the shape
-  // decides.
+  // Returns what runs, for a person to read: "jordan(steps=5, dtype=float32)". The form is left
+  // out, as the shape decides.
   std::string describe() const override { return standard_->describe(); }
 
  private:
@@ -70,7 +70,7 @@ class ByShape final : public PolarSolver {
 // A method "fast_..": the form follows from the shape, and the dtype from the device and the size.
 class Fast final : public PolarSolver {
  public:
-  // Makes an iteration for each dtype that may be chosen: float32 (or the caller's dtype), float64
+  // Makes a solver for each dtype that polar() may choose: float32 (or the options' dtype), float64
   // and, for a schedule that bears its rounding, bfloat16 and 16-bit operands.
   Fast(const Schedule& schedule, const PolarOptions& options)
       : name_(schedule.name),
@@ -89,10 +89,10 @@ class Fast final : public PolarSolver {
     of_half_operands_long_ = half_iteration(schedule, steps_, true);
   }
 
-  // The polar factors of x [B, r, c] in x's dtype, computed in the dtype that was asked for. Unset,
-  // float64 stays float64; anything else takes operands of 16 bits where the schedule bears their
-  // rounding and the device has a kernel for them or multiplies bfloat16 faster, and float32
-  // elsewhere.
+  // Returns the polar factors of x [B, r, c] in x's dtype, computed in the dtype that was asked
+  // for. Unset, float64 stays float64; anything else takes operands of 16 bits where the schedule
+  // bears their rounding and the device has a kernel for them or multiplies bfloat16 faster, and
+  // float32 elsewhere.
   at::Tensor polar(const Batch& x) const override {
     const at::Tensor& m = x.matrices;
     check_batch(m);
@@ -105,10 +105,10 @@ class Fast final : public PolarSolver {
     if (y.defined()) return y;
     return (kernels.fast_dtype == at::kBFloat16 ? half_ : float_)->polar(x);
   }
-  // max |1 - sigma'| for singular values sigma in [l, 1], which become sigma': the schedule's,
-  // without rounding, and so the same in every dtype.
+  // Returns max |1 - sigma'| over the singular values sigma in [l, 1], which become sigma': the
+  // schedule's, without rounding, and so the same in every dtype.
   double bound(double l) const override { return float_->bound(l); }
-  // "fast_jordan(steps=5, dtype=chosen)", for a person to read.
+  // Returns what runs, for a person to read: "fast_jordan(steps=5, dtype=chosen)".
   std::string describe() const override {
     return c10::str("fast_", name_, "(steps=", steps_,
                     ", dtype=", dtype_ ? dtype_name(*dtype_) : "chosen", ")");
@@ -125,9 +125,10 @@ class Fast final : public PolarSolver {
 
 }  // namespace
 
-// The first `steps` steps of the schedule with operands rounded to 16 bits, for a device that has a
-// kernel for it. Long matrices take the Gram form where its restarts, which this rounding makes
-// frequent, leave about two steps or more between them, as gathering a single one saves nothing.
+// Returns the first `steps` steps of the schedule with operands rounded to 16 bits, for a device
+// that has a kernel for it. Long matrices take the Gram form where its restarts, which this
+// rounding makes frequent, leave about two steps or more between them, as gathering a single one
+// saves nothing.
 PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, bool is_long) {
   PolynomialIteration it{
       .steps = schedule.first(steps), .safety = schedule.safety, .half_operands = true};
@@ -137,15 +138,16 @@ PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, bool
   return it;
 }
 
-// The schedule's Newton-Schulz iteration in the standard form or the Gram form, whichever costs
-// less for the shape, with the steps, dtype and restarts of the options.
+// Makes the solver that runs the schedule's Newton-Schulz iteration in the standard form or the
+// Gram form, whichever costs less for a batch's shape, with the steps, dtype and restarts of the
+// options.
 std::unique_ptr<PolarSolver> by_shape_solver(const Schedule& schedule,
                                              const PolarOptions& options) {
   return std::make_unique<ByShape>(schedule, options);
 }
 
-// The schedule's Newton-Schulz iteration in the form and, unless the options set one, the dtype
-// that cost least on the device of each batch.
+// Makes the solver that runs the schedule's Newton-Schulz iteration in the form and, unless the
+// options set one, the dtype that cost least on the device of each batch.
 std::unique_ptr<PolarSolver> fast_solver(const Schedule& schedule, const PolarOptions& options) {
   return std::make_unique<Fast>(schedule, options);
 }

@@ -36,8 +36,8 @@
 namespace steepest::polar {
 namespace {
 
-// The largest singular value after k steps of the schedule, of those in [1e-5, 1] at the start: on
-// a logarithmic grid, as a restart needs only its size.
+// Returns the largest singular value after k steps of the schedule, of those in [1e-5, 1] at the
+// start: on a logarithmic grid, as gram_restarts() needs only its size.
 double largest_value(const Schedule& s, int64_t k) {
   double largest = 0;
   for (int i = 0; i <= 2000; ++i) largest = std::max(largest, s.apply(std::pow(10, -i / 400.), k));
@@ -46,7 +46,7 @@ double largest_value(const Schedule& s, int64_t k) {
 
 class Gram final : public PolarSolver {
  public:
-  // The options' steps, dtype and restarts are taken; unset ones follow from the schedule.
+  // Takes the options' steps, dtype and restarts; unset ones follow from the schedule.
   Gram(Schedule schedule, const PolarOptions& options)
       : schedule_(std::move(schedule)),
         steps_(options.steps.value_or(schedule_.steps)),
@@ -54,8 +54,8 @@ class Gram final : public PolarSolver {
         iteration_{schedule_.first(steps_), schedule_.safety, /*gram=*/true,
                    options.restarts.value_or(gram_restarts(schedule_, steps_))} {}
 
-  // The polar factors of the batch [B, r, c] in its dtype, by the device's kernel where it has one:
-  // X is multiplied once by all the steps up to a restart, in float32 at least.
+  // Returns the polar factors of the batch [B, r, c] in its dtype, by the device's kernel where it
+  // has one, else in float32 at least: X is multiplied once by all the steps up to a restart.
   at::Tensor polar(const Batch& batch) const override {
     const at::Tensor& g = batch.matrices;
     check_batch(g);
@@ -74,10 +74,11 @@ class Gram final : public PolarSolver {
     return to_layout_of(g, x);
   }
 
-  // max |1 - sigma'| for singular values sigma in [l, 1], which become sigma', in exact arithmetic.
+  // Returns max |1 - sigma'| over the singular values sigma in [l, 1], which become sigma', in
+  // exact arithmetic.
   double bound(double l) const override { return schedule_.error(l, steps_); }
 
-  // "gram_jordan(steps=5, dtype=float32, restarts=[3])", for a person to read.
+  // Returns what runs, for a person to read: "gram_jordan(steps=5, dtype=float32, restarts=[3])".
   std::string describe() const override {
     return c10::str("gram_", schedule_.name, "(steps=", steps_,
                     ", dtype=", described(dtype_, false), ", restarts=[",
@@ -85,9 +86,9 @@ class Gram final : public PolarSolver {
   }
 
  private:
-  // The matrix Q [B, n, n] by which the steps [begin, end) together multiply X: the product of
-  // their factors a I + b R + c R^2, where R = X X^T goes on from step to step. r [B, n, n] is R
-  // before them.
+  // Returns the matrix Q [B, n, n] by which the steps [begin, end) together multiply X: the product
+  // of their factors a I + b R + c R^2, where R = X X^T goes on from step to step. r [B, n, n] is R
+  // before these steps.
   at::Tensor factor(at::Tensor r, int64_t begin, int64_t end) const {
     at::Tensor q;
     for (int64_t k = begin; k < end; ++k) {
@@ -108,9 +109,9 @@ class Gram final : public PolarSolver {
 
 }  // namespace
 
-// The steps before which the Gram form forms X and R = X X^T anew, for the first `steps` steps of
-// the schedule: just before the growth of R's rounding error, |R| (a_1 ... a_j)^2 of the slopes
-// since the last restart, would pass max_error_growth. first_norm: |R| at the start.
+// Returns the steps before which the Gram form forms X and R = X X^T anew, for the first `steps`
+// steps of the schedule: just before the growth of R's rounding error, |R| (a_1 ... a_j)^2 of the
+// slopes since the last restart, would pass max_error_growth. first_norm: |R| at the start.
 std::vector<int64_t> gram_restarts(const Schedule& schedule, int64_t steps, double max_error_growth,
                                    double first_norm) {
   std::vector<int64_t> restarts;
@@ -127,8 +128,8 @@ std::vector<int64_t> gram_restarts(const Schedule& schedule, int64_t steps, doub
   return restarts;
 }
 
-// The schedule's iteration in Gram form, with the options' steps, dtype (float32 or float64) and
-// restarts.
+// Makes the solver that runs the schedule's iteration in Gram form, with the options' steps, dtype
+// (float32 or float64) and restarts.
 std::unique_ptr<PolarSolver> gram_solver(Schedule schedule, const PolarOptions& options) {
   return std::make_unique<Gram>(std::move(schedule), options);
 }

@@ -35,9 +35,9 @@ constexpr int64_t kSteps = 24;  // 1e-3 needs log(1e6) / log(2.25) = 17 to grow 
 constexpr double kZ = 1.5;      // z for p = 2
 constexpr int64_t kPolish = 2;  // cubic steps on the answer
 
-// What is added to the eigenvalues of X X^T, whose largest is at most 1: 16 eps of the dtype,
-// float32's for any but float64. It keeps an eigenvalue of zero positive, which rounding may take
-// to -eps.
+// Returns what is added to the eigenvalues of X X^T, whose largest is at most 1: 16 eps of the
+// dtype, float32's for any but float64. It keeps an eigenvalue of zero positive, which rounding may
+// take to -eps.
 double ridge(at::ScalarType dtype) {
   return 16 * (dtype == at::kDouble ? std::numeric_limits<double>::epsilon()
                                     : std::numeric_limits<float>::epsilon());
@@ -45,12 +45,13 @@ double ridge(at::ScalarType dtype) {
 
 class Newton final : public PolarSolver {
  public:
-  // The options' steps and dtype are taken; unset, kSteps and the input's, float32 at least.
+  // Takes the options' steps and dtype; where they are unset, kSteps and the input's dtype, float32
+  // at least.
   explicit Newton(const PolarOptions& options)
       : steps_(options.steps.value_or(kSteps)), dtype_(options.dtype) {}
 
-  // The polar factors of the batch [B, r, c] in its dtype: X of norm 1 times the inverse root of X
-  // X^T, and kPolish cubic steps, which take out what the ridge leaves.
+  // Returns the polar factors of the batch [B, r, c] in its dtype: X of norm 1 times the inverse
+  // root of X X^T, then kPolish cubic steps, which take out the error that the ridge makes.
   at::Tensor polar(const Batch& batch) const override {
     const at::Tensor& g = batch.matrices;
     check_batch(g);
@@ -63,9 +64,9 @@ class Newton final : public PolarSolver {
     return to_layout_of(g, p);
   }
 
-  // max |1 - sigma'| for singular values sigma in [l, 1], which become sigma', in exact arithmetic,
-  // by the same recursion on one of them. Where the dtype is unset, with float32's ridge, which is
-  // the wider one.
+  // Returns max |1 - sigma'| over the singular values sigma in [l, 1], which become sigma', in
+  // exact arithmetic: polar() repeated on single numbers. Where the dtype is unset, with float32's
+  // ridge, which is the larger one.
   double bound(double l) const override {
     const double r = ridge(dtype_.value_or(at::kFloat));
     auto polar_value = [&](double sigma) {
@@ -82,14 +83,14 @@ class Newton final : public PolarSolver {
     return max_error(polar_value, l, 1);
   }
 
-  // "newton(steps=24, dtype=float32)", for a person to read.
+  // Returns what runs, for a person to read: "newton(steps=24, dtype=float32)".
   std::string describe() const override {
     return c10::str("newton(steps=", steps_, ", dtype=", described(dtype_, false), ")");
   }
 
  private:
-  // (A + ridge I)^{-1/2} [B, n, n] of the symmetric a [B, n, n] by the coupled iteration: m goes to
-  // I, and y, multiplied by the same factors t = (3 I - m) / 2, to the inverse root.
+  // Returns (A + ridge I)^{-1/2} [B, n, n] of the symmetric a [B, n, n] by the coupled iteration: m
+  // goes to I, and y, multiplied by the same factors t = (3 I - m) / 2, to the inverse root.
   at::Tensor inverse_root(const at::Tensor& a, double ridge) const {
     const at::Tensor identity = at::eye(a.size(1), a.options()).expand_as(a);
     at::Tensor m = a.add(identity, ridge).mul(kZ);
@@ -108,8 +109,8 @@ class Newton final : public PolarSolver {
 
 }  // namespace
 
-// (X X^T + ridge I)^{-1/2} X by the coupled Newton iteration, with the options' steps and dtype,
-// for comparison: it loses singular values below the root of eps.
+// Makes the solver that computes (X X^T + ridge I)^{-1/2} X by the coupled Newton iteration, with
+// the options' steps and dtype, for comparison: it loses singular values below the root of eps.
 std::unique_ptr<PolarSolver> newton_solver(const PolarOptions& options) {
   return std::make_unique<Newton>(options);
 }

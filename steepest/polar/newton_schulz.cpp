@@ -19,8 +19,8 @@
 namespace steepest::polar {
 namespace {
 
-// One step, a X + b (X X^T) X + c (X X^T)^2 X, of x [B, r, c] with r <= c, as a new tensor in x's
-// dtype.
+// Returns one step, a X + b (X X^T) X + c (X X^T)^2 X, of x [B, r, c] with r <= c, as a new tensor
+// in x's dtype.
 at::Tensor newton_schulz_step(const at::Tensor& x, const PolynomialCoefficients& p) {
   const at::Tensor gram = product(x, x.mT());
   if (p.c == 0) return product_plus(x, gram, x, p.a, p.b);
@@ -37,16 +37,16 @@ at::Tensor newton_schulz_step(const at::Tensor& x, const PolynomialCoefficients&
 
 class NewtonSchulz final : public PolarSolver {
  public:
-  // The options' steps and dtype are taken; unset ones follow from the schedule.
+  // Takes the options' steps and dtype; unset ones follow from the schedule.
   NewtonSchulz(Schedule schedule, const PolarOptions& options)
       : schedule_(std::move(schedule)),
         steps_(options.steps.value_or(schedule_.steps)),
         dtype_(options.dtype),
         iteration_{schedule_.first(steps_), schedule_.safety} {}
 
-  // The polar factors of the batch [B, r, c] in its dtype, computed in the options' dtype. Unset,
-  // in the input's, or in float32 at least for a schedule that does not bear half precision; by the
-  // device's kernel where it has one for float32.
+  // Returns the polar factors of the batch [B, r, c] in its dtype, computed in the options' dtype.
+  // Where that is unset, in the input's, or in float32 at least for a schedule that does not bear
+  // half precision. In float32 the device's kernel does all steps, where it has one.
   at::Tensor polar(const Batch& batch) const override {
     const at::Tensor& g = batch.matrices;
     check_batch(g);
@@ -63,10 +63,11 @@ class NewtonSchulz final : public PolarSolver {
     return to_layout_of(g, x);
   }
 
-  // max |1 - sigma'| for singular values sigma in [l, 1], which become sigma', in exact arithmetic.
+  // Returns max |1 - sigma'| over the singular values sigma in [l, 1], which become sigma', in
+  // exact arithmetic.
   double bound(double l) const override { return schedule_.error(l, steps_); }
 
-  // "jordan(steps=5, dtype=float32)", for a person to read.
+  // Returns what runs, for a person to read: "jordan(steps=5, dtype=float32)".
   std::string describe() const override {
     return c10::str(schedule_.name, "(steps=", steps_,
                     ", dtype=", described(dtype_, schedule_.half_width), ")");
@@ -81,8 +82,8 @@ class NewtonSchulz final : public PolarSolver {
 
 }  // namespace
 
-// The schedule's iteration X <- a X + b (X X^T) X + c (X X^T)^2 X, with the options' steps and
-// dtype.
+// Makes the solver that runs the schedule's iteration X <- a X + b (X X^T) X + c (X X^T)^2 X, with
+// the options' steps and dtype.
 std::unique_ptr<PolarSolver> newton_schulz_solver(Schedule schedule, const PolarOptions& options) {
   return std::make_unique<NewtonSchulz>(std::move(schedule), options);
 }

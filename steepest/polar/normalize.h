@@ -13,17 +13,17 @@ namespace steepest::polar {
 // Throws a c10::ValueError unless x is [B, r, c] in float64, float32, bfloat16 or float16.
 void check_batch(const at::Tensor& x);
 
-// x 2^-e for each matrix, e = floor(log2(max |x_ij|)), as a new tensor: its elements are below 2 in
-// absolute value, and have the same bits for x and for any 2^k x. float16 becomes float32. Zero
-// matrices stay zero.
+// Returns x 2^-e for each matrix of x [B, r, c], e = floor(log2(max |x_ij|)), as a new tensor: its
+// elements are below 2 in absolute value, and have the same bits for x and for any 2^k x. float16
+// becomes float32, any other dtype stays. Zero matrices stay zero.
 at::Tensor scaled_by_power_of_two(const at::Tensor& x);
 
-// A view of x with at least as many columns as rows: the transpose where r > c.
+// Returns a view of x [B, r, c] with at least as many columns as rows: the transpose where r > c.
 at::Tensor wide_view(const at::Tensor& x);
 
-// X_0 = x / (safety |x|_F) of each matrix of x [B, r, c], in new memory, in `dtype` and as
-// wide_view() has it: what an iteration begins with. A safety above 1 leaves room for rounding. A
-// zero matrix gives zero.
+// Returns what an iteration begins with: X_0 = x / (safety |x|_F) of each matrix of x [B, r, c], in
+// new memory, in `dtype`, and transposed where r > c, as by wide_view(). A safety above 1 leaves
+// room for rounding. A zero matrix gives zero.
 at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double safety);
 
 // Takes a result y of an iteration, which has at least as many columns as rows, back to what its
@@ -31,8 +31,9 @@ at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double sa
 // dtype are read.
 at::Tensor to_layout_of(const at::Tensor& x, const at::Tensor& y);
 
-// The dtype in which a solver computes, for a person to read: its name, or how it follows from the
-// input's where the caller leaves it open. half_width: whether it may be bfloat16 or float16.
+// Returns the dtype in which a solver computes, for its describe(): the dtype's name, or, where the
+// caller leaves it unset, how it follows from the input's. half_width: whether it may be bfloat16
+// or float16.
 std::string described(const std::optional<at::ScalarType>& dtype, bool half_width);
 
 }  // namespace steepest::polar

@@ -21,8 +21,8 @@ namespace {
 
 constexpr int64_t kMaxSteps = 100;
 
-// The schedule of method "custom", with a step for each (a, b, c) of the options, or five of a
-// single one. Throws c10::ValueError unless all are finite.
+// Returns the schedule of method "custom", of one step for each (a, b, c) of the options, or of
+// five steps where there is a single one. Throws c10::ValueError unless all are finite.
 Schedule custom_schedule(const PolarOptions& options) {
   Schedule schedule{.name = "custom", .source = "the caller"};
   for (const auto& [a, b, c] : options.coefficients) {
@@ -57,7 +57,8 @@ void check_method(const std::string& method) {
                     newton_schulz ? "; nearest: jordan" : nearest(method, names));
 }
 
-// Throws c10::ValueError where steps are given that are not 1 to kMaxSteps, or to "svd".
+// Throws c10::ValueError where steps are given that are not 1 to kMaxSteps, or with the method
+// "svd", which takes none.
 void check_steps(const PolarOptions& o) {
   if (!o.steps) return;
   TORCH_CHECK_VALUE(o.method != "svd", "polar_steps: received ", *o.steps,
@@ -104,8 +105,8 @@ void check_restarts(const PolarOptions& o, bool is_gram) {
                     "], allowed ascending steps from 1 on");
 }
 
-// The solver that the options ask for; throws c10::ValueError where one of them is wrong, or does
-// not go with the method.
+// Makes the solver that the options ask for; throws c10::ValueError where one of them is wrong, or
+// does not go with the method.
 std::unique_ptr<PolarSolver> make_checked(const PolarOptions& options) {
   check_coefficients(options);
   if (options.method == "custom") {

@@ -27,22 +27,21 @@ using Real = long double;
 
 struct Quintic {  // p(x) = a x + b x^3 + c x^5
   Real a, b, c;
-  // p(x).
+  // Returns p(x).
   Real operator()(Real x) const { return x * (a + x * x * (b + x * x * c)); }
-  // k p(x).
+  // Returns the quintic k p(x).
   Quintic scaled(Real k) const { return {a * k, b * k, c * k}; }
-  // p(x / s), which takes [s l, s u] to where p takes [l, u].
+  // Returns the quintic p(x / s), which does on [s l, s u] what p does on [l, u].
   Quintic deflated(Real s) const { return {a / s, b / (s * s * s), c / (s * s * s * s * s)}; }
 };
 
-// Whether the interval [l, u] is so narrow that the nearest quintic's distance from 1 on it is
-// below 1e-17, and the quintic to be taken is its limit for l -> u -> 1, as its equations
-// degenerate.
+// Whether the interval [l, u] is so narrow that the nearest quintic is within 1e-17 of 1 on it.
+// nearest_to_one() then takes its limit for l -> u -> 1, as the equations for it degenerate.
 bool is_narrow(Real l, Real u) { return l / u >= 1 - 5e-6L; }
 
-// The odd quintic p with p(x_i) = 1 - (-1)^i E at four points 0 < x_0 < .. < x_3, for some E: a
-// step of Remez's algorithm. With p(x) = x q(x^2), q is the interpolation at t = x^2 of 1 / x - E
-// (-1)^i / x by divided differences, and E is chosen so that the cubic one vanishes.
+// Returns the odd quintic p with p(x_i) = 1 - (-1)^i E at four points 0 < x_0 < .. < x_3, for the E
+// that allows it: a step of Remez's algorithm. With p(x) = x q(x^2), q is the interpolation at t =
+// x^2 of 1 / x - E (-1)^i / x by divided differences, and E makes q's cubic term vanish.
 Quintic interpolate(const std::array<Real, 4>& x) {
   std::array<Real, 4> t, one, sign;  // Newton's divided differences, in place
   for (int i = 0; i < 4; ++i) {
@@ -61,8 +60,8 @@ Quintic interpolate(const std::array<Real, 4>& x) {
   return {d0 - d1 * t[0] + d2 * t[0] * t[1], d1 - d2 * (t[0] + t[1]), d2};
 }
 
-// The odd quintic nearest to 1 on [l, u], 0 < l < u, in the maximum norm, by Remez's algorithm: the
-// inner points x_1, x_2 move to the extrema of p, the zeros of p', until they stay.
+// Returns the odd quintic nearest to 1 on [l, u], 0 < l < u, in the maximum norm, by Remez's
+// algorithm: the inner points x_1, x_2 move to the extrema of p, the zeros of p', until they stay.
 Quintic nearest_to_one(Real l, Real u) {
   if (is_narrow(l, u)) return {15.L / 8, -10.L / 8, 3.L / 8};
   std::array<Real, 4> x{l, (3 * l + u) / 4, (l + 3 * u) / 4, u};
@@ -99,9 +98,9 @@ void check_rule(const PolarExpressRule& rule) {
 
 }  // namespace
 
-// The schedule of Polar Express, or CANS without a cushion, made by PolarExpressRule (schedules.h):
-// each entry is the quintic nearest to 1 on the interval [l, u] that those before it leave. Throws
-// c10::ValueError where the rule is out of range.
+// Returns the schedule of Polar Express, or CANS without a cushion, by PolarExpressRule
+// (schedules.h): each entry is the quintic nearest to 1 on the interval [l, u] that those before it
+// leave. Throws c10::ValueError where a number of the rule is out of its range.
 Schedule polar_express(const PolarExpressRule& rule) {
   check_rule(rule);
   std::vector<Quintic> table;

@@ -6,12 +6,12 @@
 
 namespace steepest::polar {
 
-// a b for each pair of matrices of a [B, n, k] and b [B, k, m]: [B, n, m]. By the device's kernel
-// where it has one, so that a matrix has the same bits alone and in any batch.
+// Returns a b for each pair of matrices of a [B, n, k] and b [B, k, m]: [B, n, m]. The device's
+// kernel, where it has one, gives a matrix the same bits alone and in any batch.
 at::Tensor product(const at::Tensor& a, const at::Tensor& b);
 
-// beta c + alpha a b for each matrix of c [B, n, m], a [B, n, k] and b [B, k, m], as a new tensor,
-// with the same bits alone and in any batch, as product().
+// Returns beta c + alpha a b for each matrix of c [B, n, m], a [B, n, k] and b [B, k, m], as a new
+// tensor; as with product(), a matrix has the same bits alone and in any batch.
 at::Tensor product_plus(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b, double beta,
                         double alpha);
 

@@ -17,22 +17,22 @@ namespace {
 
 constexpr PolynomialCoefficients kJordan{3.4445, -4.7750, 2.0315};
 
-// The largest x with phi(x) = x, above which iterates diverge: t = x^2 is the larger root of
-// c t^2 + b t + (a - 1) = 0. p.c is not 0.
+// Returns the largest x with phi(x) = x, for the polynomial phi of p, above which iterates diverge:
+// t = x^2 is the larger root of c t^2 + b t + (a - 1) = 0. p.c is not 0.
 double repelling_fixed_point(const PolynomialCoefficients& p) {
   return std::sqrt((-p.b + std::sqrt(p.b * p.b - 4 * p.c * (p.a - 1))) / (2 * p.c));
 }
 
-// The schedule that takes the polynomial p at every step, made for singular values in (0, high];
-// `steps` are those that it takes unless the caller says otherwise.
+// Returns the schedule that takes the polynomial p at every step, made for singular values in (0,
+// high]; `steps` is how many it takes unless the caller says otherwise.
 Schedule repeated(const char* name, const char* source, PolynomialCoefficients p, double high,
                   int64_t steps) {
   return {.name = name, .source = source, .table = {p}, .high = high, .steps = steps};
 }
 
-// The schedule "cans": Polar Express's rule without its cushion. It was published without a safety
-// factor, and needs one as Polar Express does: above its interval a polynomial falls steeply, and a
-// sigma of 1 that is rounded up would end below 0 or diverge.
+// Returns the schedule "cans": Polar Express's rule without its cushion. It was published without a
+// safety factor, and needs one as Polar Express does: above its interval a polynomial falls
+// steeply, and a sigma of 1 that is rounded up would end below 0 or diverge.
 Schedule cans() {
   Schedule s = polar_express({.cushion = 0});
   s.name = "cans";
@@ -40,7 +40,7 @@ Schedule cans() {
   return s;
 }
 
-// Every schedule that has a name, in the order in which they are shown.
+// Makes every schedule that has a name, in the order in which they are shown.
 std::vector<Schedule> catalog() {
   return {
       repeated("jordan", "Muon (K. Jordan 2024), tuned", kJordan, repelling_fixed_point(kJordan),
@@ -67,8 +67,8 @@ const std::vector<Schedule>& schedules() {
   return all;
 }
 
-// The maximum of f on [low, high], where it has one local maximum, by golden section search: 40
-// cuts leave 4e-9 of the interval.
+// Returns the maximum of f on [low, high], where it has one local maximum, by golden section
+// search: 40 cuts leave 4e-9 of the interval.
 double golden_section(const std::function<double(double)>& f, double low, double high) {
   const double g = (std::sqrt(5.0) - 1) / 2;
   for (int i = 0; i < 40; ++i) {

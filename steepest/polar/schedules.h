@@ -21,21 +21,22 @@ struct Schedule {
   int64_t steps = 5;         // unless the caller says otherwise
   bool half_width = true;    // false: not for bfloat16 or float16, see polar_express.cpp
 
-  // The polynomial of step k, which counts from 0.
+  // Returns the polynomial of step k, which counts from 0; beyond the table's end it is the last
+  // one.
   const PolynomialCoefficients& at(int64_t k) const;
-  // Those of the first steps, at(0) .. at(steps - 1): the last entry repeats where there are more
-  // steps.
+  // Returns the polynomials of the first `steps` steps, at(0) .. at(steps - 1).
   std::vector<PolynomialCoefficients> first(int64_t steps) const;
-  // What so many steps make of a singular value of x / |x|_F: phi_steps(... phi_1(sigma / safety)).
+  // Returns what so many steps make of a singular value of x / |x|_F: phi_steps(... phi_1(sigma /
+  // safety)).
   double apply(double sigma, int64_t steps) const;
-  // max |1 - apply(sigma, steps)| over sigma in [l, 1], in exact arithmetic.
+  // Returns max |1 - apply(sigma, steps)| over sigma in [l, 1], in exact arithmetic.
   double error(double l, int64_t steps) const;
 };
 
-// The names that named_schedule() knows: "jordan", "baseline", "cubic", "quintic", "you",
+// Returns the names that named_schedule() knows: "jordan", "baseline", "cubic", "quintic", "you",
 // "polar_express", "cans".
 std::vector<std::string> schedule_names();
-// The published schedule of that name; throws c10::ValueError where there is none.
+// Returns the published schedule of that name; throws c10::ValueError where there is none.
 Schedule named_schedule(const std::string& name);
 
 // The rule that generates Polar Express. It begins with l = low and u = 1, and each step
@@ -53,9 +54,9 @@ struct PolarExpressRule {
 // range.
 Schedule polar_express(const PolarExpressRule& rule = {});
 
-// max |1 - f(x)| for x in [low, high], 0 <= low < high, by a logarithmic grid of 20,000 points,
-// whose local maxima are refined by golden sections. f is what an iteration makes of a singular
-// value.
+// Returns max |1 - f(x)| over x in [low, high], 0 <= low < high, by a logarithmic grid of 20,000
+// points, whose local maxima are refined by golden sections. f is what an iteration makes of a
+// singular value.
 double max_error(const std::function<double(double)>& f, double low, double high);
 
 }  // namespace steepest::polar

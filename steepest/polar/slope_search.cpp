@@ -27,7 +27,8 @@ struct Interval {
   double low, high;
 };
 
-// The x > 0, ascending, for which u + v x^2 + w x^4 = 0: up to two. v is not 0 where w is.
+// Returns the x > 0, ascending, for which u + v x^2 + w x^4 = 0: none, one or two. v is not 0 where
+// w is.
 std::vector<double> positive_roots(double u, double v, double w) {
   std::vector<double> t;
   if (w == 0) {
@@ -42,8 +43,8 @@ std::vector<double> positive_roots(double u, double v, double w) {
   return x;
 }
 
-// The image f([low, high]) of the interval i, where `critical` holds all x > 0 with f'(x) = 0: the
-// extrema lie at these and at the ends.
+// Returns the image f([low, high]) of the interval i, for `critical` with all x > 0 where f'(x) =
+// 0: the extrema lie at these and at the ends.
 Interval image(const PolynomialCoefficients& f, const std::vector<double>& critical, Interval i) {
   const double l = f(i.low), h = f(i.high);
   Interval r{std::min(l, h), std::max(l, h)};
@@ -54,16 +55,16 @@ Interval image(const PolynomialCoefficients& f, const std::vector<double>& criti
   return r;
 }
 
-// psi(y) = y + (a - 1) y (1 - y^2) (1 - y^2 / rho): the odd quintic with slope a at 0, the fixed
-// point sqrt(rho), which attracts, and 1, which repels. Any phi is q psi(x / q) of its repelling
-// point q.
+// Returns psi(y) = y + (a - 1) y (1 - y^2) (1 - y^2 / rho): the odd quintic with slope a at 0, the
+// fixed point sqrt(rho), which attracts, and the fixed point 1, which repels. Every quintic phi to
+// be searched is q psi(x / q), q being its repelling fixed point.
 PolynomialCoefficients psi_of(double a, double rho) {
   return {a, -(a - 1) * (1 + 1 / rho), (a - 1) / rho};
 }
 
-// The largest rho in (0, 1) for which the iterates of the quintic psi_of(a, rho), of slope a at 0,
-// take no value above `top` in (0, 1). Their peak is psi's value at its first critical point and
-// grows with rho: bisection, to 2^-60.
+// Returns the largest rho in (0, 1) for which the iterates of the quintic psi_of(a, rho), of slope
+// a at 0, take no value above `top` in (0, 1). Their peak is psi's value at its first critical
+// point and grows with rho: bisection, to 2^-60.
 double largest_rho(double a, double top) {
   double low = 0, high = 1;
   for (int i = 0; i < 60; ++i) {
@@ -75,18 +76,18 @@ double largest_rho(double a, double top) {
   return low;
 }
 
-// The interval where the iterates of the quintic psi_of(a, rho) end, in units of its repelling
-// fixed point q, y = x / q. It is the same for every q > 1: x = 1 is some y < 1, and psi leads from
-// (peak, 1) down into the band too.
+// Returns the interval where the iterates of the quintic psi_of(a, rho) end, in units of its
+// repelling fixed point q, y = x / q. It is the same for every q > 1: x = 1 is some y < 1, and psi
+// leads from (peak, 1) down into the band too.
 LimitBand scaled_band(double a, double rho) { return limit_band(psi_of(a, rho), std::sqrt(rho)); }
 
 struct Best {
   double rho, ratio;  // ratio: M / m of the band that rho leads to
 };
 
-// The smallest ratio M / m of the interval [m, M] in which iterates end that a quintic psi_of(a,
-// rho) of slope a can have with no iterate above `top`, and the rho that gives it: by a grid of 201
-// rho below the largest one, refined twice around the best.
+// Returns the smallest ratio M / m of the interval [m, M] in which iterates end, over the quintics
+// psi_of(a, rho) of slope a that let no iterate above `top`, and the rho that gives it: by a grid
+// of 201 rho below the largest one, refined twice around the best.
 Best narrowest_band(double a, double top) {
   const double end = largest_rho(a, top);
   Best best{end, kInfinity};

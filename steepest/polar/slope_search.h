@@ -13,9 +13,9 @@ namespace steepest::polar {
 struct LimitBand {
   double low, high, peak;
 };
-// The limit band of phi: the interval [low, high] in which the iterates of every x in (0, start]
-// end, and the largest value, `peak`, on their way there. high and peak are infinite where they
-// diverge, and low is 0 or less where they vanish or change sign.
+// Returns the limit band of phi: the interval [low, high] in which the iterates of every x in (0,
+// start] end, and the largest value, `peak`, on their way there. high and peak are infinite where
+// they diverge, and low is 0 or less where they vanish or change sign.
 LimitBand limit_band(const PolynomialCoefficients& phi, double start = 1);
 
 struct SlopeSearch {
@@ -24,10 +24,11 @@ struct SlopeSearch {
   double escape;  // the repelling fixed point, above which an iterate diverges
 };
 
-// Returns the odd quintic phi with the largest slope at 0 whose iterates, from (0, 1], all end in a
-// part of [low, high], 0 < low <= 1 <= high < 10, low < high. Without headroom the largest value on
-// the way would be the repelling fixed point, beyond which one rounding error diverges; headroom,
-// in [1e-9, 1), keeps it that part below. Throws c10::ValueError for other arguments.
+// Returns the odd quintic phi with the largest slope at 0 whose iterates, from (0, 1], all end in
+// [low, high], 0 < low <= 1 <= high < 10, low < high; with it the band in which they end and the
+// fixed point above which they diverge. headroom, in [1e-9, 1), keeps the largest value on the way
+// that part below this point, or one rounding error might diverge. Throws c10::ValueError for other
+// arguments.
 SlopeSearch search_slope(double low, double high, double headroom = 1e-6);
 
 }  // namespace steepest::polar

@@ -23,7 +23,7 @@
 namespace steepest::polar {
 namespace {
 
-// The distance from 1 to the next number of the dtype, float32's for any but float64.
+// Returns the distance from 1 to the next number of the dtype, float32's for any but float64.
 double epsilon(at::ScalarType dtype) {
   return dtype == at::kDouble ? std::numeric_limits<double>::epsilon()
                               : std::numeric_limits<float>::epsilon();
@@ -31,12 +31,12 @@ double epsilon(at::ScalarType dtype) {
 
 class Svd final : public PolarSolver {
  public:
-  // Of the options only the dtype is taken; unset, the input's, float32 at least.
+  // Takes only the dtype of the options; where it is unset, the input's, float32 at least.
   explicit Svd(const PolarOptions& options) : dtype_(options.dtype) {}
 
-  // The polar factors U V^T of the batch [B, r, c] in its dtype, over the singular values above
-  // max(r, c) eps s_1; directions below are rounding and give zero. A matrix with a NaN or an
-  // infinity gives NaNs.
+  // Returns the polar factors U V^T of the batch [B, r, c] in its dtype, over the singular values
+  // above max(r, c) eps s_1; the directions of smaller ones are rounding, and give zero. A matrix
+  // with a NaN or an infinity gives NaNs.
   at::Tensor polar(const Batch& batch) const override {
     const at::Tensor& g = batch.matrices;
     check_batch(g);
@@ -58,11 +58,11 @@ class Svd final : public PolarSolver {
     return to_layout_of(g, at::where(finite, polar, at::full_like(polar, nan)));
   }
 
-  // max |1 - sigma'| for singular values sigma in [l, 1], which become sigma': none, as the factor
-  // is exact but for rounding.
+  // Returns 0, the bound on |1 - sigma'| for a result's singular values sigma': the factor is exact
+  // but for rounding.
   double bound(double) const override { return 0; }
 
-  // "svd(dtype=float64)", for a person to read.
+  // Returns what runs, for a person to read: "svd(dtype=float64)".
   std::string describe() const override {
     return c10::str("svd(dtype=", described(dtype_, false), ")");
   }
@@ -73,8 +73,8 @@ class Svd final : public PolarSolver {
 
 }  // namespace
 
-// U V^T by LAPACK's SVD, or the device's, in the options' dtype, float32 or float64: the exact
-// factor, to which the other methods are compared.
+// Makes the solver that computes U V^T by LAPACK's SVD, or the device's, in the options' dtype,
+// float32 or float64: the exact factor, to which the other methods are compared.
 std::unique_ptr<PolarSolver> svd_solver(const PolarOptions& options) {
   return std::make_unique<Svd>(options);
 }

@@ -24,17 +24,17 @@ constexpr int64_t kMaxStepsTried = 40;
 // rounding alone leaves, which is .02 and 1e-5, measured for matrices of up to 4096 rows.
 constexpr double kHalfRounding = .05, kFloatRounding = 2e-5;
 
-// The matrix products that the first `steps` steps of a schedule take: X X^T, its square where c is
-// not 0, and the one with X.
+// Returns the number of matrix products in the first `steps` steps of a schedule: X X^T, its square
+// where c is not 0, and the one with X.
 int64_t products_of(const Schedule& schedule, int64_t steps) {
   int64_t products = 0;
   for (const auto& p : schedule.first(steps)) products += p.c == 0 ? 2 : 3;
   return products;
 }
 
-// The fewest steps of a schedule that meet the tolerance; nothing where kMaxStepsTried of them do not.
-// They are sought on a coarse grid of singular values, which may miss a peak, and confirmed on a
-// fine one.
+// Returns the fewest steps of a schedule that meet the tolerance, with their error and cost;
+// nothing where kMaxStepsTried of them do not. They are sought on a coarse grid of singular values,
+// which may miss a peak, and confirmed on a fine one.
 std::optional<PolarChoice> choice_of(const Schedule& schedule, const Tolerance& t) {
   constexpr int kPoints = 400;
   std::vector<double> sigma(kPoints + 1);
@@ -50,9 +50,9 @@ std::optional<PolarChoice> choice_of(const Schedule& schedule, const Tolerance& 
   return {};
 }
 
-// The part of a tolerance, max |1 - sigma'|, that is left to the polynomial: rounding takes the
-// rest. In half precision that is .03 to .07 at values near `low`, where a polynomial of few steps
-// is steepest.
+// Returns the part of a tolerance on max |1 - sigma'| that is left to the polynomial: rounding
+// takes the rest. In half precision that is .03 to .07 at values near `low`, where a polynomial of
+// few steps is steepest.
 double polynomial_tolerance(double tol) {
   if (tol >= kHalfRounding) return .65 * tol;
   return tol > 10 * kFloatRounding ? .9 * tol : .5 * tol;
@@ -60,8 +60,9 @@ double polynomial_tolerance(double tol) {
 
 class WithinTolerance final : public PolarSolver {
  public:
-  // Makes the cheapest iteration in float64 and, where the tolerance is above the rounding of
-  // float32, or of half precision, in that as well: the narrowest one is cheapest_.
+  // Chooses the cheapest iteration and makes it in float64 and, where the tolerance is above the
+  // rounding of float32, or of half precision, in that as well: cheapest_ is the one of least
+  // precision, null where only float64 will do.
   WithinTolerance(const Tolerance& tolerance, PolarOptions options)
       : tolerance_(tolerance),
         choice_(cheapest_iteration({polynomial_tolerance(tolerance.tol), tolerance.low})) {
@@ -72,16 +73,18 @@ class WithinTolerance final : public PolarSolver {
     if (tolerance.tol >= kHalfRounding) cheapest_ = fast_solver(choice_.schedule, options);
   }
 
-  // The polar factors of x [B, r, c] in its dtype: in float64 for a float64 x, or where the
-  // tolerance demands it, else as the tolerance allows.
+  // Returns the polar factors of x [B, r, c] in its dtype: computed in float64 for a float64 x, or
+  // where the tolerance demands it, else as the tolerance allows.
   at::Tensor polar(const Batch& x) const override {
     check_batch(x.matrices);
     const bool in_double = x.matrices.scalar_type() == at::kDouble || !cheapest_;
     return (in_double ? double_ : cheapest_)->polar(x);
   }
-  // max |1 - sigma'| for singular values sigma in [l, 1], which become sigma', in exact arithmetic.
+  // Returns max |1 - sigma'| over the singular values sigma in [l, 1], which become sigma', in
+  // exact arithmetic.
   double bound(double l) const override { return double_->bound(l); }
-  // "auto(tol=0.01, low=0.001): " and what the chosen solver is, for a person to read.
+  // Returns what runs, for a person to read: "auto(tol=0.01, low=0.001): " and the description of
+  // the solver that was chosen.
   std::string describe() const override {
     return c10::str("auto(tol=", tolerance_.tol, ", low=", tolerance_.low,
                     "): ", (cheapest_ ? cheapest_ : double_)->describe());

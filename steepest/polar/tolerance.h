@@ -22,14 +22,14 @@ struct PolarChoice {
   int64_t products = 0;  // three for a quintic step, two for a cubic one
 };
 
-// The schedule and the number of its steps that meet the tolerance, in exact arithmetic, with the
-// fewest matrix products, among the named schedules and Polar Express made for this `low`. Throws
-// c10::ValueError where none does in 40 steps.
+// Returns the schedule and the number of its steps that meet the tolerance, in exact arithmetic,
+// with the fewest matrix products, among the named schedules and Polar Express made for this `low`.
+// Throws c10::ValueError where none does in 40 steps.
 PolarChoice cheapest_iteration(const Tolerance& tolerance);
 
-// The method "auto": a solver whose error, rounding included, is within the options' tol for
-// singular values from low |x|_F on, at the least cost. Throws c10::ValueError where tol or low is
-// out of range, or steps or a dtype are given too.
+// Makes the solver of the method "auto": its error, rounding included, is within the options' tol
+// for singular values from low |x|_F on, at the least cost. Throws c10::ValueError where tol or low
+// is out of range, or steps or a dtype are given too.
 std::unique_ptr<PolarSolver> tolerance_solver(const PolarOptions& options);
 
 }  // namespace steepest::polar

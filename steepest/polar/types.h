@@ -41,7 +41,8 @@ class PolarSolver {
   // in the null space give zero, or less than one; an empty batch gives an empty result. If x is
   // owned, its memory may hold the result afterwards, or anything; else it is left as it is.
   virtual at::Tensor polar(const Batch& x) const = 0;
-  // The same of matrices [B, r, c] that the caller keeps: they are left as they are.
+  // Returns the polar factors of x [B, r, c] as above, for a caller that keeps x: it is left as it
+  // is.
   at::Tensor polar(const at::Tensor& x) const { return polar(Batch{x}); }
 
   // The bound on max |1 - sigma'| that this solver promises for singular values in [l, 1] of a

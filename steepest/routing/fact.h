@@ -37,8 +37,8 @@ struct Fact {
   bool stacked = false;  // of an ensemble: `shape` is without its first dimension
 };
 
-// The type name of the module that owns the parameter, without the "Parametrized" that torch puts
-// before it; "" where the module is not known.
+// Returns the type name of the module that owns the parameter, without the "Parametrized" that
+// torch puts before it; "" where the module is not known.
 std::string owner_type(const Fact& f);
 // Returns the name that tells what the parameter is for: its layer's ("q_proj" of q_proj.weight),
 // or its own where that says more than "weight" or "kernel" ("in_proj_weight").
@@ -50,22 +50,22 @@ std::string own_name(const Fact& f);
 bool is_a(const Fact& f, const std::string& type);
 // Whether the type name of the module that owns the parameter contains the fragment.
 bool owner_type_contains(const Fact& f, const std::string& fragment);
-// Whether it is a convolution's weight, told by the owner's type, or by name and shape where the
-// type is not known.
-bool is_convolution_weight(const Fact& f);
-// Whether it is a linear layer's weight, told by the owner's type, or by the name "weight" alone
+// Whether the parameter is a convolution's weight, told by the owner's type, or by name and shape
 // where the type is not known.
+bool is_convolution_weight(const Fact& f);
+// Whether the parameter is a linear layer's weight of two dimensions, told by the owner's type, or
+// by the name "weight" alone where the type is not known.
 bool is_linear_weight(const Fact& f);
-// Whether it is one of the two factors of a LoRA adapter.
+// Whether the parameter is one of the two factors of a LoRA adapter, told by its name.
 bool is_lora(const Fact& f);
 // Whether the parameter is the weight of neither a linear layer nor a convolution, so that only its
 // own name and shape tell what it is: biases, gains, tables, tokens.
 bool is_bare(const Fact& f);
-// Whether it is the weight of a linear layer or a convolution that may be an output layer: no
-// factor of an adapter, no magnitude of a weight norm.
+// Whether the parameter is the weight of a linear layer or a convolution that may be an output
+// layer: no factor of an adapter, no magnitude of a weight norm.
 bool is_layer_weight(const Fact& f);
-// Whether it is the table of an embedding, by the owner's type, or by its layer's name where that
-// is not known.
+// Whether the parameter is the table of an embedding, told by the owner's type, or by its layer's
+// name where the type is not known.
 bool is_embedding(const Fact& f);
 // Returns how many dimensions of the parameter are not 1: with fewer than two it is no matrix.
 int64_t count_wide_dims(const Fact& f);
@@ -77,8 +77,8 @@ std::optional<int64_t> find_number(const Numbers& numbers, const std::vector<std
 // Returns a module's own attribute of this name as yes or no; nothing where it has none.
 std::optional<bool> find_flag(const Numbers& numbers, const std::string& name);
 
-// Returns the first `steps` names of a path as the beginning of a parameter's name: "layers.3." for
-// 2 of {"layers", "3", "fc"}; `steps` is at most the path's length.
+// Returns the first `steps` names of a path, each followed by a dot, as a parameter's name begins:
+// "layers.3." for 2 of {"layers", "3", "fc"}. `steps` is at most the path's length.
 std::string path_prefix(const std::vector<std::string>& path, size_t steps);
 
 // Fills in path, leaf, gain and stacked of all parameters of one model, in place: wrappers

@@ -34,10 +34,11 @@ int64_t gates_by_shape(int64_t rows, int64_t width) {
   return rows == 4 * width ? 4 : rows == 3 * width ? 3 : 0;
 }
 
-// Returns the layout of weight_ih or weight_hh of a recurrent layer, its gates fused along out as
-// equal parts; nothing for any other parameter. An LSTM's and a GRU's gates are known by the
-// owner's type, layers and cells alike; where that is unknown, by the shape of weight_hh, (4 H, H)
-// or (3 H, H), which lies beside a weight_ih.
+// Returns the layout of weight_ih or weight_hh of a recurrent layer: an LSTM's 4 or a GRU's 3
+// gates, told by the owner's type, as equal parts of the rows; the default layout for a plain RNN,
+// or where the rows cannot be divided so. Where the type is unknown, the shape of weight_hh, (4 H,
+// H) or (3 H, H), tells the gates. Returns nothing for any other parameter, and where neither
+// tells.
 std::optional<Layout> recurrent_layout(const Fact& f, const Model& model) {
   const bool input = f.leaf.starts_with("weight_ih"), hidden = f.leaf.starts_with("weight_hh");
   if (!input && !hidden) return std::nullopt;
@@ -62,9 +63,9 @@ bool has_fused_c_attn(const Model& model) {
   });
 }
 
-// Returns whether a factor of a LoRA adapter is stored (in, out), and why. The smaller size is
-// taken for the rank: lora_B or lora_up is (out, rank) as torch's layers store it, lora_A or
-// lora_down (rank, in).
+// Returns whether a factor of a LoRA adapter is stored (in, out), with the words for the routing
+// table. The smaller size is taken for the rank: as torch's layers store them, lora_B or lora_up is
+// (out, rank), lora_A or lora_down (rank, in).
 StorageOrder lora_storage_order(const Fact& f) {
   const int64_t rows = f.shape[0], cols = f.shape[1];
   if (is_linear_weight(f) || rows == cols) return {false, "LoRA pair"};
@@ -82,7 +83,7 @@ bool is_named_as_in_gpt2(const Fact& f) {
 }
 
 // Returns whether a weight of two dimensions is stored (in, out) and not (out, in), as torch's
-// linear layers have it, and the words that say why in the routing table.
+// linear layers have it, and the words that say why in the routing table, "" where it is ordinary.
 StorageOrder storage_order(const Fact& f, const Model& model) {
   if (owner_type(f) == "Conv1D") return {true, "Conv1D, stored (in, out)"};
   if (is_lora(f)) return lora_storage_order(f);
@@ -96,16 +97,17 @@ StorageOrder storage_order(const Fact& f, const Model& model) {
   return {false, "matrix of " + owner_type(f) + " by shape, taken as (out, in)"};
 }
 
-// Returns the sizes along out of q, k and v, for `heads` query heads and `groups` key and value
-// heads (fewer, in grouped-query attention) of size `dim` each; empty where they do not add up to
-// `out`.
+// Returns the sizes of q, k and v along the output dimension of a fused weight, `out` in all, for
+// `heads` query heads and `groups` key and value heads (fewer, in grouped-query attention) of size
+// `dim` each; empty where these do not add up to `out`.
 Sizes qkv_sizes_by_heads(int64_t heads, int64_t groups, int64_t dim, int64_t out) {
   if ((heads + 2 * groups) * dim != out) return {};
   return {heads * dim, groups * dim, groups * dim};
 }
 
-// Returns the sizes along out of q, k and v in a fused weight (out, in), from the `attributes` of
-// the attention or its configuration, or equal where out = 3 in; empty where they are not certain.
+// Returns the sizes of q, k and v along the output dimension of a fused weight of `out` outputs and
+// `in` inputs, by the `attributes` of the attention or its configuration, or a third each where out
+// = 3 in; empty where this is not certain.
 Sizes qkv_sizes(const Numbers& attributes, int64_t out, int64_t in) {
   const auto heads =
       find_number(attributes, {"num_heads", "num_attention_heads", "n_head", "n_heads"});
@@ -125,10 +127,9 @@ Sizes qkv_sizes(const Numbers& attributes, int64_t out, int64_t in) {
   return {};
 }
 
-// Whether a fused q, k, v has them take turns by head (q, k, v of head 0, then of head 1, ..), so
-// that no cut along out separates them: told by the weight's name, or by the attention's full type
-// `type`, in lower case, and its attributes: one that may share a key among its queries, but does
-// not (multi_query = false), has them so.
+// Whether a fused weight has the outputs of q, k and v by turns (q, k, v of head 0, then of head 1,
+// ..), so that it cannot be cut into the three. Told by the weight's name, or by the attention's
+// full type `type`, in lower case, or by its attributes: one with multi_query = false has them so.
 bool is_interleaved(const Fact& f, const std::string& type, const Numbers& attention) {
   if (purpose_name(f) == "query_key_value" && type.find("glm") == std::string::npos) return true;
   return kInterleaved.match(type) || find_flag(attention, "multi_query") == false;

@@ -46,7 +46,9 @@ constexpr int64_t kMinPanel = 128;  // rows or columns of X that are copied at a
 // The iteration of one matrix, with its workspace of this thread.
 class MatrixIteration {
  public:
-  // Takes this thread's scratch memory for matrices [rows, columns]. `iteration` has to outlive it.
+  // For matrices [rows, columns], with the operands of products rounded to operand_dtype (kFloat:
+  // not rounded). The intermediate matrices lie in this thread's scratch memory, so that a thread
+  // uses one MatrixIteration at a time. `iteration` has to outlive it.
   MatrixIteration(int64_t rows, int64_t columns, const PolynomialIteration& iteration,
                   at::ScalarType operand_dtype)
       : it_(iteration),
@@ -60,9 +62,10 @@ class MatrixIteration {
     if (it_.gram) factor_.matrix = scratch<float>(Scratch::factor, n_ * panel());
   }
 
-  // Runs all steps on the row-major x [rows, columns], in place. False, with x left as it was,
-  // where |x|_F^2 is no number or out of float32's range. The first Gram matrix is that of the
-  // unscaled x, and its trace is the norm by which x is then divided.
+  // Runs all steps on the row-major x [rows, columns], in place, and returns true. Returns false,
+  // with x left as it was, where |x|_F^2 is no number or out of float32's range: the caller scales
+  // x and tries again. The first Gram matrix is that of the unscaled x; its trace, |x|_F^2, gives
+  // the factor 1 / (safety |x|_F) by which x is then scaled.
   bool run(float* x) {
     double square = 0;
     if (products_.is_rounding()) {
@@ -88,9 +91,9 @@ class MatrixIteration {
   }
 
  private:
-  // The polynomial in R, which is gram_, that multiplies X in the steps [begin, end): the product
-  // of the factors Z = a I + b R + c R^2 of each, where R <- (R Z) Z goes on from step to step. It
-  // refers to the memory of z_ or factor_; gram_ is overwritten.
+  // Returns the matrix by which the steps [begin, end) together multiply X: the product of the
+  // factors Z = a I + b R + c R^2 of each, where R, at first gram_, becomes (R Z) Z from step to
+  // step. The result lies in the memory of z_ or factor_; gram_ is overwritten.
   ShiftedMatrix make_factor(int64_t begin, int64_t end) {
     products_.polynomial(it_.steps[begin], gram_, z_);
     if (end == begin + 1) return z_;
@@ -132,8 +135,8 @@ class MatrixIteration {
     x_norm_ = norm;
   }
 
-  // The product to be computed, factor x, for `count` columns of a wide x from `begin` on, written
-  // over them: they are first copied to spare_, which is not in use now.
+  // Prepares, for apply() to compute, the product factor x for `count` columns of a wide x from
+  // `begin` on, which overwrites them: they are copied to spare_ here, as its operand.
   Gemm wide_panel(const ShiftedMatrix& factor, float* x, int64_t begin, int64_t count) const {
     float* const copy = spare_.matrix;
     for (int64_t i = 0; i < n_; ++i) std::copy_n(x + i * columns_ + begin, count, copy + i * count);
@@ -142,8 +145,8 @@ class MatrixIteration {
             .c = x + begin,
             .c_stride = columns_};
   }
-  // The product to be computed, x factor, for `count` rows of a tall x from `begin` on, written
-  // over them: they are first copied to spare_, too.
+  // Prepares, for apply() to compute, the product x factor for `count` rows of a tall x from
+  // `begin` on, which overwrites them: they are copied to spare_ here, as its operand.
   Gemm tall_panel(const ShiftedMatrix& factor, float* x, int64_t begin, int64_t count) const {
     float* const copy = spare_.matrix;
     std::copy_n(x + begin * n_, count * n_, copy);
@@ -151,8 +154,8 @@ class MatrixIteration {
             .b = row_major(factor.matrix, n_, n_),
             .c = x + begin * n_};
   }
-  // The number of rows or columns of x that are multiplied at a time. spare_ holds a copy of one,
-  // and as z_ and factor_ change places with it, they are as large.
+  // Returns how many rows or columns of x are multiplied at a time. spare_ holds a copy of so many;
+  // z_ and factor_ are as large, as make_factor() swaps them with spare_.
   int64_t panel() const { return std::max(n_, kMinPanel); }
 
   const PolynomialIteration& it_;

@@ -10,16 +10,17 @@
 
 namespace steepest::cpu {
 
-// The result of the iteration for each matrix of x [B, r, c] in float32, bfloat16 or float16, with
-// iterates in float32: [B, r, c] in x's dtype, in the memory of x where it may be overwritten.
-// Undefined, with nothing done, for float64, for entries that are not in memory, without
-// has_gemm(), and for half_operands where they are no faster than float32's, or the matrices are
-// small.
+// Returns the result of the iteration (normalization and all steps) for each matrix of x [B, r, c]
+// in float32, bfloat16 or float16, with iterates in float32: [B, r, c] in x's dtype, in the memory
+// of x where it may be overwritten. Undefined, with nothing done, so that the caller computes by
+// ATen: for float64, for entries that are not in memory, without has_gemm(), and for
+// iteration.half_operands where they are no faster than float32's.
 at::Tensor iterate(const at::Tensor& x, const PolynomialIteration& iteration, bool may_overwrite);
 
-// Runs the iteration on one row-major matrix [rows, columns] of any orientation and scale, in
-// place, with operands rounded to operand_dtype. It needs has_gemm(), and a kernel for the
-// operands. A zero matrix gives zero, one with a NaN or an infinity gives NaNs.
+// Replaces one row-major matrix [rows, columns], of any shape and scale, by the result of the
+// iteration, with operands of products rounded to operand_dtype. To be called only where has_gemm()
+// is true and there is a kernel for that dtype. A zero matrix gives zero, one with a NaN or an
+// infinity gives NaNs.
 void iterate_in_place(float* x, int64_t rows, int64_t columns, const PolynomialIteration& iteration,
                       at::ScalarType operand_dtype);
 

@@ -17,8 +17,8 @@ namespace {
 
 constexpr int64_t kPiece = 1 << 14;  // elements at a time
 
-// y[i] = factor x[i] for n elements. The factor is in float64: that of a matrix of norm 1e-40 is
-// beyond float32.
+// Writes y[i] = factor x[i] for n elements. The factor is in float64: that of a matrix of norm
+// 1e-40 is beyond float32.
 STEEPEST_EVERY_CPU void scale(const float* x, float* y, int64_t n, double factor) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(x[i] * factor);

@@ -8,8 +8,9 @@
 
 namespace steepest::cpu {
 
-// x / (safety |x|_F) of each matrix of x [B, r, c] at any scale, in new memory; a zero matrix stays
-// zero. Undefined, with nothing done, where x is not contiguous float32 in this process' memory.
+// Returns x / (safety |x|_F) of each matrix of x [B, r, c], for |x|_F at any scale, in new memory:
+// what a polar iteration begins with. A zero matrix stays zero. Undefined, with nothing done, where
+// x is not contiguous float32 in this process' memory: the caller then computes by ATen.
 at::Tensor normalize(const at::Tensor& x, double safety);
 
 }  // namespace steepest::cpu

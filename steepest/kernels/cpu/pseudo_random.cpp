@@ -6,8 +6,8 @@
 namespace steepest::cpu {
 namespace {
 
-// A round of a 32-bit hash, which spreads a change of one bit over many: the same as in
-// svd/pseudo_random.cpp.
+// Returns x after one round of a 32-bit hash, which spreads a change of one bit over many: the same
+// as in svd/pseudo_random.cpp.
 uint32_t hash_round(uint32_t x) { return (x ^ x >> 16) * 0x45d9f3b; }
 
 }  // namespace

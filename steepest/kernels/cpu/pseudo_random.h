@@ -8,8 +8,10 @@
 
 namespace steepest::cpu {
 
-// Writes svd::pseudo_random()'s columns from number first_column on to `out` [rows, columns].
-// False, with nothing written, where `out` is not contiguous float32 in this process' memory.
+// Fills `out` [rows, columns] with the columns of svd::pseudo_random() whose numbers begin at
+// first_column: vectors with which truncated SVDs begin, the same on every device. False, with
+// nothing written, where `out` is not contiguous float32 in this process' memory; the caller then
+// computes them by ATen.
 bool fill_pseudo_random(const at::Tensor& out, int64_t first_column);
 
 }  // namespace steepest::cpu

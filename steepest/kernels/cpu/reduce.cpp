@@ -16,7 +16,7 @@ namespace {
 
 constexpr int64_t kPiece = 1 << 14;  // elements that are summed at a time
 
-// sum_i a[i] b[i] of n elements, multiplied and added in float64.
+// Returns sum_i a[i] b[i] of n elements, multiplied and added in float64.
 STEEPEST_EVERY_CPU double inner_product(const float* a, const float* b, int64_t n) {
   double sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -24,8 +24,9 @@ STEEPEST_EVERY_CPU double inner_product(const float* a, const float* b, int64_t 
   return sum;
 }
 
-// sum_i u[i] s[i] of n elements, in float64, where u is the LerpView (reduce.h) of m, g, weight and
-// near: it is rounded to float32 as torch's lerp would be, and never stored.
+// Returns sum_i u[i] s[i] of n elements, in float64, where u is the lerp from g to m that LerpView
+// (reduce.h) makes of m, g, weight and near: each u[i] is rounded to float32 as torch's lerp would
+// be, and never stored.
 STEEPEST_EVERY_CPU double lerp_product(const float* m, const float* g, const float* s, int64_t n,
                                        float weight, bool near) {
   double sum = 0;
@@ -37,7 +38,7 @@ STEEPEST_EVERY_CPU double lerp_product(const float* m, const float* g, const flo
   return sum;
 }
 
-// The bits of max |x[i]| over n elements, 0 of none. The bits of magnitudes are ordered as
+// Returns the bits of max |x[i]| over n elements, 0 of none. The bits of magnitudes are ordered as
 // integers, with NaN above all, so that a NaN is not lost as it may be in a max of floats.
 STEEPEST_EVERY_CPU int32_t largest_bits(const float* x, int64_t n) {
   int32_t most = 0;
@@ -49,10 +50,10 @@ STEEPEST_EVERY_CPU int32_t largest_bits(const float* x, int64_t n) {
   return most;
 }
 
-// sums[k] <- the sum over the k-th of `batch` segments of `size` elements, which lie one after
-// another. part(at, n) gives that over the n elements from `at` on: it is called by several threads
-// for pieces of fixed length, and their results are added in order, for the same bits on any
-// number.
+// Writes sums[k] <- the sum over the k-th of `batch` segments of `size` elements, which lie one
+// after another. part(at, n) has to return the sum over the n elements from `at` on: several
+// threads call it, for pieces of fixed length, and its results are added in order, so that any
+// number of threads gives the same bits.
 void add_pieces(int64_t batch, int64_t size, double* sums, const auto& part) {
   const int64_t pieces = (size + kPiece - 1) / kPiece;
   std::vector<double> parts(batch * pieces);
@@ -87,8 +88,8 @@ float largest_magnitude(const float* x, int64_t size) {
   return std::bit_cast<float>(most.load());
 }
 
-// The same with u, the lerp of two arrays (LerpView in reduce.h), in the place of a: its elements
-// are formed as they are read, and it is never stored.
+// Computes sums[k] <- sum_i u_i s_i for u, the lerp of two arrays (LerpView in reduce.h), in the
+// place of the array a: the elements of u are formed as they are read, and it is never stored.
 void inner_products(const LerpView& u, const float* s, int64_t batch, int64_t size, double* sums) {
   add_pieces(batch, size, sums, [&](int64_t at, int64_t n) {
     return lerp_product(u.m + at, u.g + at, s + at, n, u.weight, u.near);

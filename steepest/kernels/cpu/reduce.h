@@ -7,11 +7,11 @@
 
 namespace steepest::cpu {
 
-// sums[k] <- sum_i a_i b_i, in float64, over the k-th of `batch` segments of `size` elements each,
-// which lie one after another in a and b.
+// Writes sums[k] <- sum_i a_i b_i, in float64, over the k-th of `batch` segments of `size` elements
+// each, which lie one after another in a and b.
 void inner_products(const float* a, const float* b, int64_t batch, int64_t size, double* sums);
 
-// max |x_i| over `size` elements: 0 of none, NaN where one is NaN.
+// Returns max |x_i| over `size` elements: 0 of none, NaN where one is NaN.
 float largest_magnitude(const float* x, int64_t size);
 
 // u = g + w (m - g), torch's lerp from g to m, whose elements are formed as they are read:
@@ -21,8 +21,8 @@ struct LerpView {
   float weight;  // w, or w - 1
   bool near;     // whether w is near 0
 };
-// sums[k] <- sum_i u_i s_i, in float64, over the k-th of `batch` segments of `size` elements each,
-// as for two arrays.
+// Writes sums[k] <- sum_i u_i s_i, in float64, over the k-th of `batch` segments of `size` elements
+// each, which lie one after another in u's arrays and in s.
 void inner_products(const LerpView& u, const float* s, int64_t batch, int64_t size, double* sums);
 
 }  // namespace steepest::cpu

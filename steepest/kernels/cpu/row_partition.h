@@ -13,9 +13,9 @@ struct RowPartition {
   int64_t count, rows;
 };
 
-// Divides so many rows into up to 8 parts of about 128 rows or more, which threads take one by one.
-// Returns their number and the rows of each, a multiple of `panel`; the last parts may have fewer
-// rows, or none.
+// Divides so many rows of a matrix into up to 8 parts of about 128 rows or more, which threads take
+// one by one. Returns the number of parts and the rows of each, a multiple of `panel`, the rows
+// that the caller's loop takes at a time; the last parts may have fewer rows, or none.
 inline RowPartition partition_rows(int64_t rows, int64_t panel) {
   constexpr int64_t kMinRows = 128, kMaxParts = 8;
   const int64_t count = std::clamp<int64_t>(rows / kMinRows, 1, kMaxParts), step = count * panel;

@@ -17,10 +17,11 @@ class Buffer {
   Buffer() = default;
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
+  // Frees the memory when its thread ends.
   ~Buffer() { release(); }
 
-  // The memory, at least so large: where it has to grow, what it held is lost. Throws
-  // std::bad_alloc.
+  // Returns the buffer's memory, aligned to 64 bytes, grown to `bytes` where it is smaller: what it
+  // held is lost then. Throws std::bad_alloc.
   void* at_least(int64_t bytes) {
     if (bytes > size_) {
       release();
@@ -35,7 +36,7 @@ class Buffer {
 
  private:
   static constexpr int64_t kAlignment = 64;
-  // Frees the memory, if there is any.
+  // Frees the memory, if there is any, and takes its size off `held`, the bytes of all threads.
   void release() {
     std::free(data_);
     held -= size_;

@@ -25,18 +25,19 @@ enum class Scratch {
   count
 };
 
-// This thread's memory for the purpose, of at least so many bytes and aligned to 64, with whatever
-// the last use left there. The next call with the same purpose may move or overwrite it. Throws
-// std::bad_alloc.
+// Returns this thread's memory for the purpose, of at least so many bytes and aligned to 64, with
+// whatever the last use left there. The next call with the same purpose may move or overwrite it.
+// Throws std::bad_alloc.
 void* scratch_bytes(Scratch purpose, int64_t bytes);
 
-// scratch_bytes() as an array of `count` elements, which are not initialised.
+// Returns scratch_bytes() of this purpose as an array of `count` elements of type T, which are not
+// initialised.
 template <typename T>
 T* scratch(Scratch purpose, int64_t count) {
   return static_cast<T*>(scratch_bytes(purpose, count * static_cast<int64_t>(sizeof(T))));
 }
 
-// The bytes of scratch memory that all threads together hold at this moment.
+// Returns the bytes of scratch memory that all threads together hold at this moment.
 int64_t workspace_bytes();
 
 }  // namespace steepest::cpu

@@ -38,23 +38,25 @@ class SymmetricProducts {
   // b_norm, |A|_F and |B|_F, are read where is_rounding(), and only then c_norm is set to |C|_F.
   void gemm(Gemm product, double a_norm, double b_norm, double& c_norm) const;
 
-  // to <- X X^T [rows, rows], or X^T X of a tall row-major x [rows, columns]. x_norm: |x|_F, read
-  // where is_rounding().
+  // Writes to `to` X X^T [rows, rows], or X^T X of a tall row-major x [rows, columns], with its
+  // trace moved into to.shift. x_norm: |x|_F, read where is_rounding().
   void gram(const float* x, int64_t rows, int64_t columns, double x_norm, ShiftedMatrix& to) const;
-  // to <- a b, which shares no memory with a or b.
+  // Writes to `to`, which shares no memory with a or b, the product a b, with its shift and norm.
   void multiply(const ShiftedMatrix& a, const ShiftedMatrix& b, ShiftedMatrix& to) const;
-  // to <- a I + b R + c R^2 of p's coefficients, the factor by which a step multiplies X; `to`
-  // shares no memory with r.
+  // Writes to `to`, which shares no memory with r, the factor a I + b R + c R^2 of p's
+  // coefficients, by which a step multiplies X, with its shift and norm.
   void polynomial(const PolynomialCoefficients& p, const ShiftedMatrix& r, ShiftedMatrix& to) const;
-  // a <- factor a, its shift and norm too.
+  // Multiplies a by the factor in place: its matrix, its shift and its norm.
   void scale(ShiftedMatrix& a, double factor) const;
 
-  // The symmetric matrix a [n, n] as a left operand: read by rows for AMX and by columns for the
-  // other kernels, whichever is packed faster. Both are the same matrix.
+  // Returns a view of the symmetric matrix a [n, n] as a product's left operand: read by rows for
+  // AMX and by columns for the other kernels, whichever is packed faster. Both views are the same
+  // matrix.
   View left_operand(const float* a) const;
 
  private:
-  // The product c = a b of symmetric a and b [n, n] that commute, to be computed by gemm().
+  // Returns the product c = a b of symmetric a and b [n, n] that commute as gemm() takes it, not
+  // yet computed.
   Gemm symmetric_product(const float* a, const float* b, float* c) const;
   // Moves the mean of a.matrix's diagonal into the shift, so that its trace is 0; updates its norm.
   void remove_trace(ShiftedMatrix& a) const;

@@ -18,15 +18,17 @@ constexpr int64_t kGrain = 1 << 15;  // entries for which a thread is worth its 
 struct Lerp {
   float weight;  // w, or w - 1 from the far end
   bool near;     // whether w is near 0
-  // For lerp(from, to, w) = from + w (to - from), with w rounded to float32.
+  // Prepares lerp(from, to, w) = from + w (to - from), with w rounded to float32. Where |w| is
+  // below a half, `near` is set, and it is computed as from + weight (to - from); else as to +
+  // weight (to - from), with weight = w - 1.
   explicit Lerp(double w) : weight(static_cast<float>(w)), near(std::abs(weight) < 0.5f) {
     if (!near) weight -= 1;
   }
 };
 
-// m <- lerp(m, g, take), then u <- lerp(g, m, carry) of the new m, for n entries, in one pass. take
-// and take_near, carry and carry_near are the weight and `near` of a Lerp each: whether lerp begins
-// at its first argument, as torch's does for weights below a half.
+// Computes m <- lerp(m, g, take) in place, then writes u <- lerp(g, m, carry) of the new m, for n
+// entries, in one pass. take and take_near, carry and carry_near are the `weight` and `near` of a
+// Lerp each: whether lerp begins at its first argument, as torch's does for weights below a half.
 STEEPEST_EVERY_CPU void momentum_loop(float* m, const float* g, float* u, int64_t n, float take,
                                       bool take_near, float carry, bool carry_near) {
 #pragma omp simd
@@ -38,15 +40,15 @@ STEEPEST_EVERY_CPU void momentum_loop(float* m, const float* g, float* u, int64_
   }
 }
 
-// w <- keep w + minus s for n entries, computed in float32. minus is the step's coefficient with
-// its sign changed.
+// Computes w <- keep w + minus s in place for n entries, in float32. `keep` is what weight decay
+// leaves of a weight; `minus` is the coefficient of the direction s with its sign changed.
 STEEPEST_EVERY_CPU void update_loop(float* w, const float* s, int64_t n, float keep, float minus) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) w[i] = std::fma(s[i], minus, w[i] * keep);
 }
 
-// w <- keep w + minus s for n entries, computed in float64 and rounded once: for a coefficient,
-// -minus, that float32 cannot hold.
+// Does as update_loop(), in float64 and rounded once: for a coefficient, -minus, that float32
+// cannot hold.
 STEEPEST_EVERY_CPU void wide_update_loop(float* w, const float* s, int64_t n, double keep,
                                          double minus) {
 #pragma omp simd
@@ -54,9 +56,9 @@ STEEPEST_EVERY_CPU void wide_update_loop(float* w, const float* s, int64_t n, do
     w[i] = static_cast<float>(static_cast<double>(s[i]) * minus + static_cast<double>(w[i]) * keep);
 }
 
-// w <- keep w + minus s where w and s have the same sign or either is 0, else w + minus s (cautious
-// weight decay), for n entries. minus is at most 0: w moves against s, so that at the same sign the
-// decay and the step pull w the same way.
+// Computes w <- keep w + minus s in place where w and s have the same sign or either is 0, else w +
+// minus s (cautious weight decay), for n entries, in float64. minus is at most 0: w moves against
+// s, so that at the same sign the decay and the step pull w the same way.
 STEEPEST_EVERY_CPU void cautious_loop(float* w, const float* s, int64_t n, double keep,
                                       double minus) {
 #pragma omp simd

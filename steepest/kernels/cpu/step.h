@@ -14,14 +14,16 @@ namespace steepest::cpu {
 bool advance(const at::Tensor& m, const at::Tensor& g, const at::Tensor& u, double take,
              double carry);
 
-// products [B] float64 <- <u, s> of each matrix of s [B, r, c], where u = lerp(g, m, carry) =
-// g + carry (m - g) is formed as it is read: the u of advance(), when its memory has been used
-// again. False, with nothing done, where m, g or s is not contiguous float32 in memory.
+// Writes products [B] float64 <- <u, s> of each matrix of s [B, r, c]. u = g + carry (m - g), the
+// look-ahead that advance() wrote, is formed anew as it is read: for callers that have since used
+// its memory for something else. False, with nothing done, where m, g or s is not contiguous
+// float32 in memory.
 bool nesterov_products(const at::Tensor& m, const at::Tensor& g, double carry, const at::Tensor& s,
                        const at::Tensor& products);
 
-// Moves the weights in place, w <- keep w - coefficient s for the direction s, with the numbers of
-// `move` (kernels/table.h). False, with nothing done, where w or s is not contiguous float32 in
+// Moves the weights in place, w <- keep w - coefficient s for the direction s, with keep and
+// coefficient from `move`; where move.aligned_only is set, keep applies only where w and s have the
+// same sign or either is 0. False, with nothing done, where w or s is not contiguous float32 in
 // memory.
 bool apply(const at::Tensor& w, const at::Tensor& s, const DecayedMove& move);
 

@@ -52,10 +52,11 @@ at::Tensor largest_magnitude(const at::Tensor& t) {
   return at::scalar_tensor(largest, at::TensorOptions(at::kDouble));
 }
 
-// Whether the matrices of a [B, r, k] and b [B, k, c] are to be multiplied one by one. On the CPU
-// torch multiplies 2-D operands in half precision by oneDNN from 16^3 multiplications on, and for
-// 3-D ones it counts those of the whole batch: below that the two sum in different orders. One by
-// one, a matrix has the same bits alone, in any batch, and in torch.optim.Muon.
+// Whether product() and product_plus() have to multiply the matrices of a [B, r, k] and b [B, k, c]
+// one by one. On the CPU torch multiplies 2-D operands in half precision by oneDNN from 16^3
+// multiplications on, and for 3-D ones it counts those of the whole batch: below that the two sum
+// in different orders. One by one, a matrix has the same bits alone, in any batch, and in
+// torch.optim.Muon.
 bool is_one_by_one(const at::Tensor& a, const at::Tensor& b) {
   if (a.scalar_type() != at::kHalf && a.scalar_type() != at::kBFloat16) return false;
   return a.size(0) == 1 || a.size(1) * a.size(2) * b.size(2) <= 16 * 16 * 16;
@@ -82,7 +83,8 @@ at::Tensor product_plus(const at::Tensor& c, const at::Tensor& a, const at::Tens
 
 static_assert(kBlockColumns == kWideBlock && kBlockColumns == kTallWidth);
 
-// Writes y <- a x and z <- a^T y for contiguous float32 a [r, c], x [c, m], y [r, m], z [c, m].
+// Writes y <- a x and z <- a^T y for contiguous float32 a [r, c], x [c, m], y [r, m], z [c, m]: one
+// step of a block Krylov method for singular triplets.
 void gram_apply(const at::Tensor& a, const at::Tensor& x, const at::Tensor& y,
                 const at::Tensor& z) {
   cpu::gram_apply({a.const_data_ptr<float>(), a.size(0), a.size(1), x.size(1),
@@ -90,8 +92,10 @@ void gram_apply(const at::Tensor& a, const at::Tensor& x, const at::Tensor& y,
                    z.mutable_data_ptr<float>()});
 }
 
-// Returns a function (x, y, z) that writes y <- a x and z <- a^T y with `a` rounded to float16, as
-// its first call does; an empty one where the processor or the size of `a` does not allow it.
+// Returns a function (x, y, z) that writes y <- a x and z <- a^T y with `a` rounded to float16,
+// which its first call does; it returns false, with y and z of no use, where numbers leave
+// float16's range. An empty function where the processor or the size of `a` does not allow it: the
+// caller then takes gram_apply(), which does not round.
 steepest::GramApply rounded_gram_apply(const at::Tensor& a) {
   if (!HalfMatrix::is_supported(a.size(0), a.size(1))) return {};
   const auto rounded = std::make_shared<std::optional<HalfMatrix>>();
@@ -102,8 +106,8 @@ steepest::GramApply rounded_gram_apply(const at::Tensor& a) {
   };
 }
 
-// Writes g [m, m] <- x^T x for a contiguous x [n, m] of m = kBlockColumns columns; false, with
-// nothing done, for any other x.
+// Writes g [m, m] <- x^T x, summed in float64, for a contiguous x [n, m] of m = kBlockColumns
+// columns; false, with nothing done, for any other x.
 bool block_gram(const at::Tensor& x, double* g) {
   if (x.size(1) != kBlockColumns || !x.is_contiguous()) return false;
   tall_gram(x.const_data_ptr<float>(), x.size(0), g);
@@ -140,7 +144,8 @@ const BlockKernels* blocks() {
   return has_gram_apply() ? &all : nullptr;
 }
 
-// Returns the purpose under which this thread's scratch keeps the memory of a use.
+// Returns under which purpose this thread's scratch keeps the memory of a Workspace use:
+// workspace() needs its name in scratch.h.
 Scratch scratch_of(Workspace use) {
   switch (use) {
     case Workspace::krylov_v:

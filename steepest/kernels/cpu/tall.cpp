@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t kWidth = kTallWidth;
 constexpr int64_t kRows = 4;  // rows at a time, so that fewer passes are made over g
 
-// g [16, 16] += X^T X, in float64, of `rows` <= kRows rows of the row-major X [.., 16] at x;
+// Adds to g [16, 16], in float64, X^T X of `rows` <= kRows rows of the row-major X [.., 16] at x;
 // missing rows count as zeros, so that the loop has a fixed length.
 STEEPEST_EVERY_CPU void add_rows(const float* x, int64_t rows, double* g) {
   double row[kRows][kWidth] = {};
@@ -26,8 +26,9 @@ STEEPEST_EVERY_CPU void add_rows(const float* x, int64_t rows, double* g) {
   }
 }
 
-// transpose_tall() (tall.h), by 64 rows at a time, which stay in the first cache while their
-// columns are read. This copy of it is compiled for each kind of processor.
+// Does what transpose_tall() promises, y [width, n] <- X^T for X [n, width] at x: by 64 rows at a
+// time, which stay in the first cache while their columns are read. It is compiled once for each
+// kind of processor.
 STEEPEST_EVERY_CPU void transpose(const float* x, int64_t n, int64_t width, int64_t stride,
                                   float* y) {
   constexpr int64_t kRun = 64;
@@ -42,8 +43,8 @@ STEEPEST_EVERY_CPU void transpose(const float* x, int64_t n, int64_t width, int6
 // gathers.
 typedef float Row __attribute__((vector_size(kWidth * sizeof(float))));
 
-// y [n, 16] <- x t for x [n, 16] and t [16, 16], row by row, so that y may be x: tall_product() as
-// it is compiled for each kind of processor.
+// Does what tall_product() promises, y [n, 16] <- x t for x [n, 16] and t [16, 16]: row by row, so
+// that y may be x. It is compiled once for each kind of processor.
 STEEPEST_EVERY_CPU void multiply_rows(const float* x, int64_t n, const float* t, float* y) {
   for (int64_t r = 0; r < n; ++r) {
     Row sum = {};

@@ -10,8 +10,9 @@ namespace steepest::cpu {
 typedef float Sixteen __attribute__((vector_size(64)));
 typedef int SixteenIndices __attribute__((vector_size(64)));
 
-// In each block of 2 kDistance x 2 kDistance elements of the 16 rows, exchanges its upper right
-// quarter with its lower left one. Done for 8, 4, 2 and 1 it transposes.
+// Does one step of transpose() on the 16 registers of 16 elements at `row`: in each block of 2
+// kDistance x 2 kDistance of these elements exchanges the upper right quarter with the lower left
+// one. The distances 8, 4, 2 and 1 one after another transpose all.
 template <int kDistance>
 [[gnu::always_inline]] inline void exchange(Sixteen* row) {
   SixteenIndices low, high;
