@@ -3,8 +3,8 @@
 
 namespace steepest {
 
-// Returns the sizes of the tensor that is kept for one matrix [rows, cols], by the slot's shape;
-// none of a single number.
+// Returns the sizes of the tensor that is kept for one matrix [rows, cols], by the slot's shape; an
+// empty list for a single number.
 std::vector<int64_t> Slot::sizes(int64_t rows, int64_t cols) const {
   switch (shape) {
     case Shape::entries:

@@ -18,11 +18,13 @@ const std::vector<std::string> kKeys = {
     "optimizer.lr",    "optimizer.backup_lr",        "run.steps",     "schedule.kind",
     "schedule.warmup", "schedule.constant_fraction", "schedule.floor"};
 
+// Whether the list of words has this word.
 bool is_one_of(const std::string& word, const std::vector<std::string>& words) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-// Which of kWords the key belongs to; "" for one that must not change.
+// Returns which of kWords, the words of --allow-change for several keys, stands for this key; ""
+// for a key that must not change.
 std::string word_of(const std::string& key) {
   if (key.starts_with("group.") && key.ends_with(".lr")) return "lr";
   if (!is_one_of(key, kKeys)) return "";
@@ -32,6 +34,8 @@ std::string word_of(const std::string& key) {
 
 }  // namespace
 
+// Keeps the words of --allow-change; throws ConfigError at the first that is neither one of kWords
+// nor a key that may change.
 AllowedChanges::AllowedChanges(std::vector<std::string> words) : words_(std::move(words)) {
   std::vector<std::string> known = kWords;
   known.insert(known.end(), kKeys.begin(), kKeys.end());

@@ -11,18 +11,21 @@ namespace steepest::trainer {
 // ("optimizer.lr", "group.0.lr", "schedule.kind") or together ("lr", "steps", "schedule").
 class AllowedChanges {
  public:
+  // Allows no change.
   AllowedChanges() = default;
-  // Throws ConfigError for a word that is none of these, with the nearest.
+  // Allows what the words of --allow-change say; throws ConfigError for a word that is no such key
+  // and none of lr, steps and schedule, with the nearest.
   explicit AllowedChanges(std::vector<std::string> words);
 
-  // Whether the option of this key may differ.
+  // Whether the option of this key may differ, by its own name or by a word that stands for it.
   bool contains(const std::string& key) const;
 
  private:
   std::vector<std::string> words_;
 };
 
-// How a message on a key that differs ends: with the option that allows it, or where none does, "".
+// Returns how a message on a key that differs ends: with the --allow-change that allows it, or ""
+// for a key that must not change.
 std::string allowing_option(const std::string& key);
 
 }  // namespace steepest::trainer

@@ -141,16 +141,18 @@ bool is_gate_and_up(const Fact& f) {
          (purpose_name(f) == "fc1" && f.parent.ends_with("glumlp"));
 }
 
-// Whether keys and values, without queries, are fused into the weight (out, in): told by its name
-// and the attributes of the attention.
+// Whether keys and values, without queries, are fused into the weight (out, in): told by its
+// layer's name, which GPT-2's cross attention has as c_attn. `attention` has the attributes of the
+// attention module around the layer.
 bool is_key_and_value(const Fact& f, const Numbers& attention, int64_t out, int64_t in) {
   const bool cross =
       purpose_name(f) == "c_attn" && find_flag(attention, "is_cross_attention").value_or(false);
   return cross || (kKv.match(purpose_name(f)) && out == 2 * in);
 }
 
-// Returns the parts of a fused q, k, v (out, in), for an attention of the full type `type`, in
-// lower case, with these attributes; without sizes where it has to be taken whole.
+// Returns how a fused q, k, v weight (out, in) splits along out, for an attention of the full type
+// `type`, in lower case, with the attributes `attention`. The sizes are empty where it has to be
+// taken as one matrix: the heads are interleaved, or the sizes are not known; the words say which.
 Parts qkv_parts(const Fact& f, const std::string& type, const Numbers& attention, int64_t out,
                 int64_t in) {
   if (is_interleaved(f, type, attention)) {

@@ -42,8 +42,8 @@ Path first_steps(const Path& path, size_t steps) {
   return {path.begin(), path.begin() + static_cast<std::ptrdiff_t>(std::min(steps, path.size()))};
 }
 
-// The type of the module that the first `steps` names of the parameter's path lead to, the root's
-// for 0; "" where it is not known.
+// Returns the type of the module that the first `steps` names of the parameter's path lead to, the
+// root's for 0; "" where it is not known.
 std::string type_at(const Fact& f, size_t steps) {
   return steps < f.around.size() ? f.around[steps] : "";
 }
@@ -72,9 +72,9 @@ bool is_outermost_output(const Fact& f) {
   return f.path.size() <= 2 && (f.path[0] == "out" || f.path[0] == "output");
 }
 
-// Returns the path of the module f.path[i] and the kind of head that its name alone tells, a head
-// or a policy's network; where it is a list of several heads, the path of the one in which f lies.
-// An empty path where the name tells none.
+// Returns the path of the module f.path[i] and the kind of head that its name tells (see Kind); of
+// a list of several heads, the path of the one in which f lies. An empty path where the name tells
+// none, or where the module holds an attention or is its "value", as no head does.
 Prefix head_at_step(const Fact& f, size_t i, const Model& model) {
   const auto& step = f.path[i];
   if (is_attention_value(f, i, model)) return {};
@@ -99,8 +99,9 @@ bool is_named_pooling(const Fact& f, size_t i, const Model& model) {
          type_at(f, i + 1).find("Pool") != std::string::npos;
 }
 
-// Returns the innermost head or network that a layer lies in, outside numbered layers, routers and
-// attention poolings, as the path down to it; an empty path where there is none.
+// Returns the innermost module named as a head or network that a layer lies in, as the path down to
+// it; an empty path where there is none. The search from the root ends at a module that holds no
+// head, such as a numbered layer; in a router or an attention pooling nothing is a head.
 Prefix innermost_head(const Fact& f, const Model& model) {
   Prefix found;
   for (size_t i = 0; i < f.path.size(); ++i) {
@@ -138,7 +139,8 @@ std::map<Path, std::pair<const Fact*, Kind>> last_layer_of_each_head(const Model
 
 // Adds to `heads`, which maps tensors to reasons, the output layers of the innermost modules that
 // are named as heads. Returns whether a certain one is among them, so that no others need to be
-// looked for: a mean alone may be an encoder's.
+// looked for: a layer of a mean or a deviation (Kind::moment) is not certain, as it may end an
+// encoder.
 bool add_named_heads(const Model& model, Heads& heads) {
   const auto last = last_layer_of_each_head(model);
   bool certain = false;
@@ -173,8 +175,8 @@ const std::vector<int64_t>* largest_embedding_shape(const Model& model) {
   return table;
 }
 
-// Returns the model's last layer, where it has the shape of the largest embedding, with more
-// entries than their width, and lies in no block: it then leads back to the words. Else nullptr.
+// Returns the model's last layer, where it has the shape of the largest embedding, with more rows
+// than columns, and lies in no block: it then gives a score for each word. Else nullptr.
 const Fact* find_head_by_shape(const Model& model) {
   const auto* table = largest_embedding_shape(model);
   const Fact* last = nullptr;
@@ -187,8 +189,9 @@ const Fact* find_head_by_shape(const Model& model) {
   return like && !(numbered && model.lies_in_block(*last)) ? last : nullptr;
 }
 
-// Whether the parameters are a whole model's. Where only their names are known they may be a part
-// that was chosen by hand; vectors among them tell that they are not.
+// Whether the parameters are a whole model's, so that the last one may be its head. Where only
+// names are known they may be some matrices that were chosen by hand; a vector among them, such as
+// a bias, shows that they are not.
 bool is_whole_model(const Model& model) {
   const auto& all = model.places();
   return std::any_of(all.begin(), all.end(),
@@ -226,8 +229,9 @@ bool is_inner_layer(const Fact& f, const Model& model) {
          (!f.path.empty() && kAttentionInput.match(f.path.back()));
 }
 
-// Returns the last layer of a whole model of several layers; nullptr where that is an inner layer,
-// or where the model, asked for its head, has named none.
+// Returns the last layer of a whole model of several layers, which is then taken for its head;
+// nullptr for any other model, where that layer is an inner one, or where the model, asked for its
+// head, has named none.
 const Fact* find_head_by_position(const Model& model) {
   const Fact* last = last_layer(model);
   if (!last || last->says == "none" || !has_several_layers(model) || !is_whole_model(model)) {
@@ -236,7 +240,8 @@ const Fact* find_head_by_position(const Model& model) {
   return is_inner_layer(*last, model) ? nullptr : last;
 }
 
-// Whether a layer shares its weight with an embedding: it is then the output head.
+// Whether some layer of the model shares its weight with an embedding: it is then the output head,
+// so that no other need be looked for.
 bool has_tied_output(const Model& model) {
   const auto& all = model.places();
   return std::any_of(all.begin(), all.end(), [&](const Fact& f) {
@@ -264,7 +269,8 @@ Heads certain_heads(const Model& model) {
 
 // Adds the model's last layer to `heads`, which maps tensors to reasons, where its name says that
 // it is a head, or, where heads may be missing (not `complete`), where its shape or its position
-// does. Where the model itself has named its head when asked, the name alone does not count.
+// does. Where the model itself has named its head when asked, and `heads` has that, the name does
+// not count.
 void add_last_layer(const Model& model, bool complete, Heads& heads) {
   const Fact* last = find_head_by_position(model);
   const bool says_so = last && last->path.size() == 1 && kLast.match(last->path[0]);

@@ -11,7 +11,8 @@ namespace steepest::routing {
 
 // Finds the output layers of a model: maps Fact::tensor of each one to the reason for the routing
 // table, "output head by name". The surest signs come first: what the model or a type says, then
-// names, then shape and position, which are asked only where the others have found none.
+// names, then shape and position, where the others have found none. Of parameters known by their
+// names alone, each matrix as large as a vocabulary is among them too.
 std::unordered_map<int64_t, std::string> find_heads(const Model& model);
 
 }  // namespace steepest::routing

@@ -14,8 +14,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Returns the verdict on one parameter of the model: a matrix with its layout, unless a rule of
-// `roles` gives a reason for the backup or one side is 1.
+// Returns the verdict on one parameter of the model: a matrix, unless a rule of `roles` gives a
+// reason for the backup norm, or it has only one row or column ("1 x n"). The view is set in any
+// case.
 Verdict judge_one(const Fact& f, const Model& model, const Roles& roles) {
   Verdict verdict;
   Layout layout;
@@ -48,7 +49,8 @@ Fact fact_of(const Json& json) {
   return f;
 }
 
-// Returns a verdict as judge_json's list has it; what of its view is not set is null.
+// Returns a verdict as an object of judge_json's list; split_sizes and num_heads are null where the
+// view has none.
 Json json_of(const Verdict& verdict) {
   const View& view = verdict.view;
   const auto count = [](bool set, auto value) { return set ? Json(value) : Json(); };

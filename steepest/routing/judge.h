@@ -17,8 +17,9 @@ struct Verdict {
   std::string reason;  // says "by shape" or "by position" where it is a guess
 };
 
-// Decides for each parameter of a model whether it is a matrix or left to the backup norm, and how
-// it is laid out. Takes what is known of all of them; the verdicts are in the same order.
+// Decides for each parameter of a model whether it is a matrix or left to the backup norm, which
+// steps whatever is no matrix, and how it is laid out. Takes what is known of all parameters, for a
+// rule may look at others; the verdicts are in the same order.
 std::vector<Verdict> judge(std::vector<Fact> facts);
 
 // Does judge() for another language, as JSON: from [{"name", "shape", "tensor", "own", "around",
@@ -27,7 +28,8 @@ std::vector<Verdict> judge(std::vector<Fact> facts);
 // ..]. Throws c10::ValueError where the text is not that.
 std::string judge_json(const std::string& facts);
 
-// Whether the reason says that the shape or the position alone has decided.
+// Whether a verdict's reason says that the shape or the position alone has decided, as a person
+// should then look at it.
 bool is_guess(const std::string& reason);
 
 // Says how many verdicts of each role are guesses, given each one's role and reason, as a line

@@ -13,14 +13,14 @@ namespace {
 
 using Shape = std::vector<int64_t>;
 
-// The text with its ASCII letters in lower case, whatever the locale.
+// Returns the text with its ASCII letters in lower case, whatever the locale.
 std::string lower_case(std::string text) {
   for (char& c : text) c = 'A' <= c && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return text;
 }
 
 // Returns the layout of a convolution's weight: flattened to (out, in k) for the k entries of its
-// kernel; a transposed convolution's from (in, out k).
+// kernel; of a transposed convolution, which is stored (in, out k), marked as transposed.
 Layout convolution_layout(const Fact& f) {
   const bool transposed =
       owner_type_contains(f, "ConvTranspose") || find_flag(f.numbers, "transposed").value_or(false);
@@ -30,8 +30,8 @@ Layout convolution_layout(const Fact& f) {
   return {{.transposed = transposed}, words};
 }
 
-// Returns the shapes of the parameters of two dimensions or more in f's module, f's own among them,
-// whose names are among `names`.
+// Returns the shapes of the parameters of f's module, f itself included, that have two dimensions
+// or more and a name that `names` matches; they point into the model and f.
 std::vector<const Shape*> shapes_beside(const Fact& f, const Model& model, const Names& names) {
   std::vector<const Shape*> shapes;
   for (const Fact* other : model.siblings(f)) {
@@ -125,7 +125,9 @@ void split_gate_and_up(const Fact& f, bool certain, Layout& layout) {
 }
 
 // Returns the layout of a parameter of three dimensions or more that is no convolution: a batch of
-// E matrices, (E, out, in) or (E, in, out), unless its layer tells otherwise.
+// E matrices, (E, out, in) or (E, in, out), but one matrix where its layer's sizes tell (in, heads,
+// size) or (out, in, k). Where nothing tells out from in, (E, out, in) is taken and the words say
+// "by shape".
 Layout stack_layout(const Fact& f, const Model& model) {
   if (const auto found = head_layout(f)) return *found;
   if (is_out_in_k(f)) return {{}, "flattened to (out, in k)"};

@@ -10,7 +10,8 @@
 namespace steepest::routing {
 
 // Returns how a parameter of two dimensions or more is seen as matrices, with the words that
-// explain it in the routing table.
+// explain it in the routing table: "" for an ordinary matrix, and "by shape" in them where its
+// module is not known.
 Layout find_layout(const Fact& f, const Model& model);
 
 // Returns the rows and columns of one matrix of a parameter of this shape, which has two dimensions

@@ -16,7 +16,8 @@ std::string stem(const std::string& module_name) {
   return none ? "" : module_name.substr(0, end + 1);
 }
 
-// Returns the parameter's name within the module that the first `steps` steps of its path lead to.
+// Returns the parameter's name within the module that the first `steps` names of its path lead to:
+// "fc.weight" of layers.3.fc.weight for 2.
 std::string name_within(const Fact& f, size_t steps) {
   std::string text;
   for (size_t i = steps; i < f.path.size(); ++i) text += f.path[i] + ".";

@@ -36,13 +36,14 @@ class Model {
   std::vector<const Fact*> siblings(const Fact& f) const;
 
   // Whether a layer lies in one of the repeated, numbered blocks of a model, such as layers.3 or
-  // layer4, that is more than the layer itself; only steps of its path from number `from` on are
-  // looked at.
+  // layer4; a numbered module that is the layer itself is none. Only the names of its path from
+  // number `from` on are looked at.
   bool lies_in_block(const Fact& f, size_t from = 0) const;
   // Whether modules below the one of this prefix, "a.b." (see path_prefix()), compute a query, key
   // or value, told by their names.
   bool holds_attention(const std::string& prefix) const { return attention_.count(prefix) != 0; }
-  // Whether a norm comes after the layer in the same numbered sequence, so that it is no output.
+  // Whether a norm comes after the layer in the same numbered sequence (a Sequential), so that the
+  // layer is no output. Where types are not known, a "weight" of one dimension counts as a norm.
   bool is_followed_by_norm(const Fact& f) const;
 
  private:
@@ -63,7 +64,7 @@ class Model {
   std::unordered_set<std::string> attention_;  // prefixes of the modules around an attention
 };
 
-// Whether a step of a path is a number, as in layers.3.
+// Whether a name in a module's path is a number, as the 3 of layers.3.
 bool is_number(const std::string& step);
 // Whether a norm owns the parameter, by its module's type, or by its name where no type is known.
 bool is_norm(const Fact& f);

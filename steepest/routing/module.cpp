@@ -59,7 +59,7 @@ class Reader {
  public:
   std::vector<Place> places;
 
-  // Appends the parameters of a module and of all below it. `prefix` begins their names
+  // Appends the parameters of a module and of all below it to `places`. `prefix` begins their names
   // ("layers.3.") and `parent` is the module around it, null of the root; `around` has the types of
   // the modules from the root to `parent`.
   void visit(const torch::nn::Module& module, const std::string& prefix,
@@ -74,7 +74,8 @@ class Reader {
   }
 
  private:
-  // Appends one parameter of the module `owner`, of this full name, with all that is known of it.
+  // Appends one parameter of the module `owner`, of this full name, to `places`, with all that is
+  // known of it; one tensor has the same number, Fact::tensor, at each place that names it.
   // `parent` is the module around the owner, null of the root; `around` has the types of the
   // modules from the root to the owner.
   void add_param(const std::string& name, const at::Tensor& param, const torch::nn::Module& owner,

@@ -15,25 +15,27 @@ namespace {
 
 using Shapes = std::unordered_map<std::string, const std::vector<int64_t>*>;
 
-// Whether a step of a path is a number, as in layers.3.
+// Whether a name in a module's path is a number, as the 3 of layers.3.
 bool is_number(const std::string& step) {
   return !step.empty() &&
          std::all_of(step.begin(), step.end(), [](char c) { return '0' <= c && c <= '9'; });
 }
 
-// Whether at most one dimension is not 1.
+// Whether at most one dimension is not 1, as of the magnitudes of a weight norm, [out, 1].
 bool is_vector(const std::vector<int64_t>& shape) {
   return std::count_if(shape.begin(), shape.end(), [](int64_t n) { return n != 1; }) < 2;
 }
 
-// Drops step i of the parameter's path, as if that module were not there, and the type of the
-// module around that step.
+// Drops name i of the parameter's path, in place, as if the children of that module were those of
+// the module around it. Of the types in `around` the outer module's goes, so that the dropped
+// module's type stands in its place.
 void drop_step(Fact& f, size_t i) {
   f.path.erase(f.path.begin() + static_cast<std::ptrdiff_t>(i));
   if (f.around.size() > i + 1) f.around.erase(f.around.begin() + static_cast<std::ptrdiff_t>(i));
 }
 
-// Cuts the dotted name of the parameter into the owner's path and the leaf, its last part.
+// Sets f.path and f.leaf from the parameter's dotted name: the leaf is its last part, and the path
+// has the parts before it.
 void split_name(Fact& f) {
   std::istringstream steps(f.name);
   f.path.clear();
@@ -44,8 +46,9 @@ void split_name(Fact& f) {
 }
 
 // Gives a parameter of torch.nn.utils.parametrizations the name of the weight that it stands for:
-// parametrizations.weight.original1 becomes the owner's "weight". An original0 that is a vector
-// beside it is the gain of a weight norm. `shapes` has the shape of every parameter by its name.
+// parametrizations.weight.original1 becomes the owner's "weight". f.gain marks an original0 that is
+// a vector beside an original1, the magnitudes of a weight norm. Any other parameter stays as it
+// is. `shapes` has the shape of every parameter by its name.
 void name_parametrized_weight(Fact& f, const Shapes& shapes) {
   const auto at = std::find(f.path.begin(), f.path.end(), "parametrizations");
   if (at == f.path.end() || at + 1 == f.path.end()) return;
@@ -64,10 +67,11 @@ bool are_gain_and_direction(const std::vector<int64_t>& gain,
   return is_vector(gain) && (gain.empty() || gain.size() == direction.size());
 }
 
-// Gives the parameters that torch.nn.utils' hooks replace a weight by its name again: weight_v and
-// weight_g of weight_norm, the latter marked as a gain, and weight_orig of spectral_norm and
-// pruning. `shapes` has the shape of every parameter by its name: a weight_v or weight_g is one
-// only beside the other.
+// Takes from f.leaf ("weight_v") the end that a hook of torch.nn.utils has put to a weight's name:
+// _v of the direction and _g of the magnitude, which f.gain marks (weight_norm), or _orig
+// (spectral_norm, pruning). _v and _g count only beside each other with shapes that fit, _orig only
+// without the plain name beside it: else f stays as it is. `shapes` has every parameter's shape by
+// its name.
 void name_hooked_weight(Fact& f, const Shapes& shapes) {
   if (!f.leaf.starts_with("weight")) return;
   const auto ends = [&](const std::string& tail) { return f.leaf.ends_with(tail); };
@@ -87,9 +91,10 @@ void name_hooked_weight(Fact& f, const Shapes& shapes) {
   strip(tail);
 }
 
-// Whether all parameters lie below one child, which is the model itself: as in Sequential(model) or
-// a holder with self.model. A child named by a number is one only of the outermost module: else it
-// is the only block of a list.
+// Whether the root is only a wrapper: all parameters lie below one child, as in Sequential(model)
+// or a holder with self.model, which is not named as a head. A ModuleList is no wrapper. Where
+// types are not known the child has to be named model, net or 0. A number as its name counts only
+// below the `outermost` module, before any was dropped: deeper it is the only block of a list.
 bool all_below_one_child(const std::vector<Fact>& facts, bool outermost) {
   if (facts.empty() || facts[0].path.empty()) return false;
   const std::string& step = facts[0].path[0];
@@ -103,8 +108,8 @@ bool all_below_one_child(const std::vector<Fact>& facts, bool outermost) {
                         : around[0] != "ModuleList";
 }
 
-// Takes wrappers known by their names (module, _orig_mod) out of all paths, then, from the root
-// down, the modules that hold all the rest and nothing else.
+// Takes wrappers known by their names (module, _orig_mod) out of all paths, in place; then, from
+// the root down, each child that holds all parameters (all_below_one_child()).
 void drop_wrappers(std::vector<Fact>& facts) {
   for (auto& f : facts) {
     for (size_t i = f.path.size(); i-- > 0;) {
@@ -122,12 +127,14 @@ bool may_be_stacked(const Fact& f) {
   return !f.known || is_a(f, "ParameterDict") || is_a(f, "ParameterList");
 }
 
-// What the parameters of one module, or all loose ones, have in common: whether they are those of
-// several `models`, stacked along a first dimension.
+// Gathers over the parameters of one module, or over all whose module is not known, whether they
+// may be those of several `models`, stacked along a first dimension.
 struct Stack {
-  // Takes a parameter into account. `is_one` stays true while all so far have two dimensions or
-  // more and a first one of the same size above 1, which is then the number of models; `has_bias`
-  // is true once one was a bias.
+  // Takes one more parameter into account: sets `models` to the first parameter's first dimension;
+  // `is_one`, whether they may be a stack, to false at one with fewer than two dimensions or
+  // another first dimension; and `has_bias` to true at a bias. A bias is a vector in a single
+  // model, so that one with two dimensions tells models in a stack from mere matrices of as many
+  // rows.
   void include(const Fact& f) {
     const int64_t size = f.shape.size() < 2 ? 0 : f.shape[0];
     if (models < 0) models = size;
@@ -138,9 +145,10 @@ struct Stack {
   bool is_one = true, has_bias = false;
 };
 
-// Marks the parameters of models stacked by torch.func.stack_module_state and takes the first
-// dimension from their shapes: there every tensor has one more, biases and norms too, which tells
-// them from other stacks.
+// Sets `stacked` of the parameters of models stacked by torch.func.stack_module_state, and takes
+// the first dimension from their shapes. There every tensor has one dimension more, biases and
+// norms too: a module counts as a stack where the first dimension of all its parameters is the same
+// number above 1, and a bias is among them.
 void mark_stacked_models(std::vector<Fact>& facts) {
   std::unordered_map<std::string, Stack> stacks;
   const auto stack_of = [&](const Fact& f) -> Stack& {

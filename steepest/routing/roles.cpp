@@ -26,7 +26,7 @@ bool is_depthwise(const Fact& f) {
 }
 
 // Whether a patch embedding's layer reads an image, not the features that layers before it compute:
-// a convolution of 4 channels or fewer, or else one that lies in no numbered layer.
+// a convolution that reads 4 channels or fewer, or a linear layer that lies in no numbered layer.
 bool reads_image(const Fact& f) {
   if (is_convolution_weight(f)) return f.shape[1] <= 4;
   return std::none_of(f.path.begin(), f.path.empty() ? f.path.end() : f.path.end() - 1,
@@ -55,8 +55,8 @@ std::unordered_set<const Fact*> layers_that_read_patches(const Model& model) {
   return found;
 }
 
-// Whether the parameter is the weight of a linear layer on a model's main way: in no numbered list
-// and in no side branch.
+// Whether the parameter is the weight of a linear layer on a model's main way, in no numbered list
+// and in no side branch: a convolution after it may then read features, not the model's input.
 bool is_main_linear(const Fact& f) {
   return is_linear_weight(f) && !is_lora(f) &&
          std::none_of(f.path.begin(), f.path.end(),

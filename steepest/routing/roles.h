@@ -15,8 +15,9 @@ class Roles {
   // Finds once what the rules ask of the whole model, which must outlive this.
   explicit Roles(const Model& model);
 
-  // Returns the reason why a parameter goes to the backup norm, as the routing table shows it, ""
-  // for a matrix. The first rule that speaks wins.
+  // Returns the reason why a parameter is left to the backup norm, which steps whatever is no
+  // matrix, as the routing table shows it; "" for a matrix. The first of the rules below that gives
+  // a reason wins.
   std::string why_backup(const Fact& f) const;
 
  private:

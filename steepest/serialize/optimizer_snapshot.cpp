@@ -18,14 +18,16 @@ namespace {
 using SortedJson = nlohmann::json;
 const char* const kArchive = "torch::load";
 
-// Returns the rates among a param group's options: the numbers of them that a file keeps.
+// Returns the part of a param group's options that a file keeps: lr, its ratio for the backup norm,
+// and the two weight decays.
 GroupRates rates_of(const GroupOptions& options) {
   return {options.lr, options.backup_lr_ratio, options.weight_decay, options.backup_weight_decay};
 }
 
-// Sets the rates among a param group's options to those of a file; the other options stay. An older
-// file has a ratio for any group without a role, of which `params` are the parameters: where no
-// matrix is among them, that is the ratio of its lr, and where all are, it means nothing.
+// Sets lr, backup_lr_ratio and the weight decays of a param group to those of a file; its other
+// options stay. The ratio counts only for a group without a role whose `params` are matrices and
+// others; it becomes 1 in any other. Without a role and without a matrix, as in older files, lr is
+// the file's lr times its ratio.
 void set_rates(GroupOptions& options, const GroupRates& rates,
                const std::vector<at::Tensor>& params) {
   const auto is_matrix = [](const auto& param) { return param.dim() == 2; };
@@ -58,9 +60,9 @@ Snapshot Snapshot::of(const Optimizer& optimizer) {
   return of(plan, state);
 }
 
-// Reads this snapshot into the optimizer's states, rates and counts. All of it is checked first, so
-// that the optimizer is unchanged where that throws c10::ValueError; `source`, a file's path,
-// begins the message.
+// Reads this snapshot into the optimizer's states, rates and counts; a parameter that it has no
+// state of loses what it had. All of it is checked first, so that the optimizer is unchanged where
+// that throws c10::ValueError; `source`, a file's path, begins the message.
 void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
   const auto& plan = optimizer.plan();
   SnapshotTarget target;
@@ -85,8 +87,8 @@ void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
   optimizer.observed_weight_ = state.observed_weight;
 }
 
-// Writes all state of the optimizer to a safetensors file; throws FileError, with the file of
-// before in its place, where that fails.
+// Writes all state of the optimizer to a safetensors file at `path`. Where that fails, it throws
+// FileError, and a file that was there before is unchanged.
 void save(const Optimizer& optimizer, const std::string& path) {
   const auto snapshot = Snapshot::of(optimizer);
   write_safetensors(path, snapshot.tensors, snapshot.metadata);
@@ -99,9 +101,9 @@ void load(Optimizer& optimizer, const std::string& path) {
   Snapshot{std::move(file.tensors), std::move(file.metadata)}.restore(optimizer, path);
 }
 
-// Writes the optimizer's snapshot to the archive of torch::save, as steepest::save does to a file:
-// its tensors as "tensor0", "tensor1", .., a JSON list of their names, and its metadata as a JSON
-// object.
+// Overrides torch::optim::Optimizer's, which torch::save calls: writes the optimizer's snapshot to
+// the archive, as steepest::save does to a file: its tensors as "tensor0", "tensor1", .., a JSON
+// list of their names, and its metadata as a JSON object.
 void Optimizer::save(torch::serialize::OutputArchive& archive) const {
   const auto snapshot = Snapshot::of(*this);
   SortedJson names = SortedJson::array();
@@ -145,8 +147,8 @@ SortedJson read_texts(torch::serialize::InputArchive& archive, const std::string
 
 }  // namespace
 
-// Reads the snapshot that save() wrote to the archive of torch::save into this optimizer, which is
-// unchanged where that throws c10::ValueError.
+// Overrides torch::optim::Optimizer's, which torch::load calls: reads the snapshot that save()
+// wrote to the archive into this optimizer, which is unchanged where that throws c10::ValueError.
 void Optimizer::load(torch::serialize::InputArchive& archive) {
   Snapshot snapshot;
   const auto metadata = read_texts(archive, "metadata");

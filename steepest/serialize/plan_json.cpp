@@ -29,7 +29,8 @@ T field(const Json& object, const std::string& where, const char* key, bool (Jso
   return found->get<T>();
 }
 
-// Returns the value of one key as field() does, or `fallback` where it is missing.
+// Returns the value of one key as field() does, with its errors, or `fallback` where the key is
+// missing.
 template <typename T>
 T field_or(const Json& object, const std::string& where, const char* key,
            bool (Json::*fits)() const, const char* allowed, T fallback) {
@@ -105,8 +106,9 @@ PlannedParam param_of(const Json& json, const std::string& where) {
   return param;
 }
 
-// Returns the catalog row that the plan of this JSON names, before the plan's overrides; the
-// default recipe where it names none. The weight decay is 0, as rates are read at every step.
+// Returns the catalog row that the plan of this JSON names under "recipe", before the plan's
+// overrides; the default recipe where that is "". It gets the plan's own name, and weight decays of
+// 0, as a step reads these from the optimizer's groups, not from the plan.
 Recipe row_of(const Json& plan) {
   const auto named = text_field(plan, "plan", "recipe");
   auto row = named.empty() ? Recipe{} : catalog_row(named);
@@ -116,7 +118,8 @@ Recipe row_of(const Json& plan) {
 }
 
 // Returns the plan's recipe, validated: the catalog row `recipe` with the options that the plan's
-// JSON sets, under "sides" for matrices and backup each, and under "options" for the network.
+// JSON sets: under "sides", an object for "matrix" and one for "backup", and under "options" those
+// of the whole network. Throws c10::ValueError at a wrong one.
 Recipe recipe_of(const Json& plan, Recipe recipe) {
   const auto sides = field<Json>(plan, "plan", "sides", &Json::is_object, "an object");
   recipe.matrix = override_choices(recipe.matrix, overrides_field(sides, "plan: sides", "matrix"));

@@ -31,8 +31,8 @@ Json json_of(const OptionValue& value) {
       value);
 }
 
-// Returns the choices for the matrices, or for the backup, as a JSON object, by the names of the
-// options.
+// Returns `side`, the choices for the matrices or those for the backup, as a JSON object by the
+// names of the options; options of the backup alone are left out.
 Json json_of(const Choices& side) {
   Json json = Json::object();
   for (const auto& option : options()) {
@@ -63,7 +63,7 @@ bool all_fit(const Json& x) {
   return x.is_array() && std::all_of(x.begin(), x.end(), fits);
 }
 
-// Whether the value is a number; all_fit takes no member function.
+// Whether the value is a number: a free function, as all_fit takes no member function.
 bool is_number(const Json& x) { return x.is_number(); }
 
 // Describes the JSON of an option that is a flag; the argument's type alone chooses the overload.

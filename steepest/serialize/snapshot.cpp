@@ -21,8 +21,9 @@ at::Tensor count_tensor(int64_t step) {
   return at::full({}, step, step < (int64_t{1} << 24) ? at::kFloat : at::kLong);
 }
 
-// Returns the rates of the optimizer's groups as a JSON list; GroupRates{} stands for those that
-// are unset.
+// Returns the rates of the optimizer's groups as a JSON list of objects of lr, backup_lr_ratio,
+// weight_decay and backup_weight_decay; the defaults of GroupRates for a group whose rates are
+// unset.
 std::string rates_json(const WholeState& state) {
   Json groups = Json::array();
   for (const auto& rates : state.rates) {

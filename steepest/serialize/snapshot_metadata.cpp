@@ -29,7 +29,8 @@ const std::string& text_of(const Metadata& metadata, const std::string& key,
   return found->second;
 }
 
-// Throws c10::ValueError unless the metadata's text under a key is the allowed one.
+// Throws c10::ValueError, which begins with `source`, unless the metadata's text under a key is the
+// `allowed` one.
 void require_text(const Metadata& metadata, const std::string& key, const std::string& allowed,
                   const std::string& source) {
   const auto& received = text_of(metadata, key, source);
@@ -38,8 +39,8 @@ void require_text(const Metadata& metadata, const std::string& key, const std::s
                     quoted.substr(1, quoted.size() - 2), ", allowed ", allowed);
 }
 
-// Parses the metadata's text under a key, which may be anything, as JSON; throws c10::ValueError
-// where it is none that is safe to parse.
+// Parses the metadata's text under a key as JSON. The text may be anything: throws c10::ValueError,
+// which begins with `source`, where there is none, or it is not JSON that is safe to parse.
 template <typename AnyJson = Json>
 AnyJson json_of(const Metadata& metadata, const std::string& key, const std::string& source) {
   constexpr size_t kDepth = 8;
@@ -54,16 +55,17 @@ AnyJson json_of(const Metadata& metadata, const std::string& key, const std::str
 
 // -- choices --------------------------------------------------------------------------------------
 
-// Whether a file's value under this key of recipe_json may be another than the optimizer's: what
-// only tells about a recipe, rates, and how a direction is computed.
+// Whether a file that is loaded may have another value under this key of recipe_json than the
+// optimizer: the paper and the equation, which only describe, and options that may change between
+// save and load, such as rates and how a direction is computed (MayChange::in_file).
 bool may_differ(const std::string& key) {
   if (key == "paper" || key == "equation") return true;
   const auto* option = find_option(key);
   return option != nullptr && option->may_change >= MayChange::in_file;
 }
 
-// Returns what a file that does not mention a choice means: an option that came later has its
-// default; null of any other.
+// Returns the value that a choice has in a file without its key: the default of an option that was
+// added after such files were written (Option::later); null of any other.
 Json unmentioned(const std::string& key) {
   static const Json plain = Json::parse(recipe_json(Recipe{}));
   const auto* option = find_option(key);
@@ -130,8 +132,8 @@ void check_choices(const Json& choices, const Plan& plan, const SnapshotTarget& 
 
 // -- rates ----------------------------------------------------------------------------------------
 
-// Reads one number of a group; throws c10::ValueError, which begins with `where`, unless it is
-// there, finite and from 0 up.
+// Returns one number of a group's JSON; throws c10::ValueError, which begins with `where`, unless
+// it is there, finite and from 0 up.
 double rate_of(const Json& group, const char* key, const std::string& where) {
   const auto place = where + "." + key;
   TORCH_CHECK_VALUE(group.is_object() && group.contains(key), place,
@@ -143,8 +145,9 @@ double rate_of(const Json& group, const char* key, const std::string& where) {
   return number;
 }
 
-// Reads the rates of one group, as rate_of does. In older files lr is a base that lr_ratio makes
-// the rate, and backup_lr_ratio, then of the same base, is called backup_ratio.
+// Returns the rates of one group from its JSON, with the errors of rate_of(). An older file, which
+// has backup_ratio in place of backup_lr_ratio, also has lr_ratio, by which its lr is multiplied to
+// be the rate.
 GroupRates rates_of(const Json& group, const std::string& where) {
   GroupRates rates{.lr = rate_of(group, "lr", where),
                    .weight_decay = rate_of(group, "weight_decay", where),
@@ -164,8 +167,9 @@ Json place_of(Role role, const View& view) {
           {"num_heads", view.num_heads},   {"split_dim", view.split_dim}};
 }
 
-// Returns the end of a message: what a person may write where a module is routed otherwise than
-// when the state was saved; nothing where another key than the role differs.
+// Returns the end of a message on a parameter that is routed otherwise than when its state was
+// saved: what a person may write to get the saved role, `received`, again; "" where another key
+// than "role" differs, or that is no role.
 std::string remedy(const std::string& name, const std::string& key, const Json& received) {
   if (key != "role" || (received != "matrix" && received != "backup")) return "";
   return ": steepest.route(model, " + received.get<std::string>() + "=[\"" + name +

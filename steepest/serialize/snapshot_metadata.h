@@ -11,8 +11,8 @@
 namespace steepest {
 
 // Returns the rates of the optimizer's groups, unset for a frozen one that the file was written
-// without. Throws c10::ValueError, which begins with `source`, unless format, recipe and choices
-// are the plan's.
+// without. Throws c10::ValueError, which begins with `source`, unless format, recipe, choices and
+// the number of groups are this optimizer's.
 std::vector<std::optional<GroupRates>> read_rates(const Metadata& metadata, const Plan& plan,
                                                   const SnapshotTarget& target,
                                                   const std::string& source);

@@ -44,7 +44,9 @@ class Reader {
     return found->second;
   }
 
-  // Reads one real number; where it is not `required` and there is none, it is 0.
+  // Returns the one real number in the tensor of this key, and counts it as used; 0 where there is
+  // none and it is not `required`. Throws c10::ValueError where it is required, or the tensor is
+  // anything else.
   double number(const std::string& key, bool required) {
     const auto t = take(key);
     TORCH_CHECK_VALUE(t.defined() || !required, source_, ": received no ", key);
@@ -57,7 +59,7 @@ class Reader {
     return t.to(at::kDouble).item<double>();
   }
 
-  // Reads a whole number from 0 up; where it is not `required` and there is none, it is 0.
+  // Returns a whole number from 0 up as number() does; throws c10::ValueError at any other number.
   int64_t count(const std::string& key, bool required) {
     constexpr double kMax = 9007199254740992;  // 2^53: exact in float64
     const double value = number(key, required);
@@ -66,7 +68,8 @@ class Reader {
     return static_cast<int64_t>(value);
   }
 
-  // Reads a finite number, above 0 if `positive`.
+  // Returns a required number as number() does; throws c10::ValueError where it is not finite, or
+  // with `positive` not above 0.
   double finite(const std::string& key, bool positive = false) {
     const double value = number(key, /*required=*/true);
     TORCH_CHECK_VALUE(std::isfinite(value) && (!positive || value > 0), source_, ": ", key,
@@ -75,8 +78,9 @@ class Reader {
     return value;
   }
 
-  // Returns the tensor of this key, of dense finite numbers of this shape, without a copy;
-  // `missing` ends the message where there is none.
+  // Returns the tensor of this key, without a copy, and counts it as used. Throws c10::ValueError
+  // unless it holds dense finite numbers in this shape; `missing` ends the message where there is
+  // none.
   at::Tensor state(const std::string& key, at::IntArrayRef shape, const std::string& missing) {
     const auto t = take(key);
     TORCH_CHECK_VALUE(t.defined(), source_, ": received no ", key, missing);
@@ -131,8 +135,10 @@ std::vector<std::string> names_of(const Plan& plan) {
   return names;
 }
 
-// Returns the end of a message: what a person may write where a network is routed otherwise than
-// when the state was saved: a matrix keeps a momentum_buffer, what is none exp_avg.
+// Returns the end of a message on a `wanted` tensor that is missing: what a person may write where
+// the parameter was routed otherwise when its state was saved, as a matrix keeps momentum_buffer
+// and any other exp_avg. "" for another kind of tensor or a vector, and where the snapshot has not
+// the other one either.
 std::string remedy_of_missing(const Reader& reader, const std::string& name,
                               const StateEntry& wanted, const at::Tensor& param) {
   if (wanted.kind != EntryKind::momentum || param.dim() < 2) return "";
@@ -142,8 +148,9 @@ std::string remedy_of_missing(const Reader& reader, const std::string& name,
          name + "\"]) makes it what it may have been";
 }
 
-// Reads the state of parameter number `index` of the plan, `param`, which the snapshot calls
-// `saved_as`, on the parameter's device; without a step it is empty.
+// Returns a copy of the state of parameter number `index` of the plan, `param`, which the snapshot
+// calls `saved_as`, on the parameter's device; an empty state where its step count is 0 or missing.
+// Throws c10::ValueError at a tensor that is missing or wrong.
 ParamState read_state(Reader& reader, const Plan& plan, size_t index, const std::string& saved_as,
                       const at::Tensor& param) {
   const auto prefix = kStatePrefix + saved_as + ".";
@@ -164,7 +171,8 @@ ParamState read_state(Reader& reader, const Plan& plan, size_t index, const std:
   return state;
 }
 
-// Reads the network's step count and, under Momo, its averages and f_star.
+// Returns the network's step count and, under Momo after the first step, copies of its averages and
+// f_star; throws c10::ValueError where one is missing or not finite.
 GlobalState read_global(Reader& reader, const Plan& plan) {
   GlobalState global{.step = reader.count("global.step", /*required=*/true)};
   if (global.step == 0 || plan.recipe.step_size != StepSize::momo) return global;
@@ -178,7 +186,9 @@ GlobalState read_global(Reader& reader, const Plan& plan) {
   return global;
 }
 
-// Reads the losses that no step has used yet, their weighted sum and their weight, into `state`.
+// Sets state.observed and state.observed_weight to the weighted sum and the weight of the losses
+// that no step has used yet; leaves both where the snapshot has none. Throws c10::ValueError where
+// it has only one of them.
 void read_observed(Reader& reader, WholeState& state, const std::string& source) {
   const auto sum = reader.take("global.observed");
   const auto weight = reader.take("global.observed_weight");

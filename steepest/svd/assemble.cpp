@@ -13,7 +13,8 @@
 namespace steepest::svd {
 namespace {
 
-// x [n, p] or [p] with its last dimension cut, or padded with zeros, to k: a view where it is cut.
+// Returns x [n, p] or [p] with its last dimension cut to k, as a view, or padded with zeros to k,
+// as a copy.
 at::Tensor resized(const at::Tensor& x, int64_t k) {
   const int64_t p = x.size(-1);
   return p < k ? at::pad(x, {0, k - p}) : x.narrow(-1, 0, k);
@@ -23,7 +24,8 @@ at::Tensor resized(const at::Tensor& x, int64_t k) {
 // is gone too.
 at::Tensor masked(const at::Tensor& x, const at::Tensor& kept) { return at::where(kept, x, 0); }
 
-// The warm starts of all matrices as [B, c, q]; undefined unless every one has one, of one shape.
+// Returns the warm starts of all matrices as [B, c, q]; undefined where a matrix has none, or their
+// numbers of columns differ.
 at::Tensor stacked_warm_starts(const std::vector<Result>& results) {
   const at::Tensor& first = results.front().warm_start;
   std::vector<at::Tensor> each;

@@ -9,13 +9,14 @@
 
 namespace steepest::svd {
 
-// Keeps the triplets of a solver's result for the matrix a that `target` wants, and fills in the
-// passes and tau, the threshold of shrinkage. Triplets within rounding of zero, and with
-// target.shrink those not above tau, become zeros.
+// Returns, of the triplets that a solver found for the matrix a, those that `target` wants, with
+// the passes that a has counted and tau, the threshold of shrinkage. Triplets within rounding of
+// zero, and with target.shrink those not above tau, become zeros, so that nothing waits for their
+// number.
 Result keep_wanted(const Result& found, const Matrix& a, const Target& target);
 
-// k triplets of a [r, c] with every element equal to `value`, and this status: zeros for a zero
-// matrix, NaNs for one that is not finite. Of a only shape, dtype and device are used.
+// Returns k triplets for a [r, c], u, s and v filled with `value`, and this status: zeros for a
+// zero matrix, NaNs for one that is not finite. Of a only shape, dtype and device are used.
 Result constant_result(double value, const at::Tensor& a, int64_t k, SvdStatus status);
 
 // Returns one batch of the results of its matrices, each cut to k triplets or padded with zeros.

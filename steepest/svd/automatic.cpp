@@ -5,8 +5,9 @@
 
 namespace steepest::svd {
 
-// The solver "auto" for matrices that gram_krylov() declines: lanczos() below eight triplets, as it
-// takes the fewest flops, and block_krylov(), which takes the fewest passes over a, from there on.
+// Solves, for the method "auto", a matrix that gram_krylov() declines: below eight wanted triplets
+// by lanczos(), which takes the fewest flops, and from there on, or for shrinkage, by
+// block_krylov(), which takes the fewest passes over a.
 Result automatic(Matrix& a, const Problem& problem) {
   constexpr int64_t kMinBlockTriplets = 8;
   const bool few = problem.target.k < kMinBlockTriplets && !problem.target.shrink;

@@ -10,15 +10,15 @@
 namespace steepest::svd {
 namespace {
 
-// The columns of a block for k wanted triplets: some more than these, so that the next ones keep
-// the wanted ones' convergence from being slow, up to a multiple of 8 for the matrix products.
+// Returns the number of columns of a block for k wanted triplets: k / 10 more, six at least, as the
+// wanted ones then converge faster, rounded up to a multiple of 8 for the matrix products.
 int64_t block_width(int64_t k) { return (k + std::max<int64_t>(6, k / 10) + 7) / 8 * 8; }
 
 }  // namespace
 
-// The solver "block_krylov": leading triplets of a from blocks of columns, the problem's start and
-// pseudo-random ones. On a restart half as many triplets more than are wanted survive, five at
-// least.
+// Solves by the method "block_krylov": returns leading triplets of a from a Krylov space that grows
+// from a block of columns, the problem's start and pseudo-random ones. Once the basis is full, the
+// wanted triplets and half as many more, five at least, are kept as a new one.
 Result block_krylov(Matrix& a, const Problem& problem) {
   const int64_t width = block_width(problem.target.k);
   const auto block = starting_block(problem.start, width, a.columns(), a.options());

@@ -9,7 +9,8 @@
 namespace steepest::svd {
 namespace {
 
-// What a message says of a tensor, "float32 [2, 3, 4] on cpu"; "nothing" of an undefined one.
+// Returns what a message says of a tensor, "float32 [2, 3, 4] on cpu"; "nothing" of an undefined
+// one.
 std::string described(const at::Tensor& x) {
   if (!x.defined()) return "nothing";
   std::vector<std::string> sizes;

@@ -9,7 +9,7 @@
 
 namespace steepest::svd {
 
-// The solver of this name; throws c10::ValueError unless it is one of svd_methods().
+// Returns the solver of this name; throws c10::ValueError unless it is one of svd_methods().
 Solve find_solver(const std::string& method);
 // Throws c10::ValueError unless a is a dense [B, r, c] of a dtype that the library computes with, k
 // >= 1, and `start` undefined or [B, c, p] on a's device.

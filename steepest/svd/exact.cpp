@@ -8,8 +8,8 @@
 
 namespace steepest::svd {
 
-// The solver "exact": all triplets of a, by LAPACK or the device's library, in a's dtype. The other
-// methods are compared to it.
+// Solves by the method "exact": returns all triplets of a, by LAPACK or the device's library; u and
+// v in a's dtype, s in float64. The other methods are compared to it.
 Result exact(Matrix& a, const Problem&) {
   constexpr int64_t kLongSide = 1 << 16;  // beyond it LAPACK's float32 sums lose digits
   const auto own = c10::typeMetaToScalarType(a.options().dtype());

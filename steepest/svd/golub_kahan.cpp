@@ -19,8 +19,8 @@ namespace {
 
 constexpr int kDiscoveryPasses = 12;  // after so many, a direction that was missed shows
 
-// Puts off the test that would confirm convergence after so many passes, where a block is no wider
-// than the `needed` Ritz values: a start that hardly touches A's largest vectors would look
+// Puts off the test that would confirm the one passed after `passes` products, where a block is no
+// wider than the `needed` Ritz values: a start that hardly touches A's largest vectors would look
 // converged too, and so would one copy of a multiple singular value. Narrower ones also get one
 // more direction.
 void defer_confirmation(StopRule& stop, GolubKahan& gk, int64_t passes, int64_t needed) {

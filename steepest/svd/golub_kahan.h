@@ -20,17 +20,18 @@ class GolubKahan {
   // to outlive it.
   GolubKahan(Matrix& a, const at::Tensor& block, bool may_synchronise);
 
-  // One product with A, A N = U C + U' R, N being the block of columns that comes next in V: takes
-  // N into V, and the new directions U' into U.
+  // Makes one product with A, A N = U C + U' R, N being the block of columns that comes next in V:
+  // takes N into V, and the new directions U' into U.
   void forward();
-  // One product with A^T, A^T U' = V C + N R, for the columns U' that forward() has added to U:
-  // makes the next block N of V, the part that is orthogonal to V.
+  // Makes one product with A^T, A^T U' = V C + N R, for the columns U' that forward() has added to
+  // U: makes the next block N of V, the part that is orthogonal to V.
   void backward();
 
-  // The number of columns of V, without its next block N.
+  // Returns the number of columns of V, without its next block N.
   int64_t size() const { return v_size_; }
 
-  // The number of columns of N, V's next block. This and what follows holds after backward().
+  // Returns the number of columns of N, V's next block. This, is_exhausted(), ritz_values(),
+  // restart() and add_random_direction() are for after backward(), which makes N.
   int64_t width() const { return v_.size() - v_size_; }
   // Whether U or V spans its whole space, so that U^T A [V N], N being V's next block of columns,
   // has all singular values of A.
@@ -40,9 +41,10 @@ class GolubKahan {
   struct Estimates {
     Values s, residuals;
   };
-  // Estimates A's singular values. Without residuals (an empty list) by those of U^T A [V N], N
-  // being V's next block of columns, which come nearer; with them by those of B = U^T A V =
-  // P diag(s) Q^T, whose residuals are |E^T p_i|, E = U^T A N, for the columns p_i of P.
+  // Returns estimates of A's singular values, descending, on the host, and their residuals, if
+  // these are wanted. Without them, the values of U^T A [V N], N being V's next block of columns,
+  // which come nearer; with them those of B = U^T A V = P diag(s) Q^T, whose residuals are |E^T
+  // p_i|, E = U^T A N, for the columns p_i of P.
   Estimates ritz_values(bool with_residuals) const;
   // Keeps the k = `keep` leading triplets of B = U^T A V = P diag(s) Q^T and V's next block N, and
   // forgets the rest of V and U: V <- V Q_k, U <- U P_k, B <- diag(s_1 .. s_k) and, for
@@ -74,9 +76,9 @@ struct RestartSizes {
 using RestartRule = std::function<RestartSizes(int64_t k, int64_t width)>;
 
 // Calls gk.forward() and gk.backward() in turn until the problem's stop rule, its number of passes
-// or A's rank ends it, and returns the triplets of gk. `a` is gk's matrix, which counts the passes.
-// rule(k, width) says, for k wanted triplets and blocks of `width` columns, at how many columns the
-// basis V of right vectors is cut, and to how many.
+// or A's rank ends it, and returns the triplets of gk with the status that says which. `a` is gk's
+// matrix, which counts the passes. rule(k, width) says, for k wanted triplets and blocks of `width`
+// columns, at how many columns the basis V of right vectors is cut, and to how many.
 Result iterate(GolubKahan& gk, const Matrix& a, const Problem& problem, const RestartRule& rule);
 
 }  // namespace steepest::svd

@@ -19,8 +19,8 @@ constexpr double kLooseTolerance = 5e-3;
 // formed in a proof.
 constexpr double kHalfNoise = 4e-4, kMinSeen = 5e-3;
 
-// The error, relative to s_1, of singular values that were computed by this operator's products:
-// float16's where some of them were made with A rounded to it, else none worth counting.
+// Returns the error, relative to s_1, of singular values that were computed by this operator's
+// products: kHalfNoise where some of them were made with A rounded to float16, else 0.
 double value_noise(const GramOperator& product) { return product.has_rounded() ? kHalfNoise : 0; }
 
 }  // namespace

@@ -15,7 +15,8 @@ namespace steepest::svd {
 
 class GramConvergence {
  public:
-  // width: the columns of a block. half: whether products may be made in float16.
+  // Makes the tests of one Krylov space, which begin() begins. width: the columns of a block. half:
+  // whether products may be made in float16. `problem` has to outlive this.
   GramConvergence(const Problem& problem, int64_t width, bool half)
       : problem_(problem), width_(width), half_(half) {}
 
@@ -31,17 +32,18 @@ class GramConvergence {
   // which they can be found are added to `starts`.
   bool is_reached(const KrylovSpace& space, const GramOperator& product, StartColumns& starts);
 
-  // The number of wanted triplets, as far as the last test tells.
+  // Returns the number of wanted triplets, as far as the last test tells.
   int64_t wanted() const { return wanted_; }
 
  private:
-  // A test of the space's Ritz values, where one is due: whether the stop rule is satisfied, and
-  // the checks for values that the space may have missed. It may add random columns to `starts` as
-  // is_reached() says.
+  // Tests the space's Ritz values, where a test is due: whether the stop rule is satisfied and the
+  // space can have missed no value; false where none is due. It sets wanted_, and may add random
+  // columns to `starts` as is_reached() says.
   bool has_passed_tests(const KrylovSpace& space, const GramOperator& product,
                         StartColumns& starts);
-  // Whether residuals prove convergence, before the stop rule has seen two tests. noise: the
-  // relative error of the values.
+  // Whether residuals alone prove convergence, which saves waiting for the second test of the stop
+  // rule; false, too, where the space is too small or too large for a proof. noise: the relative
+  // error of the values.
   bool has_proof(const KrylovSpace& space, const StartColumns& starts, double noise) const;
   // Whether the Krylov space may lack copies of a multiple value among the wanted values s, as it
   // grows from too few columns, those of `starts`. noise: the relative error of the values.

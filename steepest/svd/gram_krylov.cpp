@@ -40,9 +40,9 @@ constexpr double kMinHalfFraction = .03;
 
 constexpr double kMinFloatGramRatio = .05;  // s_k / s_1, from which G from float32's Y is enough
 
-// The number of columns of a block: for a few triplets of a matrix without a start the one with
-// which the kernels make the deepest Krylov space for their time, else kBlockColumns. half: whether
-// the products are made with A rounded to 16 bits.
+// Returns the number of columns of a block: kBlockColumns, but for a few triplets of a matrix
+// without a start the number that these kernels set, which may be smaller: it makes the Krylov
+// space deeper in the same time. half: whether the products are made with A rounded to 16 bits.
 int64_t block_width(const BlockKernels& kernels, const Problem& p, bool half) {
   const bool narrow = !p.target.shrink && p.target.k <= kMaxNarrowTriplets && !p.start.defined();
   if (!narrow) return kBlockColumns;
@@ -52,8 +52,8 @@ int64_t block_width(const BlockKernels& kernels, const Problem& p, bool half) {
 // One decomposition: V grows block by block until the wanted triplets have converged.
 class GramKrylov {
  public:
-  // a [r, c] contiguous float32. rounded: the products with a rounded to 16 bits, or an empty
-  // function, with which all of them are made in float32.
+  // Makes the solver for a [r, c], contiguous float32; run() solves. rounded: makes the products
+  // with a rounded to 16 bits; where it is an empty function, all are made in float32.
   GramKrylov(const at::Tensor& a, const Problem& problem, const GramApply& rounded)
       : problem_(problem),
         half_(rounded != nullptr),
@@ -64,8 +64,9 @@ class GramKrylov {
         starts_(problem.start, a, width_),
         convergence_(problem, width_, half_) {}
 
-  // Returns the triplets; nothing where the arithmetic does not do: A's size is out of range, or
-  // float16 or a Gram matrix would be too inexact.
+  // Returns the wanted triplets, with the status converged or, at max_passes, stopped_early.
+  // Nothing where the arithmetic does not do, so that another solver has to be asked: A's size is
+  // out of range, or float16 or a Gram matrix would be too inexact.
   std::optional<Result> run() {
     auto block = first_block();
     while (true) {
@@ -82,17 +83,17 @@ class GramKrylov {
   }
 
  private:
-  // The part of the block x [c, m] that is orthogonal to V, the basis of the Krylov space, with
-  // orthonormal columns, fewer where it has a lower rank: orthogonalized() (vectors.h), with V's
-  // last two blocks as recent. *residual_fraction, where given, receives how much of x was
+  // Returns the part of the block x [c, m] that is orthogonal to V, the basis of the Krylov space,
+  // with orthonormal columns, fewer where it has a lower rank: orthogonalized() (vectors.h), with
+  // V's last two blocks as recent. *residual_fraction, where given, receives how much of x was
   // orthogonal to V.
   at::Tensor orthonormal(const at::Tensor& x, double* residual_fraction = nullptr) const {
     return orthogonalized(space_.v(), x, 2 * width_, residual_fraction);
   }
 
-  // The first block of V, the basis of the Krylov space, [c, at most width_] orthonormal: columns
-  // of the warm start, where there is one, and pseudo-random ones. The start's other columns stay
-  // pending.
+  // Returns the first block of V, the basis of the Krylov space, [c, at most width_] orthonormal:
+  // columns of the warm start, where there is one, whose number warm_columns_ is set to, and
+  // pseudo-random ones. The start's other columns stay pending, or are dropped where they are few.
   at::Tensor first_block() {
     at::Tensor block;
     if (problem_.start.defined()) {
@@ -134,8 +135,8 @@ class GramKrylov {
   }
 
   // Returns the columns [c, m] from which the next block of V is made: start columns that still
-  // wait; or else z = A^T A x of the last block x; or, once start columns have interrupted this
-  // recurrence, the main directions of the residuals of the wanted Ritz vectors.
+  // wait, if any, which ends the recurrence (is_recurrence_); else, in the recurrence, z = A^T A x
+  // of the last block x; else the main directions of the residuals of the wanted Ritz vectors.
   at::Tensor next_columns(const at::Tensor& z) {
     if (starts_.has_pending()) {
       is_recurrence_ = false;
@@ -157,10 +158,10 @@ class GramKrylov {
     space_.restart(std::min(wanted + std::max<int64_t>(wanted / 2, 8), space_.size()));
   }
 
-  // The wanted triplets that V holds, with this status and, where V is large enough, a warm start
-  // for the next call. Nothing where the least of them is too small for the Gram matrix G = (A V)^T
-  // A V, which is first taken from float32 products, and made in float64 only where that is not
-  // enough.
+  // Returns the wanted triplets that V holds, with this status and, where V is large enough, a warm
+  // start for the next call. Nothing where the least of them is too small for the Gram matrix G =
+  // (A V)^T A V, which is first taken from float32 products, and made in float64 only where that is
+  // not enough.
   std::optional<Result> result(SvdStatus status) const {
     const double least =
         product_.has_rounded() ? min_ratio_of_half(problem_.options.tol) : kMinRatio;

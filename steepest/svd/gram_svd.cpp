@@ -20,7 +20,8 @@ void for_each_panel(const at::Tensor& x, const auto& body) {
     body(x.narrow(1, begin, std::min(width, x.size(1) - begin)).to(at::kDouble), begin);
 }
 
-// X X^T [n, n] of x [n, m], multiplied in float64 panel by panel.
+// Returns X X^T [n, n] in float64 of x [n, m], multiplied panel by panel, so that no float64 copy
+// of all of x is made.
 at::Tensor row_gram(const at::Tensor& x) {
   at::Tensor g;
   for_each_panel(x, [&](const at::Tensor& panel, int64_t) {
@@ -30,7 +31,8 @@ at::Tensor row_gram(const at::Tensor& x) {
   return g;
 }
 
-// rows [k, n] (float64) times x [n, m]: multiplied in float64, returned in float32.
+// Returns `rows` [k, n] (float64) times x [n, m], [k, m] in float32, multiplied in float64 panel by
+// panel.
 at::Tensor product(const at::Tensor& rows, const at::Tensor& x) {
   const auto y = at::empty({rows.size(0), x.size(1)}, x.options().dtype(at::kFloat));
   for_each_panel(x, [&](const at::Tensor& panel, int64_t begin) {

@@ -18,9 +18,9 @@ bool wants_all_triplets(const at::Tensor& a, const Problem& problem);
 // triplets.
 bool gram_svd_pays(const at::Tensor& a, const Problem& problem);
 
-// The wanted triplets of a [r, c] float32 from the Gram matrix G of its short side, which is made
-// in float64 panel by panel of the long one. Nothing where |a|_F is out of range, or a wanted value
-// is so small beside s_1 that G, which has its square, knows too little of it.
+// Returns the wanted triplets of a [r, c] float32 from the Gram matrix G of its short side, which
+// is made in float64 panel by panel of the long one. Nothing where |a|_F is out of range, or a
+// wanted value is so small beside s_1 that G, which has its square, knows too little of it.
 std::optional<Result> gram_svd(const at::Tensor& a, const Target& target);
 
 }  // namespace steepest::svd

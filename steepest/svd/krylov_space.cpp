@@ -13,23 +13,23 @@ namespace {
 // Up to this s_1 / s_k a product with q_i / s_i is made in float32, with an error of eps s_1 / s_k.
 constexpr double kMaxSpread = 50;
 
-// The rows q_i^T x / s_i [k, n], in float32, for the eigenvectors q_i of the wanted Ritz vectors
-// and x [p, n]: of x = (A V)^T, for the space's basis V, the left vectors u_i; of x = (A^T A V)^T
-// the rows of U^T A. In float64 where the s_i are far apart.
+// Returns the rows q_i^T x / s_i [k, n], in float32, for the eigenvectors q_i of the wanted Ritz
+// vectors and x [p, n]: of x = (A V)^T, for the space's basis V, the left vectors u_i; of x = (A^T
+// A V)^T the rows of U^T A. In float64 where the s_i are far apart.
 at::Tensor combined(const RitzVectors& q, const at::Tensor& x) {
   const bool is_spread = q.s.min().item<double>() * kMaxSpread < q.s.max().item<double>();
   const auto dtype = is_spread ? at::kDouble : at::kFloat;
   return at::mm(q.scaled.to(dtype), x.to(dtype)).to(at::kFloat);
 }
 
-// X X^T [p, p] of x [p, n], multiplied in float64.
+// Returns X X^T [p, p] of x [p, n], multiplied and returned in float64.
 at::Tensor gram_of_rows(const at::Tensor& x) {
   const auto y = x.to(at::kDouble);
   return at::mm(y, y.mT());
 }
 
-// The triplet (u, s, v) of a single left vector u [1, r] and b [1, c] = u^T A: s = |b|, v = b /
-// |b|, and tau = s / 2, the threshold of shrinkage for one value.
+// Returns the triplet (u, s, v) of a single left vector u [1, r] and b [1, c] = u^T A: s = |b|, v =
+// b / |b|, and tau = s / 2, the threshold of shrinkage for one value.
 Result single_triplet(const at::Tensor& u, const at::Tensor& b) {
   const auto size = at::linalg_vector_norm(b, 2, {1}, false, at::kDouble);
   const auto v = b * at::where(size > 0, size.reciprocal(), 0).to(at::kFloat).unsqueeze(1);

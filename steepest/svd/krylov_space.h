@@ -20,20 +20,21 @@ class KrylovSpace {
   // how many vectors memory is made when the first is appended.
   KrylovSpace(const at::Tensor& a, int64_t expected);
 
-  // The number p of columns of the basis V.
+  // Returns the number p of columns of the basis V.
   int64_t size() const { return v_.size(); }
-  // The orthonormal basis V, by rows [p, c].
+  // Returns the orthonormal basis V, by rows [p, c].
   const Vectors& v() const { return v_; }
-  // Y^T = (A V)^T [p, r], the products of the basis V [c, p] with A; undefined while p is 0.
-  const at::Tensor& y() const { return y_.rows(); }
-  // Z^T = (A^T A V)^T [p, c], the products of the basis V [c, p] with A^T A; undefined while p is
+  // Returns Y^T = (A V)^T [p, r], the products of the basis V [c, p] with A; undefined while p is
   // 0.
+  const at::Tensor& y() const { return y_.rows(); }
+  // Returns Z^T = (A^T A V)^T [p, c], the products of the basis V [c, p] with A^T A; undefined
+  // while p is 0.
   const at::Tensor& z() const { return z_.rows(); }
-  // The Gram matrix G = (A V)^T A V [p, p] of the basis V, in float64, multiplied in float32 as the
-  // blocks came.
+  // Returns the Gram matrix G = (A V)^T A V [p, p] of the basis V, in float64, multiplied in
+  // float32 as the blocks came.
   const at::Tensor& gram() const { return g_; }
-  // The Gram matrix G = (A V)^T A V [p, p] of the basis V, multiplied anew in float64, which small
-  // singular values need.
+  // Returns the Gram matrix G = (A V)^T A V [p, p] of the basis V, multiplied anew in float64,
+  // which small singular values need.
   at::Tensor gram_in_float64() const;
 
   // Adds a block: v [c, m] orthonormal and orthogonal to the basis V, with y = A v [r, m] and z =
@@ -50,13 +51,13 @@ class KrylovSpace {
   int64_t expected_;
 };
 
-// A^T A v_i, by rows [count, c], of the first `count` Ritz vectors v_i = V q_i, approximations of
-// right singular vectors, for the space's basis V and the eigenvectors q_i of space.gram(), which
-// `pairs` has.
+// Returns A^T A v_i, by rows [count, c] in float32, of the first `count` Ritz vectors v_i = V q_i,
+// approximations of right singular vectors, for the space's basis V and the eigenvectors q_i of
+// space.gram(), which `pairs` has.
 at::Tensor gram_times_ritz_vectors(const KrylovSpace& space, const Eigenpairs& pairs,
                                    int64_t count);
-// The residuals A^T A v_i - s_i^2 v_i of the first Ritz vectors, by rows [count, c], where z
-// [count, c] = gram_times_ritz_vectors(space, pairs, count).
+// Returns the residuals A^T A v_i - s_i^2 v_i of the first Ritz vectors, by rows [count, c], where
+// z [count, c] = gram_times_ritz_vectors(space, pairs, count).
 at::Tensor residuals(const KrylovSpace& space, const Eigenpairs& pairs, const at::Tensor& z);
 
 // Returns the triplets of A in the space's basis V that `wanted`, from wanted_vectors(), names by
@@ -66,13 +67,13 @@ at::Tensor residuals(const KrylovSpace& space, const Eigenpairs& pairs, const at
 std::optional<Result> ritz_triplets(const KrylovSpace& space, const RitzVectors& wanted,
                                     const Problem& problem, double min_ratio);
 
-// Columns [c, at most kWarmStartColumns] to begin with when A has changed a little: A^T A v_i /
-// s_i^2 for the leading Ritz vectors.
+// Returns columns [c, at most kWarmStartColumns] in float32 to begin with in the next call, when A
+// has changed a little: A^T A v_i / s_i^2 for the leading Ritz vectors v_i.
 at::Tensor warm_start(const KrylovSpace& space, const Eigenpairs& pairs);
 
-// At most `width` orthogonal directions, as columns [c, m] of some lengths, in which most of the
-// rows x [n, c] lies: their leading principal components, or the rows themselves where they are
-// few.
+// Returns at most `width` directions, as columns [c, m], in which most of the rows x [n, c] lies:
+// their leading principal components, orthogonal and each as long as its singular value; or the
+// rows themselves where they are no more than `width`.
 at::Tensor principal_directions(const at::Tensor& x, int64_t width);
 
 }  // namespace steepest::svd

@@ -15,8 +15,8 @@ namespace {
 // So much of a warm start is made pseudo-random, so that no direction of A is out of its reach.
 constexpr double kRandomPart = 0.05;
 
-// The vector [c, 1] to begin with: the sum of the start's columns, if there is one, at unit length
-// with a pseudo-random part, else a pseudo-random vector alone.
+// Returns the vector [c, 1] to begin with: the sum of the start's columns, if there is one, at unit
+// length with a pseudo-random part, else a pseudo-random vector alone.
 at::Tensor first_vector(const Matrix& a, const at::Tensor& start) {
   const auto random = pseudo_random(a.columns(), 0, 1, a.options());
   if (!start.defined()) return random;
@@ -26,9 +26,9 @@ at::Tensor first_vector(const Matrix& a, const at::Tensor& start) {
 
 }  // namespace
 
-// The solver "lanczos": leading triplets of a, one vector at a time, with thick restarts: once the
-// basis of right vectors is full, half as many triplets more than are wanted survive, five at
-// least.
+// Solves by the method "lanczos": returns leading triplets of a, from a basis of right vectors that
+// grows by one vector at a time, with thick restarts: once it is full, the wanted triplets and half
+// as many more, five at least, are kept as a new one.
 Result lanczos(Matrix& a, const Problem& problem) {
   GolubKahan gk(a, first_vector(a, problem.start), problem.may_synchronise);
   return iterate(gk, a, problem, [](int64_t k, int64_t width) {

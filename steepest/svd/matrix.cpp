@@ -10,7 +10,7 @@ namespace steepest::svd {
 
 namespace {
 
-// The distance from 1 to the next number of a floating dtype.
+// Returns the distance from 1 to the next number of a floating dtype that the solvers compute with.
 double epsilon(at::ScalarType dtype) {
   switch (dtype) {
     case at::kDouble:

@@ -8,31 +8,32 @@ namespace steepest::svd {
 
 class Matrix {
  public:
-  // a [r, c] in float32 or float64, the dtype of everything but the products, with elements of
-  // about 1, so that nothing overflows. product_dtype: what a and x are rounded to for each
-  // product.
+  // Takes a [r, c] in float32 or float64, the dtype of everything but the products, with elements
+  // of about 1, so that nothing overflows. product_dtype: what a, here, and the other factor of
+  // each product are rounded to.
   Matrix(const at::Tensor& a, at::ScalarType product_dtype);
 
   int64_t rows() const { return a_.size(0); }
   int64_t columns() const { return a_.size(1); }
-  // The number of products with a or its transpose so far; one with a block counts once.
+  // Returns the number of products with a or its transpose so far; one with a block counts once.
   int64_t passes() const { return passes_; }
-  // The dtype and device in which products are returned, and vectors are to be.
+  // Returns the dtype and device in which products are returned, and vectors are to be.
   at::TensorOptions options() const { return options_; }
-  // 8 eps |A|_F [] float64: what rounding may leave of a zero.
+  // Returns 8 eps |A|_F [] float64: what rounding may leave of a zero.
   const at::Tensor& noise() const { return noise_; }
-  // The eps of the products' dtype: the distance from 1 to the next number.
+  // Returns the eps of the products' dtype: the distance from 1 to the next number.
   double product_epsilon() const;
-  // The matrix itself [r, c], in the products' dtype.
+  // Returns the matrix itself [r, c], in the products' dtype.
   const at::Tensor& dense() const { return a_; }
 
-  // A x [r, m] for x [c, m].
+  // Returns A x [r, m] for x [c, m], and counts a pass.
   at::Tensor times(const at::Tensor& x);
-  // A^T x [c, m] for x [r, m].
+  // Returns A^T x [c, m] for x [r, m], and counts a pass.
   at::Tensor transposed_times(const at::Tensor& x);
 
  private:
-  // The product of a, which is A or A^T, and x, in options(); counts a pass.
+  // Returns the product of a, which is A or A^T, and x, in options(), made in the products' dtype;
+  // counts a pass.
   at::Tensor multiply(const at::Tensor& a, const at::Tensor& x);
 
   at::Tensor a_;

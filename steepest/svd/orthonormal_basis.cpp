@@ -21,23 +21,24 @@ struct QR {
   at::Tensor q, r;  // r in float64
 };
 
-// w [n, m] <- w - V c for V [n, p], and returns c = V^T w [p, m] in float64: the part of w along V
-// goes from w to c. (vectors.cpp has the same projection for vectors by rows; it rounds
-// differently.)
+// Replaces w [n, m] by w - V c for an orthonormal V [n, p], and returns c = V^T w [p, m] in
+// float64: the part of w along V goes from w to c. w becomes another tensor. (vectors.cpp has the
+// same projection for vectors by rows; it rounds differently.)
 at::Tensor project_out(const at::Tensor& v, at::Tensor& w) {
   const auto c = at::mm(v.mT(), w);
   w = w - at::mm(v, c);
   return c.to(at::kDouble);
 }
 
-// The QR of a single column w [n, 1] = (w / |w|) |w|; a zero column stays zero.
+// Returns the QR of a single column w [n, 1] = (w / |w|) |w|, r [1, 1] in float64; a zero column
+// stays zero.
 QR normalised(const at::Tensor& w) {
   const auto length = at::linalg_vector_norm(w, 2, {0}, /*keepdim=*/true);
   return {at::where(length > 0, w / length, 0), length.to(at::kDouble)};
 }
 
-// w [n, m] = q r with orthonormal q and diag(r) >= 0, so that a w that is orthonormal already is
-// returned as it is: LAPACK's QR leaves the signs open.
+// Returns w [n, m] = q r with orthonormal q, r in float64 and diag(r) >= 0, so that of a w that is
+// orthonormal already q is w: LAPACK's QR leaves the signs open.
 QR thin_qr(const at::Tensor& w) {
   if (w.size(1) == 1) return normalised(w);
   const auto [q, r] = at::linalg_qr(w);
@@ -45,8 +46,9 @@ QR thin_qr(const at::Tensor& w) {
   return {q * sign, (sign.unsqueeze(1) * r).to(at::kDouble)};
 }
 
-// w [n, m] = q r with orthonormal q and r = diag(s) y^T: the principal directions of w, the longest
-// first, and second their lengths s, so that those that are noise are the last.
+// Returns first w [n, m] = q r with orthonormal q, the principal directions of w, the longest
+// first, and r = diag(s) y^T, and second their lengths s in float64, so that directions that are
+// noise are the last.
 std::pair<QR, at::Tensor> principal_qr(const at::Tensor& w, bool may_synchronise) {
   const auto f = thin_qr(w);
   if (w.size(1) == 1) return {f, f.r.select(1, 0)};

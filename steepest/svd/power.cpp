@@ -19,8 +19,9 @@ namespace {
 
 constexpr int64_t kOversampling = 10;
 
-// The columns of the block: one where the plain power method does, for a single triplet; else some
-// more than are wanted, which speeds up convergence.
+// Returns the number of columns of the block: one where the plain power method does, for a single
+// triplet by the stop "value"; else kOversampling more than are wanted, which speeds up
+// convergence.
 int64_t block_width(const Problem& p) {
   const bool single = p.target.k == 1 && !p.target.shrink && p.options.stop == "value";
   return single ? 1 : p.target.k + kOversampling;
@@ -37,8 +38,8 @@ at::Tensor rayleigh_ritz(at::Tensor& x, at::Tensor& y, const Matrix& a, bool may
   return s;
 }
 
-// The orthonormal columns v [c, m] and as many pseudo-random ones, [c, 2 m] orthonormal: for
-// shrinkage, when more triplets turn out to be wanted than the block can show.
+// Returns the orthonormal columns v [c, m] and as many pseudo-random ones, [c, 2 m] orthonormal, at
+// most c: for shrinkage, when more triplets turn out to be wanted than the block can show.
 at::Tensor doubled(const at::Tensor& v, const Matrix& a, const Problem& problem) {
   OrthonormalBasis basis(v.size(0), a.options(), problem.may_synchronise);
   basis.append(v);
@@ -57,9 +58,9 @@ at::Tensor first_block(const Matrix& a, const Problem& problem) {
 
 }  // namespace
 
-// The solver "power": leading triplets of a by subspace iteration. Each round is a product with A
-// and one with A^T, after either of which u, s and v are triplets that solve the problem in their
-// spans; it ends as the stop rule or the number of passes says.
+// Solves by the method "power": returns leading triplets of a by subspace iteration. Each round is
+// a product with A and one with A^T, after either of which u, s and v are the best triplets in
+// their spans; it ends as the stop rule or the number of passes says.
 Result power(Matrix& a, const Problem& problem) {
   const bool is_fixed = problem.has_fixed_passes();
   const auto at_max_passes = problem.status_at_max_passes();

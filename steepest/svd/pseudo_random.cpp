@@ -14,8 +14,9 @@
 namespace steepest::svd {
 namespace {
 
-// A round of a 32-bit hash of each element, int64 below 2^32: a change of one bit spreads over
-// many. The constant is small enough that no int64 product overflows.
+// Returns one round of a 32-bit hash of each element of x, as x int64 with values below 2^32: a
+// change of one bit spreads over many. The constant is small enough that no int64 product
+// overflows.
 at::Tensor hash_round(const at::Tensor& x) {
   return x.bitwise_xor(x.bitwise_right_shift(16)).mul(0x45d9f3b).bitwise_and(0xffffffff);
 }

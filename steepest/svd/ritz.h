@@ -23,13 +23,13 @@ inline bool is_size_in_range(double size) { return size > kMinSize && size < kMa
 
 // The least s_k / s_1 of which a G from float32's products knows enough.
 constexpr double kMinRatio = 1e-4;
-// The least s_k / s_1 of which a Gram matrix G from float16's products knows enough. They change G
-// by about 1e-4 s_1^2, and thereby s_k by the part 5e-5 (s_1 / s_k)^2, which shall be at most ten
-// times the tolerance.
+// Returns the least s_k / s_1 of which a Gram matrix G from float16's products knows enough. They
+// change G by about 1e-4 s_1^2, and thereby s_k by the part 5e-5 (s_1 / s_k)^2, which shall be at
+// most ten times the tolerance.
 inline double min_ratio_of_half(double tol) { return std::sqrt(5e-6 / tol); }
 
-// Up to this singular value a zero may come out of float32's rounding, for a matrix with |A|_F =
-// size: eight times float32's relative rounding error 2^-24.
+// Returns the singular value up to which a computed one may be float32's rounding of a zero, for a
+// matrix with |A|_F = size: eight times float32's relative rounding error 2^-24, times size.
 inline double rounding_noise(double size) { return 8 * 0x1p-24 * size; }
 
 // G = sum_i squares_i q_i q_i^T, squares descending and not negative.
@@ -37,8 +37,8 @@ struct Eigenpairs {
   at::Tensor squares;  // [p] float64
   at::Tensor vectors;  // [p, p] float64: q_i is row i
 };
-// The eigenpairs of the symmetric g [p, p], computed in g's dtype; an eigenvalue that rounding has
-// made negative becomes 0.
+// Returns the eigenpairs of the symmetric g [p, p], the largest first, computed in g's dtype and
+// returned in float64; an eigenvalue that rounding has made negative becomes 0.
 Eigenpairs eigenpairs(const at::Tensor& g);
 
 // The eigenvectors of the wanted triplets.
@@ -48,18 +48,18 @@ struct RitzVectors {
   at::Tensor s;       // [k] float64
   at::Tensor tau;     // [] float64
 };
-// Of the eigenpairs of G = V^T A^T A V those of the triplets that `target` wants. A wanted s so
-// small that it may be the rounding of a zero becomes 0, with zero vectors. Nothing, where the
-// least of the others is below min_ratio s_1: G does not know it accurately enough.
+// Returns, of the eigenpairs of G = V^T A^T A V, those of the triplets that `target` wants. A
+// wanted s so small that it may be the rounding of a zero becomes 0, with zero vectors. Nothing,
+// where the least of the others is below min_ratio s_1: G does not know it accurately enough.
 std::optional<RitzVectors> wanted_vectors(const Eigenpairs& pairs, const Target& target,
                                           double min_ratio = kMinRatio);
 
-// What s_1 + .. + s_k gains at most when V grows (Kato 1949, Temple 1928):
+// Returns what s_1 + .. + s_k gains at most when V grows (Kato 1949, Temple 1928):
 //   sum_{i<=k} r_i^2 / (s_i^2 - lambda) / (2 s_i),   r_i = |A^T A v_i - s_i^2 v_i|,
 //   lambda = max_{j>k} s_j^2 + r_j, an estimate of the next eigenvalue of A^T A.
-// None where s_k^2 <= lambda: where the values are not apart, as on a flat spectrum, or where one
-// of the others may turn out to be larger. A pseudo-random vector in V shows with its r_j what V
-// has missed. `squares` and r have one entry for each vector, and more than k.
+// Nothing where s_k^2 <= lambda: where the values are not apart, as on a flat spectrum, or where
+// one of the others may turn out to be larger. A pseudo-random vector in V shows with its r_j what
+// V has missed. `squares` and r have one entry for each vector, and more than k.
 std::optional<double> max_gain(const Values& squares, const Values& r, int64_t k);
 
 // Whether the wanted triplets, at most max_k, have provably converged to the tolerance: max_gain()

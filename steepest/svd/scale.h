@@ -10,14 +10,18 @@ namespace steepest::svd {
 
 class Scale {
  public:
-  // Finds the scales of the matrices a [B, r, c], which are not empty; a is not kept.
+  // Finds, for each of the matrices a [B, r, c], which are not empty, the power of two that brings
+  // its largest element to about 1; of a matrix that is zero or not finite it means nothing. a is
+  // not kept.
   explicit Scale(const at::Tensor& a);
 
-  // max|a| of each matrix, [B] float64; NaN or infinite where an element is.
+  // Returns max|a| of each matrix, [B] float64; NaN or infinite where an element is.
   const at::Tensor& largest() const { return largest_; }
-  // Matrix b of a [B, r, c] times its power of two, [r, c] in `dtype`, as a new tensor.
+  // Returns matrix number b of a [B, r, c] times its power of two, [r, c] in `dtype`, as a new
+  // tensor.
   at::Tensor scaled(const at::Tensor& a, int64_t b, at::ScalarType dtype) const;
-  // Singular values s [B] or [B, k] float64 of the scaled matrices, at the scale of a again.
+  // Returns the singular values s [B] or [B, k] float64 of the scaled matrices divided by their
+  // powers of two: those of a.
   at::Tensor restored(const at::Tensor& s) const;
 
  private:

@@ -22,9 +22,9 @@ void rotate(double* x, double* y, int64_t n, int64_t stride, double c, double s)
   }
 }
 
-// Jacobi's rotation: rows and columns i and j of the symmetric g [n, n], row-major, so that g_ij
-// becomes 0, and the rows i and j of `vectors` [n, n] with them. False, with nothing done, where
-// g_ij is negligible already.
+// Rotates rows and columns i and j of the symmetric g [n, n], row-major, in place, by the angle of
+// Jacobi that makes g_ij 0, and the rows i and j of `vectors` [n, n] with them; returns true.
+// Returns false, with nothing done, where g_ij is negligible already.
 bool annihilate(double* g, int64_t n, int64_t i, int64_t j, double* vectors) {
   const double off = g[i * n + j], first = g[i * n + i], second = g[j * n + j];
   if (!(std::abs(off) > kNegligible * std::sqrt(std::abs(first)) * std::sqrt(std::abs(second))))

@@ -7,7 +7,7 @@
 
 namespace steepest::svd {
 
-// The eigenvalues of the symmetric g [n, n], row-major, to `values` [n], descending, and
+// Writes the eigenvalues of the symmetric g [n, n], row-major, to `values` [n], descending, and
 // orthonormal eigenvectors to `vectors` [n, n], by rows: g = sum_i values_i vectors_i vectors_i^T.
 // g is destroyed. It applies Jacobi's rotations (1846): the fewer, the closer g is to diagonal, as
 // it is in the basis of the eigenvectors of the step before.

@@ -37,9 +37,9 @@ void rotate(at::Tensor& l, at::Tensor& r, int64_t rows) {
   std::tie(l, r) = std::pair(cosine * l - sine * r, sine * l + cosine * r);
 }
 
-// Makes new pairs (l_i, r_i) of the 2 h columns of l and r [m, h], in place, by the circle method
-// of a tournament: l_0 stays and all others move on by one seat, so that in 2 h - 1 rounds every
-// column meets every other one and is back where it began.
+// Makes new pairs (l_i, r_i) of the 2 h columns of l and r [m, h], which it replaces, by the circle
+// method of a tournament: l_0 stays and all others move on by one seat, so that in 2 h - 1 rounds
+// every column meets every other one and is back where it began.
 void next_round(at::Tensor& l, at::Tensor& r) {
   const int64_t h = l.size(1);
   if (h == 1) return;
@@ -48,9 +48,9 @@ void next_round(at::Tensor& l, at::Tensor& r) {
   l = next_l;
 }
 
-// x diag(1 / s), orthonormal, for orthogonal columns x [m, n] of lengths s [n]; where a length is
-// about zero, some column that is orthonormal to the others takes its place. The QR makes it; its
-// signs are undone.
+// Returns x diag(1 / s), orthonormal [m, n], for orthogonal columns x [m, n] of lengths s [n]; in
+// place of a column of length about zero, some column that is orthonormal to the others. A QR makes
+// that one; the signs that it gives the others are undone.
 at::Tensor orthonormal(const at::Tensor& x, const at::Tensor& s) {
   const auto [q, r] = at::linalg_qr(at::where(s > 0, x / s, 0));
   return q * at::where(r.diagonal() < 0, -1, 1);

@@ -22,11 +22,11 @@ struct Problem {
 
   // Whether the number of products is fixed, so that nothing is tested and nothing synchronises.
   bool has_fixed_passes() const { return options.fixed_passes > 0; }
-  // The number of products with A or A^T after which a solver ends in any case.
+  // Returns the number of products with A or A^T after which a solver ends in any case.
   int64_t max_passes() const {
     return has_fixed_passes() ? options.fixed_passes : options.max_passes;
   }
-  // The status of a result after max_passes() products: `fixed` where that was wanted, else
+  // Returns the status of a result after max_passes() products: `fixed` where that was wanted, else
   // stopped_early.
   SvdStatus status_at_max_passes() const {
     return has_fixed_passes() ? SvdStatus::fixed : SvdStatus::stopped_early;

@@ -17,12 +17,13 @@ class StartColumns {
 
   // Whether columns are waiting to begin a block.
   bool has_pending() const { return pending_.defined() && pending_.size(1) > 0; }
-  // How many columns are waiting to begin a block.
+  // Returns how many columns are waiting to begin a block.
   int64_t pending() const { return has_pending() ? pending_.size(1) : 0; }
   // Returns the first of the columns that wait to begin a block, [c, at most max], which then wait
   // no longer. There must be a warm start, or columns that were added.
   at::Tensor take(int64_t max);
-  // Forgets the columns that wait to begin a block: for so few that one of their own would not pay.
+  // Forgets the columns that wait to begin a block, where they are so few that a block of their own
+  // would not pay.
   void drop_pending() { pending_ = at::Tensor(); }
 
   // Returns x [c, m], or nothing where it is undefined, completed to a block [c, width] by new
@@ -30,14 +31,14 @@ class StartColumns {
   at::Tensor filled(const at::Tensor& x);
 
   // Lets the space grow from so many more pseudo-random columns: they become the pending ones, in
-  // place of any that still wait.
+  // place of any that still wait, and count among the generators().
   void add_random(int64_t columns);
-  // The number of columns from which the space grows: the first block and what add_random() has
-  // added. It holds at most so many copies of a multiple singular value.
+  // Returns the number of columns from which the space grows: the first block and what add_random()
+  // has added. It holds at most so many copies of a multiple singular value.
   int64_t generators() const { return generators_; }
 
  private:
-  // Pseudo-random columns [c, columns], others at each call.
+  // Returns pseudo-random columns [c, columns], others at each call.
   at::Tensor random(int64_t columns);
 
   at::Tensor a_;

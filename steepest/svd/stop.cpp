@@ -42,7 +42,7 @@ bool StopRule::has_converged(int64_t passes, Values s, const Values& residual) {
 
 // Each gain to come is taken to be rho times the one before it, so that they sum to gain (rho +
 // rho^2 + ..) = gain rho / (1 - rho). rho is what the gain per pass has last fallen by, rate /
-// rate_, within kMinRatio and kMaxRatio. A gain of 0 or less leaves nothing to come.
+// rate_, within kMinRateRatio and kMaxRateRatio. A gain of 0 or less leaves nothing to come.
 double StopRule::remainder(double gain, double rate) const {
   if (gain <= 0) return 0;
   const double ratio =

@@ -16,28 +16,31 @@ class StopRule {
   // by the options' tol and stop. Ritz values up to `noise` count as zero.
   StopRule(const SvdOptions& options, const Target& target, double noise);
 
-  // Whether a test is worth its time after so many passes.
+  // Whether a test is to be made after so many passes: tests cost time, so that they are some
+  // passes apart.
   bool is_due(int64_t passes) const { return passes >= next_; }
   // Whether has_converged() needs residuals: for the stop "subspace".
   bool needs_residuals() const { return subspace_; }
 
-  // Makes a test after so many passes: whether the iteration may end. It may when the values s have
-  // converged at this test and at the one before it. residual_i = |A^T u_i - s_i v_i|; it may be
-  // empty unless needs_residuals().
+  // Makes a test after so many passes, and sets when the next one is due: returns whether the
+  // iteration may end. It may when the values s have converged at this test and at the one before
+  // it, or after require_one_test() at this one. residual_i = |A^T u_i - s_i v_i|; it may be empty
+  // unless needs_residuals().
   bool has_converged(int64_t passes, Values s, const Values& residual);
 
-  // Lets the first test decide alone, unless its value turns out to be far off. It is for starts
-  // that are near the answer.
+  // Lets one test that is passed be enough, for a start that is near the answer; two are required
+  // again once the value turns out to be far above that of the first test.
   void require_one_test() { required_ = 1; }
-  // The last test was passed, and the next one decides.
+  // Whether the last test was passed, but not the one before it, so that the next one decides.
   bool is_pending_confirmation() const { return streak_ == 1; }
-  // False where the last test has shown that much is still to come, so that a costly proof of
-  // convergence would be in vain. The first three tests know too little to show that.
+  // Whether a costly proof of convergence is worth trying: not where the last test has shown that
+  // much is still to come. The first three tests know too little to show that.
   bool is_worth_proving() const { return tests_ <= 3 || streak_ > 0; }
 
   // Puts off the next test until so many more passes after the last one.
   void defer(int64_t passes) { next_ = std::max(next_, last_passes_ + passes); }
-  // Forgets the tests that were passed, and defers the next one: something may have been missed.
+  // Forgets the tests that were passed, and puts off the next one until so many more passes: for an
+  // iteration that may have missed a value.
   void reset(int64_t passes) { streak_ = 0, defer(passes); }
 
  private:

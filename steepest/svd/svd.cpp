@@ -35,14 +35,16 @@ struct NumericsGuard {
   at::NoTF32Guard no_tf32;
 };
 
-// The dtype in which a is decomposed: float64 where it or the option is, else float32.
+// Returns the dtype in which a is decomposed: float64 where a's dtype or the option dtype is that,
+// else float32.
 at::ScalarType working_dtype(const at::Tensor& a, const SvdOptions& o) {
   return a.scalar_type() == at::kDouble || o.dtype == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-// The start [c, p] of matrix b, of start [B, c, p], in `dtype`, with columns of unit length, or
-// zero, and zeros for what is not finite; undefined where there is none. Columns are divided by
-// their largest element first, so that no square overflows; 1e-37 keeps zero columns from 0 / 0.
+// Returns the start [c, p] of matrix number b from `start` [B, c, p], in `dtype`, with columns of
+// unit length, or zero, and zeros for what is not finite; undefined where there is no start.
+// Columns are divided by their largest element first, so that no square overflows; 1e-37 keeps zero
+// columns from 0 / 0.
 at::Tensor unit_columns(const at::Tensor& start, int64_t b, at::ScalarType dtype) {
   if (!start.defined() || start.size(2) == 0) return {};
   const auto x = at::nan_to_num(start.select(0, b).to(dtype), 0, 0, 0);
@@ -50,9 +52,9 @@ at::Tensor unit_columns(const at::Tensor& start, int64_t b, at::ScalarType dtype
   return y / at::linalg_vector_norm(y, 2, {0}, true).clamp_min(1e-37);
 }
 
-// The wanted triplets of a [r, c], whose elements are scaled to about 1, by the solver that the
-// options name, or LAPACK where all triplets cost no more. A wide matrix without a start is solved
-// as its transpose.
+// Returns the wanted triplets of a [r, c], whose elements are scaled to about 1, by the solver that
+// the options name, or LAPACK where all triplets cost no more. A wide matrix without a start is
+// solved as its transpose.
 Result solve(const at::Tensor& a, const Problem& problem) {
   const bool transpose = a.size(0) < a.size(1) && !problem.start.defined();
   Matrix matrix(transpose ? a.mT() : a, problem.options.dtype.value_or(a.scalar_type()));
@@ -62,9 +64,10 @@ Result solve(const at::Tensor& a, const Problem& problem) {
   return result;
 }
 
-// The results of the matrices of a [B, r, c] by the general solvers, each scaled and solved by
-// itself in `dtype`; they are still at the scale that `scale` has given them. start: [B, c, p] or
-// undefined. Zero matrices give zeros, and those that are not finite NaNs, where the host may look.
+// Returns the results of the matrices of a [B, r, c] by the general solvers, each scaled and solved
+// by itself in `dtype`; they are still at the scale that `scale` has given them. start: [B, c, p]
+// or undefined. Zero matrices give zeros, and those that are not finite NaNs; where the host may
+// not wait to see which they are, all are solved.
 std::vector<Result> solve_each(const at::Tensor& a, const Scale& scale, Problem problem,
                                const at::Tensor& start, at::ScalarType dtype) {
   const auto largest = problem.may_synchronise ? values(scale.largest()) : Values(a.size(0), 1.0);
@@ -83,16 +86,16 @@ std::vector<Result> solve_each(const at::Tensor& a, const Scale& scale, Problem 
   return results;
 }
 
-// The result for a scaled matrix as that of the matrix itself: s and tau at its own scale, where
-// `scale` is that of a batch of one.
+// Returns the result for a scaled matrix with s and tau at the matrix's own scale, where `scale` is
+// that of a batch of one.
 Result at_scale(Result result, const Scale& scale) {
   result.s = scale.restored(result.s.unsqueeze(0)).select(0, 0);
   result.tau = scale.restored(result.tau.reshape({1})).select(0, 0);
   return result;
 }
 
-// The wanted triplets of a [r, c] by gram_krylov(), or else by the general solvers, at a's own
-// scale. It is scaled only where it has to be, as that is a copy: a matrix that gram_krylov()
+// Returns the wanted triplets of a [r, c] by gram_krylov(), or else by the general solvers, at a's
+// own scale. It is scaled only where it has to be, as that is a copy: a matrix that gram_krylov()
 // declines at a moderate scale, it declines at every scale.
 Result gram_krylov_or_solve(const at::Tensor& a, const Problem& problem) {
   constexpr double kModerate = 1e6;
@@ -109,9 +112,9 @@ Result gram_krylov_or_solve(const at::Tensor& a, const Problem& problem) {
   return at_scale(solve(scaled, problem), scale);
 }
 
-// The results of the matrices of a [B, r, c], each by warm_ritz() where there is a start [B, c, p]
-// and that is enough, else by gram_krylov_or_solve(). One thread takes a matrix where there are as
-// many matrices as threads.
+// Returns the results of the matrices of a [B, r, c], each by warm_ritz() where there is a start
+// [B, c, p] and that is enough, else by gram_krylov_or_solve(). Where there are as many matrices as
+// threads, they are solved side by side, each by one thread.
 std::vector<Result> gram_krylov_each(const at::Tensor& a, const Problem& problem,
                                      const at::Tensor& start) {
   const auto rows = a.contiguous();
@@ -137,8 +140,8 @@ std::vector<Result> gram_krylov_each(const at::Tensor& a, const Problem& problem
   return results;
 }
 
-// The largest number of triplets above tau in the batch; where the host may not wait for it, the
-// largest number there may be.
+// Returns the largest number of triplets above tau of a matrix in the batch, at least 1; where the
+// host may not wait for it, the largest number that a result has room for.
 int64_t max_kept(const std::vector<Result>& results, bool may_synchronise) {
   int64_t most = 1;
   for (const Result& r : results) {
@@ -148,8 +151,8 @@ int64_t max_kept(const std::vector<Result>& results, bool may_synchronise) {
   return most;
 }
 
-// The result for a batch a [B, r, c] without elements: k triplets of zeros for each matrix, with
-// vectors in `dtype`.
+// Returns the result for a batch a [B, r, c] without elements: k triplets of zeros for each matrix,
+// with vectors in `dtype`.
 Shrinkage empty_result(const at::Tensor& a, int64_t k, at::ScalarType dtype) {
   const int64_t n = a.size(0);
   const auto vectors = a.options().dtype(dtype), values = a.options().dtype(at::kDouble);
@@ -163,9 +166,10 @@ Shrinkage empty_result(const at::Tensor& a, int64_t k, at::ScalarType dtype) {
           .tau = at::zeros({n}, values)};
 }
 
-// The body of top_triplets() and shrinkage_triplets(): checks the arguments, decomposes each matrix
-// of a [B, r, c] by the way that applies, and joins the results. Of the target, k and shrink are
-// read; start is [B, c, p] or undefined. The result's tau means something only for shrinkage.
+// Does the work of top_triplets() and shrinkage_triplets(): checks the arguments (c10::ValueError),
+// decomposes each matrix of a [B, r, c] by the way that applies, and returns the joined results. Of
+// the target, k and shrink are read; start is [B, c, p] or undefined. The result's tau means
+// something only for shrinkage.
 Shrinkage decompose(const at::Tensor& a, Target target, const SvdOptions& options,
                     const at::Tensor& start) {
   check_input(a, target.k, start);

@@ -11,7 +11,7 @@
 namespace steepest::svd {
 namespace {
 
-// x^2.
+// Returns x^2.
 double square(double x) { return x * x; }
 
 }  // namespace
@@ -35,7 +35,8 @@ double shrinkage_threshold(const Values& s) {
   return tau;
 }
 
-// The threshold of singular values on a device, as a tensor [], so that nothing waits for it.
+// Returns the threshold of singular values s [p], descending, on a device, as a tensor [], so that
+// nothing waits for the device.
 at::Tensor shrinkage_threshold(const at::Tensor& s) {
   return (s.cumsum(0) / at::arange(2, s.size(0) + 2, s.options())).amax();
 }

@@ -17,7 +17,8 @@ constexpr int kMaxProjections = 3;
 // what is left of one is mostly rounding.
 constexpr double kMinSquareAtFirst = 1e-10, kMinSquare = 1e-2;
 
-// X^T X [m, m], summed in float64, of x [n, m] in float32: by the device's kernel where it takes x.
+// Returns X^T X [m, m], summed in float64, of x [n, m] in float32: by the device's kernel where it
+// takes x, else by a product of a float64 copy.
 at::Tensor column_gram(const at::Tensor& x) {
   const auto g = at::empty({x.size(1), x.size(1)}, x.options().dtype(at::kDouble));
   if (kernels_of(x).blocks->gram(x, g.mutable_data_ptr<double>())) return g;
@@ -25,8 +26,8 @@ at::Tensor column_gram(const at::Tensor& x) {
   return at::mm(y.mT(), y);
 }
 
-// The product X t [n, q] in float32 of x [n, m] in float32 and t [m, q] in float64: by the device's
-// kernel where it takes them, which multiplies in float32, else in float64.
+// Returns the product X t [n, q] in float32 of x [n, m] in float32 and t [m, q] in float64: by the
+// device's kernel where it takes them, which multiplies in float32, else in float64.
 at::Tensor times(const at::Tensor& x, const at::Tensor& t) {
   if (t.size(1) == kBlockColumns) {
     const auto y = at::empty_like(x);
@@ -36,8 +37,8 @@ at::Tensor times(const at::Tensor& x, const at::Tensor& t) {
   return at::mm(x.to(at::kDouble), t).to(at::kFloat);
 }
 
-// x [n, m] <- x - V V^T x, in place, for orthonormal vectors V^T [p, n], `rows`. Returns the
-// squared lengths of the columns of V^T x, what was taken away, [m] float64.
+// Replaces x [n, m] by x - V V^T x, a new tensor, for orthonormal vectors V^T [p, n], `rows`.
+// Returns the squared lengths of the columns of V^T x, what was taken away, [m] float64.
 at::Tensor project_out_rows(const at::Tensor& rows, at::Tensor& x) {
   const auto c = at::mm(rows, x);
   x = at::addmm(x, rows.mT(), c, 1, -1);

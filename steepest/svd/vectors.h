@@ -13,18 +13,20 @@ namespace steepest::svd {
 // Vectors by rows, in memory that this thread keeps for the next call where the device has such.
 class Vectors {
  public:
-  // No vectors yet, each to have `length` elements, on the device of `like` and in float32 as it
-  // is. `use` names the memory: two sets that live at the same time on a thread need two.
+  // Makes an empty set of vectors, each to have `length` elements, on the device of `like` and in
+  // float32 as it is. `use` says which of the thread's workspaces holds them: two sets that live at
+  // the same time need two.
   Vectors(Workspace use, int64_t length, const at::Tensor& like)
       : use_(use), length_(length), like_(like) {}
 
-  // The number of vectors.
+  // Returns the number of vectors.
   int64_t size() const { return rows_.defined() ? rows_.size(0) : 0; }
-  // The vectors as rows [size, length], a view of the memory; undefined while there are none.
+  // Returns the vectors as rows [size, length], a view of the memory; undefined while there are
+  // none.
   const at::Tensor& rows() const { return rows_; }
 
-  // Makes memory for `vectors` vectors in all, and the first time for at least `first` ones; it
-  // doubles when it grows. The vectors there are stay.
+  // Makes memory for `vectors` vectors in all, and the first time for at least `first` ones; when
+  // it grows, it doubles at least. The vectors there are stay, but rows() is then another view.
   void reserve(int64_t vectors, int64_t first);
   // Adds the columns [length, m], a copy of them, for which memory has to be reserved.
   void append(const at::Tensor& columns);
@@ -39,10 +41,10 @@ class Vectors {
   at::Tensor rows_, storage_;
 };
 
-// The part of the block x [length, m] that is orthogonal to v, with orthonormal columns; fewer of
-// them where that part has a lower rank. `recent` is the number of the newest vectors in v along
-// which most of x lies. *residual_fraction, where given, receives the largest part of the length of
-// a column of x that is orthogonal to v: near 0 where v held all of x.
+// Returns the part of the block x [length, m] that is orthogonal to v, with orthonormal columns;
+// fewer of them where that part has a lower rank. `recent` is the number of the newest vectors in v
+// along which most of x lies. *residual_fraction, where given, receives the largest part of the
+// length of a column of x that is orthogonal to v: near 0 where v held all of x.
 at::Tensor orthogonalized(const Vectors& v, at::Tensor x, int64_t recent,
                           double* residual_fraction = nullptr);
 

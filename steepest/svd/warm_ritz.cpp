@@ -28,8 +28,9 @@ static_assert(kWidth == kWarmStartColumns);
 using Square = std::array<double, kWidth * kWidth>;  // [16, 16] row-major
 using FloatSquare = std::array<float, kWidth * kWidth>;
 
-// Cholesky: g <- L of G = L L^T, in its lower triangle, for the symmetric g [16, 16]. False, with g
-// of no use, where G is not safely positive definite: a pivot has lost six digits or more.
+// Factorises the symmetric g [16, 16] in place: the lower triangle becomes Cholesky's L, where G =
+// L L^T, and the upper one stays. Returns false, with g of no use, where G is not safely positive
+// definite: a pivot has lost six digits or more.
 bool cholesky(Square& g) {
   for (int64_t j = 0; j < kWidth; ++j) {
     const double before = g[j * kWidth + j];
@@ -46,8 +47,8 @@ bool cholesky(Square& g) {
   return true;
 }
 
-// L^-T [16, 16], which is upper triangular, of the lower triangle of l, in float32 for a product
-// kernel.
+// Returns L^-T [16, 16], which is upper triangular, for the L in the lower triangle of l, in
+// float32 for a product kernel.
 FloatSquare inverse_transpose(const Square& l) {
   Square inverse{};
   for (int64_t j = 0; j < kWidth; ++j) {
@@ -65,7 +66,7 @@ FloatSquare inverse_transpose(const Square& l) {
   return out;
 }
 
-// X^T X [16, 16], summed in float64, of x [n, 16] in float32.
+// Returns X^T X [16, 16], summed in float64, of x [n, 16] in float32.
 Square gram(const at::Tensor& x) {
   Square g;
   kernels_of(x).blocks->gram(x, g.data());
@@ -74,7 +75,7 @@ Square gram(const at::Tensor& x) {
 
 // Makes the columns of x [n, 16] orthonormal, in place, by CholeskyQR2 (Yamamoto et al. 2015):
 // twice X^T X = L L^T, X <- X L^-T, as one pass would leave an error of eps times the square of X's
-// condition number. False, with x of no use, where X has not full rank.
+// condition number. Returns false, with x of no use, where X has not full rank.
 bool orthonormalise(const at::Tensor& x) {
   for (int pass = 0; pass < 2; ++pass) {
     Square g = gram(x);
@@ -84,9 +85,9 @@ bool orthonormalise(const at::Tensor& x) {
   return true;
 }
 
-// V [c, 16], orthonormal: a copy of the start [c, 16], of which the last kRandomColumns columns are
-// replaced by pseudo-random ones, which show what the start has missed. Undefined where it has not
-// full rank.
+// Returns V [c, 16], orthonormal in float32: from the start [c, 16], of which the last
+// kRandomColumns columns are replaced by pseudo-random ones, which show what the start has missed.
+// Undefined where these columns have not full rank.
 at::Tensor orthonormal_start(const at::Tensor& start) {
   const int64_t c = start.size(0);
   const auto v = start.to(at::kFloat).contiguous().clone();
@@ -96,8 +97,8 @@ at::Tensor orthonormal_start(const at::Tensor& start) {
   return orthonormalise(v) ? v : at::Tensor();
 }
 
-// The symmetric matrix h [16, 16] in the basis of the rows of q [16, 16], which are orthonormal:
-// Q H Q^T.
+// Returns the symmetric matrix h [16, 16] in the basis of the rows of q [16, 16], which are
+// orthonormal: Q H Q^T.
 Square rotated(const Square& h, const Square& q) {
   Square half{}, all{};  // half = Q H
   for (int64_t i = 0; i < kWidth; ++i)
@@ -120,9 +121,9 @@ struct RitzValues {
   Values values_of_uta;  // the singular values of U^T A, U = A V q / s
 };
 
-// The singular values [16] of U^T A, descending, for U = A V q / s, the left Ritz vectors: h [16,
-// 16] is H = Z^T Z, Z = A^T A V, in the basis of the eigenvectors q of G = (A V)^T A V, and inverse
-// = 1 / s: their squares are the eigenvalues of D H D, D = diag(inverse).
+// Returns the singular values [16] of U^T A, descending, for U = A V q / s, the left Ritz vectors:
+// h [16, 16] is H = Z^T Z, Z = A^T A V, in the basis of the eigenvectors q of G = (A V)^T A V, and
+// inverse = 1 / s: their squares are the eigenvalues of D H D, D = diag(inverse).
 Values values_of_uta(Square h, const Values& inverse) {
   for (int64_t i = 0; i < kWidth; ++i)
     for (int64_t j = 0; j < kWidth; ++j) h[i * kWidth + j] *= inverse[i] * inverse[j];
@@ -132,9 +133,9 @@ Values values_of_uta(Square h, const Values& inverse) {
   return roots(s);
 }
 
-// The Ritz values of A in the span of an orthonormal V [c, 16], with their residuals, from y [r,
-// 16] = A V and z [c, 16] = A^T A V. Nothing where |A V|_F is out of float32's range for squares,
-// or not finite.
+// Returns the Ritz values of A in the span of an orthonormal V [c, 16], with their residuals, from
+// y [r, 16] = A V and z [c, 16] = A^T A V. Nothing where |A V|_F is out of float32's range for
+// squares, or not finite.
 std::optional<RitzValues> ritz_values(const at::Tensor& y, const at::Tensor& z) {
   Square g = gram(y), h = gram(z);
   double trace = 0;
@@ -154,8 +155,8 @@ std::optional<RitzValues> ritz_values(const at::Tensor& y, const at::Tensor& z) 
   return found;
 }
 
-// X Q^T diag(factors) [n, 16] of x [n, 16], for Q [16, 16], whose rows are in q: the combinations
-// of x's columns that the eigenvectors tell, scaled.
+// Returns X Q^T diag(factors) [n, 16] in float32 of x [n, 16]: column i is the combination of x's
+// columns that row i of q, an eigenvector, tells, times factors_i.
 at::Tensor product(const at::Tensor& x, const Square& q, const Values& factors) {
   FloatSquare t{};
   for (int64_t i = 0; i < kWidth; ++i)
@@ -166,8 +167,8 @@ at::Tensor product(const at::Tensor& x, const Square& q, const Values& factors) 
   return y;
 }
 
-// The first k columns of x [n, 16] times T^T, [n, k], for t = T [k, k] row-major; summed in
-// float64.
+// Returns the first k columns of x [n, 16] times T^T, [n, k] in float32, for t = T [k, k]
+// row-major; summed in float64.
 at::Tensor combined(const at::Tensor& x, int64_t k, const std::vector<double>& t) {
   const auto y = at::empty({x.size(0), k}, x.options());
   const auto* from = x.const_data_ptr<float>();
@@ -182,19 +183,19 @@ at::Tensor combined(const at::Tensor& x, int64_t k, const std::vector<double>& t
   return y;
 }
 
-// The numbers as a tensor [p] float64 on the CPU.
+// Returns the numbers as a tensor [p] float64 on the CPU.
 at::Tensor as_tensor(const Values& x) {
   const auto out = at::empty({std::ssize(x)}, at::TensorOptions(at::kDouble));
   std::copy(x.begin(), x.end(), out.mutable_data_ptr<double>());
   return out;
 }
-// The number as a tensor [] float64 on the CPU.
+// Returns the number as a tensor [] float64 on the CPU.
 at::Tensor as_tensor(double x) { return at::scalar_tensor(x, at::TensorOptions(at::kDouble)); }
 
-// The k leading triplets of U^T A, for the left Ritz vectors U = A V q / s, given as u [r, 16], and
-// b [c, 16] = A^T u: half a step nearer to A's than the Ritz triplets of A V. They are those of the
-// k x k Gram matrix of b's first columns. Nothing where the k-th value is too small beside the
-// first for a Gram matrix.
+// Returns the k leading triplets of U^T A, for the left Ritz vectors U = A V q / s, given as u [r,
+// 16], and b [c, 16] = A^T u: half a step nearer to A's than the Ritz triplets of A V. They are
+// those of the k x k Gram matrix of b's first columns. Nothing where the k-th value is too small
+// beside the first for a Gram matrix.
 std::optional<Result> leading_triplets(const at::Tensor& u, const at::Tensor& b, int64_t k) {
   const Square g = gram(b);
   std::vector<double> h(k * k), rows(k * k);
@@ -213,8 +214,8 @@ std::optional<Result> leading_triplets(const at::Tensor& u, const at::Tensor& b,
                 .tau = as_tensor(shrinkage_threshold(s))};
 }
 
-// The k triplets above tau, the threshold of shrinkage, by the Gram matrix G = (A V)^T A V alone: u
-// [r, 16] has the left vectors, v [c, 16] the basis V of the right ones, and `ritz` the
+// Returns the k triplets above tau, the threshold of shrinkage, by the Gram matrix G = (A V)^T A V
+// alone: u [r, 16] has the left vectors, v [c, 16] the basis V of the right ones, and `ritz` the
 // eigenvectors of G and their values.
 Result shrunk_triplets(const at::Tensor& u, const at::Tensor& v, const RitzValues& ritz,
                        int64_t k) {

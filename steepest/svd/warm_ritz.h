@@ -9,9 +9,9 @@
 
 namespace steepest::svd {
 
-// The wanted triplets of a [r, c], contiguous float32, from one pair of products with the columns
-// of problem.start [c, p], of any lengths. Nothing unless p is kWarmStartColumns, a has at most
-// kMaxOneThreadElements, the start has full rank, and the triplets have provably converged.
+// Returns the wanted triplets of a [r, c], contiguous float32, from one pair of products with the
+// columns of problem.start [c, p], of any lengths. Nothing unless p is kWarmStartColumns, a has at
+// most kMaxOneThreadElements, the start has full rank, and the triplets have provably converged.
 std::optional<Result> warm_ritz(const at::Tensor& a, const Problem& problem);
 
 }  // namespace steepest::svd

@@ -10,16 +10,20 @@ namespace transforms {
 #undef RESCALE
 }  // namespace transforms
 
-// By default a transform keeps nothing beside the momentum.
+// Returns the state that the transform keeps for each matrix [rows, cols] beside the momentum: by
+// default none.
 std::vector<Slot> Transform::slots(int64_t, int64_t) const { return {}; }
-// By default a transform learns nothing from the direction.
+// Takes the direction s into the transform's state, once a step before apply(): by default there is
+// none, and this does nothing.
 void Transform::observe(const at::Tensor&, const TransformContext&) const {}
-// By default the direction s [B, r, c] stays as it is.
+// Returns the direction s' [B, r, c] that is used in place of the norm's s: by default s itself.
 at::Tensor Transform::apply(const at::Tensor& s, const TransformContext&) const { return s; }
-// By default nothing is left to do once the direction has had its last use.
+// Changes the state once a step, after the last use of the direction; called only of a transform
+// with keeps_direction(). By default it does nothing.
 void Transform::finish(const at::Tensor&, const TransformContext&) const {}
 
-// The entries of all rescales, transforms that are chosen by name, in the order of catalog.inc.
+// Returns the entries of all rescales, transforms that are chosen by name, in the order of
+// catalog.inc.
 const std::vector<RescaleEntry>& rescale_catalog() {
   static const std::vector<RescaleEntry> catalog = {
 #define RESCALE(name) transforms::name(),
@@ -29,8 +33,8 @@ const std::vector<RescaleEntry>& rescale_catalog() {
   return catalog;
 }
 
-// The transform that a text in the grammar of norms names, "normuon(beta2=0.95)"; null for "none".
-// Throws c10::ValueError on an unknown name or argument.
+// Returns the transform that a text in the grammar of norms names, "normuon(beta2=0.95)"; null for
+// "none". Throws c10::ValueError on an unknown name or argument.
 TransformPtr make_rescale(const std::string& text) {
   if (text == "none") return nullptr;
   const auto spec = parse_spec(text);
@@ -45,8 +49,9 @@ TransformPtr make_rescale(const std::string& text) {
                     nearest(spec.name, names));
 }
 
-// The transforms that a group's choices ask for, in the order in which they are applied: rescale,
-// momentum after the norm, error feedback.
+// Returns the transforms that a group's choices ask for, in the order in which they are applied:
+// rescale, momentum after the norm, error feedback; an empty list for none. Throws as
+// make_rescale() does.
 std::vector<TransformPtr> make_transforms(const Choices& choices) {
   std::vector<TransformPtr> all;
   if (auto rescale = make_rescale(choices.rescale)) all.push_back(std::move(rescale));

@@ -14,9 +14,9 @@
 namespace steepest::transforms {
 namespace {
 
-// The part m V V^T [B, r, c] of m [B, r, c] in the span of the orthonormal v [B, c, k], in float32
-// at least. Where the sums of products could leave the range, m is divided by a power of two
-// before, and the part multiplied by it.
+// Returns the part m V V^T [B, r, c] of m [B, r, c] in the span of the orthonormal v [B, c, k], in
+// float32 at least. Where the sums of products could leave the range, m is divided by a power of
+// two before, and the part multiplied by it.
 at::Tensor used_part(const at::Tensor& m, const at::Tensor& v) {
   constexpr double kMax = 0x1p60;  // sums of numbers below it are in range
   const auto wide = at_least_float32(m);
@@ -34,25 +34,28 @@ at::Tensor used_part(const at::Tensor& m, const at::Tensor& v) {
 
 class ErrorFeedback : public Transform {
  public:
-  // Takes what the step has used from the momentum m [B, r, c], in place: m <- m - forget m V V^T,
-  // where V, context.right, is the right factor of the direction.
+  // Takes what the step has used from the momentum m [B, r, c], in place, once the direction U V^T
+  // has had its last use: m <- m - forget m V V^T, with forget and V from the context
+  // (context.right, [B, c, k]).
   void finish(const at::Tensor&, const TransformContext& context) const override {
     const auto& m = context.momentum;
     m.sub_(used_part(m, context.right).to(m.scalar_type()), context.forget);
   }
-  // True: the direction stays as it is, so that of this transform only finish() is called.
+  // Returns true: the direction stays as it is, so that the optimizer calls finish() alone, not
+  // observe() and apply().
   bool keeps_direction() const override { return true; }
-  // True: finish() needs the momentum in its context, from which it takes what was used.
+  // Returns true, so that the context of finish() has the momentum, which it changes.
   bool uses_momentum() const override { return true; }
-  // The direction stays as it is, and with it the bound on its entries.
+  // Returns `entry`, the bound on the entries of the direction that comes in: it stays as it is.
   double largest_entry(double entry, double, int64_t, int64_t) const override { return entry; }
-  // The transform's name, by which it is shown.
+  // Returns the transform's name, by which it is shown.
   std::string name() const override { return "error_feedback"; }
 };
 
 }  // namespace
 
-// Error feedback for low-rank steps (Dion), which applies after the step to the momentum alone.
+// Makes the transform of error feedback for low-rank steps (Dion): it changes the momentum alone,
+// once the step's direction has had its last use.
 TransformPtr error_feedback() { return std::make_shared<ErrorFeedback>(); }
 
 }  // namespace steepest::transforms

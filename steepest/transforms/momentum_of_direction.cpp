@@ -10,34 +10,37 @@ namespace {
 
 class MomentumOfDirection : public Transform {
  public:
-  // Advances the momentum, in place, by the norm's direction s [B, r, c].
+  // Advances context.momentum, once a step and in place, by the norm's direction s [B, r, c] and
+  // the weights of context.map: m <- keep m + take s.
   void observe(const at::Tensor& s, const TransformContext& context) const override {
     const auto& m = context.momentum;
     advance(m, s.to(m.scalar_type()), context.map, kernels_of(m));
   }
-  // s' = carry m + look s [B, r, c] of the momentum m that observe() has advanced: with a
-  // look-ahead s has a share of its own, as in Nesterov's momentum; in m's dtype.
+  // Returns s' = carry m + look s [B, r, c], in m's dtype, with the weights of context.map and the
+  // momentum m that observe() has advanced: with a look-ahead s has a share of its own, as in
+  // Nesterov's momentum. Where it has none, s' may be m itself, not a copy.
   at::Tensor apply(const at::Tensor& s, const TransformContext& context) const override {
     const auto& m = context.momentum;
     return look_ahead(m, s.to(m.scalar_type()), context.map);
   }
-  // True: observe() and apply() need the momentum in their context, here a running mean of
-  // directions.
+  // Returns true, so that the context of observe() and apply() has the momentum, here a running
+  // mean of directions.
   bool uses_momentum() const override { return true; }
-  // The bound on the entries of s', where those of s are at most `entry` and those of m before the
-  // step at most `momentum`: s' = carry keep m + (carry take + look) s, and of these weights the
-  // first is at most 1, the second at most 2: a heavy ball with Nesterov's look-ahead has carry
-  // + 1.
+  // Returns a bound on the entries of s', where those of s are at most `entry` and those of m
+  // before the step at most `momentum`: s' = carry keep m + (carry take + look) s, and of these
+  // weights the first is at most 1, the second at most 2: a heavy ball with Nesterov's look-ahead
+  // has carry + 1.
   double largest_entry(double entry, double momentum, int64_t, int64_t) const override {
     return 2 * entry + momentum;
   }
-  // The transform's name, by which it is shown.
+  // Returns the transform's name, by which it is shown.
   std::string name() const override { return "momentum"; }
 };
 
 }  // namespace
 
-// Momentum of what the norm gives, in place of momentum of the gradient (Orthogonal-SGDM).
+// Makes the transform that takes the momentum of what the norm gives, in place of that of the
+// gradient (Orthogonal-SGDM).
 TransformPtr momentum_of_direction() { return std::make_shared<MomentumOfDirection>(); }
 
 }  // namespace steepest::transforms

@@ -27,26 +27,28 @@ class Transform {
  public:
   virtual ~Transform() = default;
 
-  // What the transform keeps for each [r, c] matrix, beside the momentum.
+  // Returns what the transform keeps for each [r, c] matrix, beside the momentum.
   virtual std::vector<Slot> slots(int64_t rows, int64_t cols) const;
 
-  // Once a step, before apply(): takes the direction s [B, r, c] into the state, in place.
+  // Takes the direction s [B, r, c] into the state, in place: called once a step, before apply().
   virtual void observe(const at::Tensor& s, const TransformContext& context) const;
 
-  // s' [B, r, c]; changes nothing, so that it can be done twice.
+  // Returns s' [B, r, c], what is moved along in place of s; changes nothing, so that it can be
+  // done twice.
   virtual at::Tensor apply(const at::Tensor& s, const TransformContext& context) const;
 
-  // Whether s' = s: neither observe() nor apply() of such a transform is called, but once a step,
-  // when the direction has had its last use, finish(), which may then change the state.
+  // Whether s' = s, by default not. Of such a transform neither observe() nor apply() is called,
+  // but once a step, when the direction has had its last use, finish(), which may change the state.
   virtual bool keeps_direction() const { return false; }
   // For a transform with keeps_direction(): changes the state, in place, after the last use of s
   // [B, r, c].
   virtual void finish(const at::Tensor& s, const TransformContext& context) const;
 
-  // Whether the context has to have the momentum.
+  // Whether context.momentum has to be set for observe(), apply() and finish(), as they use it; by
+  // default not.
   virtual bool uses_momentum() const { return false; }
-  // A bound on the entries of s' [r, c], where those of s are at most `entry` and those of u and of
-  // the momentum at most `momentum`.
+  // Returns a bound on the entries of s' [r, c], where those of s are at most `entry` and those of
+  // u and of the momentum at most `momentum`.
   virtual double largest_entry(double entry, double momentum, int64_t rows, int64_t cols) const = 0;
 
   virtual std::string name() const = 0;
@@ -63,10 +65,11 @@ struct RescaleEntry {
   std::vector<std::string> examples;  // specs that the property tests run
   TransformPtr (*make)(const Spec& spec);
 };
-// All rescales, in the order of catalog.inc.
+// Returns the entries of all rescales, in the order of catalog.inc.
 const std::vector<RescaleEntry>& rescale_catalog();
 
-// "normuon(beta2=0.95)"; null for "none". Throws c10::ValueError on an unknown name or argument.
+// Returns the transform of a spec, "normuon(beta2=0.95)"; null for "none". Throws c10::ValueError
+// on an unknown name or argument.
 TransformPtr make_rescale(const std::string& spec);
 
 namespace transforms {

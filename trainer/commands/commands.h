@@ -11,8 +11,9 @@
 
 namespace steepest::trainer {
 
-// Checks that an option is a whole number from `low` to `high`; CLI11 itself takes what is too
-// large as the largest.
+// Returns a check, for an option of a command, that its text is a whole number from `low` to
+// `high`: CLI11 itself takes what is too large as the largest. The check returns "" for such a
+// text, else the message.
 inline CLI::Validator whole_number(int64_t low, int64_t high = INT64_MAX) {
   const auto check = [=](const std::string& text) -> std::string {
     int64_t value = 0;

@@ -26,8 +26,8 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int kDepth = 16;
 constexpr size_t kLongest = size_t{1} << 20;  // bytes of a line
 
-// How deep the brackets of a line of JSON nest. Copying a value recurses through it, so that a deep
-// one has to be refused before.
+// Returns how deep the brackets of a line of JSON nest, outside its texts. Copying a parsed value
+// recurses through it, so that a deep one has to be refused before.
 int depth_of(std::string_view line) {
   int depth = 0, deepest = 0;
   bool text = false;
@@ -48,8 +48,9 @@ int depth_of(std::string_view line) {
   return deepest;
 }
 
-// Calls `use` with every line of the run's metrics.jsonl but a last one without its end, which was
-// cut by whatever stopped the run. Throws RunError for what is not a line of metrics.
+// Calls `use` with every line, parsed, of metrics.jsonl in the folder `run`, but a last one without
+// its newline, which was cut by whatever stopped the run. Throws RunError for a line that is no
+// object with a whole number as "step", is too long, or nests too deeply.
 void for_each_line(const std::string& run, const std::function<void(const Json&)>& use) {
   const std::string path = run + "/metrics.jsonl", text = read_file(path);
   size_t number = 1;
@@ -64,9 +65,9 @@ void for_each_line(const std::string& run, const std::function<void(const Json&)
   }
 }
 
-// One row of the comparison: the rates and the seed that the run in this folder was given, before
-// its schedule; the last value of each kind that it wrote, NaN where it wrote none; and its best
-// validation loss.
+// Returns one row of the comparison: the learning rates and the seed that the run in this folder
+// was given, before its schedule; the last value of each kind that it wrote, NaN where it wrote
+// none; and its best validation loss. Throws ConfigError or RunError where the folder holds no run.
 Json summary(const std::string& run) {
   if (run.empty()) throw ConfigError("runs: received nothing, allowed folders of runs");
   const auto spec = load_config(run + "/config.toml");
@@ -95,14 +96,15 @@ Json summary(const std::string& run) {
           {"optimizer_share", number("optimizer_seconds") / number("seconds")}};
 }
 
-// The validation loss, by which the rows are ordered; infinity where there is none.
+// Returns the validation loss, by which the rows are ordered; infinity where there is none.
 double sort_key(const Json& row) {
   return row["val_loss"].is_number() && !std::isnan(row["val_loss"].get<double>())
              ? row["val_loss"].get<double>()
              : std::numeric_limits<double>::infinity();
 }
 
-// The number as the table shows it by printf's format for one double; "-" where there is none.
+// Returns the number as the table shows it by printf's format for one double; "-" where the value
+// is NaN or no number.
 std::string number_text(const char* format, const Json& value) {
   if (!value.is_number() || std::isnan(value.get<double>())) return "-";
   char text[64];
@@ -110,7 +112,8 @@ std::string number_text(const char* format, const Json& value) {
   return text;
 }
 
-// The rows of the comparison as a table of text, a line for each run.
+// Returns the rows of the comparison as a table of text, a line for each run; without the column of
+// the accuracy where no run has one.
 std::string table_of(const std::vector<Json>& rows) {
   struct Column {
     const char *name, *key, *format;

@@ -18,8 +18,8 @@ struct Options {
   int64_t batches = 0;
 };
 
-// Says on stderr where the validation took another number of batches than the run itself does, as
-// the two losses then differ.
+// Says on stderr how many batches the validation took and how many the run itself takes, where
+// `batches` is not that number, as the two losses then differ; else prints nothing.
 void note_batches(Session& session, int64_t batches) {
   const int64_t own = session.spec().eval_batches, used = session.validation_batches(own);
   if (used == batches) return;
@@ -28,7 +28,8 @@ void note_batches(Session& session, int64_t batches) {
             << " gives its number" << std::endl;
 }
 
-// Validates, and prints the result as a line of JSON.
+// Validates the run's latest checkpoint, and prints as a line of JSON the folder, the step, the
+// loss, the accuracy where there is one, the number of batches, and the unit of the data.
 void evaluate(const Options& o) {
   const auto session = open_run(o.run, o.set, DataUse::read);
   const auto found = session->evaluate(o.batches);

@@ -12,8 +12,8 @@ namespace steepest::trainer {
 
 namespace {
 
-// Throws DataError where the data are not those of the checkpoint, unless the overrides name other
-// data: those are accepted, and named on stderr.
+// Throws DataError where the data are not those of the checkpoint `found`, unless the overrides or
+// the spec (data.changed) accept other data: those are named on stderr.
 void require_data(RunSpec spec, const std::vector<std::string>& overrides, const Session& session,
                   const Checkpoint& found) {
   const bool chosen = std::any_of(overrides.begin(), overrides.end(), [](const auto& text) {

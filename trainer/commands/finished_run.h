@@ -9,9 +9,9 @@
 
 namespace steepest::trainer {
 
-// The session of a run at its latest valid checkpoint. On stderr it names newer ones that are
-// damaged, and data that `overrides` have put in the place of the run's. Throws ConfigError,
-// RunError, CheckpointError or, where the data have changed since the run, DataError.
+// Returns the session of the run in this folder, at its latest valid checkpoint. On stderr it names
+// newer ones that are damaged, and data that `overrides` have put in the place of the run's. Throws
+// ConfigError, RunError, CheckpointError or, where the data have changed since the run, DataError.
 std::unique_ptr<Session> open_run(const std::string& folder,
                                   const std::vector<std::string>& overrides, DataUse use);
 

@@ -17,21 +17,23 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The momentum of a recipe in the words of the table, "ema 0.95 nesterov, zero".
+// Returns the momentum of a recipe's matrices in the words of the table, "ema 0.95 nesterov, zero":
+// form, number, and what it starts from; "none" where there is none.
 std::string momentum_text(const Choices& c) {
   if (c.momentum == 0) return "none";
   return name_of(c.form) + " " + print_number(c.momentum) + (c.nesterov ? " nesterov" : "") + ", " +
          name_of(c.start) + (c.place == MomentumPlace::after ? ", after the norm" : "");
 }
 
-// The default learning rates of a recipe in the words of the table: one for all parameters, or
-// "0.02 / 0.003", of the matrices and of the others.
+// Returns the default learning rates of a recipe in the words of the table: one for all parameters,
+// or "0.02 / 0.003", of the matrices and of the others.
 std::string rates_text(const Recipe& r) {
   const auto lr = print_number(r.matrix.lr);
   return r.matrix.lr == r.backup.lr ? lr : lr + " / " + print_number(r.backup.lr);
 }
 
-// Every choice of a recipe, and the name of its Momo form, null where it has none.
+// Returns every choice of a recipe as JSON, and under "momo" the name of its form with the Momo
+// step size, null where it has none.
 Json json_of(const Recipe& r) {
   auto json = Json::parse(recipe_json(r));
   json["momo"] = r.matrix.place == MomentumPlace::before ? Json(r.name + "-momo") : Json();

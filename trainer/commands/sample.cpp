@@ -21,8 +21,9 @@ struct Options {
   int64_t seed = 0;
 };
 
-// The prompt as token ids: those of --ids, or where there are none the bytes of --prompt, if the
-// model is one of `bytes`.
+// Returns the prompt as token ids: those of --ids, or where there are none the bytes of --prompt.
+// Throws c10::ValueError where that is empty, or the model is not one of `bytes`, whose ids are
+// bytes.
 std::vector<int64_t> prompt_of(const Options& o, bool bytes) {
   if (!o.ids.empty()) return o.ids;
   TORCH_CHECK_VALUE(bytes, "sample: --prompt: received text for a model of tokens, allowed --ids");
@@ -32,8 +33,8 @@ std::vector<int64_t> prompt_of(const Options& o, bool bytes) {
   return prompt;
 }
 
-// Prints what the run's model writes after the prompt, as text for a model of bytes, else as token
-// ids.
+// Prints what the model of a run's latest checkpoint writes after the prompt, as text for a model
+// of bytes, else as token ids. Throws c10::ValueError where the model is no gpt.
 void sample(const Options& o) {
   const auto session = open_run(o.run, {}, DataUse::none);
   auto& model = session->model();

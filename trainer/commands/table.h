@@ -6,8 +6,9 @@
 
 namespace steepest::trainer {
 
-// The rows, of as many words each, as lines: each column as wide as its widest word, and two blanks
-// between columns. The columns from number `numbers` on stand to the right, as numbers do.
+// Returns the rows, all of the same number of words, as lines of text: each column as wide as its
+// widest word, and two blanks between columns. Words are aligned to the left, in the columns from
+// number `numbers` on to the right.
 std::string aligned(const std::vector<std::vector<std::string>>& rows,
                     size_t numbers = static_cast<size_t>(-1));
 

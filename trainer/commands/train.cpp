@@ -53,9 +53,9 @@ void print_dry_run(const RunSpec& spec) {
   print_out(text.str());
 }
 
-// The run's options: from the run file, or with --resume from that folder's own config.toml unless
-// a file is given. The folder is set as a value, not as a piece of TOML: it may hold quotes and
-// backslashes.
+// Returns the run's spec: from the run file, or with --resume from that folder's own config.toml
+// unless a file is given. With --resume a run.out that names another folder throws ConfigError. The
+// folder is set as a value, not as a piece of TOML: it may hold quotes and backslashes.
 RunSpec spec_of(const Options& o) {
   if (!o.resume) return load_config(o.config.value_or(""), o.set);
   RunSpec spec = load_config(o.config.value_or(*o.resume + "/config.toml"), o.set);
@@ -68,7 +68,8 @@ RunSpec spec_of(const Options& o) {
   return spec;
 }
 
-// Throws ConfigError unless run.out is a name of a folder that config.toml can hold.
+// Throws ConfigError unless run.out is given and is UTF-8, so that the run's config.toml can hold
+// it.
 void require_out(const RunSpec& spec, const Options& o) {
   if (spec.out.empty())
     throw ConfigError("run.out: received nothing, allowed the folder to write the run into");

@@ -10,7 +10,7 @@
 namespace steepest::trainer {
 namespace {
 
-// The names of all commands.
+// Returns the names of all commands.
 std::vector<std::string> command_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
@@ -18,7 +18,7 @@ std::vector<std::string> command_names(const CLI::App& app) {
   return names;
 }
 
-// The long names of a command's options, "--set".
+// Returns the long names of a command's options, "--set".
 std::vector<std::string> option_names(const CLI::App& command) {
   std::vector<std::string> names;
   for (const auto* option : command.get_options()) {
@@ -27,7 +27,8 @@ std::vector<std::string> option_names(const CLI::App& command) {
   return names;
 }
 
-// The message on a word of which no `kind` ("option") is known.
+// Returns the message on a word that is none of the `known` ones: it begins with `where` and ends
+// with the nearest of them, and has `kind` before their list ("before a command ").
 std::string message(const std::string& where, const std::string& kind, const std::string& word,
                     const std::vector<std::string>& known) {
   const std::string cut = one_line(word, 100);

@@ -8,9 +8,9 @@
 
 namespace steepest::trainer {
 
-// The message on the first word that neither `app` nor the command that was chosen takes, with what
-// is allowed and the nearest of it; "" where every word was taken. Asked after a parse that failed:
-// `argc` and `argv` are main's.
+// Returns the message on the first word that neither `app` nor the command that was chosen takes,
+// with what is allowed and the nearest of it; "" where every word was taken. Asked after a parse
+// that failed: `argc` and `argv` are main's.
 std::string unknown_word_message(const CLI::App& app, int argc, const char* const* argv);
 
 }  // namespace steepest::trainer

@@ -41,7 +41,7 @@ bool has_config_hash(const RunSpec& spec, const std::string& hash);
 struct Difference {
   std::string key;                 // with its section, "optimizer.lr"
   std::string received, expected;  // as TOML; "nothing" for one that is not set
-  // "optimizer.lr: received 0.02, expected 0.01"
+  // Returns the difference as a message shows it: "optimizer.lr: received 0.02, expected 0.01".
   std::string text() const { return key + ": received " + received + ", expected " + expected; }
 };
 

@@ -15,9 +15,9 @@
 namespace steepest::trainer {
 namespace {
 
-// The key, with its section ("optimizer.lr"), that a message of another part speaks of, which
-// begins "lr: .." or, of [optimizer], "muon: lr: ..". Where neither word is a key of [optimizer],
-// the fault is the recipe's, and so is the key.
+// Returns the key, with its section ("optimizer.lr"), that a message of the library's own checks
+// speaks of, which begins "lr: .." or, of [optimizer], "muon: lr: ..". "optimizer.recipe" where
+// neither word is a key of [optimizer], as the fault is then the recipe's.
 std::string key_in_message(const std::string& section, const std::string& message) {
   RunSpec any;
   std::optional<std::string> preset;
@@ -48,9 +48,9 @@ struct Check {
     throw ConfigError(where(key) + ": " + key + ": received " + received + ", allowed " + allowed);
   }
 
-  // Calls `part`, a check of the section that knows no run file; what it throws, with a message
-  // that begins with the key, perhaps without its section, is thrown on as ConfigError with the
-  // whole key and its place.
+  // Calls `part`, a check of the section by the library, which knows no run file. Its c10::Error or
+  // std::invalid_argument, whose message begins with the key, perhaps without its section, is
+  // thrown on as ConfigError with the whole key and its place in the run file.
   void run(const std::string& section, const std::function<void()>& part) const {
     std::string message;
     try {
@@ -69,14 +69,15 @@ struct Check {
   }
 };
 
-// Sets the fields of the data that other sections of the run file give.
+// Sets the fields of spec.data that other sections of the run file give: seed, context and vocab.
 void fill_linked_fields(RunSpec& spec) {
   spec.data.seed = spec.seed;
   spec.data.context = spec.model.gpt.context;
   spec.data.vocab = spec.model.gpt.vocab;
 }
 
-// Refuses data that do not fit the model, and data of which the place is not given.
+// Throws ConfigError where the kind of data does not fit the model, a path that these data need is
+// not given, or the model's vocabulary is too small for the bytes of a text.
 void check_data(const Check& check, const RunSpec& spec) {
   const DataSpec& d = spec.data;
   const bool text = d.kind == "text" || d.kind == "tokens", gpt = spec.model.kind == "gpt";
@@ -91,7 +92,8 @@ void check_data(const Check& check, const RunSpec& spec) {
                 std::to_string(spec.model.gpt.vocab), "from 256 with data.kind \"text\"");
 }
 
-// Refuses micro-batches that do not divide the batch, and a warm-up longer than the run.
+// Throws ConfigError where the micro-batches do not divide the batch, or the warm-up is longer than
+// the run.
 void check_steps(const Check& check, const RunSpec& spec) {
   check.require(spec.data.batch % spec.accumulate == 0, "batch.accumulate",
                 std::to_string(spec.accumulate),
@@ -101,7 +103,7 @@ void check_steps(const Check& check, const RunSpec& spec) {
                 "at most run.steps = " + std::to_string(spec.steps));
 }
 
-// Refuses a [[group]] table that names no parameters.
+// Throws ConfigError at a [[group]] table that names no parameters.
 void check_groups(const Check& check, const RunSpec& spec) {
   for (size_t i = 0; i < spec.groups.size(); ++i) {
     check.require(!spec.groups[i].match.empty(), "group." + std::to_string(i) + ".match", "nothing",

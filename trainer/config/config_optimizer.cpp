@@ -8,15 +8,15 @@
 namespace steepest::trainer {
 namespace {
 
-// The range, bounded by 1e6 where it goes from a finite number up to infinity: in a run file such a
-// number is a typing error long before that.
+// Returns the range, bounded by 1e6 where it goes from a finite number up to infinity: in a run
+// file such a number is a typing error long before that.
 Range within_reason(Range range) {
   if (std::isfinite(range.low) && !std::isfinite(range.high)) range.high = 1e6;
   return range;
 }
 
-// The key of a run file for an option of the library's table, bound to the option's field of
-// `said`: a value of the key is written there.
+// Returns the key of a run file for an option of the library's table, bound to the option's field
+// of `said`: a value of the key is written there.
 Key key_of(const Option& option, Overrides& said) {
   const auto field = std::visit([&](auto member) { return Field(&(said.*member)); }, option.said);
   Key key{option.name, field, option.help};
@@ -28,15 +28,16 @@ Key key_of(const Option& option, Overrides& said) {
   return key;
 }
 
-// Whether a group of parameters may have a value of its own for this option.
+// Whether a [[group]] of parameters may have a value of its own for this option: not for one of the
+// whole network, nor for one of the backup alone.
 bool is_of_groups(const Option& option) {
   return option.scope != Scope::network && option.scope != Scope::backup;
 }
 
 }  // namespace
 
-// The keys of [optimizer], bound to the fields of `spec`: recipe, clip, and every option of the
-// library's table.
+// Returns the keys of [optimizer], bound to the fields of `spec`: recipe, clip, and every option of
+// the library's table.
 std::vector<Key> optimizer_keys(RunSpec& spec) {
   std::vector<Key> keys = {
       Key{"recipe", &spec.recipe, "muon, neon(k=4), muonmax-momo, adamw, .."},
@@ -45,8 +46,8 @@ std::vector<Key> optimizer_keys(RunSpec& spec) {
   return keys;
 }
 
-// The keys of one [[group]] table, bound to the fields of `group`: which parameters it matches, how
-// they are seen as matrices, and the options that a group may have for itself.
+// Returns the keys of one [[group]] table, bound to the fields of `group`: which parameters it
+// matches, how they are seen as matrices, and the options that a group may have for itself.
 Section group_section(GroupSpec& group) {
   std::vector<Key> keys = {
       Key{"match", &group.match, "globs of parameter names; the first table that matches wins"},

@@ -18,13 +18,14 @@
 namespace steepest::trainer {
 namespace {
 
-// Throws ConfigError with the place in the run file, or the override, and what is wrong there.
+// Throws ConfigError with the message "where: what": the place in the run file, or the override,
+// and what is wrong there.
 [[noreturn]] void fail(const std::string& where, const std::string& what) {
   throw ConfigError(where + ": " + what);
 }
 
-// The message on an entry whose key the section does not have: which of `all` sections it belongs
-// to, or the section's nearest key.
+// Returns the message on an entry whose key the section does not have: with the one of `all`
+// sections that has a key of this name, or else the section's nearest key.
 std::string unknown_key_message(const Entry& given, const std::vector<Section>& all,
                                 const Section& section) {
   const Entry entry = given.shown();
@@ -42,8 +43,8 @@ std::string unknown_key_message(const Entry& given, const std::vector<Section>& 
   return entry.path() + ": unknown key" + nearest(entry.key, names);
 }
 
-// The section's key that the entry gives a value of; throws ConfigError where it has none, or not
-// for this kind.
+// Returns the section's key that the entry gives a value of; throws ConfigError where it has none
+// of that name, or has it only under another kind (as [model] with kind "gpt").
 Key find_key(const Entry& entry, const std::vector<Section>& all, const Section& section) {
   for (const auto& key : section.keys) {
     if (key.name != entry.key) continue;
@@ -54,8 +55,8 @@ Key find_key(const Entry& entry, const std::vector<Section>& all, const Section&
   fail(entry.where, unknown_key_message(entry, all, section));
 }
 
-// Sets the field of `spec` (or `preset`) that the entry gives a value of; throws ConfigError where
-// the key or the value is not allowed.
+// Sets the field of `spec`, or `preset`, that the entry gives a value of; throws ConfigError, with
+// what is allowed, where the key or the value is not.
 void assign_entry(const Entry& entry, RunSpec& spec, std::optional<std::string>& preset) {
   auto sections = sections_of(spec, preset);
   const bool group = entry.section == "group";
@@ -75,11 +76,12 @@ void assign_entry(const Entry& entry, RunSpec& spec, std::optional<std::string>&
                         (value.is_string() ? nearest(begin, key.names) : ""));
 }
 
-// Entries are assigned in three turns: the kinds, which decide which keys there are; a preset,
-// which the other keys start from; all others.
+// Returns in which of three turns an entry is assigned: 0 the kinds, which decide which keys there
+// are; 1 a preset, which the other keys start from; 2 all others.
 int turn_of(const Entry& entry) { return entry.key == "kind" ? 0 : entry.key == "preset" ? 1 : 2; }
 
-// The defaults with all entries assigned, before the checks of what depends on several keys.
+// Returns the defaults with all entries assigned, before the checks of what depends on several
+// keys; throws ConfigError at an entry that is not allowed by itself.
 RunSpec spec_from(const Sources& sources) {
   RunSpec spec;
   spec.groups.resize(sources.groups());
@@ -95,9 +97,10 @@ RunSpec spec_from(const Sources& sources) {
 
 }  // namespace
 
-// The defaults, then the text of a run file, then overrides "section.key=value" in their order.
-// `name` stands for the file in messages. Throws ConfigError, with the place where the key was
-// given, for the first value that is not allowed, by itself or beside others.
+// Returns the spec of a run: the defaults, then the text of a run file, then overrides
+// "section.key=value" in their order. `name` stands for the file in messages. Throws ConfigError,
+// with the place where the key was given, for the first value that is not allowed, by itself or
+// beside others.
 RunSpec parse_config(const std::string& text, const std::string& name,
                      const std::vector<std::string>& overrides) {
   Sources sources(text, name);
@@ -112,8 +115,9 @@ RunSpec parse_config(const std::string& text, const std::string& name,
   return spec;
 }
 
-// parse_config of the text of this file; of none where its path is "". Throws ConfigError, too,
-// where the file cannot be read, or is longer than any run file, which is told before it is read.
+// Returns what parse_config() does for the text of this file, or for no text where its path is "".
+// Throws ConfigError, too, where the file cannot be read, or is longer than any run file, which is
+// found before it is read.
 RunSpec load_config(const std::string& file, const std::vector<std::string>& overrides) {
   if (file.empty()) return parse_config("", "options", overrides);
   try {

@@ -12,7 +12,7 @@ constexpr Range kFromOne{.low = 1};
 constexpr Range kPart{.low = 0, .high = 1};
 constexpr Range kBelowOne{.low = 0, .high = 1, .high_open = true};
 
-// The keys of [run], bound to the fields of the spec.
+// Returns the keys of [run], each bound to the field of the spec that it sets.
 std::vector<Key> run_keys(RunSpec& s) {
   // Further steps change the rates of the steps before, unless the schedule is constant.
   const bool constant = s.schedule.kind == "constant";
@@ -34,13 +34,15 @@ std::vector<Key> run_keys(RunSpec& s) {
           .changeable()};
 }
 
-// The dropout of the model that its kind chooses: one key for three fields.
+// Returns the field of the dropout of the model that m.kind chooses, as one key stands for three
+// fields; it points into m.
 double* dropout_of(ModelSpec& m) {
   if (m.kind == "mlp") return &m.mlp.dropout;
   return m.kind == "cnn" ? &m.cnn.dropout : &m.gpt.dropout;
 }
 
-// The keys of [model] that only a gpt has, dropout left out.
+// Returns the keys of [model] that only a gpt has, each bound to the field of g that it sets;
+// dropout, which other models have too, is left out.
 std::vector<Key> gpt_keys(GptSpec& g) {
   std::vector<Key> keys = {
       Key{"vocab", &g.vocab, "text needs 256"}.within(kFromOne),
@@ -67,7 +69,8 @@ std::vector<Key> gpt_keys(GptSpec& g) {
   return keys;
 }
 
-// The keys of [model], bound to the fields of the spec. `preset` is not one of them.
+// Returns the keys of [model], each bound to the field of the spec that it sets; the key preset is
+// bound to `preset`, as it is no field of the spec.
 std::vector<Key> model_keys(ModelSpec& m, std::optional<std::string>& preset) {
   std::vector<Key> keys = {Key{"kind", &m.kind, "the network"}.one_of(model_kinds())};
   keys.push_back(Key{"preset", &preset, "published sizes, before the other keys"}
@@ -84,7 +87,7 @@ std::vector<Key> model_keys(ModelSpec& m, std::optional<std::string>& preset) {
   return keys;
 }
 
-// The keys of [data], bound to the fields of the spec.
+// Returns the keys of [data], each bound to the field of the spec that it sets.
 std::vector<Key> data_keys(DataSpec& d) {
   const std::vector<std::string> files = {"text", "tokens", "cifar10"};
   const std::vector<std::string> images = {"cifar10", "procedural"};
@@ -115,14 +118,14 @@ std::vector<Key> data_keys(DataSpec& d) {
           {"procedural"})};
 }
 
-// The keys of [batch], bound to the fields of the spec.
+// Returns the keys of [batch], each bound to the field of the spec that it sets.
 std::vector<Key> batch_keys(RunSpec& s) {
   return {Key{"rows", &s.data.batch, "sequences or images a step"}.within(kFromOne),
           Key{"accumulate", &s.accumulate, "micro-batches a step; they divide the rows"}.within(
               kFromOne)};
 }
 
-// The keys of [schedule], bound to the fields of the spec.
+// Returns the keys of [schedule], each bound to the field of the spec that it sets.
 std::vector<Key> schedule_keys(ScheduleSpec& s) {
   return {Key{"kind", &s.kind, "of the learning rate"}.one_of(
               {"constant", "constant_linear", "cosine"}),

@@ -36,11 +36,12 @@ struct Key {
   bool may_change = false;              // between a run and its resumption
   bool later = false;  // came after 0.1: where it is not given, it has no part in the hash
 
-  // The same key for numbers of this range; the table reads as Key{..}.within(..).only_for(..).
+  // Returns this key with a range of numbers that its values have to lie in; the table reads as
+  // Key{..}.within(..).only_for(..).
   Key within(Range value) && { return range = value, std::move(*this); }
-  // The same key for one of these texts.
+  // Returns this key with the texts that its value has to be one of.
   Key one_of(std::vector<std::string> value) && { return names = value, std::move(*this); }
-  // The same key, which only these kinds of its section have.
+  // Returns this key as one that only these kinds of its section have.
   Key only_for(std::vector<std::string> value) && { return only = value, std::move(*this); }
   // The same key for texts that may be written as a number.
   Key or_number() && { return numbers = true, std::move(*this); }
@@ -54,8 +55,9 @@ struct Section {
   std::string kind = {};  // the value of its key "kind", where it has one
 };
 
-// All sections of a run file but [[group]], with their keys bound to the fields of `spec`. `preset`
-// is read before everything else of [model] and is not part of the spec.
+// Returns all sections of a run file but [[group]], with their keys bound to the fields of `spec`
+// that they set. The key preset of [model] is bound to `preset`, as it is no field of the spec:
+// what it names is set before the other keys.
 std::vector<Section> sections_of(RunSpec& spec, std::optional<std::string>& preset);
 // The keys of one [[group]] table, bound to the fields of `group`.
 Section group_section(GroupSpec& group);
@@ -63,7 +65,8 @@ Section group_section(GroupSpec& group);
 // The keys of [optimizer], bound to the fields of `spec`.
 std::vector<Key> optimizer_keys(RunSpec& spec);
 
-// Whether the section has this key under the kind that it is of.
+// Whether the section, as its kind is now (model.kind), has this key: a key is for every kind, or
+// only for those in key.only.
 bool applies(const Section& section, const Key& key);
 
 }  // namespace steepest::trainer
