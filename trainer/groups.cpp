@@ -8,8 +8,9 @@
 namespace steepest::trainer {
 namespace {
 
-// Takes the parameters that `spec`, a [[group]] table of the run file, matches out of the group,
-// and returns them as a group of their own, with the table's role, view and options.
+// Takes the parameters that `spec`, a [[group]] table of the run file, matches out of `group`,
+// which keeps the others, and returns them as a group of their own, with the table's view and
+// options, and its role or else that of `group`. Where none matches, the result has no parameters.
 Group split_off(Group& group, const GroupSpec& spec) {
   Group taken{.role = group.role, .view = spec.view, .options = spec.options};
   Group kept = group;
@@ -27,13 +28,13 @@ Group split_off(Group& group, const GroupSpec& spec) {
   return taken;
 }
 
-// Whether each weight of the group is seen as several matrices, such as q, k and v.
+// Whether each weight of the group is taken as several matrices, such as q, k and v.
 bool is_fused(const Group& group) {
   return group.view.num_heads != 0 || !group.view.split_sizes.empty();
 }
 
-// Options by which a weight that is routed as several matrices becomes one, and keeps its place
-// among the other matrices.
+// Options for route() by which each weight that `routed` takes as several matrices stays one, among
+// the other matrices.
 RouteOptions unsplit_options(const Groups& routed) {
   RouteOptions options;
   for (const auto& group : routed) {
@@ -47,7 +48,8 @@ RouteOptions unsplit_options(const Groups& routed) {
 
 // Routes the model's parameters to groups and takes what each [[group]] table in `specs` matches
 // out into a group of its own, the first table that matches winning; with Fused::whole a fused
-// weight (q, k and v in one) stays one matrix.
+// weight (q, k and v in one) stays one matrix. Throws c10::ValueError for a table that matches no
+// parameter that is left.
 Groups make_groups(Model& model, const std::vector<GroupSpec>& specs, Fused fused) {
   auto groups = route(model.module());
   if (fused == Fused::whole) groups = route(model.module(), unsplit_options(groups));

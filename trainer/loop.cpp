@@ -70,14 +70,16 @@ class Loop {
   }
 
  private:
-  // Whether what is done every so many steps is due after the last step; `every` = 0: never.
+  // Whether something that is done every `every` steps is due after the last step; never for 0.
   bool due(int64_t every) const { return every > 0 && session_.step() % every == 0; }
-  // Whether the last step belongs to a row of steps with NaN or Inf.
+  // Whether the last step is one of those in a row that were refused, or trained on, with NaN or
+  // Inf.
   bool in_streak() const { return session_.skipped_in_a_row() > 0; }
 
   // Trains to the last step, or to a signal, and records, validates and saves as the spec says;
-  // returns the exit code. Throws Diverged after max_skipped steps in a row with NaN or Inf. A
-  // checkpoint that is due at such a step is saved after the next good one.
+  // returns the exit code. Throws Diverged after max_skipped steps in a row with NaN or Inf, once
+  // the step before them is saved if it can be. A checkpoint that is due at such a step is saved
+  // after the next good one.
   int train() {
     while (session_.step() < spec_.steps) {
       if (!in_streak()) before_streak_ = counters_, streak_loses_ = false;
@@ -101,8 +103,9 @@ class Loop {
     if (!quiet_) progress_.note(line);
   }
 
-  // Goes to the latest checkpoint of the folder, once it is found to be one of this run; stays at
-  // step 0 where none was completed.
+  // Goes to the latest checkpoint of the folder and sets counters_ and last_good_ from it; stays at
+  // step 0 where none was completed. Throws ForeignCheckpoint, ConfigError or DataError, with the
+  // weights unchanged, where it is not of this run, but for options that are `allowed` to differ.
   void restore(const AllowedChanges& allowed) {
     const auto latest = latest_checkpoint(folder_.path());
     if (!latest) {
@@ -157,7 +160,8 @@ class Loop {
   // Within a row of refused steps the loss of the weights is NaN, so each of them is no good one.
   bool is_good() const { return !in_streak() && std::isfinite(counters_.val_loss); }
 
-  // Saves this step as a checkpoint; throws Diverged where it would hold NaN or Inf.
+  // Saves this step as a checkpoint, which is then no longer due; throws Diverged where it would
+  // hold NaN or Inf.
   void save() {
     require_finite_state();
     write_checkpoint(session_.checkpoint(config_hash(spec_)), counters_);
@@ -174,7 +178,7 @@ class Loop {
   }
 
   // Writes the checkpoint with these counters added to it, once the metrics before it are on the
-  // disk; it becomes the last good one.
+  // disk; last_good_ is then its folder.
   void write_checkpoint(Checkpoint checkpoint, const Counters& counters) {
     metrics_->sync();
     put_counters(counters, checkpoint.state.tensors);
@@ -235,8 +239,8 @@ class Loop {
     return print_result();
   }
 
-  // Prints the result as a line of JSON and returns the exit code. The run is saved by now: a
-  // reader that has gone away is no failure of it.
+  // Prints the result as a line of JSON on stdout. Returns kDone, or kFailed where stdout cannot be
+  // written; a reader that has gone away is no failure of the run, which is saved by now.
   int print_result() {
     Json result{{"run", folder_.path()},
                 {"recipe", session_.optimizer().recipe().name},

@@ -13,8 +13,9 @@ struct LoopOptions {
   AllowedChanges allowed = {};  // at a resumption
 };
 
-// Runs the training of `spec` to its end and returns an ExitCode; progress on stderr, one JSON line
-// with the result on stdout. Throws what the parts throw.
+// Runs the training of `spec` to its end and returns an ExitCode; progress goes to stderr, one JSON
+// line with the result to stdout. What its parts throw (ConfigError, DataError, CheckpointError,
+// RunError, FileError, errors of torch) is left to the caller.
 int run_training(const RunSpec& spec, const LoopOptions& options);
 
 }  // namespace steepest::trainer

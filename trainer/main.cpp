@@ -38,8 +38,9 @@ int fail_joined(std::string message, int code) {
   return fail(message, code);
 }
 
-// Prints what CLI11 throws while it parses: help and version on stdout, all else as an error;
-// returns the exit code. `argc` and `argv` are main's.
+// Prints what CLI11 throws while it parses: help and version on stdout, all else as an error.
+// Returns kDone for the former, kUsage for an error, kFailed where stdout cannot be written. `argc`
+// and `argv` are main's.
 int fail_usage(const CLI::App& app, const CLI::ParseError& error, int argc,
                const char* const* argv) {
   if (error.get_exit_code() != 0) {
@@ -77,7 +78,7 @@ int fail_for_library_error() {
 }
 
 // Parses the command line, in which CLI11 runs the chosen subcommand's callback. Returns the
-// `exit_code` that this has set, or that of the error that was thrown.
+// `exit_code` that the callback has set, or the one that stands for the error it threw.
 int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
   try {
     app.parse(argc, argv);
@@ -106,8 +107,8 @@ constexpr char kExitCodes[] =
     "stopped by signal n (130 SIGINT, 143 SIGTERM, 129 SIGHUP, ..): the step was finished and "
     "saved.";
 
-// Registers the "cuda" device, in a build that serves any torch, where this torch has it: its
-// library does so when it is loaded. Other builds link it.
+// Loads torch's CUDA library, which registers the "cuda" device, in a build that is linked to no
+// certain torch; does nothing where this torch has none. Other builds link the library.
 void load_cuda() {
 #ifdef STEEPEST_LOAD_CUDA
   dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
@@ -116,8 +117,9 @@ void load_cuda() {
 
 }  // namespace
 
-// Each add_ function adds a subcommand, whose callback does the work and sets `exit_code`. The
-// standard streams come before every file, and AMX before torch's first operation.
+// Returns an ExitCode. Each add_ function adds a subcommand, whose callback does the work and sets
+// `exit_code`. The standard streams are secured before any file is opened, and AMX is tried before
+// torch's first operation.
 int main(int argc, char** argv) {
   secure_standard_streams();
   load_cuda();

@@ -25,8 +25,9 @@ std::vector<Difference> differences_from(const RunSpec& spec, const Latest& late
   }
 }
 
-// The options of `spec` that differ from those of the checkpoint, which it tells itself, or where
-// an older version put none there, config.toml in the folder `run`.
+// The options of `spec` that differ from those the checkpoint was made with. These are in its
+// metadata or, where an older version put none there, in config.toml in the folder `run`. None
+// where neither of these texts has the checkpoint's hash, or none differs.
 std::vector<Difference> differences_at(const RunSpec& spec, const std::string& run,
                                        const Latest& latest) {
   const auto then = latest.checkpoint.state.metadata.find("config");

@@ -24,9 +24,10 @@ const RunSpec& require_round_trip(const RunSpec& spec);
 std::vector<std::string> require_same_keys(const RunSpec& spec, const std::string& run,
                                            const Latest& latest, const AllowedChanges& allowed);
 
-// Throws ForeignCheckpoint where the optimizer's learning rates, as the spec and the defaults of
-// its recipe give them now, are not those with which the checkpoint was made: another version may
-// have other defaults. Rates that are allowed to change are passed over.
+// Throws ForeignCheckpoint where the optimizer's learning rates (lr and backup_lr), as the spec and
+// the defaults of its recipe give them now, are not those with which the checkpoint was made:
+// another version may have other defaults. Passes over rates that are allowed to change, and over
+// those that the checkpoint does not tell.
 void require_same_rates(const RunSpec& spec, const Latest& latest, const AllowedChanges& allowed);
 
 // Throws ConfigError where the checkpoint has already gone beyond the run's last step.
@@ -40,7 +41,7 @@ std::string require_same_session(Session& session, const Latest& latest, bool sa
 
 // Throws DataError, naming the first file that differs, where `files` are not those that the
 // checkpoint was trained on and the spec does not accept that. Returns the difference that was
-// accepted, or "".
+// accepted; "" where there is none, or the checkpoint does not tell its files.
 std::string require_same_data(const RunSpec& spec, const std::vector<DataFile>& files,
                               const Checkpoint& found);
 

@@ -14,9 +14,9 @@ struct ScheduleSpec {
   double floor = 0;                // the last step's factor
 };
 
-// The factor of the learning rate at `step`, from 0 to steps - 1. After the warm-up it is 1 for
-// constant; for constant_linear 1, then a line down to the floor; for cosine half a cosine down to
-// the floor. Both reach the floor at step steps - 1.
+// The factor of the learning rate at `step`, from 0 to steps - 1. It rises in a line over the first
+// spec.warmup steps. Then it is 1 for constant; for constant_linear 1, then a line down to the
+// floor; for cosine half a cosine down to the floor. Both reach the floor at step steps - 1.
 double schedule_factor(const ScheduleSpec& spec, int64_t step, int64_t steps);
 
 }  // namespace steepest::trainer

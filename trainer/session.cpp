@@ -42,7 +42,7 @@ class Autocast {
     at::autocast::set_autocast_dtype(device_, at::kBFloat16);
     at::autocast::set_autocast_enabled(device_, true);
   }
-  // Switches it off, and drops torch's half-precision copies of the weights, which the next step
+  // Switches that off again, and drops torch's bfloat16 copies of the weights, which the next step
   // changes.
   ~Autocast() {
     if (!on_) return;
@@ -70,9 +70,9 @@ const RunSpec& require_device(const RunSpec& spec) {
   return spec;
 }
 
-// Returns the spec; throws c10::ValueError where the model's weights and gradients do not fit into
-// the memory of this machine: one that has promised more memory than it has kills the process that
-// uses it.
+// Returns the spec; throws c10::ValueError where the run is on the CPU and the model's weights and
+// gradients do not fit into the memory of this machine (one that has promised more memory than it
+// has kills the process that uses it), or where another device is not there.
 const RunSpec& require_memory(const RunSpec& spec) {
   if (spec.device != "cpu") return require_device(spec);
   const auto shapes = make_model(spec.model, spec.seed, at::kMeta);
@@ -85,7 +85,7 @@ const RunSpec& require_memory(const RunSpec& spec) {
   return spec;
 }
 
-// Whether the parameters of both lists of groups, group by group, are seen as the same matrices.
+// Whether the groups of both lists, one by one, take their weights as the same matrices.
 bool same_views(const Groups& a, const Groups& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const Group& one, const Group& other) { return one.view == other.view; });
@@ -102,8 +102,9 @@ Session::Session(const RunSpec& spec, DataUse use)
   make_optimizer();
 }
 
-// Routes the model's parameters to groups and makes a new optimizer over them; keeps each group's
-// learning rate, which the schedule multiplies.
+// Routes the model's parameters to groups_ and makes a new optimizer over them. Keeps each group's
+// learning rate in base_lrs_, for the schedule, and in rate_group_ the group whose rate steps
+// report.
 void Session::make_optimizer() {
   groups_ = make_groups(*model_, spec_.groups, fused_);
   optimizer_ = std::make_unique<Optimizer>(groups_, recipe(spec_.recipe, spec_.optimizer));
@@ -125,7 +126,9 @@ bool Session::route_as(const Checkpoint& checkpoint) {
   return fused == Fused::whole && !same_views(groups_, make_groups(*model_, spec_.groups));
 }
 
-// What the model makes of one batch, on the run's device and in the dtype of its forward pass.
+// What the model makes of one batch, on the run's device and in the dtype of its forward pass: the
+// loss with its graph, unless gradients are off, and of images how many are told right, else
+// undefined.
 Session::Outcome Session::outcome_of(const Batch& batch) {
   const at::Device device(spec_.device);
   const Autocast autocast(spec_.bfloat16, device.type());
@@ -137,7 +140,7 @@ Session::Outcome Session::outcome_of(const Batch& batch) {
   return outcome;
 }
 
-// Sets the learning rate of every group to what the schedule gives this step.
+// Sets every group's learning rate to its base_lrs_ times the schedule's factor for this step.
 void Session::set_rates() {
   const double factor = schedule_factor(spec_.schedule, step_, spec_.steps);
   for (size_t g = 0; g < base_lrs_.size(); ++g) {
@@ -146,7 +149,8 @@ void Session::set_rates() {
 }
 
 // Adds the gradients of the step's micro-batches to the parameters' and shows their losses to the
-// optimizer, for Momo; notes the mean loss and the accuracy of the whole batch.
+// optimizer, for Momo. Sets result.loss to the mean over the whole batch, and result.accuracy, NaN
+// where there are no images.
 void Session::forward_backward(StepResult& result) {
   const int64_t rows = spec_.data.batch / spec_.accumulate;
   const double weight = 1 / static_cast<double>(spec_.accumulate);
@@ -163,9 +167,10 @@ void Session::forward_backward(StepResult& result) {
   result.accuracy = right / static_cast<double>(spec_.data.batch);
 }
 
-// Scales the gradients down to the largest global norm that the spec allows, and notes the norm
-// they had. Gradients whose norm is not finite stay as they are: scaled by it they would all be
-// NaN, or 0.
+// Scales the gradients in place down to the largest global norm that the spec allows, if any, and
+// sets result.grad_norm to the norm they had. Where that is not finite it is set to Inf and the
+// gradients stay as they are (scaled by it they would be NaN, or 0); an optimizer that skips such
+// steps is shown a loss of NaN, so that it refuses this one.
 void Session::clip_gradients(StepResult& result) {
   if (spec_.clip <= 0) return;
   std::vector<at::Tensor> params;
@@ -180,7 +185,7 @@ void Session::clip_gradients(StepResult& result) {
   }
 }
 
-// Notes in the result what of the step was NaN or Inf, and counts such steps in a row.
+// Sets refused and nonfinite of the result, and counts steps with NaN or Inf in a row.
 void Session::note_nonfinite(StepResult& result) {
   const auto& stats = optimizer_->stats();
   result.refused = stats.skipped;
@@ -252,8 +257,9 @@ Validation Session::evaluate(int64_t batches) {
   return {sum / targets, right / targets, count};
 }
 
-// A checkpoint of the present weights and optimizer state, under the step and the counters given:
-// the present ones, or those from before a row of refused steps.
+// A checkpoint of the present weights and optimizer state, under this hash of the options and the
+// step and counters given: the present ones, or those from before a row of refused steps. Its
+// weights share the model's memory: it is to be saved before the next step.
 Checkpoint Session::checkpoint_at(const std::string& config_hash, const Counters& counters) {
   Checkpoint out{.step = counters.step, .config_hash = config_hash};
   for (const auto& p : model_->parameters())

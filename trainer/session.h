@@ -45,30 +45,38 @@ enum class Fused { parts, whole };
 
 class Session {
  public:
-  // Builds everything from the spec; throws what the parts throw. Without data nothing can be
-  // trained or evaluated.
+  // Builds data, model and optimizer from the spec. Throws DataError for the data, and
+  // std::invalid_argument or c10::ValueError for a model, optimizer, device, size or number of
+  // micro-batches that cannot be had. Without data nothing can be trained or evaluated.
   explicit Session(const RunSpec& spec, DataUse use = DataUse::read);
 
-  // Takes one optimizer step on the next batch; clips and schedules as the spec says. A step that
-  // is refused for NaN or Inf is counted, too: the next one has the next batch.
+  // Takes one optimizer step on the next batch; clips and schedules as the spec says. Returns what
+  // it measured. A step that is refused for NaN or Inf is counted, too: the next one has the next
+  // batch.
   StepResult train_step();
-  // Validates on the items of the first `batches` batches; 0: of all.
+  // Returns loss and accuracy on the items of the first `batches` batches of the validation data;
+  // 0: on all. Takes the model out of training, so without dropout; train_step puts it back.
   Validation evaluate(int64_t batches);
 
-  // How many batches that is: `batches`, at most as many as hold all the data.
+  // How many batches evaluate(batches) takes: `batches`, at most as many as hold all the data; 0:
+  // that many.
   int64_t validation_batches(int64_t batches) const;
 
-  int64_t step() const { return step_; }  // steps taken
+  // How many steps were taken, refused ones too.
+  int64_t step() const { return step_; }
   // How many of the last steps in a row were refused, or trained on NaN or Inf.
   int64_t skipped_in_a_row() const { return skipped_in_a_row_; }
   // Names of the weights, then of the optimizer's state, that hold NaN or Inf.
   std::vector<std::string> nonfinite_state();
+  // The model that is trained.
   Model& model() { return *model_; }
   // The run's data; not to be called of a session that was made without data.
   const Dataset& data() const { return *data_; }
+  // The optimizer over the model's parameters.
   Optimizer& optimizer() { return *optimizer_; }
   // The parameter groups of the optimizer, as the model's parameters were routed.
   const Groups& groups() const { return groups_; }
+  // The spec that the session was built from.
   const RunSpec& spec() const { return spec_; }
 
   // Takes a fused q, k, v (one weight for the three) as the run of this checkpoint did, as three
@@ -76,16 +84,17 @@ class Session {
   // step. Returns true where a new run would take it otherwise.
   bool route_as(const Checkpoint& checkpoint);
 
-  // The weights, the optimizer's state, the step and the counters of now.
+  // The weights, the optimizer's state, the step and the counters of now, under this hash of the
+  // options; its weights share the model's memory.
   Checkpoint checkpoint(const std::string& config_hash) {
     return checkpoint_at(config_hash, now());
   }
-  // The same as it was before the row of refused steps that the last one belongs to: since then
-  // only counters have changed.
+  // The checkpoint before the row of refused steps that the last step belongs to. Since then only
+  // counters have changed: it has the present weights and the counters of then.
   Checkpoint checkpoint_before_streak(const std::string& config_hash) {
     return checkpoint_at(config_hash, before_streak_);
   }
-  // The step that such a checkpoint has.
+  // The step of checkpoint_before_streak's checkpoint; 0 where no step precedes the row.
   int64_t step_before_streak() const { return before_streak_.step; }
   // Sets weights, optimizer state, step and counters to those of a checkpoint that require_same_run
   // accepts; messages name its `source`. Throws c10::ValueError for state that does not fit.

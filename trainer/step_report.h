@@ -25,12 +25,12 @@ nlohmann::ordered_json validation_record(const Counters& counters);
 // The same for people: "step 20  validation loss 1.3825  accuracy 52.0%".
 std::string validation_text(const Counters& counters);
 
-// What stderr shows of that step: losses, rates, the bytes, tokens or images a second, and the
-// share of the training time that the optimizer takes.
+// What stderr shows of the step of this result: loss, accuracy, learning rate, Momo's q and D, the
+// bytes, tokens or images a second, and the share of the training time that the optimizer takes.
 Status step_status(const StepResult& result, Session& session, const Counters& counters);
 
-// The warnings of that step, a line each: of NaN or Inf in it, and of a loss that is a spike. Empty
-// where all is well.
+// The warnings on the step of this result, after which `step` are taken, a line each: NaN or Inf in
+// it, and a loss that is a spike. Empty where all is well.
 std::vector<std::string> step_warnings(const StepResult& result, int64_t step);
 
 }  // namespace steepest::trainer

@@ -12,8 +12,8 @@ constexpr char kVersion[] = "0.1.0";
 // repository.
 extern const char* const kCommit;
 
-// The kernels in use (steepest/kernels/kernels.h), "AVX-512, FP16"; where there are none, who does
-// their work.
+// The names of the kernels in use (steepest/kernels/kernels.h), "AVX-512, FP16"; "none, by torch
+// alone" where this machine has none of them.
 std::string kernels_text();
 
 // One line: version, commit, torch, kernels.

@@ -43,9 +43,10 @@ struct Key {
   Key one_of(std::vector<std::string> value) && { return names = value, std::move(*this); }
   // Returns this key as one that only these kinds of its section have.
   Key only_for(std::vector<std::string> value) && { return only = value, std::move(*this); }
-  // The same key for texts that may be written as a number.
+  // The same key, of a text, which a run file may also write as a bare number (0.1 for "0.1").
   Key or_number() && { return numbers = true, std::move(*this); }
-  // The same key, whose value may change between a run and its resumption.
+  // The same key, marked as one whose value may change between a run and its resumption, or with
+  // false as one that is compared then.
   Key changeable(bool value = true) && { return may_change = value, std::move(*this); }
 };
 

@@ -44,7 +44,8 @@ void require_section(const std::string& where, const std::string& name) {
                   nearest(cut, names));
 }
 
-// Whether the text is one TOML value and nothing behind it: not a comment, not a second line.
+// Whether the text is one TOML value and nothing behind it: a comment or a second line there could
+// change what an override sets.
 bool is_one_value(const std::string& text) {
   try {
     const toml::table list = toml::parse("value = [" + text + "]");
@@ -73,7 +74,7 @@ toml::table value_table(const std::string& text) {
   return toml::table{{"value", text}};
 }
 
-// What TOML says of a fault, and what to write where it is a number's point at an end.
+// What TOML says of a fault and, where a number begins or ends with its point, how to write it.
 std::string fault_text(const toml::parse_error& error) {
   const std::string text = one_line(error.description(), 300);
   const bool point = text.find("floating-point: expected decimal digit") != text.npos;
@@ -95,7 +96,9 @@ Entry Entry::shown() const {
   return copy;
 }
 
-// Adds the entries of a section's table, or of [[group]] table number `group` (of others 0).
+// Adds an entry for each key of a section's table to entries_. `group` is the table's number among
+// the [[group]] tables, 0 for other sections. The entries point into `table`, which must outlive
+// them.
 void Sources::add_table(const std::string& section, size_t group, const toml::table& table) {
   for (const auto& [key, value] : table) {
     entries_.push_back({section, std::string(key.str()), group, &value,
@@ -103,7 +106,9 @@ void Sources::add_table(const std::string& section, size_t group, const toml::ta
   }
 }
 
-// Adds the entries of all [[group]] tables, which `node` is to be the list of.
+// Adds the entries of all [[group]] tables, of which `node` is the array, to entries_ and counts
+// the tables in groups_. Throws ConfigError, with the place `where`, unless it is an array of
+// tables.
 void Sources::add_groups(const std::string& where, const toml::node& node) {
   const toml::array* list = node.as_array();
   const bool tables = list && std::all_of(list->begin(), list->end(),

@@ -28,11 +28,13 @@ struct Entry {
 
 class Sources {
  public:
-  // Reads the text `given` of a run file, `name` in messages. Throws ConfigError for what is not
-  // TOML, and for unknown sections.
+  // Reads the text `given` of a run file into entries(); `name` is the file's name in messages.
+  // Throws ConfigError for a text that is too long, has a fault of find_fault or is not TOML, and
+  // for unknown sections.
   Sources(const std::string& given, const std::string& name);
-  // Adds the entry that "section.key=value" or "group.0.key=value" gives; throws ConfigError for
-  // what is neither.
+  // Adds the entry that "section.key=value" or "group.0.key=value", the text of a --set, gives,
+  // behind those of the file. Throws ConfigError for text of another form, text that is not UTF-8,
+  // an unknown section, and a [[group]] table that is not there.
   void add_override(const std::string& text);
 
   const std::vector<Entry>& entries() const { return entries_; }  // in the order of the text

@@ -39,7 +39,8 @@ std::string hex(char c) {
   return {digits[static_cast<size_t>(c) >> 4], digits[static_cast<size_t>(c) & 15]};
 }
 
-// The offset behind the quoted text, of one line or of several, that begins at `at`.
+// The offset behind the quoted text, of one line or of several, that begins at `at`. Where its
+// closing quote is missing: the offset of the newline in a text of one line, else the end of all.
 size_t end_of_quotes(std::string_view text, size_t at) {
   const char quote = text[at];
   const bool escapes = quote == '"';
@@ -56,7 +57,8 @@ size_t end_of_quotes(std::string_view text, size_t at) {
   return text.size();
 }
 
-// Whether no name follows the bracket of a table's header. The parser asserts that one does.
+// Whether no name follows the bracket, at this offset, of a table's header. The parser asserts that
+// one does. False, too, where the text ends there: the parser reports that itself.
 bool is_nameless_table(std::string_view text, size_t bracket) {
   size_t at = text.find_first_not_of(" \t", bracket + 1);
   if (at < text.size() && text[at] == '[') at = text.find_first_not_of(" \t", at + 1);
@@ -73,12 +75,14 @@ struct Cursor {
   bool line_begins = true;
   char before = '\n';  // the last that is no blank
 
-  // Whether a quote may begin here: after a newline, an equals sign, a bracket that opens or a
-  // comma. Within a value the parser looks ahead, quotes or not, for what it may be.
+  // Whether a quote may begin here, told by the last character that was no blank: a newline, an
+  // equals sign, a bracket that opens or a comma. A quote anywhere else is refused before the
+  // parser sees it, which looks ahead within values.
   bool may_quote() const { return std::string_view("\n=[{,").find(before) != std::string::npos; }
   // Whether the character c opens the header of a table.
   bool begins_table(char c) const { return c == '[' && depth == 0 && line_begins; }
-  // Moves the cursor past the character c, the next of the text outside of quotes and comments.
+  // Takes in c, the next character of the text outside of quotes and comments, and sets `depth`,
+  // `line_begins` and `before` for the character after it.
   void pass(char c) {
     if (c == '[' || c == '{') ++depth;
     if (c == ']' || c == '}') depth = std::max<int64_t>(depth - 1, 0);
@@ -89,8 +93,8 @@ struct Cursor {
   }
 };
 
-// The first fault in what is neither quoted nor a comment, where TOML allows no more than ASCII;
-// one of line 0 where there is none.
+// The first fault in what is neither quoted nor a comment, where TOML allows no more than ASCII; a
+// TextFault of line 0 where there is none.
 TextFault find_fault_outside_quotes(std::string_view text) {
   size_t dots = 0;
   Cursor cursor;

@@ -14,10 +14,10 @@ struct TextFault {
   std::string what;  // received and allowed
 };
 
-// The first fault for which a text is not given to the parser: it is not UTF-8, or has a control
-// character, a character outside of quotes and comments that no TOML has there, or more dots
-// outside of them than any run file needs (each may nest a table in another). Its line is 0 where
-// there is none.
+// The first fault for which a text is refused before the TOML parser sees it: it is not UTF-8, has
+// a control character, or has, outside of quotes and comments, a character that TOML allows only
+// within them, a '[' without a name, a quote within a key, or more dots than any run file needs
+// (each may nest a table in another). Its line is 0 where there is none.
 TextFault find_fault(std::string_view text);
 
 }  // namespace steepest::trainer

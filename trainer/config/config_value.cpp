@@ -33,23 +33,24 @@ bool is_within(const Range& range, double value) {
          (range.high_open ? value < range.high : value <= range.high);
 }
 
-// Each read_value fills `out` from a TOML value, or returns false where that has the wrong type or
-// is not what the key allows.
+// Fills `out` from true or false and returns true; returns false for any other value. There is one
+// read_value for each type that a key's field may have.
 bool read_value(const Key&, const toml::node& node, bool& out) {
   if (!node.is_boolean()) return false;
   out = node.as_boolean()->get();
   return true;
 }
 
-// Fills `out` from a whole number within the key's range; returns false for anything else.
+// Fills `out` from a whole number within the key's range and returns true; returns false for
+// anything else, and `out` is then not to be used.
 bool read_value(const Key& key, const toml::node& node, int64_t& out) {
   if (!node.is_integer()) return false;
   out = node.as_integer()->get();
   return is_within(key.range, static_cast<double>(out));
 }
 
-// Fills `out` from a whole number from 0 up within the key's range; returns false for anything
-// else.
+// Fills `out` from a whole number, 0 or more, within the key's range and returns true; returns
+// false for anything else, and `out` is then not to be used.
 bool read_value(const Key& key, const toml::node& node, uint64_t& out) {
   int64_t value = 0;
   if (!read_value(key, node, value) || value < 0) return false;
@@ -57,15 +58,17 @@ bool read_value(const Key& key, const toml::node& node, uint64_t& out) {
   return true;
 }
 
-// Fills `out` from a number within the key's range; returns false for anything else.
+// Fills `out` from a number within the key's range and returns true; returns false for anything
+// else, and `out` is then not to be used.
 bool read_value(const Key& key, const toml::node& node, double& out) {
   if (!node.is_number()) return false;
   out = *node.value<double>();
   return is_within(key.range, out);
 }
 
-// Fills `out` from a text that the key allows, or from a number where it may be written as one;
-// returns false for anything else.
+// Fills `out` from a text that the key allows, or from a number where key.numbers says that it may
+// be written as one, and returns true; returns false for anything else, and `out` is then not to be
+// used.
 bool read_value(const Key& key, const toml::node& node, std::string& out) {
   double number = 0;
   if (key.numbers && read_value(key, node, number)) {
@@ -78,8 +81,8 @@ bool read_value(const Key& key, const toml::node& node, std::string& out) {
   return key.names.empty() || std::find(key.names.begin(), key.names.end(), out) != key.names.end();
 }
 
-// Fills `out` from a list of values that the key allows, or from one of them; returns false for
-// anything else.
+// Fills `out` from a list of values that the key allows, or from one of them, and returns true;
+// returns false for anything else, and `out` is then not to be used.
 template <class T>
 bool read_value(const Key& key, const toml::node& node, std::vector<T>& out) {
   out.clear();
@@ -95,7 +98,8 @@ bool read_value(const Key& key, const toml::node& node, std::vector<T>& out) {
   return true;
 }
 
-// Each toml_text writes a value as TOML.
+// Returns the value as TOML, "true" or "false". There is one toml_text for each type of a key's
+// field.
 std::string toml_text(bool value) { return value ? "true" : "false"; }
 // A whole number as TOML.
 std::string toml_text(int64_t value) { return std::to_string(value); }

@@ -19,7 +19,9 @@ std::string received(const toml::node& value);
 // The value of the key's field as TOML; nothing where it is not set.
 std::optional<std::string> toml_of(const Key& key);
 
-// Whether the field is a text, a list of texts, or a bool that is written as one of two names.
+// Whether the field is a text, a list of texts, or a bool that is written as one of two names. For
+// such a key an override's bare text is taken as text, even where TOML reads it as another type:
+// run.out=12.
 bool takes_text(const Key& key);
 
 }  // namespace steepest::trainer

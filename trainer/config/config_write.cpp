@@ -11,7 +11,8 @@
 namespace steepest::trainer {
 namespace {
 
-// The keys of a section that have a value, as lines of TOML.
+// The keys of a section that have a value, as lines "name = value" of TOML. Left out are keys that
+// the section's kind does not have, and empty texts, which stand for a key that was not given.
 std::string lines_of(const Section& section) {
   std::string text;
   for (const auto& key : section.keys) {
@@ -34,7 +35,8 @@ std::string help_line(const Section& section, const Key& key) {
 }
 
 // The name and TOML value of each option that must not change between a run and its resumption;
-// "nothing" for one that is not set.
+// "nothing" for one that is not set. One that is not set and was added by a later version
+// (Key::later) is left out.
 std::map<std::string, std::string> fixed_values(RunSpec spec) {
   std::map<std::string, std::string> values;
   const auto add = [&](const std::string& prefix, const Section& section) {

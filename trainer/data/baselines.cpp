@@ -37,9 +37,9 @@ class Tables {
   struct Probabilities {
     double one, two, three;
   };
-  // The probability of the latest byte of a history of three: from its frequency alone, given one
-  // byte before it, and given two. Each is drawn towards the one before, so that none is 0: `pull`
-  // observations of it are added to those that were counted.
+  // The probabilities of the latest byte of `history`, its lowest: from its frequency alone, given
+  // the one byte before it, and given the two. Each is smoothed by the one before, so that none is
+  // 0: `pull` observations of it are added to those that were counted.
   Probabilities probability(uint32_t history) const {
     const uint32_t last = history & 0xff, two = history & 0xffff;
     const double p1 = (one_[last] + 1. / 256) / (total_ + 1);
@@ -62,7 +62,8 @@ class Tables {
   std::vector<double> before_one_, before_two_;  // how often each history was followed
 };
 
-// The size of the bytes under deflate, level 9, in nats a byte.
+// The size of the bytes under deflate, level 9, in nats a byte: what a general compressor gets.
+// Throws std::runtime_error where zlib fails.
 double zlib_nats(std::span<const uint8_t> bytes) {
   uLongf size = compressBound(bytes.size());
   std::vector<Bytef> packed(size);
@@ -91,7 +92,7 @@ Baselines baselines(std::span<const uint8_t> train, std::span<const uint8_t> val
   return {nats.unigram / n, nats.bigram / n, nats.trigram / n, zlib_nats(validation)};
 }
 
-// The same of both splits of a dataset of text.
+// The same of both splits of a dataset of text; throws DataError for data of another kind.
 Baselines baselines(const Dataset& dataset) {
   if (dataset.bytes(Split::train).empty())
     throw DataError("baselines: received data of kind '" + dataset.spec().kind +

@@ -15,7 +15,7 @@ struct Batch {
   at::Tensor targets;  // the next tokens [rows, context] int64, or labels [rows] int64
   uint64_t seed = 0;   // the batch's own random number; a model in training draws dropout from it
 
-  // The same batch on the device.
+  // A copy of the batch on the device; the tensors are the same where they are there already.
   Batch to(at::Device device) const { return {inputs.to(device), targets.to(device), seed}; }
 };
 

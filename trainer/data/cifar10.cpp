@@ -16,9 +16,9 @@ constexpr ImageDataset::Scaling scaling{{.4914f, .4822f, .4465f}, {.2470f, .2435
 // The name of file number i, 1 to 5, of CIFAR-10's training data.
 std::string batch_name(int64_t i) { return "data_batch_" + std::to_string(i) + ".bin"; }
 
-// Appends the records of one file to `records` and returns what it was; throws DataError for a cut
-// record or a label above 9. Any whole number of records is taken, so that a part of the data can
-// be used.
+// Appends the records of one file to `records` and returns the file's name, size and CRC-32, for
+// files(). Throws DataError for a cut record or a label above 9. Any whole number of records is
+// taken, so that a part of the data can be used.
 DataFile append_records(const std::filesystem::path& path, Split split, Records& records) {
   const size_t begin = records.size();
   const auto size = static_cast<int64_t>(append_file(path.string(), records));

@@ -66,13 +66,13 @@ class CounterStream {
 // number of bits, walked until it falls inside.
 class Permutation {
  public:
-  // The permutation of 0..n-1 that the key chooses. It is made from one of all numbers of as many
-  // bits as n - 1 has, or one more where that is odd, whose halves a Feistel network mixes.
+  // Takes the permutation of 0..n-1 that the key chooses. It is computed, not stored: a Feistel
+  // network permutes the numbers of 2 half_ bits, the least even number of bits that holds n - 1.
   constexpr Permutation(uint64_t n, uint64_t key)
       : n_(n), key_(key), half_(n < 2 ? 1 : (std::bit_width(n - 1) + 1) / 2) {}
 
-  // The number to which the permutation takes i < n. That of all numbers of 2 half_ bits is applied
-  // until the result lies below n, which keeps it one-to-one.
+  // Returns the number below n to which the permutation takes i < n. The network may give numbers
+  // from n up: it is applied until the result lies below n, which keeps the whole one-to-one.
   constexpr uint64_t operator()(uint64_t i) const {
     do i = feistel(i);
     while (i >= n_);

@@ -54,6 +54,7 @@ Batch Dataset::validation_batch(int64_t i, int64_t rows) const {
   return gather(picks);
 }
 
+// One line for the log: the kind and what was read, "cifar10: train images 50000, ..".
 std::string Dataset::describe() const {
   std::string text = spec_.kind + ":";
   for (const auto& [what, count] : counts()) text += " " + what + " " + std::to_string(count) + ",";

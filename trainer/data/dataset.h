@@ -44,13 +44,14 @@ class Dataset {
   virtual ~Dataset() = default;
 
   // The batch of rows [row, row + rows) of a step, with augmentation if the split is train. Throws
-  // DataError for rows beyond those of a step, spec().batch.
+  // DataError for a negative step, and for rows beyond those of a step, spec().batch.
   Batch batch(Split split, int64_t step, int64_t row, int64_t rows) const;
-  // All rows of a step.
+  // The batch of all rows of a step.
   Batch batch(Split split, int64_t step) const { return batch(split, step, 0, spec_.batch); }
 
   // The items [i*rows, (i+1)*rows) in file order, without augmentation; the last batch may be
-  // shorter. Over i < validation_batches(rows) every item is seen once.
+  // shorter. Over i < validation_batches(rows) every item is seen once. Throws DataError for other
+  // i.
   Batch validation_batch(int64_t i, int64_t rows) const;
   // How many batches of `rows` rows hold all validation data.
   int64_t validation_batches(int64_t rows) const;
@@ -66,9 +67,11 @@ class Dataset {
   // Every file that was read, in its order, training first; none where pictures are drawn.
   const std::vector<DataFile>& files() const { return files_; }
 
-  // The split as one run of bytes; empty unless the data are text.
+  // All bytes of the split, one after another, for statistics of bytes; empty unless the data are
+  // text.
   virtual std::span<const uint8_t> bytes(Split) const { return {}; }
 
+  // The spec that the data were made from.
   const DataSpec& spec() const { return spec_; }
 
  protected:
@@ -85,7 +88,7 @@ class Dataset {
 
   // Keeps the spec; subclasses read and check the data.
   explicit Dataset(DataSpec spec);
-  // What files() returns; for the constructors of subclasses.
+  // Sets what files() returns; called by the constructors of subclasses.
   void set_files(std::vector<DataFile> files) { files_ = std::move(files); }
   // Throws DataError where a step's batch has more rows than the training split has items; called
   // by the constructors of subclasses as soon as size() is known.
@@ -93,13 +96,14 @@ class Dataset {
 
   // The batch of the picked items, a row each, in their order; on the CPU.
   virtual Batch gather(const Picks& picks) const = 0;
-  // How many places an item may begin at, of which order "random" draws one.
+  // At how many positions an item may begin; for each row the order "random" draws one of them.
+  // Here one for each item; data that are cut into windows have more.
   virtual int64_t starts(Split split) const { return size(split); }
 
  private:
-  // The item that row `row` of a step is, by the spec's order, or, under the order "random", the
-  // token at which its window starts; a function of these numbers and the spec's seed. It has a
-  // seed of its own for augmentation.
+  // Chooses what row `row` of a step holds, by the spec's order: the number of an item or, under
+  // the order "random", of one of the starts() positions. It is a function of these arguments and
+  // the spec's seed. The pick's own seed is for augmentation.
   Pick pick(Split split, int64_t step, int64_t row) const;
 
   DataSpec spec_;

@@ -19,7 +19,7 @@ bool same_content(const DataFile& a, const DataFile& b) {
   return a.split == b.split && a.size == b.size && a.crc32 == b.crc32;
 }
 
-// What tells the file's content apart, for a message.
+// The file's size and CRC-32 as words of a message, to tell its content from another.
 std::string content_text(const DataFile& file) {
   return std::to_string(file.size) + " bytes with crc32 " + file.crc32;
 }
@@ -33,15 +33,16 @@ std::string change_message(const DataFile& now, const DataFile& then) {
 
 using Key = std::pair<Split, std::string>;
 
-// The files by split and name, the name as a fingerprint has it.
+// The files by split and name, the name as a fingerprint has it; the pointers are into `files`.
 std::map<Key, const DataFile*> index_of(const std::vector<DataFile>& files) {
   std::map<Key, const DataFile*> index;
   for (const DataFile& file : files) index[{file.split, one_line(file.name)}] = &file;
   return index;
 }
 
-// The first difference of files matched by their names, which tell best what has happened: changed,
-// missing or new. "" where the names tell of none.
+// The message on the first difference between the files `now` and those `then`, at the run's start,
+// matched by their names, which tell best what has happened: a changed file, then a new one, then a
+// missing one. "" where the names show no difference.
 std::string difference_by_name(const std::vector<DataFile>& now,
                                const std::vector<DataFile>& then) {
   const auto ours = index_of(now), theirs = index_of(then);

@@ -24,12 +24,13 @@ struct DataFile {
 // for their paths. Names are escaped where they hold control characters or bytes that are not
 // UTF-8.
 std::string fingerprint(const std::vector<DataFile>& files);
-// The files that the text of fingerprint() tells, without paths.
+// The files, without paths, that the text tells, as fingerprint() has written it.
 std::vector<DataFile> read_fingerprint(const std::string& text);
 
-// One line on a file by which `now` are not the data `then`; "" where they are the same. Where one
-// file alone differs, it is that one, whatever its name; else files are matched by their names, and
-// by their order where the names tell nothing.
+// One line on the first difference of the data `now` from those `then`, at the run's start; ""
+// where they are the same bytes in the same order. Where one file alone differs, it is named,
+// whatever its name was; else files are matched by their names, and by their order where the names
+// show no difference.
 std::string data_difference(const std::vector<DataFile>& now, const std::vector<DataFile>& then);
 
 }  // namespace steepest::trainer

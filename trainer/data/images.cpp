@@ -11,8 +11,8 @@
 namespace steepest::trainer {
 namespace {
 
-// The place 0..31 for a place up to 31 outside: reflection without repeating the edge, -1 -> 1, 32
-// -> 30.
+// Maps a coordinate up to 31 pixels outside of the image to the pixel 0..31 that is shown there, by
+// reflection without repeating the edge: -1 -> 1, 32 -> 30.
 constexpr int64_t reflect(int64_t i) {
   if (i < 0) return -i;
   return i < image_side ? i : 2 * (image_side - 1) - i;

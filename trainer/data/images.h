@@ -21,8 +21,8 @@ class ImageDataset : public Dataset {
   struct Scaling {
     std::array<float, 3> mean, deviation;
   };
-  // Takes the records of both splits and how pixels are scaled; counts() and files() return the
-  // last two. Throws DataError where a batch has more rows than there are training images.
+  // Takes the records of both splits, how pixels are scaled, and what counts() and files() return.
+  // Throws DataError where a batch has more rows than there are training images.
   ImageDataset(const DataSpec& spec, Records train, Records validation, Scaling scaling,
                std::vector<std::pair<std::string, int64_t>> counts,
                std::vector<DataFile> files = {});
@@ -31,11 +31,11 @@ class ImageDataset : public Dataset {
   int64_t size(Split split) const override {
     return static_cast<int64_t>(records(split).size()) / record_bytes;
   }
-  // The number of labels.
+  // The number of labels, 10.
   int64_t classes() const override { return image_classes; }
-  // What a loss is the mean over.
+  // The name of what a loss is the mean over, and of what a speed counts.
   std::string unit() const override { return "image"; }
-  // What was read, such as {"train images", 50000}.
+  // What was read, as names and numbers for describe(), such as {"train images", 50000}.
   std::vector<std::pair<std::string, int64_t>> counts() const override { return counts_; }
 
  protected:

@@ -28,7 +28,7 @@ const std::array<int64_t, turn>& sine_table() {
 
 // The sine in fixed point of any angle, a full turn being `turn`.
 int64_t sin_of(int64_t angle) { return sine_table()[static_cast<size_t>(angle & (turn - 1))]; }
-// The cosine in the same units.
+// The cosine of any angle, in the units of sin_of.
 int64_t cos_of(int64_t angle) { return sin_of(angle + turn / 4); }
 
 // A picture's figure: at each pixel the share of the foreground, 0..256.
@@ -38,8 +38,9 @@ struct Figure {
   int64_t x, y, size;        // centre and radius, pixels
   int64_t frequency, phase;  // of a grating: steps of a turn a pixel, and at the centre
 
-  // Draws place, size, direction and phase of a figure of this class: 0..4 are gratings, 5..9 are
-  // shapes.
+  // Returns a figure of this class, 0..4 a grating, 5..9 a shape, whose direction, centre, size,
+  // frequency and phase are drawn from `random`. A grating's class is its direction, up to 9
+  // degrees.
   static Figure random(int64_t label, CounterStream& random) {
     const bool grating = label < 5;
     // Directions 36 degrees apart, each up to 9 degrees off; a shape is turned freely.

@@ -28,8 +28,8 @@ struct Corpus {
   std::unordered_multimap<uint64_t, Place> seen;  // by content hash
   std::vector<DataFile> files;
 
-  // Appends the file's bytes to the part, lists it in `files`, and returns those bytes, which the
-  // next file that the part takes may move.
+  // Appends the file's bytes to the part, lists the file in `files`, and returns those bytes. The
+  // result is valid until the part takes another file, which may move them.
   std::span<const uint8_t> read(const FoundFile& found, Split split, Part& part) {
     const size_t begin = part.bytes.size();
     const size_t size = append_file(found.path, part.bytes);
@@ -38,8 +38,8 @@ struct Corpus {
     return {bytes, size};
   }
 
-  // Whether a file that was added before, to either split, has the same bytes as `file`; `hash` is
-  // hash_bytes of them.
+  // Whether a file that was added before, to either split, has the same bytes as `file`, so that it
+  // need not be added again; `hash` is hash_bytes of them.
   bool is_copy(uint64_t hash, std::span<const uint8_t> file) const {
     const auto [first, last] = seen.equal_range(hash);
     return std::any_of(first, last, [&](const auto& entry) {
@@ -49,8 +49,8 @@ struct Corpus {
     });
   }
 
-  // Adds a file and the byte `separator` behind it to the split; copies of files that are there
-  // already, and empty files, are only counted and listed.
+  // Adds a file's bytes, and the byte `separator` behind them, to the split. A file with the bytes
+  // of an earlier one, or with none, adds nothing: it is only counted, and listed in `files`.
   void add_file(const FoundFile& found, Split split, uint8_t separator) {
     Part& part = split == Split::train ? train : validation;
     const size_t begin = part.bytes.size();
@@ -71,8 +71,8 @@ struct Corpus {
   }
 };
 
-// Adds each of several files to the corpus, for training or validation by its name; throws
-// DataError where one of the two gets none.
+// Adds each of several files to the corpus, for validation where in_validation says so of its
+// relative path, else for training; throws DataError where one of the two gets none.
 void read_split_by_file(const DataSpec& spec, const std::vector<FoundFile>& files, Corpus& corpus) {
   const auto separator = static_cast<uint8_t>(spec.separator);
   for (const FoundFile& file : files) {
@@ -86,7 +86,8 @@ void read_split_by_file(const DataSpec& spec, const std::vector<FoundFile>& file
                     ", allowed another data.validation_fraction or a data.validation_path");
 }
 
-// Reads the only file into the corpus; the last spec.validation_fraction of its bytes validate.
+// Reads the only file of the data into the corpus: the last spec.validation_fraction of its bytes
+// are for validation, the bytes before them for training.
 void read_and_cut(const DataSpec& spec, const FoundFile& file, Corpus& corpus) {
   auto& train = corpus.train.bytes;
   corpus.read(file, Split::train, corpus.train);

@@ -8,7 +8,8 @@ namespace steepest::trainer {
 
 // A dataset of text as bytes. Files go to training or validation by a hash of their relative path,
 // so that adding a file moves no other; a single file is cut near its end. With
-// spec.validation_path both are given instead.
+// spec.validation_path both are given instead. Throws DataError for a fraction or separator out of
+// range, and for files that cannot be read.
 std::unique_ptr<Dataset> make_text(const DataSpec& spec);
 
 // Whether a file of this relative path is one of the `fraction`, 0 to 1, of all that validate: told

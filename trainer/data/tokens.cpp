@@ -57,6 +57,7 @@ class Shard : public TokenSource {
 
   // The number of tokens.
   int64_t count() const override { return count_; }
+  // The path of the shard's file.
   const std::string& path() const { return file_.path(); }
   // The size of the file with its header, in bytes.
   uint64_t size() const { return file_.size(); }
@@ -104,8 +105,8 @@ class Shard : public TokenSource {
     return crc;
   }
 
-  // Throws DataError where the shard was changed since it was opened. One that was written to is
-  // read again: a touched one is still the same.
+  // Throws DataError where the shard's content is not what it was when it was opened. Where only
+  // its time stamps are other ones, it is read again, and the new stamp is kept.
   void require_unchanged() const {
     const uint64_t now = file_.stamp();
     if (now == stamp_) return;
@@ -122,8 +123,9 @@ class Shard : public TokenSource {
   uint32_t crc_ = 0;
 };
 
-// Opens and checks every shard that `path` names (a file, a glob, or a folder's .bin files), and
-// returns a Run of tokens for each; appends the shards to `files`, as of the split.
+// Opens and checks every shard that `path` names (a file, a glob, or a folder's .bin files) and
+// returns a Run for each: tokens that follow each other. Appends the name, size and CRC-32 of each
+// to `files`, as a file of this split.
 std::vector<Run> open_shards(const std::string& path, int64_t vocab, Split split,
                              std::vector<DataFile>& files) {
   std::vector<Run> runs;
@@ -135,7 +137,7 @@ std::vector<Run> open_shards(const std::string& path, int64_t vocab, Split split
   return runs;
 }
 
-// The number of tokens of all runs together.
+// The number of tokens of all runs (here: shards) together.
 int64_t total_tokens(const std::vector<Run>& runs) {
   int64_t count = 0;
   for (const Run& run : runs) count += run.count();

@@ -6,11 +6,12 @@
 
 namespace steepest::trainer {
 
-// A dataset of token shards. spec.path and spec.validation_path are a shard or a glob of shards.
-// Every token is checked.
+// A dataset of token shards. spec.path and spec.validation_path are a shard, a glob of shards or a
+// folder of .bin files. Every token is checked; throws DataError for what is missing or damaged.
 std::unique_ptr<Dataset> make_tokens(const DataSpec& spec);
 
-// Writes the tokens as one shard; throws DataError where it cannot.
+// Writes the tokens as one shard, the header and then 16 bits a token; throws DataError where it
+// cannot.
 void write_tokens(const std::string& path, std::span<const uint16_t> tokens);
 
 }  // namespace steepest::trainer

@@ -10,15 +10,15 @@
 namespace steepest::trainer {
 namespace {
 
-// Writes n bytes as tokens to `inputs` [n], and those one further on, which are the tokens to be
+// Writes n bytes as int64 tokens to `inputs` [n], and the bytes one further on, which are to be
 // predicted, to `targets` [n]; `from` has n + 1 bytes.
 void copy_bytes(const uint8_t* from, int64_t n, int64_t* inputs, int64_t* targets) {
   std::copy_n(from, n, inputs);
   std::copy_n(from + 1, n, targets);
 }
 
-// Writes the source's n tokens from number `first` to `inputs` [n], and those one further on to
-// `targets` [n], which are read but for the last: the others are in `inputs` already.
+// Writes the source's n tokens from number `first` on to `inputs` [n], and those one further on to
+// `targets` [n]. Of the latter only the last is read: the others are in `inputs` already.
 void copy_tokens(const TokenSource& source, int64_t first, int64_t n, int64_t* inputs,
                  int64_t* targets) {
   source.read(first, {inputs, static_cast<size_t>(n)});
@@ -26,8 +26,9 @@ void copy_tokens(const TokenSource& source, int64_t first, int64_t n, int64_t* i
   source.read(first + n, {targets + n - 1, 1});
 }
 
-// Throws DataError where `windows`, those of the split's runs, are none, as no run is longer than
-// `context` tokens. The source and the split's name are for the message.
+// Throws DataError where the split has no window, as none of its runs (tokens that follow each
+// other) is longer than `context` tokens. `windows` are those of `runs`; the source and the split's
+// name are for the message.
 void check_long_enough(const WindowDataset::Source& source, const std::vector<Run>& runs,
                        const char* split, const Windows& windows, int64_t context) {
   if (windows.size() > 0) return;

@@ -21,19 +21,22 @@ class TokenSource {
 struct Run {
   std::span<const uint8_t> memory;            // one byte a token; or
   std::shared_ptr<const TokenSource> source;  // tokens that stay in their file
-  // The number of tokens.
+  // The number of tokens, of a file (`source`) or of bytes in memory.
   int64_t count() const { return source ? source->count() : static_cast<int64_t>(memory.size()); }
 };
 
 class Windows {
  public:
-  // Takes the runs, each of tokens that follow each other, and counts the windows of `context`
-  // tokens in each.
+  // Takes the runs, each of tokens that follow each other, and counts in each the windows of
+  // `context` tokens that do not overlap, and the tokens at which a window may start. Behind each
+  // window there is one more token, its last target.
   Windows(std::vector<Run> runs, int64_t context);
 
-  // The number of windows that do not overlap: window w of a run starts at w * context.
+  // The number of windows of all runs that do not overlap: window w of a run starts at its token w
+  // * context.
   int64_t size() const { return windows_.back(); }
-  // The number of tokens at which a window may start, with room for it and the token after it.
+  // The number of tokens, over all runs, at which a window may start, with room in the run for it
+  // and the token after it.
   int64_t starts() const { return starts_.back(); }
 
   // Writes a window's tokens to `inputs` [context], and the tokens one further on to `targets`
@@ -57,25 +60,28 @@ class WindowDataset : public Dataset {
     std::vector<std::pair<std::string, int64_t>> counts;
     std::vector<DataFile> files;
   };
-  // Throws DataError where a split has no window, or training has fewer than a batch has rows.
+  // Makes the dataset of the windows in the source's runs. Throws DataError where a split has no
+  // window, or training has fewer than a batch has rows.
   WindowDataset(const DataSpec& spec, Source source);
 
   // The number of windows of the split that do not overlap.
   int64_t size(Split split) const override { return windows(split).size(); }
-  // How many values a token may have.
+  // The size of the vocabulary: a token is 0 to one less.
   int64_t classes() const override { return source_.classes; }
   // What a loss is the mean over: "byte" or "token".
   std::string unit() const override { return source_.unit; }
-  // What was read, such as {"train files", 2300}.
+  // What was read, as names and numbers for describe(), such as {"train files", 2300}.
   std::vector<std::pair<std::string, int64_t>> counts() const override { return source_.counts; }
-  // The split as one run of bytes; empty unless the data are text.
+  // All bytes of the split, for statistics of bytes; empty unless the data are text, which is in
+  // memory.
   std::span<const uint8_t> bytes(Split split) const override;
 
  protected:
   // The batch of the picked windows, a row each: their tokens as inputs, and as targets the tokens
   // one further on, both [rows, context] int64.
   Batch gather(const Picks& picks) const override;
-  // The number of tokens of the split at which a window may start.
+  // The number of tokens of the split at which a window may start, of which the order "random"
+  // draws.
   int64_t starts(Split split) const override { return windows(split).starts(); }
 
  private:

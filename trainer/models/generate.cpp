@@ -15,8 +15,8 @@
 namespace steepest::trainer {
 namespace {
 
-// Draws the next token from its logits [vocab], among the top_k likeliest where that is set; at
-// temperature 0 it is the likeliest.
+// Draws the next token from its logits [vocab], among the top_k likeliest (and those as likely as
+// the last of them) where that is set; at temperature 0 it is the likeliest.
 int64_t draw_token(at::Tensor logits, const Sampling& sampling, at::Generator& generator) {
   if (sampling.temperature == 0) return logits.argmax().item<int64_t>();
   logits = logits / sampling.temperature;
@@ -27,7 +27,8 @@ int64_t draw_token(at::Tensor logits, const Sampling& sampling, at::Generator& g
   return at::multinomial(logits.softmax(0), 1, false, generator).item<int64_t>();
 }
 
-// Throws std::invalid_argument where generate() cannot work with these arguments.
+// Throws std::invalid_argument for what generate() cannot use: a model of images, an empty prompt,
+// a token beyond the vocabulary, or a temperature that is negative or not finite.
 void check_arguments(const Model& model, const std::vector<int64_t>& prompt,
                      const Sampling& sampling) {
   if (model.context() == 0)

@@ -19,8 +19,8 @@
 namespace steepest::trainer {
 namespace {
 
-// The width between the linear maps of the MLP, which the spec may leave to this rule: 4 times the
-// model's; of swiglu 8/3 of it, rounded up to a multiple of 64.
+// The width between the linear maps of the MLP: the spec's own or, where that is 0, 4 times the
+// model's; for swiglu 8/3 of it, rounded up to a multiple of 64.
 int64_t mlp_width(const GptSpec& spec) {
   if (spec.mlp_width > 0) return spec.mlp_width;
   // swiglu has three matrices: 8/3 of the width keeps the number of parameters.

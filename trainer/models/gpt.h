@@ -21,7 +21,8 @@ struct Pass {
 struct Attention : torch::nn::Module {
   // Makes the linear maps, empty: one for q, k and v under fused_qkv, else three; and the output's.
   Attention(const GptSpec& spec, at::Device device);
-  // x and the result are [rows, length, width].
+  // Returns the causal self-attention of x; x and the result are [rows, length, width]. `pass` has
+  // the rotary table and the dropout of this forward pass.
   at::Tensor forward(const at::Tensor& x, Pass& pass) const;
 
  private:
@@ -50,7 +51,8 @@ struct FeedForward : torch::nn::Module {
 struct GptBlock : torch::nn::Module {
   // Makes the parts of one block, with empty parameters.
   GptBlock(const GptSpec& spec, at::Device device);
-  // y = x + attention(norm(x)), then y + mlp(norm(y)). x and the result are [rows, length, width].
+  // Returns y + dropout(mlp(norm(y))) for y = x + attention(norm(x)). x and the result are [rows,
+  // length, width].
   at::Tensor forward(const at::Tensor& x, Pass& pass) const;
 
  private:
@@ -63,14 +65,16 @@ struct Gpt : torch::nn::Module {
   // Makes the network of a valid spec, with empty parameters (initialize fills them), under the
   // names that state_dict has. A tied head has no weight of its own.
   Gpt(const GptSpec& spec, at::Device device);
-  // The logits z of the next tokens, [rows, length, vocab], from batch.inputs [rows, length]; under
-  // a logit_cap c they are c z / sqrt(z^2 + c^2), which lies within +-c.
+  // Returns the logits z of the next tokens, [rows, length, vocab], from batch.inputs [rows,
+  // length]; under a logit_cap c they are c z / sqrt(z^2 + c^2), which lies within +-c. Throws
+  // std::invalid_argument for rows longer than the context.
   at::Tensor forward(const Batch& batch);
-  // The most tokens of a row.
+  // The most tokens that one row may have.
   int64_t context() const { return spec_.context; }
 
  private:
-  // The tokens' vectors [rows, length, width], with those of learned positions.
+  // Returns the tokens' vectors [rows, length, width], with those of learned positions added, if
+  // any.
   at::Tensor embed(const at::Tensor& tokens) const;
   GptSpec spec_;
   std::optional<Rotary> rotary_;

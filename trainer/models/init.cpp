@@ -27,18 +27,18 @@ double fan_in(const at::Tensor& weight) {
   return static_cast<double>(weight.numel()) / static_cast<double>(weight.size(0));
 }
 
-// Draws a weight or an embedding of this name by the rule "gpt2": N(0, .02), but .02 / sqrt(2
-// layers) of what is added to the residual stream, so that the sum of all layers does not grow with
-// them.
+// Fills a weight or an embedding `p` of this name by the rule "gpt2": normal with deviation .02,
+// but .02 / sqrt(2 layers) for what is added to the residual stream, so that the sum of all layers
+// does not grow with their number.
 void fill_gpt2(const std::string& name, at::Tensor& p, const Init& init, at::Generator& random) {
   const double scale =
       projects_into_residual(name) ? 1 / std::sqrt(2 * static_cast<double>(init.layers)) : 1;
   p.normal_(0, .02 * scale, random);
 }
 
-// Draws a weight or an embedding of this name by the rule "torch": an embedding N(0, 1), unless it
-// is the head too, and all else uniform within +-1/sqrt(fan_in). By "zero_proj" the head and what
-// projects into the residual stream are 0 instead.
+// Fills a weight or an embedding `p` of this name by the rule "torch": an embedding N(0, 1), unless
+// it is the head too, and all else uniform within +-1/sqrt(fan_in). By "zero_proj" the head and
+// what projects into the residual stream are 0 instead.
 void fill_uniform(const std::string& name, at::Tensor& p, const Init& init, at::Generator& random) {
   const bool zero =
       init.rule == "zero_proj" && (projects_into_residual(name) || contains(name, "head."));

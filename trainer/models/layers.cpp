@@ -19,13 +19,15 @@ namespace {
 
 // Keeps max(x, 0) alone, and half the passes over memory of relu and square one after the other.
 struct SquaredRelu : torch::autograd::Function<SquaredRelu> {
-  // max(x, 0)^2; keeps max(x, 0), which is all that the gradient needs.
+  // Returns max(x, 0)^2 elementwise, called by apply(); keeps max(x, 0), which is all that the
+  // gradient needs.
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x) {
     const at::Tensor positive = at::relu(x);
     context->save_for_backward({positive});
     return positive.square();
   }
-  // The gradient for x, from that for the result: d max(x, 0)^2 = 2 max(x, 0) dx.
+  // Returns the gradient for x, from that for the result, called by autograd: d max(x, 0)^2 = 2
+  // max(x, 0) dx.
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
                                                torch::autograd::tensor_list gradient) {
     return {(gradient[0] * context->get_saved_variables()[0]).mul_(2)};
@@ -56,7 +58,8 @@ Normalization::Normalization(const std::string& kind, int64_t width, bool with_b
   if (centered && with_bias) bias = register_parameter("bias", at::empty({width}, device));
 }
 
-// x [.., width] normalized over its last dimension; 1e-5 is the eps of torch's LayerNorm.
+// Returns x [.., width] normalized over its last dimension, times the gain: by layer_norm, plus the
+// bias if any, with the eps 1e-5 of torch's LayerNorm, or by rms_normalized.
 at::Tensor Normalization::forward(const at::Tensor& x) const {
   return centered ? at::layer_norm(x, {x.size(-1)}, weight, bias, 1e-5) : rms_normalized(x, weight);
 }

@@ -13,7 +13,7 @@ namespace steepest::trainer {
 struct Linear : torch::nn::Module {
   // Makes the weight [out, in] and, with `bias`, the bias [out], uninitialized.
   Linear(int64_t in, int64_t out, bool bias, at::Device device);
-  // x [.., in] to [.., out].
+  // Returns x W^T + b (b where there is one); x is [.., in], the result [.., out].
   at::Tensor forward(const at::Tensor& x) const;
   at::Tensor weight, bias;
 };
@@ -23,7 +23,7 @@ struct Linear : torch::nn::Module {
 struct Embedding : torch::nn::Module {
   // Makes the table [entries, width], uninitialized.
   Embedding(int64_t entries, int64_t width, at::Device device);
-  // The vectors [.., width] of the indices [..], int64.
+  // Returns the vectors [.., width] of the indices [..], int64.
   at::Tensor forward(const at::Tensor& index) const;
   at::Tensor weight;
 };
@@ -42,7 +42,7 @@ struct Normalization : torch::nn::Module {
 // where one is given.
 at::Tensor rms_normalized(const at::Tensor& x, const at::Tensor& gain = {});
 
-// max(x, 0)^2, elementwise.
+// Returns max(x, 0)^2 elementwise; for the gradient it keeps max(x, 0) alone.
 at::Tensor squared_relu(const at::Tensor& x);
 
 // One batch's dropout: each place that drops takes the next mask of the batch's seed, so a step is
@@ -51,8 +51,8 @@ class Dropout {
  public:
   // Drops at `rate`, 0 to below 1, if `training`, else nothing; `seed` is the batch's.
   Dropout(double rate, bool training, uint64_t seed) : rate_(training ? rate : 0), seed_(seed) {}
-  // x with each entry set to 0 at the rate, and the others divided by 1 - rate, so that its mean
-  // stays. Each call takes the next mask of the seed.
+  // Returns x with each entry set to 0 at the rate, and the others divided by 1 - rate, so that its
+  // mean stays; x itself where nothing is dropped. Each call takes the next mask of the seed.
   at::Tensor operator()(const at::Tensor& x);
   // Whether anything is dropped.
   bool active() const { return rate_ > 0; }

@@ -17,11 +17,12 @@ namespace {
 template <class Net>
 class ModelOf : public Model {
  public:
-  // `net` is a module whose forward takes a Batch to logits [.., classes].
+  // Takes `net`, a module whose forward maps a Batch to logits [.., classes].
   ModelOf(std::shared_ptr<Net> net, int64_t classes) : net_(std::move(net)), classes_(classes) {}
   at::Tensor logits(const Batch& batch) override { return net_->forward(batch); }
-  // The network itself, of which this holds a share.
+  // The network itself, whose parameters Model's methods list and move.
   torch::nn::Module& module() override { return *net_; }
+  // The number of classes of which there are logits: of tokens, or of labels.
   int64_t classes() const override { return classes_; }
 
  protected:
@@ -32,10 +33,12 @@ class ModelOf : public Model {
 class GptModel : public ModelOf<Gpt> {
  public:
   using ModelOf::ModelOf;
+  // The most tokens that one row may have, as the network says.
   int64_t context() const override { return net_->context(); }
 };
 
-// What tables call a parameter (see Parameter::kind), told by its name and its dimensions.
+// The kind under which tables list a parameter, told by its name and its dimensions: "bias",
+// "gain", "head", "embedding", "matrix" or "conv".
 std::string parameter_kind(const std::string& name, const at::Tensor& p) {
   if (name.ends_with("bias")) return "bias";
   if (p.dim() == 1) return "gain";

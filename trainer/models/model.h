@@ -40,8 +40,9 @@ class Model {
   std::vector<Parameter> parameters();
   // Puts the model into training, with dropout, or out of it.
   void train(bool on = true);
+  // Whether the model is in training, with dropout.
   bool is_training();
-  // Moves the parameters to the device.
+  // Moves the parameters, in place, to the device.
   void to(at::Device device);
 };
 

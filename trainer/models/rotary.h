@@ -12,12 +12,13 @@ namespace steepest::trainer {
 
 class Rotary {
  public:
-  // Makes the table of turns of `context` positions. Of the head_width / 2 pairs the first n, a
-  // `fraction` of them, turn: pair i by position * base^(-i/n); the others stay as they are.
+  // Makes the table of rotations of `context` positions. Of the head_width / 2 pairs of entries the
+  // first n, a `fraction` of them and at least one, turn: pair i by position * base^(-i/n); the
+  // others stay as they are.
   Rotary(int64_t context, int64_t head_width, double base, double fraction, at::Device device);
 
-  // Queries or keys x [rows, length, heads, head_width], turned as at positions 0, 1, .., length -
-  // 1; computed in float32, of the dtype of x.
+  // Returns queries or keys x [rows, length, heads, head_width], rotated as at positions 0, 1, ..,
+  // length - 1; computed in float32, returned in the dtype of x.
   at::Tensor operator()(const at::Tensor& x) const;
 
   // Moves the table to the device.

@@ -37,7 +37,8 @@ void check_choice(const std::string& key, const std::string& value,
   refuse(key, "'" + value + "'", allowed);
 }
 
-// Throws std::invalid_argument unless the heads divide the width, and rotary positions find pairs.
+// Throws std::invalid_argument unless the number of heads divides the width and, under rotary
+// positions, leaves each head an even width, whose entries turn in pairs.
 void check_heads(const GptSpec& spec) {
   if (spec.width % spec.heads != 0)
     refuse("heads", spec.heads, "a divisor of model.width = " + std::to_string(spec.width));
@@ -93,7 +94,7 @@ void validate_cnn(const CnnSpec& spec) {
            "as many as model.side = " + std::to_string(spec.side) + " can be halved");
 }
 
-// A GPT-2 of this size as it was published.
+// The spec of a GPT-2 of this size as it was published.
 GptSpec published_gpt2(int64_t layers, int64_t heads, int64_t width) {
   GptSpec spec{.vocab = 50257, .context = 1024, .layers = layers, .heads = heads, .width = width};
   spec.positions = "learned";

@@ -55,7 +55,8 @@ std::vector<std::string> model_kinds();
 void validate(const ModelSpec& spec);
 
 // Ready-made sizes of GptSpec: "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl" (as published:
-// learned positions, "layer", gelu, fused_qkv, biases, tied) and "tiny". Throws for other names.
+// learned positions, "layer", gelu, fused_qkv, biases, tied) and "tiny". Throws
+// std::invalid_argument for other names.
 GptSpec gpt_preset(const std::string& name);
 
 }  // namespace steepest::trainer

@@ -38,7 +38,8 @@ struct Cnn::Convolution : torch::nn::Module {
     weight = register_parameter("weight", at::empty({out, in, 3, 3}, device));
     bias = register_parameter("bias", at::empty({out}, device));
   }
-  // x [rows, in, side, side] to [rows, out, side / 2, side / 2]; stride and padding are 1.
+  // Returns gelu of the convolution of x [rows, in, side, side] with stride and padding 1, pooled
+  // to [rows, out, side / 2, side / 2] by the maximum of 2 x 2.
   at::Tensor forward(const at::Tensor& x) const {
     constexpr std::array<int64_t, 2> one{1, 1};
     return at::gelu(at::max_pool2d(at::conv2d(x, weight, bias, one, at::IntArrayRef(one)), {2, 2}));

@@ -11,7 +11,8 @@ namespace steepest::trainer {
 struct Mlp : torch::nn::Module {
   // Makes the linear maps, empty: one for each of spec.widths, and the head.
   Mlp(const MlpSpec& spec, at::Device device);
-  // The logits [rows, classes] of batch.inputs [rows, ..], flattened to spec.inputs columns.
+  // Returns the logits [rows, classes] of batch.inputs [rows, ..], flattened to spec.inputs
+  // columns; each hidden layer is followed by gelu and dropout.
   at::Tensor forward(const Batch& batch);
 
  private:
@@ -23,7 +24,7 @@ struct Mlp : torch::nn::Module {
 struct Cnn : torch::nn::Module {
   // Makes the convolutions, one for each of spec.channels, and two linear maps; all empty.
   Cnn(const CnnSpec& spec, at::Device device);
-  // The logits [rows, classes] of batch.inputs [rows, 3, side, side].
+  // Returns the logits [rows, classes] of batch.inputs [rows, 3, side, side].
   at::Tensor forward(const Batch& batch);
 
  private:

@@ -6,7 +6,7 @@
 namespace steepest::trainer {
 namespace {
 
-// Whether no bracket outside of quotes lies within more than `depth` of them, itself counted.
+// Whether brackets outside of quotes are nested in the text at most `depth` deep.
 bool nests_at_most(std::string_view text, int depth) {
   int open = 0;
   bool quoted = false;

@@ -33,8 +33,8 @@ bool all_finite(const NamedTensors& tensors) {
   });
 }
 
-// Reads the files of a checkpoint whose manifest was verified; throws CheckpointError for what is
-// wrong with them, FileError for what cannot be read, memory included.
+// Reads the files of a checkpoint whose manifest was verified. Throws CheckpointError for what is
+// wrong with them, FileError where they cannot be read, for lack of memory too.
 Checkpoint read_parts(const std::string& folder, const Manifest& manifest) {
   Checkpoint checkpoint{.step = manifest.step, .config_hash = manifest.config_hash};
   checkpoint.finite = manifest.finite.value_or(true);
@@ -53,8 +53,9 @@ Checkpoint read_parts(const std::string& folder, const Manifest& manifest) {
   return checkpoint;
 }
 
-// Writes the files of a checkpoint into its folder, which is there, and last the manifest, by which
-// it is one; returns that.
+// Writes the files of a checkpoint into its folder, which is there, and last the manifest, which
+// makes the folder a checkpoint; returns the manifest. It says "not finite" where the checkpoint
+// does or a weight holds NaN or Inf. Throws FileError for what cannot be written.
 Manifest write_parts(const std::string& folder, const Checkpoint& checkpoint) {
   Manifest manifest{.step = checkpoint.step, .config_hash = checkpoint.config_hash};
   manifest.finite = checkpoint.finite && all_finite(checkpoint.model.tensors);
@@ -72,7 +73,9 @@ Manifest write_parts(const std::string& folder, const Checkpoint& checkpoint) {
 
 enum class Health { good, not_finite, damaged, unknown };
 
-// What the step's checkpoint is; unknown where it cannot be read now, or is of a newer format.
+// Verifies the step's checkpoint: good, not_finite (weights or loss), damaged (or without
+// manifest), or unknown (it cannot be read now, or is of another format): such a one is not to be
+// removed.
 Health health_of(const std::string& folder, int64_t step) {
   try {
     if (!has_manifest(folder)) return Health::damaged;
@@ -94,9 +97,9 @@ void add_warning(std::vector<std::string>& warnings, const FileError& error) {
   if (error.code != 0 || told.insert(error.what()).second) warnings.emplace_back(error.what());
 }
 
-// Removes the checkpoints that save_checkpoint does not keep: beside `newest`, which was just
-// saved, older good ones stay, up to `keep` in all. Returns a line on each that could not be
-// removed: no reason to stop a run, as the newest one is durable.
+// Removes the run's checkpoints but `newest`, which was just saved, older good ones up to `keep` in
+// all, and those that cannot be read now. Returns a line on each of these and on each that could
+// not be removed; the run goes on. Throws FileError where the folder cannot be listed.
 std::vector<std::string> prune(const OpenFolder& run, const Manifest& newest, int keep) {
   std::vector<std::string> warnings;
   int kept = newest.finite.value_or(true) ? 1 : 0;
@@ -120,8 +123,9 @@ std::vector<std::string> prune(const OpenFolder& run, const Manifest& newest, in
   return warnings;
 }
 
-// The manifest where a valid checkpoint of this step and config is there already; nothing where it
-// is not. Throws FileError where that cannot be told: what cannot be read now must not be replaced.
+// The manifest where a valid checkpoint of this step and config is there already; nothing where
+// there is none, or it is damaged or of another config: the caller replaces it. Throws FileError
+// where that cannot be told: what cannot be read now must not be replaced.
 std::optional<Manifest> already_saved(const std::string& folder, const Checkpoint& checkpoint) {
   if (!has_manifest(folder)) return std::nullopt;
   try {
@@ -132,8 +136,8 @@ std::optional<Manifest> already_saved(const std::string& folder, const Checkpoin
   return std::nullopt;
 }
 
-// Removes what stands under a new checkpoint's name and makes its folder; files of another may stay
-// in it.
+// Removes what has the name of the step's new checkpoint and makes its folder, in which files of
+// other programs may stay; throws FileError where that cannot be done.
 void make_room(const OpenFolder& run, int64_t step) {
   try {
     remove_checkpoint(run, step);
@@ -143,8 +147,8 @@ void make_room(const OpenFolder& run, int64_t step) {
   make_checkpoint_folder(run, step);
 }
 
-// Removes a checkpoint that could not be written whole, for the space of a full disk, as far as
-// that goes.
+// Removes a checkpoint that could not be written whole, for the space of a full disk. One that has
+// its manifest stays; errors are passed over, as the one that stopped the writing is reported.
 void remove_unfinished(const OpenFolder& run, int64_t step) {
   try {
     if (!has_manifest(checkpoint_folder(run.path(), step))) remove_checkpoint(run, step);
@@ -155,8 +159,9 @@ void remove_unfinished(const OpenFolder& run, int64_t step) {
 // Thrown where a checkpoint was removed while it was read.
 struct Vanished {};
 
-// The manifest of the step's checkpoint, every file verified; nothing where its folder holds no
-// checkpoint.
+// The manifest of the step's checkpoint, every file verified; nothing where its folder has no
+// manifest. Throws CheckpointError where the checkpoint is damaged or its name a link to none,
+// ForeignCheckpoint for another format, and FileError where it cannot be read.
 std::optional<Manifest> verify_if_complete(const OpenFolder& run, int64_t step) {
   const std::string folder = checkpoint_folder(run.path(), step);
   if (has_manifest(folder)) return verify_checkpoint(folder, step);
@@ -169,10 +174,12 @@ std::optional<Manifest> verify_if_complete(const OpenFolder& run, int64_t step) 
 
 class Search {
  public:
-  // Searches the checkpoints of the run; with Want::finite passes over those with NaN or Inf.
+  // Takes the run's folder, and whether checkpoints with NaN or Inf are to be passed over.
   Search(const OpenFolder& run, Want want) : run_(run), want_(want) {}
 
-  // What latest_checkpoint returns or throws; throws Vanished where one was removed meanwhile.
+  // Returns the newest checkpoint that is valid and wanted, or the newest valid one if none is
+  // finite; nothing where none was ever completed. Throws CheckpointError where all are damaged,
+  // Vanished where one was removed meanwhile, and what try_step throws.
   std::optional<Latest> newest() {
     const auto steps = named_steps(run_);
     for (const int64_t step : steps) {
@@ -191,7 +198,10 @@ class Search {
   }
 
  private:
-  // The step's checkpoint where it is valid and wanted; else nothing, and the reason in faults_.
+  // Returns the step's checkpoint where it is valid and wanted; nothing where it is incomplete and,
+  // with the reason in faults_, where it is damaged or not finite (not_finite_ is the first such
+  // step). Throws Vanished where it was removed meanwhile, and ForeignCheckpoint (another format)
+  // or FileError (it cannot be read): an older one would then be the wrong one.
   std::optional<Latest> try_step(int64_t step) {
     const std::string folder = checkpoint_folder(run_.path(), step);
     try {
@@ -214,8 +224,8 @@ class Search {
     return std::nullopt;
   }
 
-  // Whether another process has removed the step's checkpoint: it begins with the manifest, and
-  // does not remove links.
+  // Whether another process has removed the step's checkpoint, or its manifest, which goes first;
+  // false for a link, which stays, and where that cannot be told.
   bool vanished(int64_t step) const {
     try {
       const auto entry = run_.find(checkpoint_name(step));
@@ -226,7 +236,7 @@ class Search {
     }
   }
 
-  // Reads the checkpoint, with a line on each newer one that was passed over.
+  // Reads the verified checkpoint, with a line on each newer one that was passed over (faults_).
   Latest read(const std::string& folder, const Manifest& manifest) {
     Latest latest{read_parts(folder, manifest), folder, faults_};
     for (auto& line : latest.damaged) line += "; using " + folder;

@@ -20,9 +20,9 @@ std::vector<int64_t> named_steps(const OpenFolder& run);
 // Whether a manifest stands in the folder. Throws FileError where that cannot be told.
 bool has_manifest(const std::string& folder);
 
-// Removes the checkpoint's own files, then its folder. Goes through no links and touches no file of
-// another program: throws FileError naming what is left, with code 0 where that is not the
-// trainer's.
+// Removes the checkpoint's own files, then its folder; does nothing where there is none. Goes
+// through no links and touches no file of another program: throws FileError naming what is left,
+// with code 0 where that is not the trainer's.
 void remove_checkpoint(const OpenFolder& run, int64_t step);
 
 // Makes the folder of the step's checkpoint, or takes the one that is there, in which files of

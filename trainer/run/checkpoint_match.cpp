@@ -22,7 +22,7 @@ std::string shape_and_dtype(const at::Tensor& tensor) {
 
 using Index = std::map<std::string, const at::Tensor*>;
 
-// The tensors by their names.
+// The tensors by their names; the pointers are into `tensors`.
 Index index_of(const NamedTensors& tensors) {
   Index index;
   for (const auto& [name, tensor] : tensors) index[name] = &tensor;

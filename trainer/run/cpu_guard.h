@@ -6,9 +6,10 @@
 
 namespace steepest::trainer {
 
-// Multiplies in bfloat16 in a child process and, where that dies of AMX, keeps torch off it in this
-// one. To be called before the first torch operation and before any thread; an ONEDNN_MAX_CPU_ISA
-// that the user has set is left alone. Returns true where AMX had to be switched off.
+// Multiplies in bfloat16 in a child process and, where a signal kills that, keeps torch off AMX in
+// this one. To be called before the first torch operation and before any thread. Returns true where
+// AMX had to be switched off; false where it works, is not there, or could not be tried, and where
+// the user has set ONEDNN_MAX_CPU_ISA, which is left alone.
 bool avoid_broken_amx();
 
 }  // namespace steepest::trainer

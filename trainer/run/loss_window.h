@@ -17,14 +17,14 @@ class LossWindow {
   static constexpr size_t kMin = 16;      // before there are so many, nothing is a spike
   static constexpr double kSpike = 6;
 
-  // Compares a loss with the window and puts it in, cut to kSpike deviations above the mean.
-  // Returns its z-score where that is above kSpike, else NaN, as it is before kMin losses are
-  // there. A loss that is not finite is no spike and does not enter.
+  // Compares a loss with the window and then adds it, cut to kSpike deviations above the mean.
+  // Returns its z-score where that is above kSpike; NaN where it is not, where there are fewer than
+  // kMin losses to compare it with, and where it is not finite: such a loss is not added.
   double add(double loss);
 
   // The losses as [n] float64, the oldest first, for a checkpoint.
   at::Tensor tensor() const;
-  // Takes the losses that tensor() gave.
+  // Replaces the window's losses by those that tensor() gave.
   void restore(const at::Tensor& tensor);
 
  private:

@@ -19,8 +19,9 @@ using Json = nlohmann::ordered_json;
 const std::string kStart = "{\n  \"crc32\": \"";
 const std::string kZeros = "00000000";
 
-// The manifest's text with its checksum behind kStart, where zeros stand, or an earlier checksum,
-// for which zeros are put in before the sum is taken.
+// Returns the manifest's text with its CRC-32 behind kStart, in place of the zeros or the checksum
+// there. The sum is taken with zeros in that place, so that the text of a file is valid if it stays
+// the same here.
 std::string sealed(std::string text) {
   text.replace(kStart.size(), kZeros.size(), kZeros);
   text.replace(kStart.size(), kZeros.size(), crc32_text(crc32_of(text.data(), text.size())));
@@ -61,7 +62,8 @@ void require_content(const std::string& path, const Manifest& manifest) {
                                           ", expected " + std::to_string(i));
 }
 
-// Throws CheckpointError unless the file has the size and the checksum that the manifest says.
+// Throws CheckpointError unless the file has the size and the checksum that the manifest says,
+// FileError where it cannot be read.
 void verify_file(const std::string& folder, const ManifestFile& expected) {
   const std::string path = folder + "/" + expected.name;
   std::error_code unknown;  // then reading says why
@@ -78,8 +80,8 @@ void verify_file(const std::string& folder, const ManifestFile& expected) {
   }
 }
 
-// Whether all numbers in the JSON are integers: a fraction, or 1e30, is none that the trainer
-// writes, and has no value as one.
+// Whether all numbers in the JSON, at any depth, are integers. The trainer writes no others, and a
+// fraction, or 1e30, could not be read as one.
 bool has_whole_numbers(const Json& json) {
   if (!json.is_structured()) return !json.is_number_float();
   return std::all_of(json.begin(), json.end(), has_whole_numbers);

@@ -53,8 +53,8 @@ Manifest parse_manifest(const std::string& path, const std::string& text);
 // Reads every byte of a checkpoint's files and returns its manifest; throws CheckpointError naming
 // the first file that is not as the manifest says, FileError for one that could not be read.
 Manifest verify_folder(const std::string& folder);
-// The same of the checkpoint of this step: throws CheckpointError, too, where the manifest is of
-// another one. A folder that was renamed is not the checkpoint of the step in its new name.
+// Verifies and returns as verify_folder does; throws CheckpointError, too, where the manifest is of
+// another step. A folder that was renamed is not the checkpoint of the step in its new name.
 Manifest verify_checkpoint(const std::string& folder, int64_t step);
 
 }  // namespace steepest::trainer

@@ -30,8 +30,8 @@ std::optional<int64_t> step_of(std::string_view line) {
   return step->get<int64_t>();
 }
 
-// Whether the text, not empty, can be the beginning of a line that something cut off. Zeros are
-// what a power failure leaves of bytes that were not yet on the disk.
+// Whether the text, the end of a file and not empty, can be the beginning of a line of metrics that
+// something cut off. Zeros are what a power failure leaves of bytes that were not yet on the disk.
 bool is_cut_line(std::string_view text) {
   const std::string_view start = R"({"step":)";
   const size_t length = std::min(text.size(), start.size());
@@ -46,8 +46,9 @@ class Lines {
   explicit Lines(const std::string& path) : file_(path, O_RDONLY | O_NOFOLLOW) {}
 
   // Goes to the next line, which line() then gives without its newline; returns false at the end of
-  // the file. A last line without a newline, and one longer than any of ours, of which only the
-  // beginning is kept, are not whole. Beyond kMaxZeros nothing is read.
+  // the file. whole() is then false for a last line without a newline, and for one longer than any
+  // of ours, of which only the beginning is kept. Stops at a line that is longer than kMaxZeros
+  // bytes, which endless() tells.
   bool next() {
     begin_ = end_, line_.clear(), whole_ = false;
     for (;;) {
@@ -68,12 +69,17 @@ class Lines {
     }
   }
 
-  // The line that next() has gone to, as the accessors below tell of it.
+  // The line that next() has gone to, without its newline; the accessors below tell of the same
+  // line.
   const std::string& line() const { return line_; }
-  bool whole() const { return whole_; }      // with its end, and of a length that ours may have
-  bool ended() const { return ended_; }      // by a newline
-  bool endless() const { return endless_; }  // too long to look for its end
-  uint64_t begin() const { return begin_; }  // the line's offset in the file
+  // Whether the line ends with a newline and is no longer than any of the trainer's own.
+  bool whole() const { return whole_; }
+  // Whether the line ends with a newline.
+  bool ended() const { return ended_; }
+  // Whether the line is too long to look for its end.
+  bool endless() const { return endless_; }
+  // The line's offset in the file, in bytes.
+  uint64_t begin() const { return begin_; }
   // The number of lines with a newline so far: that of this line, from 1, if it has one.
   size_t line_number() const { return line_number_; }
 
@@ -86,7 +92,8 @@ class Lines {
 };
 
 // How many bytes of the file to keep: the lines before the first of a later step than `step`,
-// without a last one that was cut off. Throws FileError for a line that is not one of metrics.
+// without a last one that was cut off. Throws FileError for a line before that which is not one of
+// metrics, or a file that cannot be read.
 uint64_t bytes_up_to(const std::string& path, int64_t step) {
   const auto refuse = [&](size_t number) {
     throw FileError(path + ":" + std::to_string(number) +

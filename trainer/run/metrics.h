@@ -16,9 +16,9 @@ class Metrics {
  public:
   // Makes a new file; throws FileError when there is one.
   static Metrics create(const std::string& path);
-  // Opens a file and keeps its lines up to the first whose "step" is greater than `step`; drops
-  // what follows. Throws FileError, changing nothing, when a kept line is not one of ours or the
-  // path is a link. Other names of the file (hard links) keep its old content.
+  // Opens the file, or makes it, and keeps its lines up to the first whose "step" is greater than
+  // `step`; drops what follows. Throws FileError, changing nothing, when a kept line is not one of
+  // ours or the path is a link. Other names of the file (hard links) keep its old content.
   static Metrics resume(const std::string& path, int64_t step);
 
   // Appends one line, handed to the system at once. Numbers that are not finite become null. When

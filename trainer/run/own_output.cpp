@@ -56,8 +56,9 @@ bool matches(const std::string& pattern, const fs::path& path) {
   return ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0;
 }
 
-// Whether data of this path and these extensions would include a file or folder that a run writes
-// into `out`, looked for as find_files does.
+// Whether data under the path, folder or glob `data`, with these extensions, would include a file
+// or folder that a run writes into `out`. It looks for them as find_files does, but for files that
+// are not yet there, too.
 bool reads_output(const std::string& data, const std::vector<std::string>& extensions,
                   const fs::path& out) {
   std::error_code ignored;

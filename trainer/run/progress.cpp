@@ -46,7 +46,8 @@ std::string duration(double seconds) {
   return text;
 }
 
-// Writes the text to the descriptor, or not: a closed stderr is no reason to stop a run.
+// Writes the text to the descriptor. Where that fails the text is lost: a closed stderr is no
+// reason to stop a run.
 void put(int descriptor, const std::string& text) {
   (void)!::write(descriptor, text.data(), text.size());
 }
@@ -100,12 +101,13 @@ ProgressOptions detect_progress(int descriptor, int64_t every) {
 Progress::Progress(int descriptor, ProgressOptions options, std::function<double()> now)
     : descriptor_(descriptor), options_(options), now_(now ? std::move(now) : steady_seconds) {}
 
+// Ends the live line, if one stands there, so that the shell's prompt begins a new one.
 Progress::~Progress() {
   if (shown_ > 0) put(descriptor_, "\n");
 }
 
 // The seconds to the last step at the mean pace since the first status, whose step and time it
-// keeps; nothing at that one. `now` is in seconds.
+// keeps; nothing until a later step is done. `now` is in seconds.
 std::optional<double> Progress::seconds_left(const Status& status, double now) {
   if (!first_step_) {
     first_step_ = status.step;
@@ -131,15 +133,15 @@ void Progress::update(const Status& status) {
   }
 }
 
-// The columns that a live line may take now: one less than the terminal has, where some of them
-// break the line.
+// The columns that a live line may take now, asked of the terminal where options_.measured says so:
+// one less than it has, as some terminals break a line that fills them all.
 size_t Progress::room() {
   if (options_.measured) options_.width = terminal_width(descriptor_).value_or(options_.width);
   return options_.width > 1 ? options_.width - 1 : 1;
 }
 
-// Puts the line in the place of the live line, cut to the terminal's width. Blanks instead of an
-// escape code rub out what was longer.
+// Writes the line over the live line, cut to the terminal's width, and notes its length in shown_.
+// Blanks instead of an escape code rub out what was longer.
 void Progress::show(const std::string& line) {
   const size_t most = room();
   const std::string text = fitting(line, most);

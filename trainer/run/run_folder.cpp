@@ -49,7 +49,8 @@ bool is_start_entry(const Json& entry) {
          entry.contains("steepest") && entry["steepest"].is_string();
 }
 
-// The starts that env.json lists, as it stands; throws RunError where it is not a run's.
+// The entries of env.json, one for each start of the run; none where there is no such file. Throws
+// RunError where its content is not a run's.
 Json read_starts(const OpenFolder& folder) {
   if (!folder.find(kEnvironment)) return Json::array();
   require_regular(folder, kEnvironment);
@@ -78,7 +79,8 @@ void require_no_run(const OpenFolder& folder) {
   require_regular(folder, kLock);
 }
 
-// Throws RunError unless the folder holds a run whose files are its own.
+// Throws RunError unless the folder holds a run: a config.toml, which like metrics and lock must be
+// a regular file, and no env.json but a run's.
 void require_run(const OpenFolder& folder) {
   if (!folder.find(kConfig)) {
     throw RunError(folder.path() + ": no run to resume (no config.toml)");
@@ -95,7 +97,7 @@ void remove_all_leftovers(const std::string& path) {
 }
 
 // Opens the lock file, and makes it where there is none; for reading only where writing is not
-// allowed, as a lock can be had without it.
+// allowed, as a lock can be had without it. Throws FileError where neither can be done.
 std::unique_ptr<File> open_lock(const std::string& path) {
   try {
     return std::make_unique<File>(path, O_RDWR | O_CREAT | O_NOFOLLOW);
@@ -119,8 +121,8 @@ std::string read_owner(File& lock) {
   return {text, lock.read_some(text, sizeof text)};
 }
 
-// Writes this process's number into the lock file, for whoever is refused: into a file of this name
-// that the trainer wrote, not into another's, nor one that has other names elsewhere.
+// Writes this process's number into the lock file, for whoever is refused. Does nothing where the
+// file cannot be written, has other names (hard links), or holds what the trainer did not write.
 void write_owner(File& lock) {
   struct stat info {};
   system_call("examine", lock.name(), [&] { return ::fstat(lock.descriptor(), &info); });
@@ -142,7 +144,7 @@ bool means_no_locks(int error) {
          error == EBADF;
 }
 
-// The time as "2025-01-31T12:00:00Z".
+// The present time in UTC as "2025-01-31T12:00:00Z".
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};

@@ -26,11 +26,12 @@ struct Environment {
 // anything is written; leftovers of killed writers of these files are removed.
 class RunFolder {
  public:
-  // Makes the folder of a new run, its parents as needed; throws RunError where one is already, or
-  // something else has the name of one of its files.
+  // Makes the folder of a new run, its parents as needed, and locks it; throws RunError where it
+  // holds a run already, something else has the name of one of a run's files, or another trainer
+  // has the lock.
   static RunFolder create(const std::string& path);
-  // Opens the folder of an existing run; throws RunError where there is none, or one of its files
-  // is not its own.
+  // Opens and locks the folder of an existing run; throws RunError where there is none, one of its
+  // files is a link or no regular file, or another trainer has the lock.
   static RunFolder resume(const std::string& path);
 
   const std::string& path() const { return path_; }
@@ -40,13 +41,15 @@ class RunFolder {
   // What the user must know, a line each, such as that the file system has no locks.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
-  // Writes the resolved options as config.toml.
+  // Writes the resolved options as config.toml, in the place of an earlier one; throws FileError.
   void write_config(const std::string& toml) const;
-  // Adds an entry for this start to env.json: when, on what, with which versions.
+  // Adds an entry for this start to env.json: when, on what, with which versions. Throws RunError
+  // where the file is not a run's.
   void add_environment(const Environment& environment) const;
 
  private:
-  // Takes the lock, or throws RunError where another trainer has it.
+  // Takes the lock, or throws RunError where another trainer has it. On a file system that has no
+  // locks it goes on without, and says so in warnings().
   explicit RunFolder(const std::string& path);
 
   std::string path_;

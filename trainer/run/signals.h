@@ -27,15 +27,16 @@ constexpr int kSameRequest = 1000;
 // ignored. A file that grows beyond the process's limit is an error, not a signal (SIGXFSZ).
 class StopSignals {
  public:
-  // Sets the handlers: the first stop signal is only remembered, a SIGHUP that was ignored stays
-  // so, and SIGXFSZ becomes an error of the write. The destructor puts back what was there before.
+  // Sets the handlers and forgets signals from before: the first stop signal is only remembered, a
+  // SIGHUP that was ignored stays so, and SIGXFSZ becomes an error of the write. The destructor
+  // puts back what was there before.
   StopSignals();
   // Puts back the handlers that were there before.
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
-  // 0, or the first of kStopSignals that came.
+  // Returns the first of kStopSignals that came since the handlers were set, or 0.
   static int received();
 
  private:
