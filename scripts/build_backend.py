@@ -26,7 +26,11 @@ NEXT = (
 
 
 def _backend():
-    """scikit-build-core, which is there once get_requires_* have named it."""
+    """Imports scikit-build-core's backend, which does the work of the hooks below.
+
+    It is installed once get_requires_* have named it; without build isolation it may be missing,
+    and this exits with a message.
+    """
     try:
         from scikit_build_core import build
     except ImportError:
@@ -39,7 +43,7 @@ def _backend():
 
 
 def _pythons():
-    """The Pythons whose torch may serve: the one that is installed into, and this one."""
+    """Yields the Pythons whose torch may serve: uv's target, where uv builds, and then this one."""
     if "UV_INTERNAL__BUILD_DIR" in os.environ:  # uv's own environment hides the other
         python = _python_of_uv(Path(f"/proc/{os.getppid()}"))
         if python:
@@ -48,7 +52,11 @@ def _pythons():
 
 
 def _python_of_uv(process: Path) -> Path | None:
-    """As uv chooses it: its option, VIRTUAL_ENV, CONDA_PREFIX, .venv here or above."""
+    """The Python that uv, the process at ``process`` (/proc/PID), installs into.
+
+    Found as uv chooses it: its option --python, VIRTUAL_ENV, CONDA_PREFIX, .venv in its folder or
+    above. None where there is none of these, or no /proc.
+    """
     try:
         words = process.joinpath("cmdline").read_text().split("\0")
         lines = process.joinpath("environ").read_text().split("\0")
@@ -88,7 +96,10 @@ def _torch_of(python: Path) -> str:
 
 
 def _choose_torch() -> None:
-    """Sets LIBTORCH_ROOT unless the caller has; refuses where there is none that will do."""
+    """Sets LIBTORCH_ROOT, the torch to build with, unless the caller has.
+
+    Exits with a message where no Python in question has a torch, or the first one is too old.
+    """
     if os.environ.get("LIBTORCH_ROOT"):
         return
     for python in _pythons():
@@ -112,7 +123,7 @@ def _choose_torch() -> None:
 
 
 def _compiler() -> str:
-    """The C++ compiler that CMake will take; refuses where there is none."""
+    """The name of the C++ compiler that CMake will take; exits with a message without one."""
     named = os.environ.get("CXX")
     for name in [named.split()[0]] if named else ["c++", "g++", "clang++"]:
         if shutil.which(name):
@@ -131,7 +142,10 @@ def _has_headers(*names: str) -> bool:
 
 
 def _has_programs() -> bool:
-    """Whether CMake, new enough, and Ninja are there, outside the environment of the build."""
+    """Whether CMake, new enough, and Ninja are installed outside the build's own environment.
+
+    That environment is thrown away after the build; a later rebuild needs them, too.
+    """
     ours = sys.prefix if "UV_INTERNAL__BUILD_DIR" in os.environ else "pip-build-env-"
     folders = os.environ.get("PATH", "").split(os.pathsep)
     path = os.pathsep.join(folder for folder in folders if ours not in folder)
@@ -144,7 +158,11 @@ def _has_programs() -> bool:
 
 
 def _requires() -> list[str]:
-    """What the build needs from the package index; refuses first where it could not succeed."""
+    """The requirements that the build needs from the package index, beside torch.
+
+    zlib, CMake and Ninja are among them only where they are not installed. Exits with a message
+    where torch or the compiler is missing: before anything is downloaded.
+    """
     _choose_torch()
     zlib = [] if _has_headers("zlib.h") else ["cmeel-zlib>=1.3"]
     return REQUIRES + zlib + ([] if _has_programs() else ["cmake>=3.22,<4", "ninja"])
@@ -166,13 +184,13 @@ def get_requires_for_build_sdist(config_settings=None):
 
 
 def prepare_metadata_for_build_wheel(*args, **kwargs):
-    """PEP 517's hook: scikit-build-core's; the requirements name the torch."""
+    """PEP 517's hook: scikit-build-core's, after torch is chosen, which the metadata requires."""
     _choose_torch()
     return _backend().prepare_metadata_for_build_wheel(*args, **kwargs)
 
 
 def prepare_metadata_for_build_editable(*args, **kwargs):
-    """PEP 660's hook: scikit-build-core's."""
+    """PEP 660's hook: scikit-build-core's, after torch is chosen, which the metadata requires."""
     _choose_torch()
     return _backend().prepare_metadata_for_build_editable(*args, **kwargs)
 

@@ -36,7 +36,10 @@ TORCHS += ("weight_decay", "backup_weight_decay", "polar")
 
 
 def main() -> None:
-    """Prints the module: a TypedDict of what all classes take, and one with what torch's lack."""
+    """Prints the module _typing.py: Common, a TypedDict of the options that all classes take.
+
+    And Options, which adds those that the classes with torch's signatures do not take.
+    """
     lines = {name: f"    {name}: {_table.annotation(name)}\n" for name in _table.signature()}
     common = [line for name, line in lines.items() if name not in TORCHS]
     elsewhere = [line for name, line in lines.items() if name in TORCHS]

@@ -28,7 +28,7 @@ DEFINES = {"STEEPEST_TRAINER": "ON", "STEEPEST_MANYLINUX": "ON"}
 
 
 def run(*command) -> str:
-    """Runs a command; what it printed. A failure ends the program with that."""
+    """Runs a command in the repository; returns what it printed. A failure exits with that."""
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, cwd=ROOT)
     if done.returncode != 0:
         sys.exit(f"wheels: failed: {' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
@@ -36,13 +36,17 @@ def run(*command) -> str:
 
 
 def series_of(folder: Path) -> str:
-    """The minor version of the torch in a folder, "2.15"."""
+    """The minor version, "2.15", of the torch in ``folder``, which has a folder torch in it."""
     text = folder.joinpath("torch", "version.py").read_text()
     return re.search(r"__version__\s*=\s*['\"](\d+\.\d+)", text)[1]
 
 
 def torches(given: list[Path]) -> dict[str, Path]:
-    """A folder for each minor version of torch, the newest last."""
+    """The folders with a torch package to build for, by its minor version, the newest last.
+
+    They are the ``given`` ones, else this Python's and those that the installation tests have
+    fetched; of two of one version the first. Exits with a message where a folder has no torch.
+    """
     folders = given
     if not folders:
         own = importlib.util.find_spec("torch")
@@ -61,7 +65,7 @@ def torches(given: list[Path]) -> dict[str, Path]:
 
 
 def project_url() -> str:
-    """The address of the repository, where it has one that others can open."""
+    """The https address of the git remote origin, for the wheels' metadata; "" without one."""
     done = subprocess.run(
         ["git", "remote", "get-url", "origin"], cwd=ROOT, capture_output=True, text=True
     )
@@ -69,7 +73,11 @@ def project_url() -> str:
 
 
 def build(series: str, folder: Path, scratch: Path) -> Path:
-    """A wheel for this torch, with the trainer; returns the file."""
+    """Builds a wheel, with the trainer in it, for torch ``series`` ("2.15"); returns its file.
+
+    ``folder`` has that torch package; the wheel is made in ``scratch``. auditwheel makes it a
+    manylinux wheel, without torch's libraries. Exits where a command fails.
+    """
     raw = scratch / "raw"
     settings = [f"-Ccmake.define.{name}={value}" for name, value in DEFINES.items()]
     settings.append(f"-Cbuild-dir=build/manylinux-{series}")
@@ -87,7 +95,11 @@ def build(series: str, folder: Path, scratch: Path) -> Path:
 
 
 def publishable(wheel: Path, local: str, url: str, out: Path) -> Path:
-    """The wheel with a local version and project URLs in its metadata, in `out`."""
+    """Writes the wheel to ``out`` with its metadata completed; returns the new file.
+
+    ``local`` is put behind the version ("+torch2.15", or "" for PyPI); ``url``, of the repository,
+    gives the project URLs ("" for none). Returns ``out`` where that file was there already.
+    """
     inside = wheel.parent / f"unpacked{local}"
     shutil.rmtree(inside, ignore_errors=True)
     run(sys.executable, "-m", "wheel", "unpack", "-d", inside, wheel)
@@ -112,6 +124,7 @@ def publishable(wheel: Path, local: str, url: str, out: Path) -> Path:
 
 
 def main() -> None:
+    """Builds a wheel for each torch into --out, and that of the newest again for PyPI."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--torch", type=Path, action="append", default=[], metavar="FOLDER")
     parser.add_argument("--url", default=project_url(), help="the repository's address")

@@ -33,7 +33,10 @@ CURVES = {
 
 
 def torch_folder() -> pathlib.Path:
-    """The installed torch package, without importing it."""
+    """The folder of the installed torch package, which is not imported: its sources are the text.
+
+    Exits with a message where there is none.
+    """
     spec = importlib.util.find_spec("torch")
     if spec is None or spec.origin is None:
         raise SystemExit("demo: torch: received no installed package, allowed one (run make build)")
@@ -74,7 +77,10 @@ def train(
 
 
 def recorded_sweep() -> dict:
-    """sweep.json: the "steps" of a trial and, by curve, its trials: "lr", "val_loss", "skipped"."""
+    """Reads sweep.json: "steps", those of a trial, and "curves", a list of trials by curve.
+
+    A trial has "lr", "val_loss" (None where it diverged) and "skipped", its refused steps.
+    """
     return json.loads(SWEEP.read_text())
 
 

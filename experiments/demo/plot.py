@@ -36,7 +36,7 @@ def short(title: str) -> str:
 
 
 def look(name: str, markersize: float) -> dict:
-    """How a curve is drawn in every panel: color, marker, stroke."""
+    """matplotlib's keywords for the curve ``name``, the same in every panel."""
     style = {"color": COLORS[name], "marker": MARKERS[name], "linestyle": STROKES[name]}
     return {**style, "markersize": markersize, "markeredgecolor": "white", "markeredgewidth": 0.6}
 
@@ -44,7 +44,7 @@ def look(name: str, markersize: float) -> dict:
 def draw_losses(
     axes: Axes, out: pathlib.Path, x: str, label: str, baselines: dict[str, float]
 ) -> None:
-    """Training and validation losses of the runs in ``out``, against their log's key ``x``.
+    """Draws training and validation losses of the runs in ``out`` against their log's key ``x``.
 
     ``baselines`` are losses by name, in nats a byte, drawn as horizontal lines.
     """
@@ -77,7 +77,10 @@ def draw_losses(
 
 
 def draw_sweep(axes: Axes, sweep: dict) -> None:
-    """Final validation losses of the recorded trials against learning rate; a star on the best."""
+    """Draws final validation losses of the recorded trials against lr, with a star on the best.
+
+    ``sweep`` is that of curves.recorded_sweep(); trials that diverged are left out.
+    """
     for name, curve in curves.CURVES.items():
         trials = [t for t in sweep["curves"][name] if t["val_loss"] is not None]
         best = min(trials, key=lambda t: t["val_loss"])
@@ -94,7 +97,10 @@ def draw_sweep(axes: Axes, sweep: dict) -> None:
 
 
 def draw(out: pathlib.Path, sweep: dict, baselines: dict[str, float]) -> pathlib.Path:
-    """Draws the runs in ``out`` and the recorded ``sweep``; the path of the picture, in ``out``."""
+    """Draws the runs in ``out`` and the recorded ``sweep`` into out/demo.png; returns its path.
+
+    ``baselines``: see draw_losses.
+    """
     # A page shows it 800 pixels wide: one to a point.
     figure, (steps, seconds, rates) = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained")
     draw_losses(steps, out, "step", "steps", baselines)

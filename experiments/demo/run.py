@@ -33,7 +33,7 @@ def say(text: str = "") -> None:
 def baselines(binary: str) -> dict[str, float]:
     """The losses, in nats a byte, of simple models of the demo's text: bigram, trigram, zlib.
 
-    ``binary`` is the trainer, which computes them.
+    ``binary`` is the trainer, which computes them. An error where it fails.
     """
     command = [str(binary), "info", "--data", str(curves.CONFIG)]
     command += ["--set", f"data.path={curves.torch_folder()}"]
@@ -42,7 +42,10 @@ def baselines(binary: str) -> dict[str, float]:
 
 
 def sample(binary: str, run: pathlib.Path) -> str:
-    """200 bytes that a run's model writes after "def ", as text."""
+    """200 bytes that the model of the run in folder ``run`` writes after "def ", as text.
+
+    ``binary`` is the trainer; an error where it fails.
+    """
     command = [str(binary), "sample", str(run), "--prompt", "def ", "--count", "200"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     return done.stdout.decode("utf-8", errors="replace").rstrip("\n")

@@ -41,7 +41,7 @@ def record(sweep: dict, name: str, lr: float, result: dict) -> None:
 
 
 def main() -> None:
-    """Runs the trials that are not recorded yet, several at a time."""
+    """Trains every curve at the learning rates that sweep.json lacks, several at a time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--binary", default=str(curves.ROOT / "build/bin/steepest"))

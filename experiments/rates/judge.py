@@ -17,39 +17,49 @@ HALF_DECADES = [float(f"{digit}e{power}") for power in range(-6, 3) for digit in
 
 
 def default_rates(row: str) -> tuple[float, float]:
-    """lr and backup_lr of a row of the catalog."""
+    """The default lr and backup_lr of the optimizer that is named ``row`` in the catalog."""
     choices = json.loads(ops.row(row, "{}"))
     return choices["matrix"]["lr"], choices["backup"]["lr"]
 
 
 def is_one_rate(row: str) -> bool:
-    """Whether a row gives all parameters one rate, so that lr alone is tried."""
+    """Whether an optimizer's default lr and backup_lr are equal, so that lr alone is tried.
+
+    ``row`` is its name in the catalog.
+    """
     lr, backup_lr = default_rates(row)
     return lr == backup_lr
 
 
 def key(row: str, task: str, lr: float, backup_lr: float | None = None) -> str:
-    """The name of a trial in results.json."""
+    """The name of a trial in results.json, such as "muon mlp 0.03 0.003".
+
+    ``row`` is the optimizer's name, ``task`` a key of TASKS; backup_lr is None where it is lr.
+    """
     return f"{row} {task} {lr:g}" + ("" if backup_lr is None else f" {backup_lr:g}")
 
 
 def recorded() -> dict[str, float]:
-    """The validation loss of each trial so far; inf where it diverged."""
+    """Reads results.json: the validation loss of each trial so far, by :func:`key`'s name.
+
+    inf where it diverged; {} without the file.
+    """
     losses = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     return {name: math.inf if loss is None else loss for name, loss in losses.items()}
 
 
 def record(name: str, loss: float) -> None:
-    """Adds a trial to results.json, where null stands for one that diverged."""
+    """Adds the trial ``name`` to results.json; a ``loss`` that is not finite is written as null."""
     losses = {**recorded(), name: loss}
     plain = {name: loss if math.isfinite(loss) else None for name, loss in losses.items()}
     RESULTS.write_text(json.dumps(plain, indent=0, sort_keys=True) + "\n")
 
 
 def judged(results: dict[str, float], row: str) -> dict[str, tuple[float, float, float]] | None:
-    """Of each task: the loss at the row's default rates, the best of the grid, and its lr.
+    """For each task: the loss at the optimizer's default lr, the best loss tried, and its lr.
 
-    None where the row has not been tried at its defaults.
+    ``results`` are those of :func:`recorded`, ``row`` is the optimizer's name. backup_lr is the
+    default in all, or follows lr. None where some task has not been tried at the defaults.
     """
     lr, backup_lr = default_rates(row)
     other = None if is_one_rate(row) else backup_lr

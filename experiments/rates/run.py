@@ -33,13 +33,17 @@ USUAL = (1e-3, 3e-1)
 
 
 def half_decades(row: str) -> list[float]:
-    """The learning rates at which a row is tried."""
+    """The learning rates, two a decade, at which the optimizer ``row`` is tried."""
     low, high = RANGES.get(row, USUAL)
     return [rate for rate in HALF_DECADES if low <= rate <= high]
 
 
 def trials(rows: list[str], backup_lrs: list[float]) -> Iterator[tuple[str, str, dict[str, float]]]:
-    """Every row, task and rates that are to be tried, the rates as options of the optimizer."""
+    """Yields every optimizer, task and learning rates that are to be tried.
+
+    ``rows`` are names of optimizers. The rates are options, {"lr", "backup_lr"}; ``backup_lrs`` are
+    not tried where an optimizer has one default for both.
+    """
     for row in rows:
         for backup_lr in [None] if is_one_rate(row) else backup_lrs:
             for task in tasks.TASKS:
@@ -49,7 +53,7 @@ def trials(rows: list[str], backup_lrs: list[float]) -> Iterator[tuple[str, str,
 
 
 def run_all(rows: list[str], backup_lrs: list[float]) -> None:
-    """Runs the trials of these rows that are not recorded, and records each."""
+    """Runs the trials of the optimizers ``rows`` that are not recorded; records and prints each."""
     torch.set_num_threads(1)
     for row, task, rates in trials(rows, backup_lrs):
         name = key(row, task, **rates)
@@ -62,7 +66,7 @@ def run_all(rows: list[str], backup_lrs: list[float]) -> None:
 
 
 def main() -> None:
-    """Runs what is not recorded, or prints the table."""
+    """Runs the trials that are not recorded, or with --table prints the table of those that are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", nargs="*", default=list(CLASSES))
     parser.add_argument("--backup-lr", nargs="*", type=float, default=[3e-3])

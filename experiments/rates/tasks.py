@@ -28,7 +28,7 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.proj = nn.Linear(width, width, bias=False)
 
-    # x and the result are [batch, context, width].
+    # Causal self-attention with all heads; x and the result are [batch, context, width].
     def forward(self, x: Tensor) -> Tensor:
         batch, context, width = x.shape
         parts = self.qkv(x).view(batch, context, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
@@ -47,7 +47,7 @@ class Block(nn.Module):
         self.c_fc = nn.Linear(width, 4 * width)
         self.c_proj = nn.Linear(4 * width, width)
 
-    # x and the result are [batch, context, width].
+    # Adds attention and then the MLP to x; x and the result are [batch, context, width].
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.ln_1(x))
         return x + self.c_proj(functional.gelu(self.c_fc(self.ln_2(x))))
@@ -91,7 +91,7 @@ class LSTM(nn.Module):
 
 
 def mlp() -> nn.Module:
-    """Logits [batch, 10] of images [batch, 1, 8, 8]."""
+    """Makes a network of three linear layers: images [batch, 1, 8, 8] to logits [batch, 10]."""
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(64, 128),
@@ -103,7 +103,7 @@ def mlp() -> nn.Module:
 
 
 def cnn() -> nn.Module:
-    """Logits [batch, 10] of images [batch, 1, 8, 8]."""
+    """Makes a convolutional network: images [batch, 1, 8, 8] to logits [batch, 10]."""
     return nn.Sequential(
         *(nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU()),
         *(nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),
@@ -116,7 +116,10 @@ Batch = tuple[Tensor, Tensor]
 
 
 def text() -> tuple[Callable[[torch.Generator], Batch], Batch]:
-    """A drawer of training batches, and one validation batch, of bytes and the next bytes."""
+    """The data of a language model: a function that draws training batches, and one for validation.
+
+    A batch is (bytes, next bytes), both int64 [rows, 64], from the sources of Python's library.
+    """
     folder = Path(sysconfig.get_paths()["stdlib"])
     files = sorted(folder.glob("*.py"))
     whole = b"".join(file.read_bytes() for file in files)[:2_000_000]
@@ -128,7 +131,7 @@ def text() -> tuple[Callable[[torch.Generator], Batch], Batch]:
         rows = torch.stack([stream[s : s + context + 1] for s in starts.tolist()])
         return rows[:, :-1], rows[:, 1:]
 
-    # Draws 16 windows of the training bytes.
+    # Draws 8 windows of the training bytes.
     def draw(generator: torch.Generator) -> Batch:
         return windows(torch.randint(0, cut - context - 1, (8,), generator=generator))
 
@@ -136,7 +139,10 @@ def text() -> tuple[Callable[[torch.Generator], Batch], Batch]:
 
 
 def digits() -> tuple[Callable[[torch.Generator], Batch], Batch]:
-    """A drawer of training batches, and all validation images, of images and classes."""
+    """scikit-learn's digits: a function that draws training batches, and all validation images.
+
+    A batch is (images float32 [n, 1, 8, 8], classes int64 [n]).
+    """
     from sklearn.datasets import load_digits
 
     images, classes = load_digits(return_X_y=True)
@@ -176,7 +182,7 @@ TASKS = {
 
 
 def loss_of(model: nn.Module, batch: Batch) -> Tensor:
-    """The mean cross-entropy in nats of a batch of inputs and classes."""
+    """The mean cross-entropy, in nats, of a model on a batch of inputs and classes; 0-dim."""
     x, y = batch
     return functional.cross_entropy(model(x).flatten(0, -2), y.flatten())
 
@@ -190,13 +196,19 @@ def schedule(done: float) -> float:
 
 
 def train(name: str, make: Callable[[nn.Module], torch.optim.Optimizer]) -> float:
-    """The mean validation loss of a task at the end, over its seeds; inf where one diverges."""
+    """Trains the task ``name`` with each of its seeds; returns their mean validation loss.
+
+    ``make`` makes the optimizer of a model. inf where one seed diverges.
+    """
     task = TASKS[name]
     return sum(_train_once(task, make, seed) for seed in range(task.seeds)) / task.seeds
 
 
 def _train_once(task: Task, make: Callable[[nn.Module], torch.optim.Optimizer], seed: int) -> float:
-    """Trains a task's model and returns its validation loss at the end; inf where that is NaN."""
+    """Trains a task's model with one seed; returns its validation loss at the end.
+
+    inf where that is NaN, or a training loss is NaN or Inf. ``make`` makes the model's optimizer.
+    """
     torch.manual_seed(seed)
     draw, held = task.data()
     model = task.model()

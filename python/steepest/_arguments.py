@@ -53,7 +53,8 @@ def refuse_unknown(name: str, options: Group, known: set[str]) -> None:
 def share_eps(options: Group, torch_keys: tuple[str, ...]) -> Group:
     """Sets backup_eps to the eps that was given, in place, unless it was given as well.
 
-    Not where eps is a key that the class has from torch (``torch_keys``), with torch's meaning.
+    Nothing is set where eps is among ``torch_keys``, the options that the class has from torch:
+    it then has torch's meaning. Returns ``options``, the same dict.
     """
     if options.get("eps") is not None and "eps" not in torch_keys:
         options.setdefault("backup_eps", options["eps"])
@@ -63,10 +64,11 @@ def share_eps(options: Group, torch_keys: tuple[str, ...]) -> Group:
 def with_row(
     name: str, torch_keys: tuple[str, ...], lr: float | torch.Tensor, options: Group
 ) -> Group:
-    """A value for each option, and lr: the catalog row's, overridden by the caller's ``options``.
+    """Returns a value for each option, and lr: those of the catalog row ``name``, or the caller's.
 
-    A row that gives all parameters one lr takes the caller's for all. ``torch_keys`` are options
-    that only the class has, under torch's names. Raises TypeError for an unknown option.
+    The caller's are ``lr`` and ``options``. A row that gives all parameters one lr takes the
+    caller's for all. ``torch_keys`` are options that only the class has, under torch's names.
+    Raises TypeError for an unknown option, TypeError or ValueError for a value of the wrong kind.
     """
     options, lr = share_eps(clean_options(options), torch_keys), read_option("lr", lr)
     check_lr(lr)
@@ -86,9 +88,11 @@ def with_row(
 
 
 def spelt_out(lr: float | torch.Tensor, options: Group) -> Group:
-    """A value for each option, and lr, of SteepestDescent: the defaults, overridden by ``options``.
+    """Returns a value for each option of SteepestDescent, and lr: the caller's, or the default.
 
-    Raises TypeError for an unknown option.
+    This is for the class without a catalog row: the caller spells all choices out. The result's
+    "recipe" says so, and its backup_lr is lr where none is given. Raises TypeError for an unknown
+    option, TypeError or ValueError for a value of the wrong kind.
     """
     initial = _table.signature()
     refuse_unknown(_options.SPELT_OUT, options, {*initial, "lr"})

@@ -17,7 +17,8 @@ from steepest._typing import Options
 class PlainConstructor(Face):
     """A class whose constructor takes lr and options alone."""
 
-    # Builds the optimizer of the class's catalog row; the options are SteepestDescent's.
+    # Builds the optimizer from the catalog row that the class names in _recipe (its norms, outer
+    # norm, update ..); ``options``, those of SteepestDescent, override the row.
     def __init__(self, params: Any, lr: float | Tensor, **options: Unpack[Options]) -> None:
         given: Group = dict(options)
         self._build_recipe(params, lr, given)
@@ -29,9 +30,10 @@ class RankConstructor(Face):
     def _build_ranked(
         self, params: Any, lr: float | Tensor, rank: int | None, options: Options
     ) -> None:
-        """Builds the optimizer from the class's catalog row, as "neon(k=4)" where rank is 4.
+        """Builds the optimizer from the class's catalog row, with ``rank`` as the k of its norm.
 
-        rank None: as the row has it. Raises ValueError unless it is a whole number from 1.
+        Where rank is 4, the row "neon" is taken as "neon(k=4)"; None leaves the row's own k. Raises
+        TypeError or ValueError unless rank is a whole number from 1.
         """
         given: Group = dict(options)
         row_arguments = "" if rank is None else f"(k={count('rank', rank)})"

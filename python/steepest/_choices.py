@@ -36,7 +36,8 @@ def compare_choices(received: Any, allowed: dict[str, Any], free: set[str], path
 
     Both are dicts of choices by name, in which those of the matrices and those of the backup are
     dicts of their own, "matrix" and "backup". ``free``: the names that may differ. ``path``: what
-    precedes a name in the message, such as "matrix.". The messages are those of the C++ loader.
+    precedes a name in the message, such as "matrix.". A choice that is not saved has its default
+    where the format got it later, else None. The messages are those of the C++ loader.
     """
     for key, value in allowed.items():
         if key in free:
@@ -106,7 +107,10 @@ def check_recipe(groups: list[Group], recipe: str) -> None:
 
 
 def differing_keys(groups: list[Group], skip: set[str]) -> Iterator[str]:
-    """The keys, but those in ``skip``, whose values are not the same in all saved groups."""
+    """Yields the keys, but those in ``skip``, whose values are not the same in all saved groups.
+
+    A key comes once for each group that differs in it from the first.
+    """
     first = groups[0]
     for other in groups[1:]:
         # lr goes first: that a ratio to it differs may follow.

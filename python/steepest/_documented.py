@@ -56,7 +56,11 @@ _MEANINGS = {
 
 
 def document(cls: type[Any]) -> None:
-    """Gives a class of the catalog the signature, the arguments and the example of its row."""
+    """Completes the signature and the docstring of an optimizer's class from its catalog row.
+
+    Both get every keyword option with its default, for help() and editors, and the docstring an
+    example. Changes ``cls``; called once for each class, at import.
+    """
     written = inspect.signature(cls.__init__)
     own = [p for p in written.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     names = {parameter.name for parameter in own}
@@ -146,7 +150,10 @@ def _range_text(option: _table.Option) -> str:
 
 
 def _entry(name: str, meaning: str, signature: inspect.Signature | None = None) -> list[str]:
-    """The lines of one argument, with its default where the signature has one that says more."""
+    """The docstring's lines for one argument, wrapped and indented: its name and ``meaning``.
+
+    Its default, where ``signature`` is given and has one other than None, ends them.
+    """
     default = signature.parameters[name].default if signature else None
     text = f"{name}: {meaning}."
     if default is not None:

@@ -12,9 +12,10 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def eager(function: _Function) -> _Function:
-    """:func:`torch.compiler.disable`, which has no annotations: type checkers keep the function's.
+    """Keeps torch.compile from tracing ``function``, a method: it is called between the graphs.
 
-    The engine is compiled already, so torch.compile calls it between its graphs.
+    The engine behind it is compiled C++ already. This is :func:`torch.compiler.disable`, which
+    type checkers see as untyped; here the function keeps its type.
     """
     disabled: _Function = torch.compiler.disable(function)
     return disabled

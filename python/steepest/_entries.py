@@ -78,9 +78,10 @@ def new_states(plan: Plan, params: Sequence[Tensor], indices: list[int]) -> list
 def forget_old_shapes(plan: Plan, states: States, params: Sequence[Tensor]) -> None:
     """Deletes state tensors that were made for an earlier shape of their parameter.
 
-    Only those are deleted whose shape follows from rows, columns or the number of matrices
-    (solvers' starts, old duals, curvature): they may begin anew. Those of the parameter's own shape
-    (momentum, second moments) stay, and :func:`make_states` refuses them.
+    Called when a plan is made anew. Deleted are those whose shape follows from rows, columns or
+    the number of matrices (solvers' starts, old duals, curvature): the next step makes them again.
+    Those of the parameter's own shape (momentum, second moments) stay, and :func:`make_states`
+    raises ValueError for them.
     """
     having = [index for index, param in enumerate(params) if states.get(param)]
     like = [torch.empty_like(param, device="meta", requires_grad=False) for param in params]

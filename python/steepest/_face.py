@@ -83,8 +83,9 @@ class Face(Groups, Observing, Stateful):
     def _is_empty_step(self, loss: object, grads: list[Tensor | None]) -> bool:
         """Whether this is the step by which torch.distributed.checkpoint makes states.
 
-        It has zero gradients and lr 0, and is no step of training: a momentum that starts at the
-        first gradient, and a bias correction, must not begin with it.
+        It has zero gradients and lr 0, and no state, ``loss`` or observation is there yet. It is no
+        step of training, with which a momentum or a bias correction could begin: the caller then
+        makes the state tensors and nothing else.
         """
         if any(float(group["lr"]) != 0 for group in self.param_groups):
             return False
@@ -100,8 +101,9 @@ class Face(Groups, Observing, Stateful):
     def _step_engine(self, plan: Plan, grads: list[Tensor | None], loss: Tensor | None) -> None:
         """Hands parameters, ``grads`` (one each, in the plan's order), state and rates to C++.
 
-        The operator changes parameters and state in place. At least one gradient must be there;
-        ``loss`` is Momo's, or what nonfinite="skip" looks at.
+        The operator changes parameters, state and self._stats (see _place_outputs) in place. State
+        tensors that are missing are made first. At least one gradient must be there; ``loss`` is
+        Momo's, or what nonfinite="skip" looks at.
         """
         params = list(self._params())
         self._copy_held_state()
@@ -133,8 +135,8 @@ class Face(Groups, Observing, Stateful):
     def _place_outputs(self, device: torch.device, leaf_count: int) -> None:
         """Makes sure that what a step writes beside the parameters' state lies on ``device``.
 
-        These are the numbers for :meth:`stats` (skipped, D, q, f~ - f*, and a coefficient for each
-        of the plan's leaves) and Momo's running model.
+        These are Momo's running model, and self._stats for :meth:`stats`: float64 of skipped, D, q,
+        f~ - f*, and then a coefficient for each matrix of the plan, its leaf of the outer norm.
         """
         if self._stats is None or self._stats.numel() != 4 + leaf_count:
             self._stats = torch.zeros(4 + leaf_count, dtype=torch.float64, device=device)
@@ -172,7 +174,11 @@ class Face(Groups, Observing, Stateful):
             return super().__repr__()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """As torch's, of a pickle, a copy or a load; what an older version lacked is added."""
+        """Takes over ``state``, as torch's method does, and adds what an older version lacked.
+
+        Python calls it on unpickling and copying, and :meth:`load_state_dict` when it has checked
+        what it loads.
+        """
         super().__setstate__(state)
         if "_cache" not in self.__dict__:
             self._process_group = None
@@ -183,7 +189,11 @@ class Face(Groups, Observing, Stateful):
 
 
 def _complete_groups(optimizer: Face) -> None:
-    """Adds the keys that came after the version by which the optimizer was pickled."""
+    """Gives an optimizer that an older version pickled the defaults and group keys of this one.
+
+    In place: missing keys are added, groups of version 0.1 are translated, and a rate kept as
+    lr * lr_ratio becomes lr.
+    """
     defaults = optimizer.defaults
     if "backup_lr" not in defaults:
         ratio = defaults.pop("backup_lr_ratio", None)
@@ -202,7 +212,10 @@ def _complete_groups(optimizer: Face) -> None:
 
 
 def _gradient(group: Group, p: Tensor) -> Tensor | None:
-    """The gradient of what is minimised: the negative one where the group has ``maximize``."""
+    """The gradient of what is minimised: p.grad, or its negated copy under ``maximize``.
+
+    None where ``p`` has no gradient.
+    """
     grad = p.grad
     if grad is None:
         return None

@@ -124,8 +124,8 @@ class Groups(Optimizer):
         """A new group, which the caller gave, as it goes to torch's add_param_group.
 
         Values are read, other libraries' keys are translated, and roles, layouts and rates that
-        the caller left open are filled in; options that are still missing torch takes from the
-        defaults.
+        the caller left open are filled in, in place; options that are still missing torch takes
+        from the defaults. Raises ValueError or TypeError for what does not fit.
         """
         number = len(self.param_groups)
         for key in ("recipe", "momo", "momo_step"):  # of an optimizer whose groups are given
@@ -149,8 +149,9 @@ class Groups(Optimizer):
     def _complete_rates(self, group: Group) -> None:
         """Sets what follows for a new group's lr and weight decay from its roles and its own keys.
 
-        A group without matrices has the constructor's backup_lr and backup_weight_decay, unless it
-        says lr or weight_decay itself, which then hold for all of its parameters.
+        In place. A group without matrices gets the constructor's backup_lr as its lr, and
+        backup_weight_decay as its weight_decay, unless it says these itself; they then hold for all
+        of its parameters. Raises ValueError for a backup_lr_ratio where the group has one role.
         """
         if "weight_decay" in group:
             group.setdefault("backup_weight_decay", None)  # the group's own, of all in it
@@ -183,11 +184,18 @@ class Groups(Optimizer):
         return released
 
     def _canonical(self, group: Group) -> Group:
-        """A group under SteepestDescent's keys; classes that keep torch's keys translate theirs."""
+        """Returns a group under SteepestDescent's keys, of which the engine's options are made.
+
+        Here it is the group itself. Classes whose groups keep torch's keys (ns_steps, betas ..)
+        override this, and return a translated copy.
+        """
         return group
 
     def _read_old(self, saved: Group) -> Group:
-        """A group that version 0.1 has saved, with values that mean the same in this version."""
+        """Returns a group that version 0.1 has saved, with values that mean the same in this one.
+
+        Here it is the same; a class whose keys have changed their meaning since overrides this.
+        """
         return saved
 
     # -- the plan ----------------------------------------------------------------------------------
@@ -195,8 +203,8 @@ class Groups(Optimizer):
     def _plan(self) -> Plan:
         """The plan of the groups as they are now; it is made again only where they have changed.
 
-        Raises ValueError or TypeError where groups or parameters do not fit; the old plan then
-        stays.
+        A missing backup_lr_ratio is then set, and state of old shapes deleted. Raises ValueError or
+        TypeError, and keeps the old plan, where groups or parameters do not fit.
         """
         key = signature(self.param_groups)
         if self._cache is None or self._cache[0] != key:
@@ -215,9 +223,10 @@ class Groups(Optimizer):
         return self._cache[1]
 
     def _complete_ratios(self, plan: Plan, canonical: list[Group]) -> None:
-        """Sets backup_lr_ratio where a group of both roles has none, in the ``canonical`` one too.
+        """Sets backup_lr_ratio where a group has matrices and other parameters and no ratio yet.
 
-        It is the constructor's backup_lr over its lr.
+        It is the constructor's backup_lr over its lr. Set in place, in the optimizer's groups and
+        in ``canonical``, the same groups under SteepestDescent's keys.
         """
         for number in plan.mixed:
             if canonical[number]["backup_lr_ratio"] is None:
@@ -226,13 +235,17 @@ class Groups(Optimizer):
                     group["backup_lr_ratio"] = ratio
 
     def _rates(self, plan: Plan) -> Rates:
-        """The rates, as the groups are now, of each of the engine's groups (``plan.sides``)."""
+        """Returns this step's lr, weight decay and momentum, which schedulers may have changed.
+
+        They are three lists with a number for each entry of ``plan.sides``: the engine treats the
+        matrices of a parameter group and its other parameters as two groups.
+        """
         return plan.rates([self._canonical(group) for group in self.param_groups])
 
     def _new_plan(self) -> tuple[Plan, list[Group]]:
         """A new plan of the groups as they are now, and the groups under SteepestDescent's keys.
 
-        Nothing changes; raises ValueError or TypeError where groups or parameters do not fit.
+        self is not changed; raises ValueError or TypeError where groups or parameters do not fit.
         """
         groups = [
             self._canonical(clean_group(group, number, self.defaults))
@@ -282,6 +295,6 @@ class Groups(Optimizer):
 
 
 def _bare(group: Group) -> list[Tensor]:
-    """A group's parameters, where nothing but their shape says whether they are matrices."""
+    """A group's parameters, or [] where more than their shape says whether they are matrices."""
     has_roles = group["role"] is not None or group["roles"] is not None
     return [] if has_roles else group["params"]

@@ -63,8 +63,9 @@ def _is_list(value: Any) -> bool:
 
 
 def _is_list_of(count: int | None) -> Callable[[Any], bool]:
-    """A test for lists of ``count`` finite numbers, or of any number of them (None)."""
+    """Returns a test for lists of ``count`` finite numbers, or of any number of them (None)."""
 
+    # Whether ``value`` is such a list, a tuple or an array of numpy.
     def fits(value: Any) -> bool:
         if not _is_list(value) or (count is not None and len(value) != count):
             return False
@@ -115,7 +116,10 @@ _LISTED = _Kind("a list", lambda v: isinstance(v, (list, tuple)), list)
 
 
 def _kind_of_each_key(*rows: tuple[Any, ...]) -> dict[str, _Kind]:
-    """The kind by key, from rows of a kind and the keys that have it."""
+    """Returns {key: kind}, which says what values a group may hold under each key.
+
+    A row is (kind, key, key, ..): a kind, and the keys whose values are of it.
+    """
     return {key: kind for kind, *keys in rows for key in keys}
 
 
@@ -165,7 +169,7 @@ def show(value: Any) -> str:
 
 
 def read_value(where: str, key: str, value: Any) -> Any:
-    """What a group is to hold under ``key``, from the value that a saved group has there.
+    """Returns what a group is to hold under ``key`` for the ``value`` that a saved group has there.
 
     Raises ValueError, which begins with ``where`` ("param_groups[0]"), where the value is not of
     the kind that the key has. Keys that are no options are taken as they are.

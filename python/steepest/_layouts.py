@@ -65,7 +65,11 @@ def check_layout(name: str, shape: tuple[int, ...], layout: Layout) -> None:
 
 
 def _check_split(name: str, shape: tuple[int, ...], layout: Layout) -> None:
-    """The part of :func:`check_layout` for a layout with split_sizes or num_heads."""
+    """The part of :func:`check_layout` for a layout with split_sizes or num_heads.
+
+    Raises ValueError where split_dim is not 0 or 1, or the sizes or the heads do not divide that
+    dimension of the matrix.
+    """
     sizes, heads = layout.split_sizes, layout.num_heads
     if layout.split_dim not in (0, 1):
         raise ValueError(f"{name}: split_dim: received {layout.split_dim}, allowed 0 or 1")

@@ -87,9 +87,11 @@ class LossCheck:
         self._arriving: tuple[Tensor, torch.cuda.Event] | None = None
 
     def check(self, loss: Tensor, group: Group) -> None:
-        """Warns of a step's loss where it is no number or below f_star; of a GPU's at a later step.
+        """Warns once of a step's loss that is NaN or Inf, and once of one below f_star.
 
-        ``group``, any of the optimizer's, has f_star. A loss on the GPU is not waited for.
+        ``group``, any of the optimizer's, has f_star. A loss on the GPU is not waited for: it is
+        copied to the host and looked at by a later call. Within a CUDA graph capture nothing is
+        looked at.
         """
         if len(self._warned) == 2:
             return
@@ -185,10 +187,11 @@ class Observations:
         self._seen.append((_gradient_versions(groups), value.double().reshape(()), weight))
 
     def drop_stale(self, groups: list[Group]) -> None:
-        """Drops the losses whose gradients are there; called before gradients are zeroed.
+        """Keeps only the observed losses since which no gradient of ``groups`` has changed.
 
-        An observation that no backward pass has followed belongs to the step to come: programs
-        zero between the forward and the backward pass, too.
+        Called before gradients are zeroed. Where gradients have changed, the loss's backward pass
+        has run, and what it added is about to be thrown away. A loss without a backward pass yet
+        belongs to the step to come: programs zero between forward and backward, too.
         """
         if self._seen:
             now = _gradient_versions(groups)

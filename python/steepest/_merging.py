@@ -59,7 +59,8 @@ def _match_merged(
     """The saved one of each parameter, by its index in the plan, and the state_dict that has it.
 
     By name where all have names; else the first of two has the matrices, the second the rest.
-    Frozen parameters that no state_dict has are left out.
+    Frozen parameters that no state_dict has are left out. Raises ValueError where names, or numbers
+    of parameters, differ otherwise.
     """
     names = all_names(groups)
     every = [(source, saved) for source in sources for saved in source.params]
@@ -73,7 +74,8 @@ def _match_merged(
 def _match_in_order(sources: list[Source], plan: Plan) -> dict[int, tuple[Source, Saved]]:
     """:func:`_match_merged` without names: each state_dict has its parameters in the plan's order.
 
-    One alone has all of them; of two the first has the matrices, the second the rest.
+    One alone has all of them; of two the first has the matrices, the second the rest. Raises
+    ValueError where a state_dict has another number of parameters.
     """
     everything = range(len(plan.names))
     parts = [list(everything)]

@@ -81,7 +81,7 @@ def _of_pairs(pairs: Iterable[tuple[str, torch.Tensor]]) -> Iterator[FoundParam]
 
 
 def _of_module(modules: dict[str, nn.Module]) -> Iterator[FoundParam]:
-    """Every parameter of ``modules``, a network's named_modules(), at each place that it has.
+    """Yields every parameter of ``modules``, a network's named_modules(); a tied one at each place.
 
     Names and order are those of named_parameters(). The owner of a parametrized weight is the
     module whose weight it is. ``around``, the types from the root to what holds the parameter, has

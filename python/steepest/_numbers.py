@@ -140,8 +140,12 @@ def whole_numbers(name: str, value: Any) -> list[int]:
 
 
 def _list_of(kind: type, allowed: str) -> Callable[[str, Any], Any]:
-    """A reader of group keys that list a value of type ``kind`` for each parameter."""
+    """Returns a reader of group keys that list a value of type ``kind`` for each parameter.
 
+    ``allowed`` says in the reader's message what the key takes.
+    """
+
+    # Returns ``value`` as it is; TypeError, naming the key ``name``, unless it is such a list.
     def read_each(name: str, value: Any) -> Any:
         listed = isinstance(value, (list, tuple))
         if not listed or not all(isinstance(item, kind) for item in value):

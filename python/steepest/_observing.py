@@ -23,9 +23,9 @@ class Observing(Optimizer):
     _process_group: Any
 
     if TYPE_CHECKING:
-
-        def _name(self) -> str: ...  # the recipe's, see Groups
-        def _momo(self) -> bool: ...  # whether step sizes are Momo's, see Groups
+        # Declared for type checkers; the class Groups defines both.
+        def _name(self) -> str: ...  # the recipe's name, for messages
+        def _momo(self) -> bool: ...  # whether step sizes are Momo's, which need a loss
 
     @eager
     def observe(self, loss: _Loss, weight: float = 1) -> _Loss:

@@ -97,7 +97,7 @@ def group_of_row(name: str) -> Group:
 
 
 def dtype_name(dtype: torch.dtype | str | None) -> str | None:
-    """A dtype as the engine reads it: "float32" for torch.float32."""
+    """A dtype as the engine reads it: "float32" for torch.float32 or that text; None for None."""
     return None if dtype is None else str(dtype).removeprefix("torch.")
 
 
@@ -189,9 +189,11 @@ def side_momentum(group: Group, role: str) -> float:
 
 
 def side_options(group: Group, role: str) -> Group:
-    """The engine's options, in JSON's types, of a group's parameters of ``role``.
+    """Returns the engine's options, in JSON's types, of one side of a parameter group.
 
-    The group has SteepestDescent's keys. Options that are None are left to the engine.
+    A side is a group's parameters of one ``role``: its matrices ("matrix") or its others
+    ("backup"). The group has SteepestDescent's keys; options that are None are left out, and the
+    engine chooses them.
     """
     options = _matrix_options(group) if role == "matrix" else _backup_options(group)
     for key in options:
@@ -208,10 +210,11 @@ def _without_those_of(row_options: Group, options: Group) -> Group:
 
 
 def side_overrides(group: Group, role: str) -> Group:
-    """The options of :func:`side_options` that differ from those of the recipe's catalog row.
+    """Returns those options of a group's parameters of ``role`` that differ from its catalog row.
 
-    ``role`` is "matrix" or "backup": whose choices in the row the group is compared with. All are
-    returned where the recipe is no row of the catalog.
+    The plan names the row (group["recipe"]) and gives only what overrides it. ``role`` is "matrix"
+    or "backup"; the options are those of :func:`side_options`, compared with the row's for the same
+    role. All are returned where the recipe is no row of the catalog.
     """
     name = group["recipe"]
     row_options = {} if name == SPELT_OUT else _side_options_of_row(name, role)
@@ -220,7 +223,10 @@ def side_overrides(group: Group, role: str) -> Group:
 
 @functools.cache
 def _side_options_of_row(name: str, role: str) -> Group:
-    """The options of :func:`side_options` of a group that says nothing beside the row's choices."""
+    """What :func:`side_options` returns for a group with the choices of catalog row ``name`` alone.
+
+    The result is kept for the next call: do not change it.
+    """
     return side_options(PLAIN | group_of_row(name), role)
 
 
@@ -236,9 +242,10 @@ def network_overrides(groups: list[Group]) -> Group:
 
 
 def network_options(groups: list[Group]) -> Group:
-    """The engine's options of the whole network, which every group holds.
+    """Returns the engine's options of the whole network, which every group holds.
 
-    Raises ValueError where the groups differ in one.
+    f_star "auto" becomes 0 with f_star_auto. Raises ValueError where the groups differ in an
+    option, or f_star is another text.
     """
     first = groups[0]
     for index, group in enumerate(groups):

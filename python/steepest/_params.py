@@ -18,7 +18,8 @@ from steepest._tensors import Named, check_each
 def as_params(params: Any) -> Any:
     """The constructor's ``params`` as torch's constructor takes them: a module becomes its routes.
 
-    Parameters that are frozen now have a place, too: torch trains what is unfrozen later.
+    Frozen parameters of a module are in its routes, too: torch trains what is unfrozen later.
+    Raises TypeError for a dict, TypeError or ValueError for a parameter that cannot be trained.
     """
     if isinstance(params, Mapping):
         group = "params" in params

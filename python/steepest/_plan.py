@@ -100,7 +100,10 @@ def _names_in_group(number: int, group: Group) -> list[Any]:
 
 
 def _qualified(placed: list[_Placed]) -> list[str]:
-    """The names, with as much of their places as tells those apart that occur more than once."""
+    """Returns the names; those that occur more than once begin with their group, or also index.
+
+    ``placed`` has the group's number, the index in it and the name of each parameter.
+    """
     everywhere = Counter(one.name for one in placed)
     in_group = Counter((one.group, one.name) for one in placed)
     names = []
@@ -148,7 +151,7 @@ class Plan:
         return {number for number in numbers if numbers.count(number) > 1}
 
     def rates(self, groups: list[Group]) -> Rates:
-        """This step's rates of each of the engine's groups, in the order of :attr:`sides`.
+        """Returns this step's lr, weight decay and momentum, each a list in the order of ``sides``.
 
         ``groups`` are the optimizer's, with SteepestDescent's keys. A group of both roles has two
         of the engine's: the backup's lr there is lr times backup_lr_ratio.
@@ -188,10 +191,11 @@ def first_of(role: str, sides: Iterable[tuple[int, str]]) -> int:
 
 
 def make_plan(name: str, groups: list[Group]) -> Plan:
-    """The plan of an optimizer's groups, which have SteepestDescent's keys and plain values.
+    """Makes the plan of an optimizer's groups, which have SteepestDescent's keys and plain values.
 
-    ``name`` begins the engine's messages.
-    Raises ValueError naming the group or the parameter that does not fit.
+    The engine is told the recipe, the options of each group and role that differ from it, and the
+    shape and layout of each parameter; it answers with the state that each will have. ``name``
+    begins its messages. Raises ValueError or RuntimeError naming what does not fit.
     """
     sides: dict[tuple[int, str], int] = {}
     engine_groups: list[Group] = []

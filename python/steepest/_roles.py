@@ -46,10 +46,11 @@ def skip_reason(found: FoundParam) -> str:
 
 
 def judge(model: Model) -> dict[str, Verdict]:
-    """The rules' verdict on each parameter by its name; a tied one has one under each name.
+    """The routing rules' verdict (role, layout, reason) on each parameter, by its name.
 
-    The facts that the rules look at (names, shapes, types and numbers of modules) go to the library
-    as JSON, and the verdicts come back in their order.
+    A tied parameter has one under each of its names. The rules are in C++: the facts that they
+    look at (names, shapes, types and numbers of modules) go there as JSON, and the verdicts come
+    back in their order.
     """
     ids: dict[int, int] = {}
     heads, answers = _find_named_heads(model)
@@ -124,7 +125,8 @@ def _find_named_heads(model: Model) -> _Heads:
     """Finds the output heads that modules name themselves, asking each that has a method for it.
 
     The methods are get_output_embeddings, of Transformers, and get_classifier, of timm. One that
-    raises is passed over. A module that names no layer of the model has the answer "none".
+    raises is passed over. The result has the method that named each head's weight, by id(weight),
+    and each asked module's answer, by its name: "head", or "none" where it names no layer here.
     """
     methods: dict[int, str] = {}
     answers: dict[str, str] = {}

@@ -48,9 +48,9 @@ class Run:
 
 
 def _curve(points: list[tuple[dict[str, Any], Any]], x: str) -> Curve:
-    """The curve (x, y) through ``points``, pairs of a log's line and the y taken from it.
+    """The lists (x, y) of a curve through ``points``, pairs of a log's line and its y.
 
-    ``x`` is "steps" or "seconds"; lines without it are left out.
+    ``x`` is "steps" or "seconds"; lines without it are left out. A y that is null becomes NaN.
     """
     key = "step" if x == "steps" else x
     points = [(row, y) for row, y in points if row.get(key) is not None]
@@ -58,6 +58,7 @@ def _curve(points: list[tuple[dict[str, Any], Any]], x: str) -> Curve:
 
 
 def _float_or_nan(value: Any) -> float:
+    """A number of a log's line as a float; NaN for null, which stands for NaN and Inf, and text."""
     return float(value) if isinstance(value, (int, float)) else math.nan
 
 
@@ -65,7 +66,11 @@ def _float_or_nan(value: Any) -> float:
 
 
 def read_run(path: str) -> Run:
-    """A run by its folder or file; PlotError, one line, for what cannot be read."""
+    """Reads a training run's log from its file, or from metrics.jsonl in its folder.
+
+    Where a resumed run has repeated steps, their later lines count. Raises PlotError, one line for
+    the user, where the file cannot be read, is empty or has a line that is none of a log.
+    """
     place = Path(path)
     file = place / "metrics.jsonl" if place.is_dir() else place
     try:

@@ -69,7 +69,8 @@ class Stateful(Optimizer):
     def _complete_states(self) -> None:
         """Adds the state tensors that the next step would make, so that they are saved.
 
-        Some are missing where a momentum has just become positive.
+        Some are missing where a momentum has just become positive. Nothing is added where the
+        groups do not fit, after a change by hand: the next step raises for that.
         """
         with contextlib.suppress(
             ValueError
@@ -115,9 +116,10 @@ class Stateful(Optimizer):
 
     @eager
     def _load(self, what: str, *state_dicts: Any) -> None:
-        """The body of the public method ``what``, which begins the messages.
+        """The body of load_state_dict and load_torch_state: ``what`` is the name of either.
 
-        All is read and compared before anything changes; torch's hooks of load_state_dict run.
+        All is read and compared before anything changes. Raises TypeError or ValueError, in one
+        line that begins with ``what``. torch's hooks run where that is load_state_dict.
         """
         # Tensors that are made in inference mode could not be stepped outside of it.
         with torch.inference_mode(False), torch.no_grad():

@@ -23,7 +23,7 @@ _ELSEWHERE = {
 
 
 def describe(cls: type[Any], plan: Plan, groups: list[Group], canonical: list[Group]) -> str:
-    """The text for print: at most 24 lines, however many groups there are.
+    """Returns the text of an optimizer's repr: 22 lines as a rule, however many groups there are.
 
     Args:
         cls: the optimizer's class.
@@ -71,7 +71,11 @@ def _fitting(heights: list[int], room: int) -> int:
 
 
 def _rate_lines(plan: Plan, canonical: list[Group]) -> list[list[str]]:
-    """Of each group, a line for each role that occurs in it: how many tensors, and their rates."""
+    """Returns the lines of each group: one for its matrices and one for its other parameters.
+
+    A line says how many tensors they are, their lr, weight decay, momentum and norm. A group
+    without parameters has one line, "empty".
+    """
     lines: list[list[str]] = [[] for _ in canonical]
     rates = plan.rates(canonical)
     for side, (number, role) in enumerate(plan.sides):
@@ -128,7 +132,7 @@ def _differing(group: Group, initial: Group) -> Group:
 
 
 def _plain(value: Any) -> Any:
-    """A value to be compared: an equal list and tuple are one choice."""
+    """A value to be compared: a tuple becomes a list, as both may spell one choice."""
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -27,9 +27,10 @@ def _memory_users(value: Tensor) -> int:
 
 
 def copied(value: Any, memo: dict[int, Any] | None = None) -> Any:
-    """A copy of plain containers and tensors; anything else is the same object.
+    """A deep copy of lists, tuples, dicts and tensors; anything else is the same object.
 
-    A tensor that occurs twice, as Momo's model does in every group, occurs twice in the copy.
+    One tensor that occurs twice, as Momo's model does in every group, is one tensor in the copy,
+    too: ``memo`` has the copies made so far, by the id of the original.
     """
     memo = {} if memo is None else memo
     if id(value) in memo:
@@ -132,7 +133,10 @@ class Loans:
 
 
 def copied_on(value: Any, device: torch.device) -> Any:
-    """A copy of a value that the program around keeps in a state, a tensor's on the device."""
+    """A copy of a value that the program around keeps in a parameter's state.
+
+    A tensor is copied to ``device``, the parameter's, unless it is a meta tensor.
+    """
     if isinstance(value, Tensor) and not value.is_meta:
         return value.detach().to(device=device, copy=True)
     return copied(value)

@@ -64,9 +64,10 @@ def as_tensor(loss: Any) -> Tensor:
 
 
 def tensor_step(state: State) -> None:
-    """Makes a parameter's step count a tensor where it is a number.
+    """Makes state["step"] a 0-dim tensor on the CPU, in place, where it is a number.
 
-    It is one in old checkpoints, and where a program has reset the state.
+    It is a number in old checkpoints, and where a program has reset the state. Raises TypeError or
+    ValueError where it is neither a tensor nor a finite number.
     """
     if not isinstance(state["step"], Tensor):
         count = number("step", state["step"])
@@ -74,7 +75,7 @@ def tensor_step(state: State) -> None:
 
 
 def tensor_steps(states: MutableMapping[Any, State]) -> None:
-    """:func:`tensor_step` of every parameter's state in an optimizer's."""
+    """Calls :func:`tensor_step` for each parameter's state in ``states``, an optimizer's."""
     for state in states.values():  # hooks may leave values of other kinds
         if isinstance(state, dict) and "step" in state:
             tensor_step(state)
@@ -106,9 +107,10 @@ def complete(
 
 
 def _catch_up(state: State, plan: Plan, index: int, param: Tensor, name: str) -> None:
-    """Fills the new tensor ``name`` with what it would hold, had it been there all the time.
+    """Fills the new tensor state[name] with what it would hold, had it been there all the time.
 
-    It follows from the momentum, which has been; other tensors begin as they are.
+    That is computed from the momentum, which has been there, for Momo's "intercept" and for the
+    "dual" norms; any other tensor stays as it was made.
     """
     names = plan.state[index]
     if name == "intercept":  # Momo's <g, w>-average, as if g had been constant
@@ -121,7 +123,7 @@ def _catch_up(state: State, plan: Plan, index: int, param: Tensor, name: str) ->
 def _measured_duals(
     state: State, plan: Plan, index: int, param: Tensor, names: list[str]
 ) -> Tensor:
-    """The dual norms of a parameter's momentum as it is now, one for each of its matrices.
+    """The dual norms of a parameter's momentum as it is now, float64, one for each of its matrices.
 
     ``names`` are those of its state tensors, in the plan's order. The operator takes all of the
     plan's parameters, of which the others are given without entries.
@@ -153,8 +155,8 @@ class BoundState:
 def bind(plan: Plan, states: MutableMapping[Tensor, State], params: list[Tensor]) -> BoundState:
     """Lists an optimizer's ``states`` for an operator, without copies; each must be complete.
 
-    ``params`` are all of the plan's, in its order; the index of one without a state is not in
-    ``live`` of the result.
+    ``params`` are all of the plan's, in its order. The result has them, and of those with a state
+    the indices (``live``), the step counts and, one parameter after the other, the tensors.
     """
     bound = BoundState(params, [], [], [])
     for index, param in enumerate(params):

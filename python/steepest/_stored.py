@@ -59,7 +59,9 @@ def wanted(plan: Plan, params: list[Tensor]) -> list[Wanted]:
 def read_step(where: str, value: Any) -> Tensor:
     """A saved step count as a new 0-dim tensor on the CPU.
 
-    Raises ValueError, which begins with ``where``, unless it is a whole number from 0 up.
+    It keeps a saved float32 or float64, else has torch's dtype for it; float64 from 2^24 steps on,
+    where float32 stops counting. Raises ValueError, which begins with ``where``, unless it is a
+    whole number from 0 up.
     """
     number = None
     found = plain(value)
@@ -98,8 +100,9 @@ def check_tensor(where: str, value: Any, shape: list[int] | None) -> None:
 def read_tensor(where: str, name: str, value: Any, wish: Wanted) -> Tensor:
     """A copy of the saved tensor ``value``, on the device of the parameter that ``wish`` is of.
 
-    ``name`` is its key in the parameter's state. Raises ValueError, which begins with ``where``,
-    where it does not fit.
+    ``name`` is its key in the parameter's state. It keeps the dtype in which it was saved, but for
+    those that the engine could make itself. Raises ValueError, which begins with ``where``, where
+    its shape, kind or numbers do not fit.
     """
     like = wish.tensors.get(name)
     # A basis that the recipe of now does not use may have any shape.

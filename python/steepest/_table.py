@@ -61,7 +61,10 @@ RATES = ("lr", "weight_decay", "backup_lr", "backup_weight_decay")
 
 
 def of_scope(*scopes: str) -> tuple[str, ...]:
-    """The names of the options of these scopes (see Option), in the table's order; no rates."""
+    """The names of the options of these scopes (see Option), in the table's order.
+
+    Learning rates and weight decays (RATES) are left out: they are read at every step.
+    """
     return tuple(o.name for o in OPTIONS.values() if o.scope in scopes and o.name not in RATES)
 
 

@@ -17,7 +17,10 @@ Named = list[tuple[str, Tensor]]
 
 
 def check_each(named: Named) -> None:
-    """Raises TypeError or ValueError for the first of the named tensors that cannot be trained."""
+    """Raises TypeError or ValueError for the first of ``named`` that cannot be trained.
+
+    They are (name, tensor) pairs; what is no tensor is passed over, as torch refuses it later.
+    """
     for name, tensor in named:
         if isinstance(tensor, Tensor):  # torch refuses the rest in its own words
             _check_tensor(name, tensor)
@@ -129,7 +132,8 @@ def _check_cluster(cluster: list[_Range]) -> None:
     """Raises ValueError where two tensors whose ranges meet have an entry in common.
 
     Every entry is marked with the number of its tensor; one that has a mark already is shared.
-    Tensors of different element sizes, or shifted by less than one, are not told apart.
+    Tensors of different element sizes, or shifted by less than one element, are not looked at
+    entry by entry: they are refused as well.
     """
     if len(cluster) < 2:
         return

@@ -56,7 +56,8 @@ def install() -> None:
     if getattr(original, "_steepest_checks", False):
         return
 
-    # torch's method behind the check: what was made by this package must not pass for its own.
+    # torch's method, after a check that raises ValueError: a state_dict that this package made for
+    # another method would load without a word, and mean something else.
     @functools.wraps(original)
     def load_state_dict(self: torch.optim.Optimizer, state_dict: Any) -> None:
         check(self, state_dict)

@@ -30,7 +30,11 @@ class Watch:
     _IDLE = 3  # steps without a gradient
 
     def __init__(self, name: str, params: object = None) -> None:
-        """``name``: the optimizer's class, for messages; ``params``: what it was made from."""
+        """Begins with nothing warned of; remembers the module, if any, and what is frozen in it.
+
+        ``name``: the optimizer's class, for messages; ``params``: what it was made from. The module
+        is not kept alive.
+        """
         module = _module_of(params)
         self._name = name
         self._module = weakref.ref(module) if module is not None else None

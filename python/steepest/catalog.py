@@ -29,7 +29,8 @@ class NormalizedSGD(PlainConstructor):
 
     _recipe = "normalized-sgd"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.3, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -42,7 +43,8 @@ class SignSGD(PlainConstructor):
 
     _recipe = "signsgd"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -58,7 +60,8 @@ class MuonJordan(PlainConstructor):
 
     _recipe = "muon-jordan"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -75,7 +78,8 @@ class MuonAdam(PlainConstructor):
 
     _recipe = "muon-adam"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -95,7 +99,8 @@ class NorMuon(PlainConstructor):
 
     _recipe = "normuon"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -113,7 +118,8 @@ class SOAP(PlainConstructor):
 
     _recipe = "soap"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -127,7 +133,8 @@ class Scion(PlainConstructor):
 
     _recipe = "scion"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -145,7 +152,8 @@ class ScionLions(PlainConstructor):
 
     _recipe = "scion-lions"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(
         self, params: Any, lr: float | Tensor = 2.44140625e-4, **options: Unpack[Options]
     ) -> None:
@@ -161,7 +169,8 @@ class PolarGrad(PlainConstructor):
 
     _recipe = "polargrad"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1e-1, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -179,7 +188,8 @@ class MuonMax(PlainConstructor):
 
     _recipe = "muonmax"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -193,7 +203,8 @@ class OrthogonalSGDM(PlainConstructor):
 
     _recipe = "orthogonal-sgdm"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -204,7 +215,10 @@ class Named(Face):
     def __init__(
         self, name: str, params: Any, lr: float | Tensor | None = None, **options: Unpack[Options]
     ) -> None:
-        """``name``: of the row, as make() takes it, without "-momo"; ``lr``: by default its own."""
+        """Builds the optimizer of the catalog row ``name``, as make() takes it, without "-momo".
+
+        ``lr`` is by default the row's. Raises ValueError for an unknown name.
+        """
         self._recipe = name  # type: ignore[misc]
         given: Group = dict(options)
         rate = _options.row(name)["matrix"]["lr"] if lr is None else lr

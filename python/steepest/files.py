@@ -23,7 +23,11 @@ _RATES = 4  # of each group: lr, backup_lr_ratio, weight_decay, backup_weight_de
 
 
 def _rates(group: Group) -> list[float]:
-    """The numbers of a group that a file keeps; the ratio is 1 where the group has one role."""
+    """The four numbers of a group that a file keeps, as floats; :func:`_set_rates` reads them.
+
+    They are lr, backup_lr_ratio (1 where the group has none), weight_decay and backup_weight_decay
+    (weight_decay where it has none).
+    """
     ratio, decay, backup_decay = (
         group[key] for key in ("backup_lr_ratio", "weight_decay", "backup_weight_decay")
     )
@@ -97,7 +101,11 @@ def load(optimizer: Face, path: str | PathLike[str]) -> None:
 def _states(
     plan: Plan, params: list[Tensor], steps: list[int], tensors: list[Tensor]
 ) -> dict[Tensor, dict[str, Any]]:
-    """Each parameter's state from the tensors of all that have one, in the plan's order."""
+    """Returns each parameter's state, as a file has it, for those that have taken a step.
+
+    ``steps`` has each parameter's count, 0 for one without state. ``tensors`` are those of all the
+    others in the plan's order; they are taken over without copies.
+    """
     states: dict[Tensor, dict[str, Any]] = {}
     rest = iter(tensors)
     for param, step, names in zip(params, steps, plan.state):
@@ -108,10 +116,10 @@ def _states(
 
 
 def _set_rates(group: Group, rates: list[float]) -> None:
-    """Sets the numbers of a group that :func:`_rates` has written; none where lr is NaN.
+    """Sets, in place, the four numbers of a group that :func:`_rates` has written.
 
-    That is a frozen group which the file does not have. An older file has a ratio for any group
-    without a role: where no matrix is in it, that is the ratio of its lr.
+    Nothing is set where the lr is NaN: the group is frozen and not in the file. An older file has a
+    ratio for any group without a role: where no matrix is in it, its lr is multiplied by that.
     """
     lr, ratio, decay, backup_decay = rates
     if math.isnan(lr):
@@ -130,7 +138,11 @@ def _set_rates(group: Group, rates: list[float]) -> None:
 
 
 def _set_model(optimizer: Face, step: int, momo: Tensor) -> None:
-    """Momo's model: loss average, weight and f_star, of this many steps."""
+    """Sets Momo's model in all groups of ``optimizer``, as a file has it.
+
+    ``step`` is the count of its steps and ``momo`` float64 [3]: the average of the losses, its
+    weight and f_star. An empty ``momo``, of a file without a model, begins with zeros.
+    """
     for group in optimizer.param_groups:
         group["momo_step"] = _stored.read_step("momo_step", step)
         numbers = momo if len(momo) else torch.zeros(3, dtype=torch.float64)

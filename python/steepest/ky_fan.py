@@ -21,7 +21,8 @@ class Neon(RankConstructor):
 
     _recipe = "neon"
 
-    # As SteepestDescent's, with rank, the number k of singular triplets, the row's where None.
+    # Takes what SteepestDescent takes, and ``rank``, the number k of singular triplets in the norm
+    # (None: as in the catalog row that the class names in _recipe).
     def __init__(
         self,
         params: Any,
@@ -42,7 +43,8 @@ class Fanion(RankConstructor):
 
     _recipe = "fanion"
 
-    # As SteepestDescent's, with rank, the number k of singular triplets, the row's where None.
+    # Takes what SteepestDescent takes, and ``rank``, the number k of singular triplets in the norm
+    # (None: as in the catalog row that the class names in _recipe).
     def __init__(
         self,
         params: Any,
@@ -63,7 +65,8 @@ class FStar(PlainConstructor):
 
     _recipe = "f-star"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 1.0, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -76,7 +79,8 @@ class FMuon(PlainConstructor):
 
     _recipe = "f-muon"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -90,7 +94,8 @@ class SMuon(PlainConstructor):
 
     _recipe = "s-muon"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
@@ -103,6 +108,7 @@ class FNeon(PlainConstructor):
 
     _recipe = "f-neon"
 
-    # As SteepestDescent's; the choices are the row's, and lr has the default of this class.
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.3, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)

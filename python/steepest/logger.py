@@ -51,7 +51,9 @@ class Logger:
         ...         log.log(step, loss=0.5)  # behind optimizer.step()
     """
 
-    # Opens the file to append to it; the class's docstring has the arguments.
+    # Opens the file to append to it, and makes its folder; the class's docstring has the arguments.
+    # A log that is there goes on, without a last line cut off, and "seconds" count on. ValueError
+    # for ``every`` below 0.
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -116,9 +118,11 @@ class Logger:
             self._writer.close()
             self._writer = None
 
+    # For "with Logger(..) as log": the file is open already.
     def __enter__(self) -> Logger:
         return self
 
+    # Closes the log at the end of the with block; an error from the block goes on.
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -129,7 +133,7 @@ class Logger:
 
 
 def _summary_writer(folder: Any) -> Any:
-    """A SummaryWriter of TensorBoard's into a folder; ImportError where the package is missing."""
+    """Makes a SummaryWriter of TensorBoard's for a folder; ImportError without that package."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -174,9 +178,10 @@ def _number(name: str, value: Any) -> float | int | None:
 
 
 def _rates(optimizer: Any) -> dict[str, Any]:
-    """The line's ``lr``, the first group's, and ``lrs`` where groups or roles have several rates.
+    """The learning rates of a log line: ``lr``, the first group's, and ``lrs`` where they differ.
 
-    In a group of both roles the matrices' goes before the others'. {} without an optimizer.
+    ``lrs`` has one of each group, in order; a group with matrices and other parameters has two, the
+    matrices' first. {} without an optimizer; one of torch.optim will do.
     """
     if optimizer is None:
         return {}

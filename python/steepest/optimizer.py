@@ -96,7 +96,8 @@ class SteepestDescent(Face):
         >>> optimizer.step()
     """
 
-    # Builds the optimizer from a norm and the other choices; the class's docstring has them all.
+    # Builds the optimizer from a norm and the other choices, which the class's docstring lists.
+    # TypeError for an unknown option, TypeError or ValueError for a value that does not fit.
     def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
         given: Group = dict(options)
         process_group = given.pop("process_group", None)

@@ -56,9 +56,10 @@ def _color(index: int) -> str:
 
 
 def _look(index: int, points: int) -> dict[str, Any]:
-    """How run number ``index`` is drawn in every panel, with about eight marks on its ``points``.
+    """matplotlib's keywords for the curve of run number ``index``, alike in every panel.
 
-    The first mark of each run lies elsewhere, so that the marks of equal curves are all seen.
+    A curve of so many ``points`` gets about eight marks. The first mark of each run lies elsewhere,
+    so that the marks of equal curves are all seen.
     """
     every = max(1, points // 8)
     return {
@@ -180,7 +181,10 @@ def _panels(runs: list[Run], x: str) -> list[tuple[Panel, bool]]:
 
 
 def draw(runs: list[Run], x: str = "steps") -> Figure:
-    """A figure of all runs; x is "steps" or "seconds"."""
+    """Draws all runs, a panel for each kind of number that they have; x is "steps" or "seconds".
+
+    Returns a figure of matplotlib's, whose backend is set to Agg, which needs no screen.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

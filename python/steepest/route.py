@@ -53,7 +53,8 @@ class Routes(list[dict[str, Any]]):
         >>> optimizer = steepest.Muon(routes, lr=0.02)
     """
 
-    # ``module``: what was routed, which is not kept alive. A list can be made without any of it.
+    # ``groups``: the items of the list; ``rows``: a line of the table for each parameter, skipped
+    # ones too; ``module``: what was routed, which is not kept alive. Without any: an empty list.
     def __init__(
         self,
         groups: Iterable[dict[str, Any]] = (),
@@ -64,7 +65,8 @@ class Routes(list[dict[str, Any]]):
         self.rows = list(rows)
         self.module = weakref.ref(module) if module is not None else None
 
-    # What a pickle or a copy has beside the list; a weak reference cannot be pickled.
+    # What a pickle or a copy has beside the list's items: the table, and no module, as a weak
+    # reference cannot be pickled.
     def __getstate__(self) -> dict[str, Any]:
         return {"rows": self.rows, "module": None}
 
@@ -78,6 +80,7 @@ class Routes(list[dict[str, Any]]):
         """Why each parameter that is in no group was left out, by name."""
         return {row.name: row.reason for row in self.rows if row.role == "skipped"}
 
+    # One line, the number of parameters, groups and skipped ones; print shows the table.
     def __repr__(self) -> str:
         names = [len(group["params"]) for group in self]
         return (

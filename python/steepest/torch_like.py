@@ -40,7 +40,8 @@ class Muon(Face):
     _recipe = "muon"
     _own = ("ns_coefficients", "eps", "ns_steps", "adjust_lr_fn")
 
-    # Arguments are those of torch's class of this name, the other options SteepestDescent's.
+    # Takes the arguments of torch's class of this name; the other options are SteepestDescent's.
+    # ValueError for a value out of range.
     def __init__(
         self,
         params: Any,
@@ -81,9 +82,10 @@ class Muon(Face):
         self._build_recipe(params, lr, given)
 
     def _canonical(self, group: Group) -> Group:
-        """The group under SteepestDescent's keys: radius for adjust_lr_fn, polar_* for ns_*.
+        """Returns a copy of the group under SteepestDescent's keys, of which a plan is made.
 
-        What the user says by the former goes before torch's keys.
+        radius stands for adjust_lr_fn there, and polar_* for ns_*. What the user says by radius or
+        polar goes before torch's keys.
         """
         canonical = {**group, "eps": None}  # it keeps torch's step from 0 / 0, which cannot be here
         if canonical["radius"] is None:
@@ -101,7 +103,10 @@ class Muon(Face):
         return canonical
 
     def _read_old(self, saved: Group) -> Group:
-        """A group that 0.1 has saved, without polar_steps and polar_dtype that mean the default."""
+        """Returns a group that version 0.1 has saved, with the meaning that its keys have now.
+
+        0.1 wrote polar_steps and polar_dtype always: those that mean the default become None.
+        """
         # 0.1 kept the numbers of Jordan's method under these names, whatever the method.
         if saved.get("polar") is None or saved.get("polar_steps") != _JORDAN_STEPS:
             return saved
@@ -125,7 +130,11 @@ class _Adam(Face):
         amsgrad: bool,
         options: Group,
     ) -> None:
-        """Builds the optimizer from torch's arguments, in their ranges, and ``options``."""
+        """Builds the optimizer from torch's arguments of Adam and ``options``, SteepestDescent's.
+
+        Raises TypeError where these have a momentum, backup_betas or backup_eps, which betas and
+        eps are here; ValueError for a number out of torch's range.
+        """
         for key, own in (("momentum", "betas"), ("backup_betas", "betas"), ("backup_eps", "eps")):
             if key in options:
                 raise TypeError(f"{self._recipe}: got an unexpected option '{key}': write {own}")
@@ -141,7 +150,11 @@ class _Adam(Face):
         self._build_recipe(params, lr, given)
 
     def _canonical(self, group: Group) -> Group:
-        """The group under SteepestDescent's keys: momentum, backup_betas and backup_eps."""
+        """Returns a copy of the group under SteepestDescent's keys, of which a plan is made.
+
+        momentum, backup_betas and backup_eps stand for betas and eps there. Raises ValueError for
+        amsgrad.
+        """
         betas = tuple(group["betas"])
         if group["amsgrad"]:
             raise ValueError("amsgrad: received True, allowed False: it is no steepest descent")
@@ -161,7 +174,8 @@ class AdamW(_Adam):
 
     _recipe = "adamw"
 
-    # Arguments are those of torch's class of this name, the other options SteepestDescent's.
+    # Takes the arguments of torch's class of this name; the other options are SteepestDescent's.
+    # ValueError for a value out of range.
     def __init__(
         self,
         params: Any,
@@ -187,7 +201,8 @@ class Adam(_Adam):
 
     _recipe = "adam"
 
-    # Arguments are those of torch's class of this name, the other options SteepestDescent's.
+    # Takes the arguments of torch's class of this name; the other options are SteepestDescent's.
+    # ValueError for a value out of range.
     def __init__(
         self,
         params: Any,
@@ -213,7 +228,8 @@ class SGD(Face):
 
     _recipe = "sgd"
 
-    # Arguments are those of torch's class of this name, the other options SteepestDescent's.
+    # Takes the arguments of torch's class of this name; the other options are SteepestDescent's.
+    # ValueError for a value out of range.
     def __init__(
         self,
         params: Any,

@@ -20,13 +20,16 @@ _ABSENT = (
 
 
 def _folders(package: str) -> list[Path]:
-    """The folders of a package, which is not imported."""
+    """The folders of a package, which is not imported; [] where it is not installed."""
     spec = importlib.util.find_spec(package)
     return [Path(folder) for folder in (spec and spec.submodule_search_locations) or []]
 
 
 def main() -> None:
-    """Becomes the trainer, with the same arguments; where there is none, says how to get it."""
+    """Replaces this process by the installed trainer, bin/steepest, with the same arguments.
+
+    Exits with a message how to get it where there is none.
+    """
     for folder in _folders("steepest"):
         program = folder / "bin" / "steepest"
         if program.exists():
