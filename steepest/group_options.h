@@ -8,25 +8,20 @@
 
 namespace STEEPEST_API steepest {
 
-// A group's options, as torch's schedulers and programs see them, and as every step reads them. In
-// a group of one role lr and weight_decay are those of all its parameters. A group without a role
-// may hold matrices and others: then they are the matrices'.
+// A group's options, read at every step. lr and weight_decay are of all its parameters; of the
+// matrices, where a group without a role holds others too.
 struct GroupOptions : public torch::optim::OptimizerCloneableOptions<GroupOptions> {
-  // Makes a group's options with this learning rate, all others by default.
   GroupOptions(double lr = 1e-3) : lr(lr) {}
   double lr;                   // schedulers write it
   double backup_lr_ratio = 1;  // in a group of both roles: the others' rate is lr * backup_lr_ratio
   double weight_decay = 0, backup_weight_decay = 0;
   Group group;  // names, role, view, overrides (its tensors are the param group's)
 
-  // Returns the learning rate; torch's schedulers call it, and set_lr(), through OptimizerOptions.
+  // torch's schedulers call these.
   double get_lr() const override { return lr; }
-  // Sets the learning rate: torch's schedulers call it between steps.
   void set_lr(double value) override { lr = value; }
-  // Reads nothing. It overrides torch's way to load one group's options: Optimizer::save and load
-  // of this library write and read those of all groups whole.
+  // Empty: torch saves options one by one, Optimizer::save and load those of all groups, whole.
   void serialize(torch::serialize::InputArchive&) override {}
-  // Writes nothing, in place of torch's way to save one group's options: see above.
   void serialize(torch::serialize::OutputArchive&) const override {}
 };
 

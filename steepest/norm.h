@@ -75,23 +75,21 @@ class Norm {
  public:
   virtual ~Norm() = default;
 
-  // Returns the steepest direction and the dual of each matrix of m [B, r, c], of any floating
-  // dtype, which is not modified. Zero in, zero out. Changes no slot: measuring twice gives the
-  // same bits.
+  // m [B, r, c], any floating dtype; not modified. Zero in, zero out. Changes no slot: measuring
+  // twice gives the same bits.
   virtual Measured steepest(const at::Tensor& m, const NormContext& context) const = 0;
 
-  // Returns the direction alone, where no dual is asked for and measuring it would cost a pass. It
-  // may work in m's own memory where m is owned and traits() says so.
+  // The direction alone, where no dual is asked for and measuring it would cost a pass.
   virtual Measured direction(const Batch& m, const NormContext& context) const;
 
-  // Returns dual * direction, often without any division.
+  // dual * direction, often without any division.
   virtual Sharp sharp(const at::Tensor& m, const NormContext& context) const;
 
-  // Lists what the norm keeps for each [r, c] matrix from step to step.
+  // What the norm keeps for each [r, c] matrix.
   virtual std::vector<Slot> slots(int64_t rows, int64_t cols) const;
 
-  // Takes the gradients g [B, r, c], of the slots' dtype, into context.slots, in place. The engine
-  // calls it once a step, before it asks for the direction.
+  // Once a step, before the direction is asked for: takes the gradients g [B, r, c], of the slots'
+  // dtype, into context.slots, in place.
   virtual void observe(const at::Tensor& g, const Average& average,
                        const NormContext& context) const;
 

@@ -19,36 +19,30 @@ struct Plan;  // plan.h: the recipe laid over the parameters, for the library's 
 
 struct BlockState : public torch::optim::OptimizerCloneableParamState<BlockState> {
   ParamState value;
-  // Reads nothing: torch's hook for one parameter's state, which Optimizer::load reads instead,
-  // with that of all others.
+  // Empty: torch saves states one by one, Optimizer::save and load all of them, whole.
   void serialize(torch::serialize::InputArchive&) override {}
-  // Writes nothing: torch's hook for one parameter's state, which Optimizer::save writes instead,
-  // with that of all others.
   void serialize(torch::serialize::OutputArchive&) const override {}
 };
 
 class Optimizer : public torch::optim::Optimizer {
  public:
-  // Makes an optimizer of the recipe over the groups, which may be empty. Frozen parameters are
-  // taken too, and move once they have a gradient. Throws c10::ValueError where recipe, groups or
-  // views are wrong: parameters that are no leaves, have no memory (meta) or share it, are not in
-  // float64, float32, bfloat16 or float16, or are given twice; names given twice, as state is kept
-  // under them.
+  // Groups may be empty. Frozen parameters are taken too, and move once they have a gradient.
+  // Throws c10::ValueError where recipe, groups or views are wrong: parameters that are no leaves,
+  // have no memory (meta) or share it, are not in float64, float32, bfloat16 or float16, or are
+  // given twice, as are names.
   Optimizer(const Groups& groups, Recipe recipe);
   // Bare tensors, torch's way: 2-D are matrices, the rest goes to the backup norm.
   Optimizer(const std::vector<at::Tensor>& params, Recipe recipe);
   Optimizer(Optimizer&&);
   ~Optimizer() override;
 
-  // Adds a group of parameters with options of its own; c10::ValueError where its options do not
-  // fit, and nothing has changed then. It hides torch's, which drops the options of classes that it
-  // does not know: a group added through a torch::optim::Optimizer& is taken as bare tensors with
-  // the recipe's choices.
+  // Adds a group, or throws c10::ValueError and changes nothing. It hides torch's, which drops the
+  // options of classes that it does not know: a group added through a torch::optim::Optimizer& is
+  // taken as bare tensors with the recipe's choices.
   void add_param_group(const Group& group);
 
-  // Adds the loss of a micro-batch, one real number, unscaled and undivided, to the weighted mean
-  // that the next step() uses (for Momo's step size) and clears. Throws c10::ValueError at any
-  // other loss, and at a weight that is not a finite number above 0.
+  // Adds the loss of a micro-batch, unscaled and undivided, to the weighted mean that the next
+  // step() uses (Momo). Throws c10::ValueError unless it is one real number, and weight above 0.
   void observe(const at::Tensor& loss, double weight = 1);
 
   // Takes one step over the parameters that have a gradient; without any it only warns, once. Under
@@ -57,16 +51,14 @@ class Optimizer : public torch::optim::Optimizer {
   // f_star is warned of once. Sets stats(). Returns the closure's loss, undefined without one.
   at::Tensor step(LossClosure closure = nullptr) override;
 
-  // Returns the recipe that the optimizer was made with.
   const Recipe& recipe() const { return recipe_; }
   const Plan& plan();
   std::string print_plan();  // a table: name, shape, role, norm, matrices, radius
-  // Returns what the last step() measured: whether it was skipped, dual norms and the like.
+  // Of the last step().
   const StepStats& stats() const { return stats_; }
-  // Returns Momo's lower bound f* on the loss after the last step; undefined before, and without
-  // Momo.
+  // Momo's lower bound f* after the last step; undefined before, and without Momo.
   const at::Tensor& f_star() const { return global_.f_star; }
-  // Returns how many steps were left out so far because of a NaN or an Inf (nonfinite = skip).
+  // Steps left out so far because of a NaN or an Inf (nonfinite = skip).
   int64_t skipped_steps() const { return skipped_; }
 
   void save(torch::serialize::OutputArchive& archive) const override;

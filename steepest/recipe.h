@@ -56,7 +56,6 @@ struct Recipe {
   Nonfinite nonfinite = Nonfinite::propagate;
   Choices matrix, backup;
 
-  // Returns the choices for the parameters of this role: the matrices, or the backup, all else.
   const Choices& choices(Role role) const { return role == Role::matrix ? matrix : backup; }
 };
 
@@ -64,8 +63,8 @@ struct Recipe {
 // what each means, and whether it is said of the network, of both its sides or of one; `backup_..`
 // is the side of what is not a matrix. momentum, form, dampening, nesterov and start mean both
 // sides in a row whose two have one momentum map (sgd, scion), and under Momo, whose model needs
-// one. lr without backup_lr is that of both sides in a row that gives them one (sgd, adamw), and of
-// the matrices alone in the others, whose backup_lr is a number of its own.
+// one. lr alone is that of both sides in a row that gives them one (sgd, adamw), else the
+// matrices'.
 struct Overrides {
   std::optional<double> lr, backup_lr, momentum, backup_momentum, beta2, eps, dampening;
   std::optional<double> backup_beta2, backup_eps, nesterov_momentum;
@@ -84,12 +83,11 @@ struct Overrides {
   std::optional<bool> svd_exact_small;
 };
 
-// Returns a catalog row with the overrides in the place of its own choices, validated: throws
-// c10::ValueError where they do not go together. optimizers.h has the same by the row's name.
+// Returns the row with the overrides in the place of its own choices; throws c10::ValueError where
+// they do not go together. optimizers.h has the same by the row's name.
 Recipe override_recipe(Recipe row, const Overrides& overrides);
-// Returns the choices of a group: those of its side of the recipe with what the group overrides,
-// its norm, rate, momentum, decay, radius, solvers. Throws c10::ValueError at choices of the whole
-// network (outer, update, step_size, ..) and at backup_.. ones.
+// The same for a group: its norm, rate, momentum, decay, radius, solvers. Throws c10::ValueError at
+// choices of the whole network (outer, update, step_size, ..) and at backup_.. ones.
 Choices override_choices(Choices choices, const Overrides& overrides);
 
 }  // namespace steepest

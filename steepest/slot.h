@@ -22,8 +22,8 @@ struct Slot {
   Start start = Start::zero;
 
   std::vector<int64_t> sizes(int64_t rows, int64_t cols) const;
-  // Whether the state has the slot in the parameter's own shape, as torch's state is: a slot with a
-  // number for each entry has; any other is one flat tensor, matrix after matrix.
+  // Slots of entries are stored in the parameter's shape, as torch's are; all others flat, matrix
+  // after matrix.
   bool like_param() const { return shape == Shape::entries; }
 };
 

@@ -8,8 +8,8 @@
 
 namespace STEEPEST_API steepest {
 
-// Returns the bytes of workspace that all threads together hold at this moment; a thread's part is
-// freed with the thread.
+// The bytes of workspace that all threads together hold at this moment; a thread's part is freed
+// with the thread.
 int64_t workspace_bytes();
 
 }  // namespace steepest

@@ -11,12 +11,11 @@ namespace STEEPEST_API steepest {
 
 // what() is one line: the file, what could not be done, and why.
 struct FileError : std::runtime_error {
-  // `what` is the whole message; `code` the system's errno, or 0.
   explicit FileError(const std::string& what, int code = 0)
       : std::runtime_error(what), code(code) {}
 
-  // Whether the bytes could not be had this time (no right to read, a failing disk), which says
-  // nothing about them; unlike a file that is missing, of the wrong kind, or holds the wrong thing.
+  // The bytes could not be had this time, which says nothing about them; unlike a file that is
+  // missing, of the wrong kind, or holds the wrong thing.
   bool unreadable() const;
 
   int code;  // the system's errno; 0 where what is there is wrong

@@ -18,7 +18,6 @@ struct Solvers {
   SvdOptions svd;
 };
 
-// The names that make_norm() knows, without their arguments: "spectral", "ky_fan" and the others.
 std::vector<std::string> norm_names();
 
 // "spectral", "ky_fan(k=8)", "0.5*spectral+0.5*inf". Throws c10::ValueError on an unknown name or

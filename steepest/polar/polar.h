@@ -11,15 +11,14 @@
 
 namespace STEEPEST_API steepest {
 
-// Makes the solver of the method that the options name, with their steps, dtype and the rest.
-// Throws c10::ValueError, with what was received and what is allowed, where they are wrong.
+// Throws a c10::ValueError that names what was received and what is allowed.
 std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options);
 
-// Returns the names of the polar methods: "svd"; "newton" (coupled); and the schedules of a
-// Newton-Schulz iteration, "polar_express", "jordan", "baseline", "cubic", "quintic", "you" and
-// "cans". A schedule's name takes the Gram form for long matrices in float32, "gram_" + the name
-// always, "fast_" + the name the cheapest dtype too. Not listed: "custom" and "auto", which need
-// options.
+// The names that `method` accepts: "svd"; "polar_express", "jordan", "baseline", "cubic",
+// "quintic", "you" and "cans", which are schedules of a Newton-Schulz iteration; "newton"
+// (coupled). A schedule's name alone takes the Gram form for long matrices in float32; "gram_" +
+// the name always takes it; "fast_" + the name takes the cheapest dtype too. Besides there are
+// "custom", with coefficients, and "auto", with tol, which this list does not hold.
 std::vector<std::string> polar_methods();
 
 }  // namespace steepest

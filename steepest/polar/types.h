@@ -41,8 +41,6 @@ class PolarSolver {
   // in the null space give zero, or less than one; an empty batch gives an empty result. If x is
   // owned, its memory may hold the result afterwards, or anything; else it is left as it is.
   virtual at::Tensor polar(const Batch& x) const = 0;
-  // Returns the polar factors of x [B, r, c] as above, for a caller that keeps x: it is left as it
-  // is.
   at::Tensor polar(const at::Tensor& x) const { return polar(Batch{x}); }
 
   // The bound on max |1 - sigma'| that this solver promises for singular values in [l, 1] of a

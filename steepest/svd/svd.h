@@ -8,12 +8,12 @@
 
 namespace STEEPEST_API steepest {
 
-// Returns the k largest triplets of a [B, r, c] in float64, float32, bfloat16 or float16, any
-// strides and any scale from 1e-38 to 3e38; k >= 1 is cut to min(r, c). `start` [B, c, p] or
-// undefined: right vectors to begin with, such as the last call's vh.mT(). Without it the iteration
-// begins with pseudo-random vectors, the same at each call: no random generator is used. Missing
-// triplets (rank < k, or more than fixed_passes can find) are zeros. A matrix with a NaN or an
-// infinity gives NaNs and the status not_finite.
+// The k largest triplets of a [B, r, c] in float64, float32, bfloat16 or float16, of any strides
+// and any scale from 1e-38 to 3e38; k >= 1 is cut to min(r, c). `start` [B, c, p] or undefined:
+// right vectors to begin with, such as the last call's vh.mT(). Without it the iteration begins
+// with pseudo-random vectors, the same at each call: no random generator is used. Missing triplets
+// (rank < k, or more than fixed_passes can find) are zeros. A matrix with a NaN or an infinity
+// gives NaNs and the status not_finite.
 //
 // The value stop promises attained >= (1 - 2 tol) (s_1 + .. + s_k) at tol >= 1e-4, unless the
 // status is stopped_early; the tests hold it to that on Gaussian, decaying, low-rank, clustered and
@@ -26,18 +26,17 @@ namespace STEEPEST_API steepest {
 Triplets top_triplets(const at::Tensor& a, int64_t k, const SvdOptions& options = {},
                       const at::Tensor& start = {});
 
-// Returns the triplets for soft thresholding of each matrix of a [B, r, c], with options and start
-// as in top_triplets(): tau = max_k (s_1 + .. + s_k) / (k + 1), so that sum_i [s_i - tau]+ = tau,
-// and all triplets with s > tau: the subspace grows until s_{k+1} <= tau. The value stop waits for
-// the dual norm sqrt(tau^2 + |[s - tau]+|^2), the subspace stop for U [s - tau]+ V^T.
+// Soft thresholding: tau = max_k (s_1 + .. + s_k) / (k + 1), so that sum_i [s_i - tau]+ = tau, and
+// all triplets with s > tau: the subspace grows until s_{k+1} <= tau. The value stop waits for the
+// dual norm sqrt(tau^2 + |[s - tau]+|^2), the subspace stop for U [s - tau]+ V^T.
 Shrinkage shrinkage_triplets(const at::Tensor& a, const SvdOptions& options = {},
                              const at::Tensor& start = {});
 
-// Returns the names that SvdOptions::method accepts: "auto", "exact" (LAPACK), "lanczos"
-// (thick-restart Golub-Kahan), "block_krylov", "power". "auto" is block Krylov on A^T A, which
-// reads A once for two products, where the digits of a Gram matrix are enough: float32 on the CPU,
-// the value stop, tol >= 1e-4. With AVX-512 FP16 it multiplies in float16 from tol >= 1e-3 and
-// 65,536 elements on. Elsewhere it is lanczos below 8 triplets and block_krylov from there on.
+// "auto", "exact" (LAPACK), "lanczos" (thick-restart Golub-Kahan), "block_krylov", "power".
+// "auto" is block Krylov on A^T A, which reads A once for two products, where the digits of a Gram
+// matrix are enough: float32 on the CPU, the value stop, tol >= 1e-4. With AVX-512 FP16 it
+// multiplies in float16 from tol >= 1e-3 and 65,536 elements on. Elsewhere it is lanczos below 8
+// triplets and block_krylov from there on.
 std::vector<std::string> svd_methods();
 
 }  // namespace steepest
