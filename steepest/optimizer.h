@@ -56,7 +56,7 @@ class Optimizer : public torch::optim::Optimizer {
   std::string print_plan();  // a table: name, shape, role, norm, matrices, radius
   // Of the last step().
   const StepStats& stats() const { return stats_; }
-  // Momo's lower bound f* after the last step; undefined before, and without Momo.
+  // Momo's lower bound f* after the last step; undefined without Momo.
   const at::Tensor& f_star() const { return global_.f_star; }
   // Steps left out so far because of a NaN or an Inf (nonfinite = skip).
   int64_t skipped_steps() const { return skipped_; }

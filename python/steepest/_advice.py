@@ -30,7 +30,7 @@ _SYNONYMS = {
 }
 # What these libraries call the optimizer of what is no matrix, and of the matrices.
 _SIDES = {"adamw_": "backup_", "adam_": "backup_", "fallback_": "backup_", "aux_": "backup_"}
-_SIDES |= {"scalar_": "backup_", "muon_": "", "matrix_": ""}
+_SIDES |= {"scalar_": "backup_", "backup_": "backup_", "muon_": "", "matrix_": ""}
 # What is said otherwise than by an option of another name.
 _REMARKS = {
     "rank": 'write norm="ky_fan(k=8)"; Neon, Fanion and their relatives take rank',

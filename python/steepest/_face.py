@@ -14,6 +14,7 @@ from steepest._eager import eager
 from steepest._entries import make_states
 from steepest._groups import Groups
 from steepest._library import ops
+from steepest._numbers import read_rate
 from steepest._observing import Observing
 from steepest._options import PLAIN, Group
 from steepest._plan import Plan
@@ -87,7 +88,7 @@ class Face(Groups, Observing, Stateful):
         step of training, with which a momentum or a bias correction could begin: the caller then
         makes the state tensors and nothing else.
         """
-        if any(float(group["lr"]) != 0 for group in self.param_groups):
+        if any(read_rate("lr", group["lr"]) != 0 for group in self.param_groups):
             return False
         if loss is not None or self._observations or any(self.state.get(p) for p in self._params()):
             return False

@@ -261,7 +261,8 @@ def make(name: str, params: Any, **options: Any) -> Face:
     """Any optimizer of the catalog by its name: ``"muonmax-momo"``, ``"neon(k=4)"``.
 
     Args:
-        name: as ``steepest list`` prints it; ``-momo`` behind it makes its Momo form.
+        name: such as ``"muon"``; a wrong one is answered with all. ``-momo`` behind it makes its
+            Momo form.
         params: as for :class:`SteepestDescent`.
         options: of the class.
 

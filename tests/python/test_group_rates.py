@@ -283,6 +283,15 @@ def test_files_keep_the_rates(tmp_path):
         assert rates(second) == rates(first)
 
 
+def test_a_rate_that_became_text_is_named():
+    optimizer = steepest.AdamW(bare(), lr=0.1)
+    for p in optimizer.param_groups[0]["params"]:
+        p.grad = torch.ones_like(p)
+    optimizer.param_groups[0]["lr"] = "x"
+    with pytest.raises(TypeError, match='lr: received "x", allowed a number'):
+        optimizer.step()
+
+
 def test_a_step_uses_the_rates_of_the_groups():
     w, b = bare()
     optimizer = steepest.SteepestDescent(

@@ -31,6 +31,11 @@ MISTAKES = {
         TypeError,
         "'betas': write momentum for the matrices, backup_betas for the rest",
     ),
+    "backup_wd": (
+        lambda: steepest.Muon(net(), lr=0.02, backup_wd=0.1),
+        TypeError,
+        "'backup_wd': write backup_weight_decay",
+    ),
     "adamw_lr": (
         lambda: steepest.Muon(net(), lr=0.02, adamw_lr=1e-3),
         TypeError,
