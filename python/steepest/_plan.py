@@ -146,7 +146,10 @@ class Plan:
 
     @functools.cached_property
     def mixed(self) -> set[int]:
-        """The numbers of the parameter groups in which both roles occur."""
+        """The numbers of the parameter groups that hold matrices and others.
+
+        They have two entries in ``sides``, which has one for each group and role.
+        """
         numbers = [number for number, _ in self.sides]
         return {number for number in numbers if numbers.count(number) > 1}
 

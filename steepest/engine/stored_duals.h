@@ -10,8 +10,8 @@ namespace steepest::engine {
 // those of matrices, in a recipe with duals = stale.
 bool stores_dual(const StepInput& in, const Block& block);
 
-// Whether the last step has left dual norms of the block's matrices in its state, of which this
-// step can make the network's dual norm before it measures the block.
+// Whether the last step has left dual norms of the block's matrices in its state. This step then
+// takes them for its own: it knows the network's dual norm before it computes any direction.
 bool has_stored_dual(const StepInput& in, const Block& block);
 
 // Returns the duals that the last step has left of the block's matrices: [batch] float64, a view of

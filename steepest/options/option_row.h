@@ -196,9 +196,9 @@ template <typename T>
 Row network(std::string name, SaidAs<T> said, auto field, std::string help) {
   return row<Recipe>(Scope::network, std::move(name), said, field, std::move(help));
 }
-// Makes the table's entry of an option that the matrices and the backup (all else) have each, a
-// field of Choices, and that a parameter group may set for itself. `scope` tells which of the two
-// it sets where it is given for the network; the other arguments are row()'s.
+// Makes the table's entry of an option of which the matrices and the backup (all else) have a value
+// each, a field of Choices. A parameter group may set its own. Given for the network, the option
+// sets the value of the matrices, the backup's or both, as `scope` says. The rest is row()'s.
 template <typename T>
 Row side(Scope scope, std::string name, SaidAs<T> said, auto field, std::string help) {
   return row<Choices>(scope, std::move(name), said, field, std::move(help));
