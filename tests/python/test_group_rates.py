@@ -8,7 +8,6 @@ import warnings
 import pytest
 import torch
 from networks import make_net, same, step_with, train, weights
-from torch import nn
 from torch.optim import lr_scheduler
 
 import steepest
@@ -299,9 +298,3 @@ def test_a_step_uses_the_rates_of_the_groups():
     )
     step_with(optimizer, [torch.ones(4, 4), torch.ones(4)])
     assert torch.allclose(w, torch.tensor(0.5)) and torch.allclose(b, torch.tensor(0.75))
-
-
-def test_the_rates_of_a_large_model_are_read_once():
-    net = nn.Sequential(*[nn.Linear(2, 2) for _ in range(20)])
-    optimizer = steepest.Muon([{"params": [p]} for p in net.parameters()], lr=0.02, backup_lr=0.01)
-    assert [g["lr"] for g in optimizer.param_groups] == [0.02, 0.01] * 20
