@@ -41,7 +41,7 @@ def shapes_of(model: str) -> list[tuple[int, ...]]:
 MODELS = ("GPT-2 small, 1 layer", "width 256, 4 layers", "width 64, 12 layers")
 SMALL = MODELS[1:]
 CASES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
-    ("Muon", {}, (*MODELS, "120 small tensors")),
+    ("Muon", {"polar": "jordan", "polar_dtype": "bfloat16"}, (*MODELS, "120 small tensors")),
     ("Muon", {"polar": "fast_jordan"}, MODELS),
     ("PolarGrad", {}, SMALL),
     ("MuonMax", {"step_size": "momo"}, SMALL),
