@@ -43,7 +43,7 @@ def busy_rows(quick: bool) -> list[Row]:
     if not hasattr(os, "sched_setaffinity") or torch.get_num_threads() != 2:
         return [Row("P15", "GPT-2 small, 1 layer", missing="asks for two cores and for Linux")]
     rows = []
-    for name, wanted in (("Muon, fast", ("<=", 2.2)), ("torch Muon", None)):
+    for name, wanted in (("Muon", ("<=", 2.2)), ("torch Muon", None)):
         ratio, busy = _slowdown(name, 2 if quick or name == "torch Muon" else 7)
         what = f"{name}, GPT-2 small, 1 layer"
         rows.append(Row("P15", what, "both cores free", milliseconds(busy), ratio, wanted))
@@ -86,7 +86,7 @@ def memory_rows(_: bool) -> list[Row]:
     if not os.path.exists("/proc/self/clear_refs"):
         return [Row("P16", "GPT-2 small, 2 layers", missing="asks for Linux")]
     found = {}
-    for name in ("torch Muon", "Muon, fast", "stale duals", "fresh duals"):
+    for name in ("torch Muon", "Muon", "stale duals", "fresh duals"):
         command = [sys.executable, __file__, name]
         # What is freed goes back at once: the peak is what is alive, not what the allocator hoards.
         hoard = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
@@ -96,7 +96,7 @@ def memory_rows(_: bool) -> list[Row]:
         found[name] = json.loads(run.stdout)
     largest = 3072 * 768 * 4 / 2**20
     rows = []
-    for name in ("Muon, fast", "stale duals", "fresh duals", "torch Muon"):
+    for name in ("Muon", "stale duals", "fresh duals", "torch Muon"):
         what = f"{name}, GPT-2 small, 2 layers"
         limit = (
             None if name in ("fresh duals", "torch Muon") else ("<=", round(found["torch Muon"], 1))

@@ -99,9 +99,9 @@ CONTENDERS: dict[str, Callable[[list[Tensor]], Any]] = {
     "torch Muon in float32": Float32Muon,
     "torch AdamW fused": lambda ps: torch.optim.AdamW(ps, fused=True),
     "torch SGD fused": lambda ps: torch.optim.SGD(ps, lr=1e-3, momentum=0.9, fused=True),
-    "Muon": lambda ps: steepest.Muon(ps, **MUON),
+    "Muon, torch's bits": lambda ps: steepest.Muon(ps, **MUON, polar="jordan"),
     "Muon, Polar Express": lambda ps: steepest.Muon(ps, **MUON, polar="polar_express"),
-    "Muon, fast": lambda ps: steepest.Muon(ps, **MUON, polar="fast_jordan"),
+    "Muon": lambda ps: steepest.Muon(ps, **MUON),
     "Muon, fast Polar Express": lambda ps: steepest.Muon(
         ps, **MUON, polar="fast_polar_express", polar_steps=5
     ),
@@ -138,13 +138,13 @@ def _time(shapes: list[tuple[int, int]], names: list[str], rounds: int):
 
 def _muon_rows(goal: str, what: str, shapes, rounds: int, limit: float) -> list[Row]:
     peers = ["torch Muon", "torch Muon in float32"]
-    problems, seconds = _time(shapes, [*peers, "Muon, fast", "Muon"], rounds)
+    problems, seconds = _time(shapes, [*peers, "Muon", "Muon, torch's bits"], rounds)
     sigma = {name: _sigma(p) for name, p in problems.items()}
     rows = []
     for name, peer, wanted in (
-        ("Muon, fast", peers[0], (">=", limit)),
-        ("Muon, fast", peers[1], None),
-        ("Muon", peers[0], None),
+        ("Muon", peers[0], (">=", limit)),
+        ("Muon", peers[1], None),
+        ("Muon, torch's bits", peers[0], None),
     ):
         text, (low, high) = sigma[name]
         peer_text = sigma[peer][0]
@@ -171,7 +171,7 @@ def large_rows(quick: bool) -> list[Row]:
 
     whole = gpt2_small(1 if quick else 12)
     what = f"GPT-2 small, {len(whole) // 6} layers"
-    names = ["torch AdamW fused", "torch SGD fused", "SGD", "Muon, fast",
+    names = ["torch AdamW fused", "torch SGD fused", "SGD", "Muon",
              "Muon, fast Polar Express", "MuonMax-Momo"]  # fmt: skip
     _, seconds = _time(whole, names, 2 if quick else 3)
     # A hundredth shows over many rounds only.
@@ -186,12 +186,12 @@ def large_rows(quick: bool) -> list[Row]:
 
     return [
         *rows,
-        row("P4", "Muon, fast", names[0], 9),
+        row("P4", "Muon", names[0], 9),
         row("P6", "SGD", names[1], 1.3, cheap),
-        row("P7", "Muon, fast Polar Express", "Muon, fast", 1.05),
+        row("P7", "Muon, fast Polar Express", "Muon", 1.05),
         row("P14", "stale duals", "no duals", 1.02, duals, part),
         row("P14", "fresh duals", "no duals", 1.10, duals, part),
-        row("P14", "MuonMax-Momo", "Muon, fast", None),
+        row("P14", "MuonMax-Momo", "Muon", None),
     ]
 
 

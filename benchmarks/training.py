@@ -48,7 +48,7 @@ def _pass(dtype: torch.dtype, tokens: int) -> Callable[[], None]:
 def share_rows(quick: bool) -> list[Row]:
     """P5. One of twelve layers alike is timed; embedding and head are left out of the pass."""
     tokens, layers = 1024 if quick else 2048, 12
-    names = ["Muon, fast"] + ([] if quick else ["torch Muon"])
+    names = ["Muon"] + ([] if quick else ["torch Muon"])
     steps = {name: Problem(gpt2_small(1), CONTENDERS[name]).step for name in names}
     rows = []
     for dtype in (torch.float32, torch.bfloat16):
@@ -58,7 +58,7 @@ def share_rows(quick: bool) -> list[Row]:
             step = sum(seconds[name]) / len(seconds[name]) * layers
             for length in (2048, 32768, 524288):
                 share = 100 * step / (step + one * length)
-                limit = 10 if name == "Muon, fast" and length == 2048 else None
+                limit = 10 if name == "Muon" and length == 2048 else None
                 what = f"{name}, {length} tokens, {str(dtype)[6:]}"
                 wanted = None if limit is None else ("<=", limit)
                 rows.append(Row("P5", what, "forward, backward and step", step * 1e3, share, wanted,
@@ -86,7 +86,7 @@ MAKERS: dict[str, Callable[[nn.Module], Any]] = {
     "AdamW": lambda net: torch.optim.AdamW(net.parameters(), lr=1e-3),
     "Neon": lambda net: steepest.Neon(net.named_parameters(), lr=1e-3),
     "F*": lambda net: steepest.FStar(net.named_parameters(), lr=1e-3),
-    "Muon": lambda net: steepest.Muon(_matrices(net), lr=1e-3, polar="fast_jordan"),
+    "Muon": lambda net: steepest.Muon(_matrices(net), lr=1e-3),
     "Neon, matrices": lambda net: steepest.Neon(_matrices(net), lr=1e-3),
 }
 
@@ -125,7 +125,7 @@ def cost_rows(quick: bool) -> list[Row]:
         alone = interleaved({n: pairs[n][1] for n in ("Muon", "Neon, matrices")}, rounds, warmup=5)
         ratio = median_ratio(alone, "Muon", "Neon, matrices")
         ms = milliseconds(alone["Neon, matrices"])
-        rows.append(Row("P13", f"Neon's step alone, {what}", "Muon's, fast", ms, ratio, (">=", 1)))
+        rows.append(Row("P13", f"Neon's step alone, {what}", "Muon's", ms, ratio, (">=", 1)))
     return rows
 
 
