@@ -62,18 +62,20 @@ def share_eps(options: Group, torch_keys: tuple[str, ...]) -> Group:
 
 
 def with_row(
-    name: str, torch_keys: tuple[str, ...], lr: float | torch.Tensor, options: Group
+    name: str, torch_keys: tuple[str, ...], lr: float | torch.Tensor | None, options: Group
 ) -> Group:
     """Returns a value for each option, and lr: those of the catalog row ``name``, or the caller's.
 
-    The caller's are ``lr`` and ``options``. A row that gives all parameters one lr takes the
-    caller's for all. ``torch_keys`` are options that only the class has, under torch's names.
-    Raises TypeError for an unknown option, TypeError or ValueError for a value of the wrong kind.
+    The caller's are ``lr``, None for the row's, and ``options``. A row that gives all parameters
+    one lr takes the caller's for all. ``torch_keys`` are options that only the class has, under
+    torch's names. Raises TypeError for an unknown option, TypeError or ValueError for a value of
+    the wrong kind.
     """
-    options, lr = share_eps(clean_options(options), torch_keys), read_option("lr", lr)
-    check_lr(lr)
+    options = share_eps(clean_options(options), torch_keys)
     momo = "-momo" if options.get("step_size") == "momo" else ""
     group = _options.group_of_row(name + momo)
+    lr = read_option("lr", group["lr"] if lr is None else lr)
+    check_lr(lr)
     known = {*group, *_options.PLAIN, *torch_keys, "lr"} - _WRITTEN
     refuse_unknown(name, options, known)
     if group["backup_lr"] == group["lr"]:
@@ -96,9 +98,7 @@ def spelt_out(lr: float | torch.Tensor, options: Group) -> Group:
     """
     initial = _table.signature()
     refuse_unknown(_options.SPELT_OUT, options, {*initial, "lr"})
-    lr = read_option("lr", lr)
-    check_lr(lr)
-    group = {**initial, **share_eps(clean_options(options), ())}
+    group = {"lr": lr, **initial, **share_eps(clean_options(options), ())}
     if group["backup_lr"] is None:
         group["backup_lr"] = lr
-    return {**group, "lr": lr, "recipe": _options.SPELT_OUT}
+    return {**group, "recipe": _options.SPELT_OUT}

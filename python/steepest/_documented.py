@@ -75,7 +75,7 @@ def document(cls: type[Any]) -> None:
         if name not in names
     ]
     signature = inspect.Signature([*own, *keywords])
-    cls.__init__.__signature__ = signature  # type: ignore[misc]
+    cls.__init__.__signature__ = signature
     if cls.__doc__:  # python -OO has none
         cls.__doc__ = inspect.cleandoc(cls.__doc__) + "\n\n" + _sections(cls, signature)
 

@@ -17,11 +17,8 @@ from steepest._numbers import clean_group, clean_options
 from steepest._options import Group
 from steepest._plan import Plan, Rates, make_plan, signature
 from steepest._rates import backup_lr_ratio, sole_role
-from steepest._say import warn
 from steepest._tensors import check_each, check_memory, warn_of_no_matrix, warn_of_shapes
 from steepest._watch import Watch
-
-_TORCHS_LR = 1e-3
 
 
 class Groups(Optimizer):
@@ -66,19 +63,9 @@ class Groups(Optimizer):
     ) -> None:
         """Builds the optimizer from the class's catalog row, overridden by the caller's options.
 
-        ``row_arguments`` are appended to the row's name: "(k=4)" makes "neon" "neon(k=4)". Where
-        ``lr`` is None, it is the row's, or torch's for bare tensors, which is warned of.
+        ``row_arguments`` are appended to the row's name: "(k=4)" makes "neon" "neon(k=4)". An
+        ``lr`` of None is the row's.
         """
-        if lr is None:
-            lr = row_lr = _options.group_of_row(self._recipe + row_arguments)["lr"]
-            params = _params.listed(params)
-            if _params.is_bare(params):
-                lr = _TORCHS_LR
-                warn(
-                    f"{type(self).__name__}: lr: received none for bare tensors, and so torch's "
-                    f"{lr:g}, with which matrices hardly move: {type(self).__name__}(model) "
-                    f"takes {row_lr:g} for them"
-                )
         process_group = options.pop("process_group", None)
         group = _arguments.with_row(self._recipe + row_arguments, self._own, lr, options)
         self._build(params, group, process_group)

@@ -221,8 +221,7 @@ class Named(Face):
         """
         self._recipe = name  # type: ignore[misc]
         given: Group = dict(options)
-        rate = _options.row(name)["matrix"]["lr"] if lr is None else lr
-        self._build_recipe(params, rate, given)
+        self._build_recipe(params, lr, given)
 
 
 CLASSES: dict[str, type[Face]] = {

@@ -190,7 +190,7 @@ def _rates(optimizer: Any) -> dict[str, Any]:
     first = rates[0]
     if hasattr(optimizer, "_plan"):
         plan = optimizer._plan()
-        lr = plan.rates([optimizer._canonical(group) for group in groups]).lr
+        lr = optimizer._rates(plan).lr
         order = lambda side: (side[0][0], side[0][1] != "matrix")
         rates = [rate for _, rate in sorted(zip(plan.sides, lr), key=order)]
     return {"lr": first} | ({"lrs": rates} if len(set(rates)) > 1 else {})

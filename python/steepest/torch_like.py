@@ -8,14 +8,25 @@ from typing import Any
 from torch import Tensor
 from typing_extensions import Unpack
 
-from steepest import _options
+from steepest import _options, _params
 from steepest._face import Face
 from steepest._numbers import flag
 from steepest._options import Group
+from steepest._say import warn
 from steepest._typing import Common
 
 _JORDAN = (3.4445, -4.7750, 2.0315)
 _JORDAN_STEPS = 5
+
+
+def _torchs_lr() -> float:
+    """torch.optim.Muon's default rate, for bare tensors; warns that it is far from the row's."""
+    rate, row_rate = 1e-3, _options.group_of_row("muon")["lr"]
+    warn(
+        f"Muon: lr: received none for bare tensors, and so torch's {rate:g}, with which matrices "
+        f"hardly move: Muon(model) takes {row_rate:g} for them"
+    )
+    return rate
 
 
 class Muon(Face):
@@ -79,6 +90,9 @@ class Muon(Face):
             "polar": polar,
             "radius": radius,
         }
+        if lr is None:
+            params = _params.listed(params)
+            lr = _torchs_lr() if _params.is_bare(params) else None
         self._build_recipe(params, lr, given)
 
     def _canonical(self, group: Group) -> Group:
