@@ -2,7 +2,6 @@
 #include "steepest/optimizer_groups.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "steepest/base/text.h"
 
@@ -27,19 +26,17 @@ Role role_of(const Group& group, const at::Tensor& param) {
   return group.role.value_or(param.dim() == 2 ? Role::matrix : Role::backup);
 }
 
-// Returns the one role, matrix or backup, of all parameters of the group; nothing where both occur,
-// or where a group without a role has no parameters.
-std::optional<Role> sole_role(const Group& group) {
-  if (group.role || group.params.empty()) return group.role;
-  const auto role = role_of(group, group.params.front().second);
-  const auto same = [&](const auto& named) { return role_of(group, named.second) == role; };
-  return std::ranges::all_of(group.params, same) ? std::optional(role) : std::nullopt;
-}
-
 }  // namespace
 
+std::optional<Role> sole_role(const Group& group, const engine::NamedParams& tensors) {
+  if (group.role || tensors.empty()) return group.role;
+  const auto role = role_of(group, tensors.front().second);
+  const auto same = [&](const auto& named) { return role_of(group, named.second) == role; };
+  return std::ranges::all_of(tensors, same) ? std::optional(role) : std::nullopt;
+}
+
 std::unique_ptr<GroupOptions> options_of(const Recipe& recipe, const Group& group) {
-  const auto role = sole_role(group);
+  const auto role = sole_role(group, group.params);
   const auto& side = recipe.choices(role.value_or(Role::matrix));
   auto options = std::make_unique<GroupOptions>(group.options.lr.value_or(side.lr));
   if (!role && !group.params.empty()) options->backup_lr_ratio = backup_lr_ratio(recipe);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "steepest/engine/param_registry.h"
@@ -10,6 +11,10 @@
 #include "steepest/plan.h"
 
 namespace steepest {
+
+// Returns the one role, matrix or backup, of all `tensors` of the group; nothing where both occur,
+// or where a group without a role has none.
+std::optional<Role> sole_role(const Group& group, const engine::NamedParams& tensors);
 
 // Returns a new param group's options: those that the group sets itself, else the recipe's for the
 // group's role (matrices or backup), or for both in a group that has both.

@@ -71,9 +71,9 @@ std::vector<std::string> require_same_keys(const RunSpec& spec, const std::strin
 void require_same_rates(const RunSpec& spec, const Latest& latest, const AllowedChanges& allowed) {
   const auto text = latest.checkpoint.optimizer.metadata.find("choices");
   if (text == latest.checkpoint.optimizer.metadata.end()) return;  // the optimizer's load says so
+  if (allowed.contains("optimizer.lr")) return;                    // it may be that of both sides
   const auto then = nlohmann::json::parse(text->second, nullptr, /*allow_exceptions=*/false);
   const Recipe now = recipe(spec.recipe, spec.optimizer);
-  if (allowed.contains("optimizer.lr")) return;  // it may be that of both sides
   const std::tuple<const char*, const char*, double> rates[] = {
       {"matrix", "optimizer.lr", now.matrix.lr}, {"backup", "optimizer.backup_lr", now.backup.lr}};
   for (const auto& [side, key, received] : rates) {

@@ -3,6 +3,7 @@
 
 #include <torch/version.h>
 
+#include "steepest/base/text.h"
 #include "steepest/kernels/kernels.h"
 
 namespace steepest::trainer {
@@ -10,9 +11,8 @@ namespace steepest::trainer {
 const char* const kCommit = STEEPEST_COMMIT;  // cmake/trainer.cmake defines it for this file
 
 std::string kernels_text() {
-  std::string text;
-  for (const auto& name : kernel_names()) text += (text.empty() ? "" : ", ") + name;
-  return text.empty() ? "none, by torch alone" : text;
+  const auto names = kernel_names();
+  return names.empty() ? "none, by torch alone" : join(names);
 }
 
 std::string version_text() {

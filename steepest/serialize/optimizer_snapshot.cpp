@@ -10,6 +10,7 @@
 #include "steepest/io/json_check.h"
 #include "steepest/io/safetensors.h"
 #include "steepest/optimizer.h"
+#include "steepest/optimizer_groups.h"
 #include "steepest/serialize/snapshot.h"
 
 namespace steepest {
@@ -25,16 +26,13 @@ GroupRates rates_of(const GroupOptions& options) {
 }
 
 // Sets lr, backup_lr_ratio and the weight decays of a param group to those of a file; its other
-// options stay. The ratio counts only for a group without a role whose `params` are matrices and
-// others; it becomes 1 in any other. Without a role and without a matrix, as in older files, lr is
-// the file's lr times its ratio.
-void set_rates(GroupOptions& options, const GroupRates& rates,
-               const std::vector<at::Tensor>& params) {
-  const auto is_matrix = [](const auto& param) { return param.dim() == 2; };
-  const bool none = !options.group.role && std::ranges::none_of(params, is_matrix);
-  const bool both = !options.group.role && !none && !std::ranges::all_of(params, is_matrix);
-  options.lr = none ? rates.lr * rates.backup_lr_ratio : rates.lr;
-  options.backup_lr_ratio = both ? rates.backup_lr_ratio : 1;
+// options stay. `role` is the one role of its parameters, unset where both occur: only then does
+// the ratio count, which is 1 in any other. In older files a group without a role and without a
+// matrix has the ratio of its lr.
+void set_rates(GroupOptions& options, const GroupRates& rates, std::optional<Role> role) {
+  const bool ratio_of_lr = !options.group.role && role == Role::backup;
+  options.lr = ratio_of_lr ? rates.lr * rates.backup_lr_ratio : rates.lr;
+  options.backup_lr_ratio = role ? 1 : rates.backup_lr_ratio;
   options.weight_decay = rates.weight_decay;
   options.backup_weight_decay = rates.backup_weight_decay;
 }
@@ -78,8 +76,10 @@ void Snapshot::restore(Optimizer& optimizer, const std::string& source) const {
       optimizer.state_.erase(target.params[i].unsafeGetTensorImpl());
   }
   for (size_t g = 0; g < state.rates.size(); ++g) {
-    auto& options = static_cast<GroupOptions&>(optimizer.param_groups()[g].options());
-    if (state.rates[g]) set_rates(options, *state.rates[g], optimizer.param_groups()[g].params());
+    if (!state.rates[g]) continue;
+    auto& group = optimizer.param_groups()[g];
+    auto& options = options_in(group);
+    set_rates(options, *state.rates[g], sole_role(options.group, named(group, g)));
   }
   optimizer.global_ = std::move(state.global);
   optimizer.skipped_ = state.skipped;
