@@ -7,28 +7,18 @@ import shutil
 import pytest
 from test_command import one_line
 
-from trainer import losses, steepest, write_config
-
-CONSTANT = '[schedule]\nkind = "constant_linear"\nwarmup = 3\n'
+from trainer import contents, finished_run, losses, steepest, write_config
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of 8 steps at a constant rate, whose steps may grow; not to be changed."""
-    folder = tmp_path_factory.mktemp("finished")
-    changes = {"steps": ("steps = 40", "steps = 8"), "schedule": (CONSTANT, "")}
-    done = steepest("train", write_config(folder, **changes))
-    assert done.returncode == 0, done.stderr
-    return folder / "run"
+    return finished_run(tmp_path_factory.mktemp("finished"), 8)
 
 
 @pytest.fixture
 def again(run, tmp_path):
     return shutil.copytree(run, tmp_path / "again")
-
-
-def contents(folder):
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(

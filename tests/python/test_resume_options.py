@@ -7,27 +7,17 @@ import shutil
 import pytest
 from test_command import one_line
 
-from trainer import steepest, write_config
-
-CONSTANT = '[schedule]\nkind = "constant_linear"\nwarmup = 3\n'
+from trainer import contents, finished_run, steepest
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("finished")
-    changes = {"steps": ("steps = 40", "steps = 8"), "schedule": (CONSTANT, "")}
-    done = steepest("train", write_config(folder, **changes))
-    assert done.returncode == 0, done.stderr
-    return folder / "run"
+    return finished_run(tmp_path_factory.mktemp("finished"), 8)
 
 
 @pytest.fixture
 def run(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "run")
-
-
-def contents(run):
-    return {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(

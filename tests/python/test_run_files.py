@@ -7,19 +7,14 @@ import subprocess
 
 import pytest
 
-from trainer import CLI, steepest, write_config
+from trainer import CLI, finished_run, steepest
 
 NAMES = ("manifest.json", "model.safetensors", "model.safetensors.tmp-1-0", "thesis.txt")
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("finished")
-    schedule = '[schedule]\nkind = "constant_linear"\nwarmup = 3\n'  # one that knows no last step
-    changes = {"steps": ("steps = 40", "steps = 12"), "schedule": (schedule, "")}
-    done = steepest("train", write_config(folder, **changes))
-    assert done.returncode == 0, done.stderr
-    return folder / "run"
+    return finished_run(tmp_path_factory.mktemp("finished"), 12)
 
 
 @pytest.fixture

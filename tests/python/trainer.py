@@ -89,3 +89,17 @@ def losses(run: Path):
 def weights(run: Path) -> bytes:
     newest = max(run.glob("ckpt-*"), key=lambda path: int(path.name.split("-")[1]))
     return (newest / "model.safetensors").read_bytes()
+
+
+def finished_run(folder: Path, steps: int) -> Path:
+    """A run of so many steps at a constant rate, which knows no last step: more may follow."""
+    schedule = '[schedule]\nkind = "constant_linear"\nwarmup = 3\n'
+    changes = {"steps": ("steps = 40", f"steps = {steps}"), "schedule": (schedule, "")}
+    done = steepest("train", write_config(folder, **changes))
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """The bytes of every file below a folder, by its path."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
