@@ -33,7 +33,7 @@ test: build     ## Environment, build and every test
 	@ctest --test-dir $(BUILD) --output-on-failure -j 2
 
 test-asan: setup ## The tests again under the address and undefined-behaviour sanitizers
-	@$(CONFIGURE) -B $(BUILD)-asan -DSTEEPEST_SANITIZE=address,undefined
+	@$(CONFIGURE) -B $(BUILD)-asan -DSTEEPEST_SANITIZE=address,undefined -DSTEEPEST_UNITY=ON
 	@cmake --build $(BUILD)-asan -j $(JOBS)
 	@ctest --test-dir $(BUILD)-asan --output-on-failure
 
