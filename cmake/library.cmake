@@ -19,7 +19,7 @@ target_link_libraries(steepest_linalg PRIVATE steepest_flags nlohmann_json::nloh
 steepest_precompile(steepest_linalg ALONE)
 steepest_unity(steepest_linalg steepest/kernels+steepest/base+steepest/polar steepest/svd)
 
-steepest_sources(library_sources steepest steepest/options steepest/io steepest/norms steepest/transforms steepest/engine steepest/optimizers steepest/routing steepest/serialize)
+steepest_sources(library_sources steepest steepest/options steepest/io steepest/norms steepest/transforms steepest/geometries steepest/engine steepest/optimizers steepest/routing steepest/serialize)
 steepest_sources(operator_sources steepest/bindings)
 add_library(steepest_objects OBJECT ${library_sources})
 target_include_directories(steepest_objects PUBLIC "${PROJECT_SOURCE_DIR}")
@@ -27,7 +27,7 @@ target_link_libraries(steepest_objects PRIVATE
   steepest_flags nlohmann_json::nlohmann_json ZLIB::ZLIB PUBLIC LibTorch::torch)
 steepest_precompile(steepest_objects ALONE)
 steepest_unity(steepest_objects steepest steepest/engine steepest/io+steepest/routing
-  steepest/options+steepest/norms+steepest/transforms+steepest/optimizers steepest/serialize)
+  steepest/options+steepest/norms+steepest/transforms+steepest/geometries+steepest/optimizers steepest/serialize)
 
 # The objects twice: as a shared library that shows the public headers' symbols and no others
 # (steepest/base/api.h), and as an archive for what is built here and uses the rest too.
@@ -69,7 +69,7 @@ endif()
 # What STEEPEST_UNITY compiles, for the test of that name: for its errors alone.
 if(STEEPEST_TESTS AND STEEPEST_OPERATORS)
   set(unity_sources ${linalg_sources} ${library_sources} ${operator_sources})
-  list(FILTER unity_sources EXCLUDE REGEX "/kernels/cpu/")
+  list(FILTER unity_sources EXCLUDE REGEX "/kernels/cpu/")  # the trainer adds its own
   add_library(steepest_unity OBJECT EXCLUDE_FROM_ALL ${unity_sources})
   target_include_directories(steepest_unity PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(steepest_unity PRIVATE

@@ -42,6 +42,11 @@ steepest_precompile(steepest_trainer)
 set_source_files_properties("${PROJECT_SOURCE_DIR}/trainer/config/config_sources.cpp" PROPERTIES
   SKIP_UNITY_BUILD_INCLUSION ON)  # its helpers have names of config_read.cpp's
 steepest_unity(steepest_trainer trainer+trainer/run trainer/config trainer/data trainer/models)
+if(TARGET steepest_unity)  # in the test of that name too
+  target_sources(steepest_unity PRIVATE ${trainer_sources})
+  target_include_directories(steepest_unity SYSTEM PRIVATE "${TOMLPLUSPLUS_INCLUDE_DIR}")
+  target_link_libraries(steepest_unity PRIVATE CLI11::CLI11)
+endif()
 
 if(EXISTS "${trainer_main}")
   add_executable(steepest_cli "${trainer_main}")

@@ -27,7 +27,8 @@ enum class Decay {
   plain,        // W <- (1 - lr wd) W
   cautious,     // the same where it does not work against the step: entries with s w >= 0
   independent,  // W <- (1 - wd) W, whatever the learning rate
-  anchored      // W <- W - lr wd (W - W_0) towards the weights W_0 of the first step
+  anchored,     // W <- W - lr wd (W - W_0) towards the weights W_0 of the first step
+  soda          // the same with wd / (t + 1) at step t (arXiv 2605.11172)
 };
 enum class Nonfinite { propagate, skip };  // a step with a NaN or Inf gradient or loss
 

@@ -32,6 +32,7 @@ std::vector<Slot> Norm::slots(int64_t, int64_t) const { return {}; }
 
 // Takes a step's gradients into the slots: nothing to do in this default, as only adaptive norms
 // have statistics.
-void Norm::observe(const at::Tensor&, const Average&, const NormContext&) const {}
+void Norm::observe(const at::Tensor&, const at::Tensor&, const Average&, const NormContext&) const {
+}
 
 }  // namespace steepest

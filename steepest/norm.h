@@ -18,7 +18,8 @@ namespace STEEPEST_API steepest {
 struct Factors {
   at::Tensor left, right;  // [B, r, k], [B, c, k]: the direction is left right^T; undefined: it is
                            // not of that form
-  at::Tensor warm_start;   // [B, c, p]: what the norm's slot of that shape is to become
+  at::Tensor warm_start;   // [B, c, p]: what the first slot is to become
+  at::Tensor used = {};  // P [B, r, k] orthonormal: s has used P P^T m; undefined: m right right^T
 };
 
 struct Measured {
@@ -63,7 +64,8 @@ struct NormContext {
   std::vector<at::Tensor> slots = {};  // in the order of slots(): [B, ..sizes of one matrix]
   double correction = 1;               // 1 - beta2^t under bias correction, else 1
   double eps = 1e-8;
-  int64_t step = 1;  // how many gradients the slots have seen, this step's included
+  int64_t step = 1;                  // how many gradients the slots have seen, this step's included
+  std::vector<int64_t> leaves = {};  // [B]: each matrix's number in the network
 };
 
 // x <- keep x + take y: how a running mean goes on at this step.
@@ -88,9 +90,9 @@ class Norm {
   // What the norm keeps for each [r, c] matrix.
   virtual std::vector<Slot> slots(int64_t rows, int64_t cols) const;
 
-  // Once a step, before the direction is asked for: takes the gradients g [B, r, c], of the slots'
-  // dtype, into context.slots, in place.
-  virtual void observe(const at::Tensor& g, const Average& average,
+  // Once a step, before steepest(u): takes the gradients g [B, r, c], of the slots' dtype, and u
+  // into context.slots, in place.
+  virtual void observe(const at::Tensor& g, const at::Tensor& u, const Average& average,
                        const NormContext& context) const;
 
   virtual NormTraits traits() const = 0;

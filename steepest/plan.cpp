@@ -143,6 +143,25 @@ std::vector<BlockSlot> add_slots(Plan& plan, const Block& block, const std::vect
   return own;
 }
 
+// Lists the slots of norm, transforms, decay and geometry of one block, the plan's number `index`,
+// in its parameter's layout, and where in the state they lie.
+void lay_out_block(Plan& plan, size_t index) {
+  const auto& block = plan.blocks[index];
+  const auto& rules = plan.rules_of(block);
+  auto& layout = plan.layouts[block.param];
+  auto& own = plan.block_layouts.emplace_back();
+  layout.blocks.push_back(index);
+  own.first_dual = layout.matrices;
+  layout.matrices += block.batch;
+  own.norm = add_slots(plan, block, rules.norm->slots(block.rows, block.cols));
+  for (const auto& transform : rules.transforms)
+    own.transforms.push_back(add_slots(plan, block, transform->slots(block.rows, block.cols)));
+  if (is_anchored(plan.choices(block).decay))
+    own.decay = add_slots(plan, block, {{"anchor", Slot::Shape::entries, 0, Slot::Start::weight}});
+  if (rules.geometry)
+    own.geometry = add_slots(plan, block, rules.geometry->slots(block.rows, block.cols));
+}
+
 // Fills plan.layouts and plan.block_layouts: lists the state of each parameter, in the order
 // momentum, slots, Momo's intercept, stale duals, and where in it each block's slots lie. As in
 // torch, an adaptive norm's momentum is named exp_avg, every other momentum_buffer.
@@ -156,21 +175,7 @@ void lay_out(Plan& plan) {
     plan.layouts[i].state.push_back(
         {adaptive ? "exp_avg" : "momentum_buffer", EntryKind::momentum, 0, planned.shape});
   }
-  for (size_t i = 0; i < plan.blocks.size(); ++i) {
-    const auto& block = plan.blocks[i];
-    const auto& rules = plan.rules_of(block);
-    auto& layout = plan.layouts[block.param];
-    auto& own = plan.block_layouts.emplace_back();
-    layout.blocks.push_back(i);
-    own.first_dual = layout.matrices;
-    layout.matrices += block.batch;
-    own.norm = add_slots(plan, block, rules.norm->slots(block.rows, block.cols));
-    for (const auto& transform : rules.transforms)
-      own.transforms.push_back(add_slots(plan, block, transform->slots(block.rows, block.cols)));
-    if (plan.choices(block).decay == Decay::anchored)
-      own.decay =
-          add_slots(plan, block, {{"anchor", Slot::Shape::entries, 0, Slot::Start::weight}});
-  }
+  for (size_t i = 0; i < plan.blocks.size(); ++i) lay_out_block(plan, i);
   for (size_t i = 0; i < plan.params.size(); ++i) {
     auto& layout = plan.layouts[i];
     if (momo) layout.state.push_back({"intercept", EntryKind::intercept});
@@ -233,6 +238,7 @@ Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
     GroupRules rules{.norm = make_norm(group.choices.norm, group.choices.solvers)};
     rules.traits = rules.norm->traits();
     rules.transforms = make_transforms(group.choices);
+    rules.geometry = make_geometry(group.choices.geometry);
     plan.rules.push_back(std::move(rules));
   }
   add_blocks(plan, Role::matrix);

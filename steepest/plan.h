@@ -80,7 +80,8 @@ struct BlockSlot {
 struct BlockLayout {
   std::vector<BlockSlot> norm;                     // the norm's slots
   std::vector<std::vector<BlockSlot>> transforms;  // those of each of the group's transforms
-  std::vector<BlockSlot> decay;                    // and of an anchored decay
+  std::vector<BlockSlot> decay;                    // of an anchored decay
+  std::vector<BlockSlot> geometry;                 // and of the geometry
   int64_t first_dual = 0;                          // among its parameter's duals
 };
 

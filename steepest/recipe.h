@@ -34,6 +34,7 @@ struct Choices {
   std::optional<double> nesterov_momentum;  // the look-ahead's u = c m + (1 - c) g under Nesterov;
                                             // unset: c = momentum. Lion: c = b1 / b2
   std::string rescale = "none";             // what becomes of a direction: see make_rescale
+  std::string geometry = "none";            // where the weights live: see geometry.h
   std::string radius = "none";              // of a block's unit ball: see radius.h
   Solvers solvers;
   std::optional<at::ScalarType> momentum_dtype;  // unset: the parameter's, float32 under Momo
@@ -71,7 +72,7 @@ struct Overrides {
   std::optional<double> weight_decay, backup_weight_decay, f_star;
   std::optional<bool> nesterov, backup_nesterov, decoupled_weight_decay, f_star_auto, foreach;
   std::optional<bool> error_feedback;
-  std::optional<std::string> rescale, decay;
+  std::optional<std::string> rescale, geometry, decay;
   std::optional<std::string> norm, backup, outer, update, step_size, duals, directions;
   std::optional<std::string> backup_blocks, momo_model, nonfinite, radius, backup_radius;
   std::optional<std::string> momentum_form, start, backup_start, momentum_place, momentum_dtype;

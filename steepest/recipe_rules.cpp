@@ -3,6 +3,8 @@
 
 namespace steepest {
 
+bool is_anchored(Decay decay) { return decay == Decay::anchored || decay == Decay::soda; }
+
 void complete_polar(Choices& choices, bool needs_duals) {
   auto& polar = choices.solvers.polar;
   if (polar.method == "polar_express" && !polar.steps) polar.steps = needs_duals ? 6 : 5;

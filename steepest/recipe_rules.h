@@ -11,6 +11,9 @@ namespace steepest {
 // norm is measured and a polar factor need be no more than a direction.
 bool needs_duals(const Recipe& recipe);
 
+// Whether the decay pulls towards the weights of the first step, which are then kept in the state.
+bool is_anchored(Decay decay);
+
 // Sets the steps and the dtype of a polar method in the choices, in place, where they are unset.
 // "polar_express" takes five steps, or six where needs_duals(), as <m, polar(m)> / |m|_nuc is
 // .87-1.06 with five and .999-1.004 with six. "jordan" is computed in bfloat16, as by its author

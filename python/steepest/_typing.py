@@ -19,6 +19,7 @@ class Common(TypedDict, total=False):
     momentum_place: str
     error_feedback: bool
     rescale: str
+    geometry: str
     momentum_dtype: torch.dtype | str | None
     beta2: float | None
     decoupled_weight_decay: bool

@@ -68,7 +68,16 @@ struct Reader {
   }
 };
 
-// Reads one term without its weight, "name" or "name(key=number, ..)", and moves past it; the
+// Reads the value of an argument, a number or a word, and moves past it; returns a number as
+// print_number() has it. Throws c10::ValueError where neither comes next.
+std::string read_argument(Reader& in) {
+  in.skip_blanks();
+  const bool word =
+      in.at < in.text.size() && std::isalpha(static_cast<unsigned char>(in.text[in.at]));
+  return word ? in.read_name() : print_number(in.read_value());
+}
+
+// Reads one term without its weight, "name" or "name(key=value, ..)", and moves past it; the
 // result's weight is 1. Throws c10::ValueError where the text is no such term, or gives a key
 // twice.
 Spec read_spec(Reader& in) {
@@ -77,7 +86,7 @@ Spec read_spec(Reader& in) {
   do {
     const std::string key = in.read_name();
     in.expect('=');
-    TORCH_CHECK_VALUE(spec.args.emplace(key, in.read_value()).second, "spec ", shown(in.text),
+    TORCH_CHECK_VALUE(spec.args.emplace(key, read_argument(in)).second, "spec ", shown(in.text),
                       ": argument ", shown(key), " is given twice");
   } while (in.take(','));
   in.expect(')');
@@ -113,18 +122,19 @@ std::vector<Spec> parse_mixture(const std::string& text) {
 
 std::string print_spec(const Spec& spec) {
   std::vector<std::string> args;
-  for (const auto& [key, value] : spec.args) args.push_back(key + "=" + print_number(value));
+  for (const auto& [key, value] : spec.args) args.push_back(key + "=" + value);
   return args.empty() ? spec.name : spec.name + "(" + join(args) + ")";
 }
 
 double argument(const Spec& spec, const std::string& key, double fallback, double low,
                 double high) {
   const auto found = spec.args.find(key);
-  const double value = found == spec.args.end() ? fallback : found->second;
-  TORCH_CHECK_VALUE(value >= low && value <= high, spec.name, ": ", key, ": received ",
-                    print_number(value), ", allowed ", print_number(low), " to ",
+  if (found == spec.args.end()) return fallback;
+  const auto value = read_number(found->second);
+  TORCH_CHECK_VALUE(value && *value >= low && *value <= high, spec.name, ": ", key, ": received ",
+                    cut(found->second), ", allowed ", print_number(low), " to ",
                     print_number(high));
-  return value;
+  return *value;
 }
 
 int64_t integer_argument(const Spec& spec, const std::string& key, int64_t fallback, int64_t low) {
@@ -134,6 +144,16 @@ int64_t integer_argument(const Spec& spec, const std::string& key, int64_t fallb
   TORCH_CHECK_VALUE(value == static_cast<double>(static_cast<int64_t>(value)), spec.name, ": ", key,
                     ": received ", print_number(value), ", allowed a whole number from ", low);
   return static_cast<int64_t>(value);
+}
+
+std::string word_argument(const Spec& spec, const std::string& key,
+                          const std::vector<std::string>& allowed) {
+  const auto found = spec.args.find(key);
+  if (found == spec.args.end()) return allowed[0];
+  TORCH_CHECK_VALUE(std::find(allowed.begin(), allowed.end(), found->second) != allowed.end(),
+                    spec.name, ": ", key, ": received ", cut(found->second), ", allowed ",
+                    join(allowed));
+  return found->second;
 }
 
 void allow_arguments(const Spec& spec, const std::vector<std::string>& allowed) {

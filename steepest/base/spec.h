@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One grammar names a norm or a recipe in C++, TOML, Python and checkpoints:
-//   "spectral", "ky_fan(k=8)", "0.5*spectral+0.5*inf".
+//   "spectral", "ky_fan(k=8)", "0.5*spectral+0.5*inf", "shampoo(graft=adam)".
 #pragma once
 
 #include <map>
@@ -13,8 +13,8 @@ namespace steepest {
 
 struct Spec {
   std::string name;
-  std::map<std::string, double> args;
-  double weight = 1;  // the factor of this term in a sum of terms, a mixture
+  std::map<std::string, std::string> args;  // numbers, as print_number has them, and words
+  double weight = 1;                        // the factor of this term in a sum of terms, a mixture
 };
 
 // Reads one term, "ky_fan(k=8)". Throws c10::ValueError with the text and the position that could
@@ -35,6 +35,11 @@ double argument(const Spec& spec, const std::string& key, double fallback, doubl
 // The value that the spec gives for the argument `key`, or `fallback` where it gives none; throws
 // c10::ValueError unless it is a whole number from `low` to 1e9.
 int64_t integer_argument(const Spec& spec, const std::string& key, int64_t fallback, int64_t low);
+
+// The word that the spec gives for the argument `key`, or the first of the allowed ones where it
+// gives none; throws c10::ValueError where it is not among these.
+std::string word_argument(const Spec& spec, const std::string& key,
+                          const std::vector<std::string>& allowed);
 
 // Throws c10::ValueError where the spec has an argument that is not among `allowed`.
 void allow_arguments(const Spec& spec, const std::vector<std::string>& allowed);

@@ -21,6 +21,9 @@ std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors);
 // float64, which holds every product of two float32 numbers.
 at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b);
 
+// Returns the Frobenius norm of each matrix of m [B, r, c], [B] in float64.
+at::Tensor frobenius(const at::Tensor& m);
+
 // v [B], one number for each matrix of m [B, r, c], as [B, 1, 1] in m's dtype: m times or divided
 // by it scales the matrices. Only m's dtype is read.
 at::Tensor per_matrix(const at::Tensor& v, const at::Tensor& m);

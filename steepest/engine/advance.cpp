@@ -7,6 +7,7 @@
 
 #include "steepest/base/tensor.h"
 #include "steepest/engine/entries.h"
+#include "steepest/engine/state_batch.h"
 #include "steepest/kernels/cpu/scratch.h"
 
 namespace steepest::engine {
@@ -22,11 +23,12 @@ Gradients gradients_of(const StepInput& in, const Bucket& bucket) {
   return all;
 }
 
-// Takes the gradients of the step into the running means of an adaptive norm, which lie in `state`
-// and are written back to the parameters: v <- beta2 v + (1 - beta2) g^2, for one. With the start
-// `first`, the first gradient makes the mean alone.
+// Takes the gradients of the step and u [B, r, c], what the norm will be given, into the running
+// means of an adaptive norm, which lie in `state` and are written back to the parameters: v <-
+// beta2 v + (1 - beta2) g^2, for one. With the start `first`, the first gradient makes the mean
+// alone.
 void observe_gradients(const StepInput& in, const Bucket& bucket, const Gradients& gradients,
-                       const BucketState& state) {
+                       const at::Tensor& u, const BucketState& state) {
   const auto& norm = *in.plan.rules_of(bucket.first()).norm;
   const auto& c = in.choices(bucket.first());
   const auto dtype = state.norm[0].tensor().scalar_type();
@@ -36,8 +38,9 @@ void observe_gradients(const StepInput& in, const Bucket& bucket, const Gradient
   const int64_t step = in.param(bucket.first()).state->step;
   const bool first = step == 1 && c.start == MomentumStart::first;
   const Average average = first ? Average{} : Average{c.beta2, 1 - c.beta2};
-  norm.observe(joined(parts), average,
-               {.slots = tensors_of(state.norm), .eps = c.eps, .step = step});
+  norm.observe(
+      joined(parts), u, average,
+      {.slots = tensors_of(state.norm), .eps = c.eps, .step = step, .leaves = leaves_of(bucket)});
   write_back(state.norm);
 }
 
@@ -122,6 +125,20 @@ at::Tensor joined_update(const StepInput& in, const Bucket& bucket, const Gradie
   return u;
 }
 
+// Lets a geometry with parameters of its own take the step's gradients, as autograd gives them,
+// into its slots, once a step.
+void observe_geometry(const StepInput& in, const Bucket& bucket) {
+  const auto& geometry = in.plan.rules_of(bucket.first()).geometry;
+  if (!geometry) return;
+  for (const auto* block : bucket.blocks) {
+    const auto& param = in.param(*block);
+    const auto state = geometry_state(in, *block);
+    geometry->observe(block->matrices(param.grad), block->matrices(param.value),
+                      geometry_context(in, *block, state));
+    write_back(state);
+  }
+}
+
 // Whether u [B, r, c] shares its memory with no gradient and no momentum, so that a norm may
 // overwrite it.
 bool is_private(const StepInput& in, const Bucket& bucket, const at::Tensor& u) {
@@ -159,7 +176,10 @@ at::Tensor gradient(const StepInput& in, const Block& block) {
                                              : g.to(at::kDouble).add(w, decay).to(g.scalar_type());
   }
   if (!geometry) return g;
-  return block.unmatrices(geometry->tangent(block.matrices_of(g), block.matrices_of(w)), g);
+  const auto state = geometry_state(in, block);
+  return block.unmatrices(geometry->tangent(block.matrices_of(g), block.matrices_of(w),
+                                            geometry_context(in, block, state)),
+                          g);
 }
 
 void begin_step(const StepInput& in) {
@@ -178,9 +198,10 @@ void begin_step(const StepInput& in) {
 Batch advance(const StepInput& in, const Bucket& bucket, const BucketState& state,
               Storage storage) {
   const auto gradients = gradients_of(in, bucket);
-  if (in.plan.rules_of(bucket.first()).traits.adaptive)
-    observe_gradients(in, bucket, gradients, state);
+  observe_geometry(in, bucket);
   const auto u = joined_update(in, bucket, gradients, Momenta::advance, storage);
+  if (in.plan.rules_of(bucket.first()).traits.adaptive)
+    observe_gradients(in, bucket, gradients, u, state);
   return {u, is_private(in, bucket, u)};
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "steepest/base/tensor.h"
+#include "steepest/engine/state_batch.h"
 
 namespace steepest::engine {
 namespace {
@@ -139,7 +140,9 @@ void apply_update(const StepInput& in, const Block& block, const at::Tensor& s,
     piece.add_(anchor.to(piece.scalar_type()), decay);
   if (!geometry) return;
   const auto after = block.matrices_of(piece).clone();
-  geometry->retract(after, before);
+  const auto state = geometry_state(in, block);
+  geometry->retract(after, before, geometry_context(in, block, state));
+  write_back(state);
   piece.copy_(block.unmatrices(after, piece));
 }
 

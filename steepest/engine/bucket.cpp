@@ -64,6 +64,13 @@ at::Tensor joined(const std::vector<at::Tensor>& of_blocks) {
   return of_blocks.size() == 1 ? of_blocks[0] : at::cat(of_blocks);
 }
 
+std::vector<int64_t> leaves_of(const Bucket& bucket) {
+  std::vector<int64_t> leaves;
+  for (const auto* block : bucket.blocks)
+    for (int64_t i = 0; i < block->batch; ++i) leaves.push_back(block->leaf + i);
+  return leaves;
+}
+
 std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Block*>& blocks) {
   std::vector<Bucket> buckets;
   std::map<Key, size_t> open;

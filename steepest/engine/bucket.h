@@ -29,6 +29,9 @@ std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Bl
 // itself.
 at::Tensor joined(const std::vector<at::Tensor>& of_blocks);
 
+// Returns the number of each of the bucket's matrices [B] among all of the network.
+std::vector<int64_t> leaves_of(const Bucket& bucket);
+
 // Calls body(block, index of its first matrix in the bucket) for each block.
 void each_block(const Bucket& bucket, const auto& body) {
   int64_t at = 0;

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "steepest/base/tensor.h"
+#include "steepest/recipe_rules.h"
 
 namespace steepest::engine {
 namespace {
@@ -134,8 +135,9 @@ class Bounds {
   // Whether the block's weights surely stay finite: true where bounds show it. `sum` is a bound on
   // D, the dual norm of the whole network: see bound_of_dual_sum().
   bool update_holds(const Block& block, double sum) const {
+    if (in_.plan.rules_of(block).geometry) return false;  // which may do anything to the step
     // |1 - decay| <= 1; and an anchored decay has a mean of W and W_0.
-    const bool anchored = in_.choices(block).decay == Decay::anchored;
+    const bool anchored = is_anchored(in_.choices(block).decay);
     const bool shrinks = in_.decay(block) <= (anchored ? 1 : 2);
     const auto dtype = in_.param(block).value.scalar_type();
     // A direction's entries must fit its dtype: 65504 is the largest number of float16.

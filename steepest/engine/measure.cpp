@@ -18,26 +18,38 @@ namespace {
 NormContext norm_context(const StepInput& in, const Bucket& bucket, const BucketState& state) {
   const auto& first = bucket.first();
   const auto& c = in.choices(first);
-  NormContext context{.slots = tensors_of(state.norm), .eps = c.eps};
+  NormContext context{.slots = tensors_of(state.norm), .eps = c.eps, .leaves = leaves_of(bucket)};
   context.step = in.param(first).state->step;
   if (c.start == MomentumStart::corrected)
     context.correction = 1 - std::pow(c.beta2, static_cast<double>(context.step));
   return context;
 }
 
+// Returns the weights of the bucket's blocks as one batch [B, r, c], as they are now.
+at::Tensor weights_of(const StepInput& in, const Bucket& bucket) {
+  std::vector<at::Tensor> weights;
+  for (const auto* block : bucket.blocks)
+    weights.push_back(block->matrices(in.param(*block).value));
+  return joined(weights);
+}
+
 // Returns what transform number `transform` of the bucket's group is given beside the direction:
 // its slots, the momenta (`momentum`, empty where it uses none; the caller writes it back), the
-// momentum map, `forget` = 1 - b for the momentum b, and the right factor V of a low-rank direction
-// U V^T.
+// weights where it uses them, the momentum map, `forget` = 1 - b for the momentum b, and the
+// factors of a low-rank direction U V^T.
 TransformContext transform_context(const StepInput& in, const Bucket& bucket,
                                    const BucketState& state, size_t transform,
                                    const Factors& factors, const StateBatch& momentum) {
   const auto& first = bucket.first();
-  return {.slots = tensors_of(state.transforms[transform]),
-          .momentum = momentum.tensor(),
-          .map = in.map(first),
-          .forget = 1 - in.numbers_of(first).momentum,
-          .right = factors.right};
+  const auto& rules = in.plan.rules_of(first);
+  return {
+      .slots = tensors_of(state.transforms[transform]),
+      .momentum = momentum.tensor(),
+      .weight = rules.transforms[transform]->uses_weight() ? weights_of(in, bucket) : at::Tensor(),
+      .map = in.map(first),
+      .forget = 1 - in.numbers_of(first).momentum,
+      .right = factors.right,
+      .used = factors.used};
 }
 
 // Returns the bucket's momenta [B, r, c] where the transform uses them, else an empty batch.

@@ -74,6 +74,21 @@ StateBatch momentum_batch(const StepInput& in, const Bucket& bucket) {
   return batch;
 }
 
+std::vector<StateBatch> geometry_state(const StepInput& in, const Block& block) {
+  const Bucket alone{.blocks = {&block}, .batch = block.batch};
+  return batches_of(
+      in, alone, [](const BlockLayout& l) -> auto& { return l.geometry; });
+}
+
+GeometryContext geometry_context(const StepInput& in, const Block& block,
+                                 const std::vector<StateBatch>& state) {
+  const auto& numbers = in.numbers_of(block);
+  return {.slots = tensors_of(state),
+          .step = in.param(block).state->step,
+          .lr = numbers.lr,
+          .weight_decay = numbers.weight_decay};
+}
+
 std::vector<at::Tensor> tensors_of(const std::vector<StateBatch>& batches) {
   std::vector<at::Tensor> tensors;
   for (const auto& batch : batches) tensors.push_back(batch.tensor());

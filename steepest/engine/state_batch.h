@@ -49,6 +49,13 @@ struct BucketState {
 // Returns the momenta of the bucket's blocks as one batch [B, r, c], as they are now.
 StateBatch momentum_batch(const StepInput& in, const Bucket& bucket);
 
+// Returns what the geometry of the block keeps of its matrices, a batch for each of its slots.
+std::vector<StateBatch> geometry_state(const StepInput& in, const Block& block);
+// Returns what the block's geometry is given beside its matrices: its slots and this step's
+// numbers.
+GeometryContext geometry_context(const StepInput& in, const Block& block,
+                                 const std::vector<StateBatch>& state);
+
 // Returns the batches' tensors [B, ..], as norms and transforms take their slots.
 std::vector<at::Tensor> tensors_of(const std::vector<StateBatch>& batches);
 // Copies each batch into the parameters' state, where it is not a view of that.

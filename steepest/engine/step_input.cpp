@@ -29,6 +29,8 @@ double StepInput::decay(const Block& block) const {
   const auto& c = choices(block);
   const auto& numbers = numbers_of(block);
   if (!c.decoupled) return 0;
+  if (c.decay == Decay::soda)
+    return numbers.weight_decay / static_cast<double>(param(block).state->step + 1);
   return c.decay == Decay::independent ? numbers.weight_decay : numbers.lr * numbers.weight_decay;
 }
 

@@ -47,8 +47,9 @@ struct StepInput {
   // Returns what the block's u, which its norm is given, is to be divided by at this step: the bias
   // correction of its momentum, 1 without one. See momentum_correction.
   double correction(const Block& block) const;
-  // Returns the share of W that a decoupled decay takes away: lr wd, or wd where it is independent
-  // of lr. A coupled decay is in the gradient, so that this is 0.
+  // Returns the share of W, or of W - W_0, that a decoupled decay takes away: lr wd, or wd where it
+  // is independent of lr, or wd / (t + 1) at step t (soda). A coupled decay is in the gradient, so
+  // that this is 0.
   double decay(const Block& block) const;
 };
 

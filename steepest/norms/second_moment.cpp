@@ -9,7 +9,7 @@
 
 namespace steepest::norms {
 
-void Adaptive::observe(const at::Tensor& g, const Average& average,
+void Adaptive::observe(const at::Tensor& g, const at::Tensor&, const Average& average,
                        const NormContext& context) const {
   context.slots[0].mul_(average.keep).addcmul_(g, g, average.take);
 }

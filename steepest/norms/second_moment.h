@@ -15,7 +15,7 @@ class Adaptive : public Norm {
   std::vector<Slot> slots(int64_t, int64_t) const override { return {{"exp_avg_sq"}}; }
   // Takes a step's gradients g [B, r, c], of v's dtype, into the slot, in place: v <- keep v + take
   // g^2, with the numbers of `average`.
-  void observe(const at::Tensor& g, const Average& average,
+  void observe(const at::Tensor& g, const at::Tensor&, const Average& average,
                const NormContext& context) const override;
 
  protected:

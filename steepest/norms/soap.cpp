@@ -53,7 +53,7 @@ class Soap : public Norm {
   // Takes a step's gradients g [B, r, c] into the slots, in place: turns the bases where that is
   // due, and advances v, the running mean of g^2 in the eigenbases, and Shampoo's factors. The
   // bases come from g itself in the first step, later from the gradients before it.
-  void observe(const at::Tensor& g, const Average& average,
+  void observe(const at::Tensor& g, const at::Tensor&, const Average& average,
                const NormContext& context) const override {
     const auto sides = sides_of(g, context);
     if (context.step > 1 && (context.step - 1) % refresh_ == 0) {

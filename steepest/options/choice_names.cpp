@@ -52,7 +52,7 @@ const Names& names_of(MomentumPlace) {
   return names;
 }
 const Names& names_of(Decay) {
-  static const Names names = {"plain", "cautious", "independent", "anchored"};
+  static const Names names = {"plain", "cautious", "independent", "anchored", "soda"};
   return names;
 }
 const Names& names_of(Nonfinite) {

@@ -69,6 +69,10 @@ std::vector<Option> options_of_sides() {
            "what becomes of a direction after the norm: none, normuon, normuon(beta2=0.95)")
           .example({"normuon", "normuon(beta2=0.9)"})
           .added_later(),
+      side(matrix, "geometry", &O::geometry, &C::geometry,
+           "where weights live: none, hyperball (a constant norm), radial_brake(keep=0.5)")
+          .example({"hyperball", "radial_brake(keep=0.25)"})
+          .added_later(),
       side(both, "momentum_dtype", &O::momentum_dtype, &C::momentum_dtype,
            "default: the parameter's, float32 at least under Momo")
           .changes(in_state_dict),

@@ -7,6 +7,7 @@
 
 #include "steepest/base/spec.h"
 #include "steepest/base/text.h"
+#include "steepest/geometry.h"
 #include "steepest/options/choice_names.h"
 #include "steepest/options/options.h"
 #include "steepest/options/validate.h"
@@ -94,6 +95,7 @@ void validate_choices(const Recipe& recipe, const Choices& c, const std::string&
                     ", allowed plain");
   validate_feedback(recipe, c, prefix);
   make_rescale(c.rescale);
+  make_geometry(c.geometry);
   make_polar(c.solvers.polar);  // also where the norm needs none
   svd::check_options(c.solvers.svd);
   make_norm(c.norm, c.solvers);
@@ -111,6 +113,10 @@ void validate_momo(const Recipe& recipe) {
   for (const auto* c : {&recipe.matrix, &recipe.backup}) {
     TORCH_CHECK_VALUE(c->place == MomentumPlace::before, recipe.name,
                       ": step_size momo: received momentum_place after, allowed before");
+    const auto geometry = make_geometry(c->geometry);
+    TORCH_CHECK_VALUE(!geometry || geometry->allows_momo(), recipe.name,
+                      ": step_size momo: received geometry ", c->geometry,
+                      ", allowed none and hyperball: its model is linear along the step");
   }
   TORCH_CHECK_VALUE(std::isfinite(recipe.f_star), recipe.name, ": f_star: received ",
                     print_number(recipe.f_star), ", allowed a finite number");

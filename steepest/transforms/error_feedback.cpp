@@ -2,8 +2,9 @@
 // Error feedback (Dion, arXiv 2504.05295): a low-rank step takes away from the momentum what it has
 // used,
 //   m <- m + take g,     s = U V^T of m,     after the step:  m <- m - (1 - b) P_k m
-// where P_k m = m V V^T is the part of m in its k leading triplets. That part fades as under
-// momentum, the rest waits for its turn.
+// where P_k m = m V V^T is the part of m in its k leading triplets, or P P^T m where a norm names
+// the left vectors that it has used. That part fades as under momentum, the rest waits for its
+// turn.
 #include <ATen/ATen.h>
 
 #include <limits>
@@ -15,14 +16,14 @@ namespace steepest::transforms {
 namespace {
 
 // Returns the part m V V^T [B, r, c] of m [B, r, c] in the span of the orthonormal v [B, c, k], in
-// float32 at least. Where the sums of products could leave the range, m is divided by a power of
-// two before, and the part multiplied by it.
-at::Tensor used_part(const at::Tensor& m, const at::Tensor& v) {
+// float32 at least; with `left` the part P P^T m in that of p [B, r, k]. Where the sums of products
+// could leave the range, m is divided by a power of two before, and the part multiplied by it.
+at::Tensor used_part(const at::Tensor& m, const at::Tensor& basis, bool left) {
   constexpr double kMax = 0x1p60;  // sums of numbers below it are in range
   const auto wide = at_least_float32(m);
-  const auto right = v.to(wide.scalar_type());
+  const auto span = basis.to(wide.scalar_type());
   const auto projected = [&](const at::Tensor& x) {
-    return at::bmm(at::bmm(x, right), right.mT());
+    return left ? at::bmm(span, at::bmm(span.mT(), x)) : at::bmm(at::bmm(x, span), span.mT());
   };
   if (kernels_of(wide).host_reads && !(largest_magnitudes({wide})[0] > kMax))
     return projected(wide);
@@ -36,10 +37,12 @@ class ErrorFeedback : public Transform {
  public:
   // Takes what the step has used from the momentum m [B, r, c], in place, once the direction U V^T
   // has had its last use: m <- m - forget m V V^T, with forget and V from the context
-  // (context.right, [B, c, k]).
+  // (context.right, [B, c, k]), or P P^T m (context.used, [B, r, k]).
   void finish(const at::Tensor&, const TransformContext& context) const override {
     const auto& m = context.momentum;
-    m.sub_(used_part(m, context.right).to(m.scalar_type()), context.forget);
+    const bool left = context.used.defined();
+    const auto part = used_part(m, left ? context.used : context.right, left);
+    m.sub_(part.to(m.scalar_type()), context.forget);
   }
   // Returns true: the direction stays as it is, so that the optimizer calls finish() alone, not
   // observe() and apply().

@@ -15,11 +15,6 @@
 namespace steepest::transforms {
 namespace {
 
-// Returns |s|_F of each matrix of s [B, r, c], [B] in float64.
-at::Tensor frobenius(const at::Tensor& s) {
-  return at::linalg_vector_norm(s, 2, {1, 2}, false, at::kDouble);
-}
-
 class NorMuon : public Transform {
  public:
   // Reads the spec's arguments: beta2, the decay of the mean squares; eps, added to their roots;

@@ -17,10 +17,12 @@ namespace steepest {
 struct TransformContext {
   std::vector<at::Tensor> slots = {};  // in the order of slots(): [B, ..sizes of one matrix]
   at::Tensor momentum =
-      {};                 // m [B, r, c] of the state, in its dtype; defined where uses_momentum()
-  MomentumMap map = {};   // of this step
-  double forget = 0;      // 1 - b, what error feedback takes away
-  at::Tensor right = {};  // V [B, c, k] of a direction U V^T; undefined: it is not of that form
+      {};                  // m [B, r, c] of the state, in its dtype; defined where uses_momentum()
+  at::Tensor weight = {};  // W [B, r, c] before the step; defined where uses_weight()
+  MomentumMap map = {};    // of this step
+  double forget = 0;       // 1 - b, what error feedback takes away
+  at::Tensor right = {};   // V [B, c, k] of a direction U V^T; undefined: it is not of that form
+  at::Tensor used = {};  // P [B, r, k], orthonormal: P P^T m is what s has used; undefined: m V V^T
 };
 
 class Transform {
@@ -47,6 +49,8 @@ class Transform {
   // Whether context.momentum has to be set for observe(), apply() and finish(), as they use it; by
   // default not.
   virtual bool uses_momentum() const { return false; }
+  // Whether context.weight has to be set for observe() and apply(); by default not.
+  virtual bool uses_weight() const { return false; }
   // Returns a bound on the entries of s' [r, c], where those of s are at most `entry` and those of
   // u and of the momentum at most `momentum`.
   virtual double largest_entry(double entry, double momentum, int64_t rows, int64_t cols) const = 0;

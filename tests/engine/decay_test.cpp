@@ -128,11 +128,13 @@ TEST(Momentum, lion_is_an_average_that_looks_ahead_by_another_weight) {
 // Matrices of a constant Frobenius norm: the gradient loses its radial part, the step returns.
 class Sphere : public Geometry {
  public:
-  at::Tensor tangent(const at::Tensor& g, const at::Tensor& w) const override {
+  at::Tensor tangent(const at::Tensor& g, const at::Tensor& w,
+                     const GeometryContext&) const override {
     const auto along = (g * w).sum({1, 2}, true) / (w * w).sum({1, 2}, true);
     return g - along * w;
   }
-  void retract(const at::Tensor& w, const at::Tensor& before) const override {
+  void retract(const at::Tensor& w, const at::Tensor& before,
+               const GeometryContext&) const override {
     const auto norm = [](const at::Tensor& x) { return x.square().sum({1, 2}, true).sqrt(); };
     w.mul_(norm(before) / norm(w));
   }

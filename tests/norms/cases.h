@@ -56,7 +56,7 @@ class Random {
       if (slot.start == Slot::Start::identity) context.slots.back() += at::eye(sizes[1], wide);
     }
     for (context.step = 1; context.step < 5; ++context.step)
-      norm.observe(normal(shape, wide), {.keep = 0.75, .take = 0.25}, context);
+      norm.observe(normal(shape, wide), normal(shape, wide), {.keep = 0.75, .take = 0.25}, context);
     return context;
   }
 

@@ -22,7 +22,7 @@ constexpr size_t kMaxLine = size_t{16} << 20, kChunk = size_t{1} << 16;
 constexpr uint64_t kMaxZeros = uint64_t{1} << 30;
 
 // The step that a line of metrics tells; nothing where the line is broken.
-std::optional<int64_t> step_of(std::string_view line) {
+std::optional<int64_t> step_of_line(std::string_view line) {
   const auto json = parse_bounded(line, 8);  // no line of ours nests so deeply
   if (!json || !json->is_object()) return std::nullopt;
   const auto step = json->find("step");
@@ -105,7 +105,7 @@ uint64_t bytes_up_to(const std::string& path, int64_t step) {
       if (lines.endless() || !is_cut_line(lines.line())) refuse(lines.line_number() + 1);
       return lines.begin();
     }
-    const auto found = lines.whole() ? step_of(lines.line()) : std::nullopt;
+    const auto found = lines.whole() ? step_of_line(lines.line()) : std::nullopt;
     if (!found) refuse(lines.line_number());
     if (*found > step) return lines.begin();
   }
