@@ -57,13 +57,13 @@ def compare(
     lr: float = 0.02,
     weight_decay: float = 0.1,
     momo: float | None = None,
-    radius: Callable[[int, int], float] = lambda r, c: 1.0,
+    scale: Callable[[int, int], float] = lambda r, c: 1.0,
     **options: Any,
 ) -> tuple[float, float]:
     """The largest difference from the optimizer ``name`` in ``steps`` steps, and the smallest q.
 
     ``plain(i)`` makes the loop of matrix i. ``momo``: the bound f*, under which the step is
-    q = min(1, (f~ - f*) / sum R <u, s>) of itself, R = lr radius, with f~ the mean of the losses,
+    q = min(1, (f~ - f*) / sum R <u, s>) of itself, R = lr scale(r, c), with f~ the mean of the losses,
     and of <g, w> as u is one of the gradients: the momentum must be Mean(momentum).
     """
     generator = torch.Generator().manual_seed(7)
@@ -87,7 +87,7 @@ def compare(
         moves, dual, linear = [], 0.0, 0.0
         for loop, mean, w, g in zip(loops, product_means, weights, gradients, strict=True):
             u, s = loop.direction(g, w, step)
-            moves.append(lr * radius(*w.shape) * s)
+            moves.append(lr * scale(*w.shape) * s)
             dual += float((u * moves[-1]).sum())
             linear += float((u * w).sum() - mean((g * w).sum()))
         model = float(loss_mean(torch.tensor(loss, dtype=torch.float64))) + linear
