@@ -39,7 +39,7 @@ struct Sharp {
   Factors factors = {};
 };
 
-// How the duals of several blocks of this norm add up where they are flattened into one vector.
+// How the duals of several blocks add up where they are flattened into one vector.
 enum class Aggregation { max, l2 };
 
 struct NormTraits {

@@ -22,24 +22,21 @@ struct PolarOptions {
   // For the method "custom" only: (a, b, c) for each step of a Newton-Schulz iteration, of which
   // the last repeats.
   std::vector<std::array<double, 3>> coefficients;
-  // For a Gram form only: the steps after which it returns to X. Unset: chosen by the slopes, see
-  // gram.cpp.
+  // For a Gram form only: the steps after which it returns to X; unset: by the slopes.
   std::optional<std::vector<int64_t>> restarts;
-  // For the method "auto" only: the largest |1 - sigma'| that the answer may have, for singular
-  // values from low |x|_F on; steps and dtype follow from them. Unset: .01 and .001.
+  // For the method "auto" only: the largest |1 - sigma'| for singular values from low |x|_F on,
+  // from which steps and dtype follow. Unset: .01 and .001.
   std::optional<double> tol, low;
 };
 
-// One way to compute polar factors. A solver is stateless, thread-safe and deterministic, and never
-// touches a random generator.
+// One way to compute polar factors: stateless, thread-safe and deterministic.
 class PolarSolver {
  public:
   virtual ~PolarSolver() = default;
 
-  // The polar factors of x [B, r, c] in float64, float32, bfloat16 or float16, of any strides and
-  // any scale from 1e-38 to 3e38: [B, r, c] in the dtype of x. A zero matrix gives zero; directions
-  // in the null space give zero, or less than one; an empty batch gives an empty result. If x is
-  // owned, its memory may hold the result afterwards, or anything; else it is left as it is.
+  // The polar factors of x [B, r, c], of any floating dtype, strides and scale from 1e-38 to 3e38:
+  // [B, r, c] in x's dtype. A zero matrix gives zero; directions in the null space give zero, or
+  // less than one. The memory of an owned x may hold anything afterwards.
   virtual at::Tensor polar(const Batch& x) const = 0;
   at::Tensor polar(const at::Tensor& x) const { return polar(Batch{x}); }
 

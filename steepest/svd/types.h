@@ -18,8 +18,7 @@ struct SvdOptions {
   std::string method = "auto";  // one of svd_methods()
   double tol = 1e-3;            // relative; `stop` says of what
   // "value": the dual norm sum s has converged, so that sum u v^T is a steepest direction to within
-  //   tol. The vectors need not have converged: on a flat spectrum they have not, and that does not
-  //   matter.
+  //   tol. On a flat spectrum the vectors have not, which does not matter.
   // "subspace": sum u v^T itself has converged. This needs s_k > s_{k+1}, and a number of passes
   //   that grows like 1 / sqrt(gap).
   // Either has to hold at two tests in a row.

@@ -63,8 +63,8 @@ def compare(
     """The largest difference from the optimizer ``name`` in ``steps`` steps, and the smallest q.
 
     ``plain(i)`` makes the loop of matrix i. ``momo``: the bound f*, under which the step is
-    q = min(1, (f~ - f*) / sum R <u, s>) of itself, R = lr scale(r, c), with f~ the mean of the losses,
-    and of <g, w> as u is one of the gradients: the momentum must be Mean(momentum).
+    q = min(1, (f~ - f*) / sum R <u, s>) of itself, R = lr scale(r, c), with f~ the mean of the
+    losses, and of <g, w> as u is one of the gradients: the momentum must be Mean(momentum).
     """
     generator = torch.Generator().manual_seed(7)
     weights = [torch.randn(s, generator=generator, dtype=torch.float64) * 0.3 for s in shapes]
