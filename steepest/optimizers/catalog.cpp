@@ -25,11 +25,13 @@ bool ends_with_momo(const std::string& name) {
   return name.size() > kMomo.size() && name.ends_with(kMomo);
 }
 
-// Throws c10::ValueError for a name that no recipe of the catalog has, with the allowed names and
-// the nearest one.
+// Throws c10::ValueError for a name that no recipe of the catalog has, with the rows' names, which
+// -momo may follow, and the nearest of all names.
 [[noreturn]] void refuse_name(const std::string& name) {
-  TORCH_CHECK_VALUE(false, "recipe: received ", shown(name), ", allowed ", join(optimizer_names()),
-                    nearest(name, optimizer_names()));
+  std::vector<std::string> rows;
+  for (const auto& row : optimizer_catalog()) rows.push_back(row.name);
+  TORCH_CHECK_VALUE(false, "recipe: received ", shown(name), ", allowed ", join(rows),
+                    ", and most with -momo behind", nearest(name, optimizer_names()));
 }
 
 // Returns the catalog's recipe `row` with the arguments in `spec`, the name as the user wrote it: a
