@@ -7,6 +7,7 @@ one. The table of rows is read from the engine's catalog while this runs.
 
 import importlib.util
 import inspect
+import json
 import os
 import re
 import sys
@@ -154,6 +155,51 @@ class Options(SphinxDirective):
         return self.parse_text_to_nodes(text)
 
 
+def use_cells(name: str, uses: dict[str, str], costs: dict, results: dict[str, float]) -> list[str]:
+    """What a row is for, what its step costs beside Muon's, its default rate, and when not to take it.
+
+    ``uses``: of uses.toml; ``costs``: the rows of family.json; ``results``: of experiments/rates.
+    """
+    import judge
+
+    found = judge.judged(results, name) or {}
+    holds = sum(own <= judge.TOLERANCE * best for own, best, _ in found.values())
+    not_for = re.search(
+        r"When\s+not:\s+(.*?)\.\s*(?:\n\n|$)", CLASSES[name].__doc__ or "", re.DOTALL
+    )
+    reason = " ".join(not_for.group(1).split()) if not_for else ""
+    reason = re.sub(r":class:`~?\.?(\w+)`", r"{py:class}`\1 <steepest.\1>`", reason)
+    return [
+        f"{{py:class}}`{name} <steepest.{CLASSES[name].__name__}>`",
+        uses[name],
+        f"{costs[name]['to_muon']:.2g}" if name in costs else "",
+        f"{judge.default_rates(name)[0]:g}" + (f" ({holds})" if found else ""),
+        reason.replace("``", "`"),
+    ]
+
+
+class Uses(SphinxDirective):
+    """The table of what each row is for, and what not."""
+
+    def run(self):
+        sys.path.insert(0, str(HERE.parent / "experiments/rates"))
+        import judge
+
+        uses = dict(
+            (line.split(" = ", 1)[0], line.split('"')[1])
+            for line in (HERE / "uses.toml").read_text(encoding="utf-8").splitlines()
+            if " = " in line
+        )
+        file = HERE / "family.json"
+        costs = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else {}
+        head = ["row", "for", "time of a step, Muon = 1", "default lr (holds on, of 4)", "not"]
+        results = judge.recorded()
+        lines = [head, ["---"] * len(head)]
+        lines += [use_cells(name, uses, costs, results) for name in CLASSES]
+        text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return self.parse_text_to_nodes(text)
+
+
 class Rates(SphinxDirective):
     """The table of default learning rates with their evidence, as experiments/rates has it."""
 
@@ -185,6 +231,7 @@ def short_signature(app, what, name, obj, options, signature, returned):
 
 def setup(app):
     app.add_directive("rates", Rates)
+    app.add_directive("uses", Uses)
     app.connect("autodoc-process-docstring", leave_out_arguments, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", short_signature)
     app.add_directive("rows", Rows)
