@@ -156,7 +156,7 @@ class Options(SphinxDirective):
 
 
 def use_cells(name: str, uses: dict[str, str], costs: dict, results: dict[str, float]) -> list[str]:
-    """What a row is for, what its step costs beside Muon's, its default rate, and when not to take it.
+    """What a row is for, its step's cost beside Muon's, its default rate, and when not to take it.
 
     ``uses``: of uses.toml; ``costs``: the rows of family.json; ``results``: of experiments/rates.
     """
