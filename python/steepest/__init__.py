@@ -3,7 +3,6 @@
 
 from steepest import _torch_loader
 from steepest.catalog import (
-    SOAP,
     MuonAdam,
     MuonJordan,
     MuonMax,
@@ -16,6 +15,7 @@ from steepest.catalog import (
     SignSGD,
     make,
 )
+from steepest.curvature import ASGO, KLSOAP, SOAP, KLShampoo, Shampoo, ShampooMax
 from steepest.files import load, save
 from steepest.functional import Steepest, Triplets, polar, steepest, svd, workspace_bytes
 from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
@@ -28,6 +28,7 @@ _torch_loader.install()
 
 __version__ = "0.1.0"
 __all__ = [
+    "ASGO",
     "SGD",
     "Adam",
     "AdamW",
@@ -35,6 +36,8 @@ __all__ = [
     "FNeon",
     "FStar",
     "Fanion",
+    "KLSOAP",
+    "KLShampoo",
     "Logger",
     "Muon",
     "MuonAdam",
@@ -50,6 +53,8 @@ __all__ = [
     "SMuon",
     "Scion",
     "ScionLions",
+    "Shampoo",
+    "ShampooMax",
     "SignSGD",
     "Steepest",
     "SteepestDescent",

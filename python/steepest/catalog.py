@@ -16,6 +16,7 @@ from steepest._face import Face
 from steepest._numbers import word
 from steepest._options import Group
 from steepest._typing import Options
+from steepest.curvature import ASGO, KLSOAP, SOAP, KLShampoo, Shampoo, ShampooMax
 from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
 from steepest.torch_like import SGD, Adam, AdamW, Muon
 
@@ -102,25 +103,6 @@ class NorMuon(PlainConstructor):
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
-        super().__init__(params, lr, **options)
-
-
-class SOAP(PlainConstructor):
-    r"""SOAP (arXiv 2409.11321): Adam in the eigenbasis of Shampoo's factors.
-
-    .. math:: W \leftarrow W - \eta\,Q_L\,[m' / (\sqrt{v'} + \epsilon)]\,Q_R^\top, \quad
-              m' = Q_L^\top m\,Q_R, \quad G G^\top \sim Q_L, \quad G^\top G \sim Q_R
-
-    A new basis every 10 steps; ``norm="soap(refresh=1)"`` changes that, ``max_dim`` leaves longer
-    sides alone. Unlike the authors' code it takes the first step, too. The row (constrained, max,
-    soap, ada_inf). When not: where memory is short: it keeps two squares of each side.
-    """
-
-    _recipe = "soap"
-
-    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
-    # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -237,10 +219,15 @@ CLASSES: dict[str, type[Face]] = {
         MuonAdam,
         NorMuon,
         SOAP,
+        KLSOAP,
+        Shampoo,
+        ASGO,
+        KLShampoo,
         Scion,
         ScionLions,
         PolarGrad,
         MuonMax,
+        ShampooMax,
         Neon,
         FStar,
         Fanion,

@@ -35,12 +35,10 @@ void observe_gradients(const StepInput& in, const Bucket& bucket, const Gradient
   std::vector<at::Tensor> parts;
   for (size_t i = 0; i < gradients.size(); ++i)
     parts.push_back(bucket.blocks[i]->matrices_of(gradients[i]).to(dtype));
-  const int64_t step = in.param(bucket.first()).state->step;
-  const bool first = step == 1 && c.start == MomentumStart::first;
+  const auto context = norm_context(in, bucket, state);
+  const bool first = context.step == 1 && c.start == MomentumStart::first;
   const Average average = first ? Average{} : Average{c.beta2, 1 - c.beta2};
-  norm.observe(
-      joined(parts), u, average,
-      {.slots = tensors_of(state.norm), .eps = c.eps, .step = step, .leaves = leaves_of(bucket)});
+  norm.observe(joined(parts), u, average, context);
   write_back(state.norm);
 }
 

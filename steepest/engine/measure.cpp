@@ -13,18 +13,6 @@
 namespace steepest::engine {
 namespace {
 
-// Returns what the bucket's norm is given beside u: its slots as batches [B, ..], eps, how many
-// gradients they have seen and, under bias correction, 1 - beta2^t.
-NormContext norm_context(const StepInput& in, const Bucket& bucket, const BucketState& state) {
-  const auto& first = bucket.first();
-  const auto& c = in.choices(first);
-  NormContext context{.slots = tensors_of(state.norm), .eps = c.eps, .leaves = leaves_of(bucket)};
-  context.step = in.param(first).state->step;
-  if (c.start == MomentumStart::corrected)
-    context.correction = 1 - std::pow(c.beta2, static_cast<double>(context.step));
-  return context;
-}
-
 // Returns the weights of the bucket's blocks as one batch [B, r, c], as they are now.
 at::Tensor weights_of(const StepInput& in, const Bucket& bucket) {
   std::vector<at::Tensor> weights;

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 namespace steepest::engine {
 
 // A state tensor of the parameter's shape is seen as the block's matrices [b, r, c].
@@ -87,6 +89,16 @@ GeometryContext geometry_context(const StepInput& in, const Block& block,
           .step = in.param(block).state->step,
           .lr = numbers.lr,
           .weight_decay = numbers.weight_decay};
+}
+
+NormContext norm_context(const StepInput& in, const Bucket& bucket, const BucketState& state) {
+  const auto& first = bucket.first();
+  const auto& c = in.choices(first);
+  NormContext context{.slots = tensors_of(state.norm), .eps = c.eps, .leaves = leaves_of(bucket)};
+  context.step = in.param(first).state->step;
+  if (c.start == MomentumStart::corrected)
+    context.correction = 1 - std::pow(c.beta2, static_cast<double>(context.step));
+  return context;
 }
 
 std::vector<at::Tensor> tensors_of(const std::vector<StateBatch>& batches) {

@@ -56,6 +56,10 @@ std::vector<StateBatch> geometry_state(const StepInput& in, const Block& block);
 GeometryContext geometry_context(const StepInput& in, const Block& block,
                                  const std::vector<StateBatch>& state);
 
+// Returns what the bucket's norm is given beside matrices: its slots as batches [B, ..], eps, how
+// many gradients they have seen and, under bias correction, 1 - beta2^t.
+NormContext norm_context(const StepInput& in, const Bucket& bucket, const BucketState& state);
+
 // Returns the batches' tensors [B, ..], as norms and transforms take their slots.
 std::vector<at::Tensor> tensors_of(const std::vector<StateBatch>& batches);
 // Copies each batch into the parameters' state, where it is not a view of that.

@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "steepest/kernels/cpu/gemm.h"
 #include "steepest/kernels/cpu/gram_apply.h"
 #include "steepest/kernels/cpu/iteration.h"
 #include "steepest/kernels/cpu/normalize.h"
@@ -62,9 +63,34 @@ bool is_one_by_one(const at::Tensor& a, const at::Tensor& b) {
   return a.size(0) == 1 || a.size(1) * a.size(2) * b.size(2) <= 16 * 16 * 16;
 }
 
+// Whether b is the transpose of a, as a view of the same float32 memory, and the processor has a
+// kernel for such products.
+bool is_own_transpose(const at::Tensor& a, const at::Tensor& b) {
+  return a.scalar_type() == at::kFloat && has_gemm() && is_in_memory(a) && a.numel() > 0 &&
+         b.is_alias_of(a) && b.const_data_ptr() == a.const_data_ptr() && b.size(2) == a.size(1) &&
+         b.stride(0) == a.stride(0) && b.stride(1) == a.stride(2) && b.stride(2) == a.stride(1);
+}
+
+// Returns a a^T of each matrix of a float32 a [B, r, k] of any strides, [B, r, r], of which half is
+// computed and mirrored.
+at::Tensor symmetric_product(const at::Tensor& a) {
+  auto products = at::empty({a.size(0), a.size(1), a.size(1)}, a.options());
+  for (int64_t i = 0; i < a.size(0); ++i) {
+    const View one{a.const_data_ptr<float>() + i * a.stride(0), a.size(1), a.size(2), a.stride(1),
+                   a.stride(2)};
+    gemm({.a = one,
+          .b = one.transposed(),
+          .c = products.mutable_data_ptr<float>() + i * products.stride(0),
+          .symmetric = true});
+  }
+  return products;
+}
+
 // Returns the products of the matrices of a [B, r, k] and b [B, k, c], [B, r, c], by one call of
-// torch for each; undefined where one call for all will do (is_one_by_one).
+// torch for each, or by half the work where b is a^T; undefined where one call for all will do
+// (is_one_by_one).
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+  if (is_own_transpose(a, b)) return symmetric_product(a);
   if (!is_one_by_one(a, b)) return {};
   std::vector<at::Tensor> each;
   for (int64_t i = 0; i < a.size(0); ++i) each.push_back(at::mm(a[i], b[i]));
