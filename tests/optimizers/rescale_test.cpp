@@ -27,9 +27,11 @@ class Rescale : public testing::TestWithParam<std::string> {
 
   at::Tensor normal(at::IntArrayRef shape) { return at::randn(shape, generator, at::kDouble); }
 
-  // What it keeps before the first step, for matrices of this shape [B, r, c].
-  TransformContext context(at::IntArrayRef shape) const {
+  // What it keeps before the first step, for matrices of this shape [B, r, c], and weights of that
+  // shape where it looks at them.
+  TransformContext context(at::IntArrayRef shape) {
     TransformContext context;
+    if (rescale->uses_weight()) context.weight = normal(shape);
     for (const auto& slot : rescale->slots(shape[1], shape[2])) {
       auto sizes = slot.sizes(shape[1], shape[2]);
       sizes.insert(sizes.begin(), shape[0]);
@@ -63,7 +65,8 @@ TEST_P(Rescale, a_batch_is_its_matrices) {
     const auto batch = rescale->apply(s, all);
     for (int64_t i = 0; i < shape[0]; ++i) {
       const auto one = s.narrow(0, i, 1);
-      const auto own = context(one.sizes());
+      auto own = context(one.sizes());
+      if (all.weight.defined()) own.weight = all.weight.narrow(0, i, 1);
       rescale->observe(one, own);
       const double difference =
           (rescale->apply(one, own) - batch.narrow(0, i, 1)).abs().max().item<double>();
