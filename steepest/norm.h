@@ -51,6 +51,7 @@ struct NormTraits {
   double largest_entry = 2;  // no entry of a direction is larger, rounding included; of an adaptive
                              // norm it depends on the state
   bool adaptive = false;     // the norm depends on the gradients so far: it has an observe()
+  bool low_rank = false;     // its Factors say what s has used of m
   std::string transpose;     // the norm with steepest'(m^T) = steepest(m)^T; empty: itself
 
   // The cost.
@@ -66,6 +67,7 @@ struct NormContext {
   double eps = 1e-8;
   int64_t step = 1;                  // how many gradients the slots have seen, this step's included
   std::vector<int64_t> leaves = {};  // [B]: each matrix's number in the network
+  double rho = 1;                    // m / rho is the bias-corrected m
 };
 
 // x <- keep x + take y: how a running mean goes on at this step.

@@ -19,6 +19,10 @@ std::vector<int64_t> Slot::sizes(int64_t rows, int64_t cols) const {
       return {cols, cols};
     case Shape::basis:
       return {cols, count};
+    case Shape::left_basis:
+      return {rows, count};
+    case Shape::square:
+      return {count, count};
     case Shape::scalar:
       break;
   }

@@ -12,8 +12,8 @@
 namespace STEEPEST_API steepest {
 
 struct Slot {
-  // Of one matrix: [r, c], [r], [c], [r, r], [c, c], [c, count], [].
-  enum class Shape { entries, rows, columns, left, right, basis, scalar };
+  // Of one matrix: [r, c], [r], [c], [r, r], [c, c], [c, n], [r, n], [n, n], []; n = count.
+  enum class Shape { entries, rows, columns, left, right, basis, left_basis, square, scalar };
   enum class Start { zero, identity, weight };
 
   std::string name;  // the key in state_dict: torch's where torch has one

@@ -20,6 +20,7 @@ from steepest.files import load, save
 from steepest.functional import Steepest, Triplets, polar, steepest, svd, workspace_bytes
 from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
 from steepest.logger import Logger
+from steepest.low_rank import COSMOS, Dion, Dion2, KRank
 from steepest.optimizer import SteepestDescent
 from steepest.route import Routes, route
 from steepest.torch_like import SGD, Adam, AdamW, Muon
@@ -29,15 +30,19 @@ _torch_loader.install()
 __version__ = "0.1.0"
 __all__ = [
     "ASGO",
+    "COSMOS",
     "SGD",
     "Adam",
     "AdamW",
+    "Dion",
+    "Dion2",
     "FMuon",
     "FNeon",
     "FStar",
     "Fanion",
     "KLSOAP",
     "KLShampoo",
+    "KRank",
     "Logger",
     "Muon",
     "MuonAdam",

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Classes whose constructors take lr, options and at most a rank."""
+"""Classes whose constructors take lr, options and at most some arguments of their norm."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -22,6 +23,30 @@ class PlainConstructor(Face):
     def __init__(self, params: Any, lr: float | Tensor, **options: Unpack[Options]) -> None:
         given: Group = dict(options)
         self._build_recipe(params, lr, given)
+
+
+class NormConstructor(Face):
+    """A class whose constructor takes lr, options and arguments of its norm."""
+
+    def _build_norm(
+        self,
+        params: Any,
+        lr: float | Tensor,
+        arguments: Mapping[str, tuple[Callable[[str, Any], float], Any]],
+        options: Options,
+    ) -> None:
+        """Builds the optimizer from the class's catalog row, with ``arguments`` of the row's norm.
+
+        Each has a reader, which takes its name and value, and its value: {"k": (count, 4)} makes
+        "neon" "neon(k=4)"; a value of None leaves the row's own. Raises what the readers raise.
+        """
+        given: Group = dict(options)
+        said = [
+            f"{name}={read(name, value)!r}"
+            for name, (read, value) in arguments.items()
+            if value is not None
+        ]
+        self._build_recipe(params, lr, given, f"({','.join(said)})" if said else "")
 
 
 class RankConstructor(Face):

@@ -45,6 +45,9 @@ _MEANINGS = {
     "adjust_lr_fn": 'factor of lr for each shape: "original", also None, "match_rms_adamw" or '
     '"spectral_unclamped"',
     "rank": "how many singular directions a step takes, a whole number from 1; None: as the row",
+    "rank_fraction": "rank of a step as a part of the shorter side, from 0 to 1; None: as the row",
+    "fraction": "part of the shorter side that a step takes, from 0 to 1; None: as the row",
+    "gamma": "weight of the polar factor, from 0; None: as the row",
     "backup_betas": "momentum and beta2 of what is no matrix",
     "bias_correction": "of the moments of what is no matrix, as Adam's",
     "maximize": "ascend",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
@@ -18,6 +19,7 @@ from steepest._options import Group
 from steepest._typing import Options
 from steepest.curvature import ASGO, KLSOAP, SOAP, KLShampoo, Shampoo, ShampooMax
 from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
+from steepest.low_rank import COSMOS, Dion, Dion2, KRank
 from steepest.torch_like import SGD, Adam, AdamW, Muon
 
 
@@ -223,6 +225,9 @@ CLASSES: dict[str, type[Face]] = {
         Shampoo,
         ASGO,
         KLShampoo,
+        Dion,
+        Dion2,
+        COSMOS,
         Scion,
         ScionLions,
         PolarGrad,
@@ -231,6 +236,7 @@ CLASSES: dict[str, type[Face]] = {
         Neon,
         FStar,
         Fanion,
+        KRank,
         FMuon,
         SMuon,
         FNeon,
@@ -241,6 +247,9 @@ CLASSES: dict[str, type[Face]] = {
 
 for _cls in CLASSES.values():
     document(_cls)
+
+# An argument in a row's name, "k=4".
+_ARGUMENT = re.compile(r"(\w+)\s*=\s*([^\s,()]+)")
 
 
 def make(name: str, params: Any, **options: Any) -> Face:
@@ -262,8 +271,8 @@ def make(name: str, params: Any, **options: Any) -> Face:
     if plain != name:
         options["step_size"] = "momo"
     base = plain.partition("(")[0]
-    if base not in CLASSES:
+    said = {"rank" if key == "k" else key: value for key, value in _ARGUMENT.findall(plain)}
+    if base not in CLASSES or not said.keys() <= inspect.signature(CLASSES[base]).parameters.keys():
         return Named(plain, params, **options)
-    if rank := re.search(r"k=(\d+)", plain):
-        options["rank"] = int(rank[1])
+    options.update({key: float(value) for key, value in said.items()})
     return CLASSES[base](params, **options)

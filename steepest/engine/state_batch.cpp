@@ -96,6 +96,7 @@ NormContext norm_context(const StepInput& in, const Bucket& bucket, const Bucket
   const auto& c = in.choices(first);
   NormContext context{.slots = tensors_of(state.norm), .eps = c.eps, .leaves = leaves_of(bucket)};
   context.step = in.param(first).state->step;
+  context.rho = in.correction(first);
   if (c.start == MomentumStart::corrected)
     context.correction = 1 - std::pow(c.beta2, static_cast<double>(context.step));
   return context;

@@ -14,31 +14,29 @@ namespace {
 
 class LowRank : public Norm {
  public:
-  // name: what name() gives. k: the number of singular triplets in a direction. options: how the
-  // truncated SVDs are computed.
-  LowRank(std::string name, int64_t k, SvdOptions options)
-      : name_(std::move(name)), k_(k), options_(std::move(options)) {}
+  // name: what name() gives. k: the number of singular triplets in a direction. weights: what they
+  // have in it. options: how the truncated SVDs are computed.
+  LowRank(std::string name, int64_t k, Weights weights, SvdOptions options)
+      : name_(std::move(name)), k_(k), weights_(weights), options_(std::move(options)) {}
 
-  // Returns the steepest direction s = sum_{i<=k} u_i v_i^T [B, r, c] of the k leading singular
-  // triplets of each matrix of m, multiplied out, and its dual <m, s>; as factors the vectors U and
-  // V, and the vectors that the next decomposition begins with.
+  // Returns the steepest direction s = sum_{i<=k} w_i u_i v_i^T [B, r, c] of the k leading singular
+  // triplets of each matrix of m, multiplied out, and its dual <m, s>; as factors U diag(w) and V,
+  // and the vectors that the next decomposition begins with.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
-    const auto t = triplets(m, context);
-    const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
-    return {s, inner_product(m, s), factors_of(t, warm_start(context))};
+    const auto sharp = this->sharp(m, context);
+    return {sharp.direction, inner_product(m, sharp.direction), sharp.factors};
   }
-  // Returns the direction s = U V^T of each matrix as its factors U and V alone: it is not
+  // Returns the direction s of each matrix as its factors U diag(w) and V alone: it is not
   // multiplied out, and the dual is left undefined.
   Measured direction(const Batch& m, const NormContext& context) const override {
-    return {{}, {}, factors_of(triplets(m.matrices, context), warm_start(context))};
+    return {{}, {}, parts(m.matrices, context).factors};
   }
   // Returns dual times s, by which a regularized step moves, of each matrix of m [B, r, c], in two
-  // parts: s, and the dual [B] as a factor yet to be multiplied by. The dual is the sum of the k
+  // parts: s, and the dual [B] as a factor yet to be multiplied by. The dual is that of the k
   // values that the decomposition has attained, which needs no pass over m for <m, s>.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
-    const auto t = triplets(m, context);
-    const auto s = at::bmm(t.u, t.vh).to(m.scalar_type());
-    return {s, t.attained, factors_of(t, warm_start(context))};
+    const auto [factors, dual] = parts(m, context);
+    return {at::bmm(factors.left, factors.right.mT()).to(m.scalar_type()), dual, factors};
   }
   // Asks for one slot for right singular vectors, with which the next step's decomposition begins;
   // none where a decomposition with these options has no use for them.
@@ -46,23 +44,40 @@ class LowRank : public Norm {
     return warm_start_slots(options_, k_, rows, cols);
   }
   // Says that the direction is exact only by LAPACK's SVD, the method "exact", else to the solver's
-  // tolerance, and up to which size a matrix is decomposed by one thread.
+  // tolerance, that it leaves its factors, and up to which size a matrix is decomposed by one
+  // thread.
   NormTraits traits() const override {
     return {.exact = options_.method == "exact",
+            .low_rank = true,
             .single_thread_max_elements = svd::kMaxOneThreadElements};
   }
   // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return name_; }
 
  private:
-  // Returns the k leading singular triplets of each matrix of m [B, r, c]; the decomposition begins
-  // with the vectors that the context's slot holds from the step before.
-  Triplets triplets(const at::Tensor& m, const NormContext& context) const {
-    return top_triplets(m, k_, options_, warm_start(context));
+  struct Parts {
+    Factors factors;  // of s
+    at::Tensor dual;  // [B] float64
+  };
+  // Returns the direction's factors and its dual, of each matrix of m [B, r, c]; the decomposition
+  // begins with the vectors that the context's slot holds from the step before. Values are squared
+  // near 1: those at float64's ends have no squares.
+  Parts parts(const at::Tensor& m, const NormContext& context) const {
+    const auto start = warm_start(context);
+    const auto t = top_triplets(m, k_, options_, start);
+    auto factors = factors_of(t, start);
+    if (weights_ == Weights::ones) return {factors, t.attained};
+    const auto power = power_of_two(t.s.sum(1));
+    const auto values = t.s / power.unsqueeze(1);
+    const auto length = values.square().sum(1, /*keepdim=*/true).sqrt();
+    const auto weights = safe_divide(values, length).unsqueeze(1);
+    factors.left = t.u * weights.to(t.u.scalar_type());
+    return {factors, length.squeeze(1) * power};
   }
 
   std::string name_;
   int64_t k_;
+  Weights weights_;
   SvdOptions options_;
 };
 
@@ -94,8 +109,9 @@ Factors factors_of(const Triplets& t, const at::Tensor& warm_start) {
   return factors;
 }
 
-NormPtr make_low_rank(const std::string& name, int64_t k, const SvdOptions& options) {
-  return std::make_shared<LowRank>(name, k, options);
+NormPtr make_low_rank(const std::string& name, int64_t k, const SvdOptions& options,
+                      Weights weights) {
+  return std::make_shared<LowRank>(name, k, weights, options);
 }
 
 }  // namespace steepest::norms

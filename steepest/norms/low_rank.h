@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The k leading triplets as a steepest direction: s = sum_{i<=k} u_i v_i^T, dual = sum_{i<=k}
-// sigma_i.
+// The k leading triplets as a steepest direction: s = sum_{i<=k} w_i u_i v_i^T, dual = sum_{i<=k}
+// w_i sigma_i.
 #pragma once
 
 #include "steepest/norms/norms.h"
@@ -23,8 +23,12 @@ at::Tensor warm_start(const NormContext& context);
 // there is no slot and nothing to write.
 Factors factors_of(const Triplets& t, const at::Tensor& warm_start);
 
+// What the triplets have in a direction: w_i = 1, or sigma_i over the length of all k.
+enum class Weights { ones, values };
+
 // Makes the norm called `name` whose direction is made of the k leading singular triplets, k >= 1,
-// by truncated SVDs with these options.
-NormPtr make_low_rank(const std::string& name, int64_t k, const SvdOptions& options);
+// with these weights, by truncated SVDs with these options.
+NormPtr make_low_rank(const std::string& name, int64_t k, const SvdOptions& options,
+                      Weights weights = Weights::ones);
 
 }  // namespace steepest::norms

@@ -6,6 +6,7 @@
 
 #include "steepest/base/spec.h"
 #include "steepest/base/text.h"
+#include "steepest/norms/catalog.h"
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/options/choice_names.h"
 
@@ -34,18 +35,32 @@ bool ends_with_momo(const std::string& name) {
                     ", and most with -momo behind", nearest(name, optimizer_names()));
 }
 
-// Returns the catalog's recipe `row` with the arguments in `spec`, the name as the user wrote it: a
-// recipe whose norm is made of a few singular triplets takes their number k, neon(k=4),
-// fanion(k=4). Throws c10::ValueError at any other argument.
+// Returns the arguments that the norm of this name takes.
+std::vector<std::string> arguments_of(const std::string& norm) {
+  for (const auto& entry : norm_catalog())
+    if (entry.name == norm) return entry.arguments;
+  return {};
+}
+
+// Returns the catalog's recipe `row` with the arguments in `spec`, the name as the user wrote it:
+// they are those of its norm, fanion(k=4), dion(rank_fraction=0.25). The nuclear norm of neon(k=4)
+// counts as ky_fan(k=1). Throws c10::ValueError at an argument that the norm does not take.
 Recipe with_arguments(Recipe row, const Spec& spec) {
   if (spec.args.empty()) return row;
-  const auto terms = parse_mixture(row.matrix.norm);
-  const bool low_rank =
-      terms.size() == 1 && (terms[0].name == "nuclear" || terms[0].name == "ky_fan");
-  allow_arguments(spec, low_rank ? std::vector<std::string>{"k"} : std::vector<std::string>{});
-  row.matrix.norm = print_spec({"ky_fan", spec.args, 1});
+  auto terms = parse_mixture(row.matrix.norm);
+  auto& norm = terms[0];
+  if (norm.name == "nuclear") norm.name = "ky_fan";
+  allow_arguments(spec, terms.size() == 1 ? arguments_of(norm.name) : std::vector<std::string>{});
+  for (const auto& [key, value] : spec.args) norm.args[key] = value;
+  row.matrix.norm = print_spec(norm);
   row.name = print_spec(spec);
   return row;
+}
+
+// Whether the row has a Momo form: Momo's model of the loss needs the momentum before the norm, and
+// one that is a mean of the gradients.
+bool has_momo_form(const Recipe& row) {
+  return row.matrix.place == MomentumPlace::before && !row.matrix.error_feedback;
 }
 
 }  // namespace
@@ -61,14 +76,13 @@ const std::vector<Recipe>& optimizer_catalog() {
 }
 
 // Returns the names of the catalog's recipes, then, with -momo behind them, of those that can take
-// Momo's step size: Momo needs the momentum before the norm.
+// Momo's step size.
 std::vector<std::string> optimizer_names() {
   std::vector<std::string> names;
   for (const auto& row : optimizer_catalog()) names.push_back(row.name);
   const size_t rows = names.size();
   for (size_t i = 0; i < rows; ++i) {
-    if (optimizer_catalog()[i].matrix.place == MomentumPlace::before)
-      names.push_back(names[i] + kMomo);
+    if (has_momo_form(optimizer_catalog()[i])) names.push_back(names[i] + kMomo);
   }
   return names;
 }

@@ -64,7 +64,7 @@ std::vector<Option> options_of_sides() {
       side(matrix, "momentum_place", &O::momentum_place, &C::place,
            "before the norm, or after it (Orthogonal-SGDM)"),
       side(matrix, "error_feedback", &O::error_feedback, &C::error_feedback,
-           "with nuclear and ky_fan, momentum forgets only what steps have used (Dion)"),
+           "of a norm of low rank: momentum forgets only what steps have used (Dion)"),
       side(matrix, "rescale", &O::rescale, &C::rescale,
            "what becomes of a direction after the norm: none, normuon, normuon(beta2=0.95)")
           .example({"normuon", "normuon(beta2=0.9)"})

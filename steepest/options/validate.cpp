@@ -8,6 +8,7 @@
 #include "steepest/base/spec.h"
 #include "steepest/base/text.h"
 #include "steepest/geometry.h"
+#include "steepest/norms/catalog.h"
 #include "steepest/options/choice_names.h"
 #include "steepest/options/options.h"
 #include "steepest/options/validate.h"
@@ -53,25 +54,27 @@ void validate_numbers(const Recipe& recipe, const Choices& c, const std::string&
   }
 }
 
-// Whether the direction of the norm, which is given in the grammar of make_norm, is U V^T of a few
-// singular triplets and nothing else: nuclear or ky_fan, not mixed with another.
-bool is_low_rank(const std::string& norm) {
-  const auto terms = parse_mixture(norm);
-  return terms.size() == 1 && terms[0].weight == 1 &&
-         (terms[0].name == "nuclear" || terms[0].name == "ky_fan");
+// Returns the names of the norms that say what a direction has used of m, for a message.
+std::string low_rank_norms() {
+  std::vector<std::string> names;
+  for (const auto& entry : norm_catalog())
+    if (make_norm(entry.examples.front())->traits().low_rank) names.push_back(entry.name);
+  return join(names);
 }
 
 // Throws c10::ValueError where `c`, the choices for the matrices or for the backup, turn on error
-// feedback and do not allow it. Error feedback leaves M - (1 - b) P_k M of the momentum M, with the
-// momentum factor b and the k triplets P_k M that the direction is made of: the direction must be
-// of k triplets, and of M itself. `prefix` is "" or "backup_", for the message.
+// feedback and do not allow it. Error feedback leaves M - (1 - b) P of the momentum M, with the
+// momentum factor b and the part P of M that the direction has used: the norm must say what that
+// is, and be given M itself. Momo is refused as its model of the loss takes M for a mean of
+// gradients, over the weights of which the losses are averaged too; this M is none. `prefix` is ""
+// or "backup_", for the message.
 void validate_feedback(const Recipe& recipe, const Choices& c, const std::string& prefix) {
   if (!c.error_feedback) return;
-  const auto check = [&](bool allowed, const std::string& received, const char* what) {
+  const auto check = [&](bool allowed, const std::string& received, const std::string& what) {
     TORCH_CHECK_VALUE(allowed, recipe.name, ": ", prefix, "error_feedback: received true with ",
                       received, ", allowed with ", what);
   };
-  check(is_low_rank(c.norm), "norm " + c.norm, "nuclear and ky_fan");
+  check(make_norm(c.norm, c.solvers)->traits().low_rank, "norm " + c.norm, low_rank_norms());
   check(!c.nesterov, "nesterov", "nesterov false");
   check(c.momentum > 0, "momentum 0", "momentum above 0");
   check(c.start != MomentumStart::corrected, "start corrected", "start zero or first");

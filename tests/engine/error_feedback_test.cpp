@@ -126,8 +126,8 @@ TEST(ErrorFeedback, RefusesWhatHasNoLeadingTriplets) {
   };
   EXPECT_EQ(with([](auto&) {}), "");
   EXPECT_EQ(with([](auto& o) { o.norm = "spectral"; }),
-            "muon: error_feedback: received true with norm spectral, allowed with nuclear and "
-            "ky_fan");
+            "muon: error_feedback: received true with norm spectral, allowed with nuclear, "
+            "ky_fan, k_support, dion, dion2");
   EXPECT_NE(with([](auto& o) { o.norm = "0.5*nuclear+0.5*frobenius"; }), "");
   EXPECT_EQ(with([](auto& o) { o.nesterov = true; }),
             "muon: error_feedback: received true with nesterov, allowed with nesterov false");

@@ -86,7 +86,7 @@ void expect_same_on_any_number_of_threads(const Recipe& recipe, const std::strin
 
 // LAPACK and BLAS sum in an order of their own on each number of threads.
 bool calls_lapack(const Recipe& recipe) {
-  for (const char* norm : {"nuclear", "ky_fan", "f_star", "soap"})
+  for (const char* norm : {"nuclear", "ky_fan", "f_star", "k_support", "soap", "dion", "cosmos"})
     if (recipe.matrix.norm.find(norm) != std::string::npos) return true;
   return recipe.matrix.solvers.polar.method == "svd";
 }

@@ -51,6 +51,8 @@ TEST(ClosedForms, schatten_meets_its_neighbours) {
   EXPECT_LT(difference(dual("schatten(p=1000000)"), dual("spectral")), 1e-5);
   EXPECT_LT(difference(dual("schatten(p=1.01)"), dual("nuclear")), 0.02);
   EXPECT_LT(difference(dual("ky_fan(k=1)"), dual("nuclear")), 1e-12);
+  EXPECT_LT(difference(dual("k_support(k=1)"), dual("nuclear")), 1e-12);
+  EXPECT_LT(difference(dual("k_support(k=100)"), dual("frobenius")), 1e-12);
   EXPECT_LT(difference(dual("ky_fan(k=100)"), dual("spectral")), 1e-12);
 }
 
@@ -153,7 +155,7 @@ TEST(Solvers, every_svd_method_attains_what_its_tolerance_says) {
   Random random(11);
   const auto m = random.normal({2, 80, 60}, at::kFloat);
   for (const auto& method : svd_methods()) {
-    for (const char* spec : {"nuclear", "ky_fan(k=5)", "f_star"}) {
+    for (const char* spec : {"nuclear", "ky_fan(k=5)", "k_support(k=5)", "f_star"}) {
       const Solvers solvers{.svd = {.method = method, .tol = 1e-3}};
       const auto [s, dual, factors_s] = make_norm(spec, solvers)->steepest(m, {});
       EXPECT_LT(difference(products(m, s), dual), 1e-6);

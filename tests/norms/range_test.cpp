@@ -191,7 +191,7 @@ TEST_P(Scales, degenerate_matrices_have_a_direction_in_every_layout) {
 // As a step decomposes: by the solvers that recipes use.
 TEST(Solvers, of_every_method_give_the_same_at_every_scale_and_layout) {
   Random random(29);
-  for (const char* spec : {"spectral", "nuclear", "ky_fan(k=2)", "f_star"}) {
+  for (const char* spec : {"spectral", "nuclear", "ky_fan(k=2)", "k_support(k=2)", "f_star"}) {
     const auto norm = make_norm(spec);
     for (const auto& [dtype, tol, smallest, largest] : ranges()) {
       const auto m = bounded(random.normal({2, 40, 50})).to(dtype);

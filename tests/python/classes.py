@@ -11,7 +11,8 @@ import steepest
 from steepest import catalog
 
 CLASSES = {**catalog.CLASSES, "steepest-descent": steepest.SteepestDescent}
-MOMO = [name for name in CLASSES if name != "orthogonal-sgdm"]  # it has no such form
+# Those without such a form: momentum after the norm, and momentum that is no mean of gradients.
+MOMO = [name for name in CLASSES if name not in ("orthogonal-sgdm", "dion", "dion2")]
 KINDS = [(name, {}) for name in CLASSES] + [(name, {"step_size": "momo"}) for name in MOMO]
 IDS = [name + ("-momo" if options else "") for name, options in KINDS]
 

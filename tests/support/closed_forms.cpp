@@ -37,6 +37,15 @@ Answer ky_fan(const at::Tensor& m, int64_t k) {
   return spectral_function(x, d * present(x));
 }
 
+// The k largest values, over their own length: Cauchy and Schwarz in the leading subspace.
+Answer k_support(const at::Tensor& m, int64_t k) {
+  const auto x = thin_svd(m);
+  auto d = x.s.clone();
+  d.narrow(0, std::min(k, d.numel()), std::max<int64_t>(0, d.numel() - k)).zero_();
+  const double length = std::sqrt(d.square().sum().item<double>());
+  return spectral_function(x, length > 0 ? d / length : d);
+}
+
 Answer spectral(const at::Tensor& m) {
   const auto x = thin_svd(m);
   return spectral_function(x, present(x));
@@ -100,6 +109,9 @@ const std::map<std::string, Formula>& formulas() {
       {"nuclear", [](const T& m) { return ky_fan(m, 1); }},
       {"ky_fan(k=2)", [](const T& m) { return ky_fan(m, 2); }},
       {"ky_fan(k=5)", [](const T& m) { return ky_fan(m, 5); }},
+      {"k_support(k=1)", [](const T& m) { return k_support(m, 1); }},
+      {"k_support(k=2)", [](const T& m) { return k_support(m, 2); }},
+      {"k_support(k=5)", [](const T& m) { return k_support(m, 5); }},
       {"f_star", f_star},
       {"frobenius", frobenius},
       {"l2", frobenius},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // steepest list: every named optimizer as its row of choices, and every norm.
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -36,7 +37,9 @@ std::string rates_text(const Recipe& r) {
 // step size, null where it has none.
 Json json_of(const Recipe& r) {
   auto json = Json::parse(recipe_json(r));
-  json["momo"] = r.matrix.place == MomentumPlace::before ? Json(r.name + "-momo") : Json();
+  const auto names = optimizer_names();
+  const bool momo = std::ranges::find(names, r.name + "-momo") != names.end();
+  json["momo"] = momo ? Json(r.name + "-momo") : Json();
   return json;
 }
 
@@ -49,7 +52,7 @@ void print_optimizers() {
                     rates_text(r), momentum_text(r.matrix), r.matrix.radius, r.paper});
   }
   print_out(aligned(rows) +
-            "\nBehind any name whose momentum comes before the norm, -momo makes its Momo form: "
+            "\nBehind any name whose momentum is a mean of gradients, -momo makes its Momo form: "
             "muonmax-momo.\nneon(k=4) and fanion(k=4) choose the rank. --json prints every choice, "
             "--norms the norms.\n");
 }
