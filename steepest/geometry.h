@@ -18,7 +18,7 @@ struct GeometryContext {
   std::vector<at::Tensor> slots = {};  // in the order of slots(): [B, ..sizes of one matrix]
   int64_t step = 1;                    // how many gradients the parameter has seen, this one too
   double lr = 0;                       // the group's rate of this step
-  double weight_decay = 0;
+  double decay = 0;                    // the share that a decoupled decay takes at this step
 };
 
 class Geometry {
@@ -42,6 +42,9 @@ class Geometry {
   // [B, r, c] is w as it was. Once a step, which may change context.slots.
   virtual void retract(const at::Tensor& w, const at::Tensor& before,
                        const GeometryContext& context) const = 0;
+
+  // Whether retract() applies context.decay, so that the Euclidean move has none; by default not.
+  virtual bool owns_decay() const { return false; }
 
   // Whether Momo's model of the loss, which is linear along W - t s, holds on the way that the
   // weights really take; by default not.

@@ -12,17 +12,18 @@ from steepest.catalog import (
     PolarGrad,
     Scion,
     ScionLions,
-    SignSGD,
     make,
 )
 from steepest.curvature import ASGO, KLSOAP, SOAP, KLShampoo, Shampoo, ShampooMax
 from steepest.files import load, save
 from steepest.functional import Steepest, Triplets, polar, steepest, svd, workspace_bytes
+from steepest.geometry import AdamH, MuonH, Muown
 from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
 from steepest.logger import Logger
 from steepest.low_rank import COSMOS, Dion, Dion2, KRank
 from steepest.optimizer import SteepestDescent
 from steepest.route import Routes, route
+from steepest.signs import Lion, SignSGD, Signum
 from steepest.torch_like import SGD, Adam, AdamW, Muon
 
 _torch_loader.install()
@@ -33,6 +34,7 @@ __all__ = [
     "COSMOS",
     "SGD",
     "Adam",
+    "AdamH",
     "AdamW",
     "Dion",
     "Dion2",
@@ -43,11 +45,14 @@ __all__ = [
     "KLSOAP",
     "KLShampoo",
     "KRank",
+    "Lion",
     "Logger",
     "Muon",
     "MuonAdam",
+    "MuonH",
     "MuonJordan",
     "MuonMax",
+    "Muown",
     "Neon",
     "NorMuon",
     "NormalizedSGD",
@@ -61,6 +66,7 @@ __all__ = [
     "Shampoo",
     "ShampooMax",
     "SignSGD",
+    "Signum",
     "Steepest",
     "SteepestDescent",
     "Triplets",

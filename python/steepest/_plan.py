@@ -42,7 +42,7 @@ def signature(groups: list[Group]) -> Any:
             _snapshot_of(group.get("param_names")),
             _momentum_signature(group.get("momentum")),
             [_snapshot_of(group.get(key)) for key in _PLANNED],
-            tuple(group.get("betas", ()))[1:],  # the first is the momentum
+            _betas_signature(group),
         )
         for group in groups
     ]
@@ -54,6 +54,15 @@ def _momentum_signature(momentum: Any) -> Any:
     A value that is no float is told by its text, as it is yet to be read.
     """
     return momentum > 0 if isinstance(momentum, float) else repr(momentum)
+
+
+def _betas_signature(group: Group) -> tuple[float, ...]:
+    """What the plan takes from a group's betas: not Adam's first, which is the momentum.
+
+    With a look-ahead of its own, as Lion's, both are of the plan.
+    """
+    betas = tuple(group.get("betas", ()))
+    return betas if group.get("nesterov_momentum") is not None else betas[1:]
 
 
 class _Placed(NamedTuple):

@@ -18,8 +18,10 @@ from steepest._numbers import word
 from steepest._options import Group
 from steepest._typing import Options
 from steepest.curvature import ASGO, KLSOAP, SOAP, KLShampoo, Shampoo, ShampooMax
+from steepest.geometry import AdamH, MuonH, Muown
 from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
 from steepest.low_rank import COSMOS, Dion, Dion2, KRank
+from steepest.signs import Lion, SignSGD, Signum
 from steepest.torch_like import SGD, Adam, AdamW, Muon
 
 
@@ -35,20 +37,6 @@ class NormalizedSGD(PlainConstructor):
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(self, params: Any, lr: float | Tensor = 0.3, **options: Unpack[Options]) -> None:
-        super().__init__(params, lr, **options)
-
-
-class SignSGD(PlainConstructor):
-    r"""signSGD: :math:`W \leftarrow W - \eta\,\mathrm{sign}(m)` (arXiv 1802.04434).
-
-    The row (constrained, max, inf). When not: in small batches, whose noise has large signs too.
-    """
-
-    _recipe = "signsgd"
-
-    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
-    # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -214,12 +202,17 @@ CLASSES: dict[str, type[Face]] = {
         SGD,
         NormalizedSGD,
         SignSGD,
+        Signum,
+        Lion,
         Adam,
         AdamW,
         Muon,
         MuonJordan,
         MuonAdam,
         NorMuon,
+        MuonH,
+        AdamH,
+        Muown,
         SOAP,
         KLSOAP,
         Shampoo,

@@ -195,8 +195,8 @@ void begin_step(const StepInput& in) {
 
 Batch advance(const StepInput& in, const Bucket& bucket, const BucketState& state,
               Storage storage) {
-  const auto gradients = gradients_of(in, bucket);
   observe_geometry(in, bucket);
+  const auto gradients = gradients_of(in, bucket);
   const auto u = joined_update(in, bucket, gradients, Momenta::advance, storage);
   if (in.plan.rules_of(bucket.first()).traits.adaptive)
     observe_gradients(in, bucket, gradients, u, state);

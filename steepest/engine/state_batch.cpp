@@ -84,11 +84,10 @@ std::vector<StateBatch> geometry_state(const StepInput& in, const Block& block) 
 
 GeometryContext geometry_context(const StepInput& in, const Block& block,
                                  const std::vector<StateBatch>& state) {
-  const auto& numbers = in.numbers_of(block);
   return {.slots = tensors_of(state),
           .step = in.param(block).state->step,
-          .lr = numbers.lr,
-          .weight_decay = numbers.weight_decay};
+          .lr = in.numbers_of(block).lr,
+          .decay = in.share_of_decay(block)};
 }
 
 NormContext norm_context(const StepInput& in, const Bucket& bucket, const BucketState& state) {

@@ -57,7 +57,7 @@ GeometryContext geometry_context(const StepInput& in, const Block& block,
                                  const std::vector<StateBatch>& state);
 
 // Returns what the bucket's norm is given beside matrices: its slots as batches [B, ..], eps, how
-// many gradients they have seen and, under bias correction, 1 - beta2^t.
+// many gradients they have seen, and the corrections of a bias: 1 - beta2^t, and rho of u itself.
 NormContext norm_context(const StepInput& in, const Bucket& bucket, const BucketState& state);
 
 // Returns the batches' tensors [B, ..], as norms and transforms take their slots.

@@ -26,6 +26,11 @@ double StepInput::correction(const Block& block) const {
 }
 
 double StepInput::decay(const Block& block) const {
+  const auto& geometry = plan.rules_of(block).geometry;
+  return geometry && geometry->owns_decay() ? 0 : share_of_decay(block);
+}
+
+double StepInput::share_of_decay(const Block& block) const {
   const auto& c = choices(block);
   const auto& numbers = numbers_of(block);
   if (!c.decoupled) return 0;

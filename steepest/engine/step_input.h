@@ -47,10 +47,12 @@ struct StepInput {
   // Returns what the block's u, which its norm is given, is to be divided by at this step: the bias
   // correction of its momentum, 1 without one. See momentum_correction.
   double correction(const Block& block) const;
-  // Returns the share of W, or of W - W_0, that a decoupled decay takes away: lr wd, or wd where it
-  // is independent of lr, or wd / (t + 1) at step t (soda). A coupled decay is in the gradient, so
-  // that this is 0.
+  // Returns the share of W, or of W - W_0, that the Euclidean move takes away: 0 where the block's
+  // geometry decays by itself.
   double decay(const Block& block) const;
+  // Returns the share that a decoupled decay takes away: lr wd, or wd where it is independent of
+  // lr, or wd / (t + 1) at step t (soda). A coupled decay is in the gradient, so that this is 0.
+  double share_of_decay(const Block& block) const;
 };
 
 }  // namespace steepest::engine

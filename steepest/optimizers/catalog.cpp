@@ -6,6 +6,7 @@
 
 #include "steepest/base/spec.h"
 #include "steepest/base/text.h"
+#include "steepest/geometry.h"
 #include "steepest/norms/catalog.h"
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/options/choice_names.h"
@@ -24,6 +25,13 @@ const std::string kMomo = "-momo";
 // Whether the name asks for the form of a recipe that takes Momo's step size, "muon-momo".
 bool ends_with_momo(const std::string& name) {
   return name.size() > kMomo.size() && name.ends_with(kMomo);
+}
+
+// Whether the row can take Momo's step size: its momentum is taken before the norm, and its weights
+// move as Momo's model says.
+bool has_momo_form(const Recipe& row) {
+  const auto geometry = make_geometry(row.matrix.geometry);
+  return row.matrix.place == MomentumPlace::before && (!geometry || geometry->allows_momo());
 }
 
 // Throws c10::ValueError for a name that no recipe of the catalog has, with the rows' names, which

@@ -82,6 +82,20 @@ void validate_feedback(const Recipe& recipe, const Choices& c, const std::string
   check(recipe.step_size == StepSize::fixed, "step_size momo", "step_size fixed");
 }
 
+// Throws c10::ValueError where `c`, the choices for the matrices or for the backup, name a geometry
+// that there is not, or, for one that decays by itself, a decay of single entries or in the
+// gradient. `prefix` is "" or "backup_", for the message.
+void validate_geometry(const Recipe& recipe, const Choices& c, const std::string& prefix) {
+  const auto geometry = make_geometry(c.geometry);
+  if (!geometry || !geometry->owns_decay()) return;
+  const bool whole = c.decay == Decay::plain || c.decay == Decay::independent;
+  TORCH_CHECK_VALUE(whole, recipe.name, ": ", prefix, "decay: received ", name_of(c.decay),
+                    " with geometry ", c.geometry, ", allowed plain and independent");
+  TORCH_CHECK_VALUE(c.decoupled, recipe.name, ": ", prefix,
+                    "decoupled_weight_decay: received false with geometry ", c.geometry,
+                    ", allowed true");
+}
+
 // Throws c10::ValueError where the choices `c` of the recipe, for the matrices or for the backup,
 // do not go together, or name what there is not: the norm, solvers, rescale and radius that they
 // name are made, which checks them, and dropped. `prefix` is "" or "backup_", for the message.
@@ -98,7 +112,7 @@ void validate_choices(const Recipe& recipe, const Choices& c, const std::string&
                     ", allowed plain");
   validate_feedback(recipe, c, prefix);
   make_rescale(c.rescale);
-  make_geometry(c.geometry);
+  validate_geometry(recipe, c, prefix);
   make_polar(c.solvers.polar);  // also where the norm needs none
   svd::check_options(c.solvers.svd);
   make_norm(c.norm, c.solvers);
@@ -120,6 +134,9 @@ void validate_momo(const Recipe& recipe) {
     TORCH_CHECK_VALUE(!geometry || geometry->allows_momo(), recipe.name,
                       ": step_size momo: received geometry ", c->geometry,
                       ", allowed none and hyperball: its model is linear along the step");
+    TORCH_CHECK_VALUE(!geometry || recipe.momo_model == MomoModel::inner_products, recipe.name,
+                      ": momo_model: received recursive with geometry ", c->geometry,
+                      ", allowed inner_products: it follows steps in Euclidean space");
   }
   TORCH_CHECK_VALUE(std::isfinite(recipe.f_star), recipe.name, ": f_star: received ",
                     print_number(recipe.f_star), ", allowed a finite number");

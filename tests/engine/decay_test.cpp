@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every rule of decay beside its formula, in one pass and by ATen's operators, alone and in Momo's
-// model; and a geometry of the weights, which only tests have so far.
+// model; and a geometry that only this test has.
 #include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kSteps = 10;
 constexpr double kLr = 0.05, kDecay = 0.4, kMomentum = 0.9;
-const std::vector<std::string> kRules = {"plain", "cautious", "independent", "anchored"};
+const std::vector<std::string> kRules = {"plain", "cautious", "independent", "anchored", "soda"};
 
 at::Generator seeded() { return at::make_generator<at::CPUGeneratorImpl>(11); }
 
@@ -42,10 +42,11 @@ Overrides sign_descent(const std::string& rule) {
 }
 
 at::Tensor decayed(const std::string& rule, const at::Tensor& w, const at::Tensor& s,
-                   const at::Tensor& first) {
+                   const at::Tensor& first, int t) {
   if (rule == "cautious") return w - kLr * kDecay * w * (s * w >= 0);
   if (rule == "independent") return w * (1 - kDecay);
   if (rule == "anchored") return w - kLr * kDecay * (w - first);
+  if (rule == "soda") return w - kDecay / (t + 2) * (w - first);  // t counts from 0
   return w * (1 - kLr * kDecay);
 }
 
@@ -64,7 +65,7 @@ TEST(Decay, every_rule_is_its_formula) {
           const auto g = at::randn(w[i].sizes(), generator, at::kDouble);
           grads.push_back(g.to(dtype));
           m[i] = t == 0 ? g : kMomentum * m[i] + (1 - kMomentum) * g;
-          w[i] = decayed(rule, w[i], m[i].sign(), first[i]) - kLr * m[i].sign();
+          w[i] = decayed(rule, w[i], m[i].sign(), first[i], t) - kLr * m[i].sign();
         }
         engine.step(grads, 1, {kLr, kLr}, {kDecay, kDecay});
       }

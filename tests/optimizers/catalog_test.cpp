@@ -65,11 +65,13 @@ Row ky_fan_row(const std::string& norm, Radius radius, double lr = 0.03) {
 
 const std::map<std::string, Row>& rows() {
   const Side adam{"ada_inf", 1e-3, kAdam, none, 0, 0.999, 1e-8, true};
+  const Side signum{"inf", 1e-3, {.b = 0.9, .start = "zero"}};
   const Side adamw = adam_of(1e-3, 0.999, 1e-8, 1e-2);
   static const std::map<std::string, Row> all = {
       {"sgd", {"l2", "regularized", {"frobenius", 1e-3, kNone}, {"l2", 1e-3, kNone}}},
       {"normalized-sgd", {"l2", "constrained", {"frobenius", 0.3}, {"l2", 0.3}}},
       {"signsgd", {"max", "constrained", {"inf", 1e-2, kNone}, {"inf", 1e-2, kNone}}},
+      {"signum", {"max", "constrained", signum, signum}},
       {"adam", {"max", "constrained", adam, adam}},
       {"adamw", {"max", "constrained", adamw, adamw}},
       {"muon",
@@ -106,9 +108,11 @@ const std::map<std::string, Row>& rows() {
   return all;
 }
 
-// Rows whose loops are elsewhere: in curvature_test.cpp, and in tests/python/test_family_*.py.
+// Rows whose loops are in tests/python/test_family_*.py, and soap's, in curvature_test.cpp.
 bool has_its_own_test(const Recipe& row) {
-  static const std::set<std::string> all = {"soap", "dion", "dion2", "cosmos"};
+  static const std::set<std::string> all = {
+      "soap",  "kl-soap", "shampoo", "asgo",  "kl-shampoo", "shampoomax", "dion",
+      "dion2", "cosmos",  "lion",    "muonh", "adamh",      "muown"};
   return all.count(row.name) > 0;
 }
 

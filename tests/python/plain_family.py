@@ -58,14 +58,20 @@ def compare(
     weight_decay: float = 0.1,
     momo: float | None = None,
     scale: Callable[[int, int], float] = lambda r, c: 1.0,
+    mean: Callable[[], Callable[[Tensor], Tensor]] | None = None,
+    move: Callable[[int, Tensor, Tensor, int], Tensor] | None = None,
     **options: Any,
 ) -> tuple[float, float]:
     """The largest difference from the optimizer ``name`` in ``steps`` steps, and the smallest q.
 
     ``plain(i)`` makes the loop of matrix i. ``momo``: the bound f*, under which the step is
     q = min(1, (f~ - f*) / sum R <u, s>) of itself, R = lr scale(r, c), with f~ the mean of the
-    losses, and of <g, w> as u is one of the gradients: the momentum must be Mean(momentum).
+    losses, and of <g, w> as u is one of the gradients: the momentum must be Mean(momentum), or what
+    ``mean`` makes. ``move(i, w, d, step)`` is matrix i after the step d, decayed by lr weight_decay
+    by default; ``step`` counts from 1.
     """
+    mean = mean or (lambda: Mean(options.get("momentum", 0.95)))
+    move = move or (lambda i, w, d, step: w * (1 - lr * weight_decay) - d)
     generator = torch.Generator().manual_seed(7)
     weights = [torch.randn(s, generator=generator, dtype=torch.float64) * 0.3 for s in shapes]
     params = [torch.nn.Parameter(w.clone()) for w in weights]
@@ -79,20 +85,20 @@ def compare(
     )
     loops = [plain(i) for i in range(len(shapes))]
     worst, smallest = 0.0, 1.0
-    loss_mean = Mean(options.get("momentum", 0.95))
-    product_means = [Mean(options.get("momentum", 0.95)) for _ in shapes]
+    loss_mean, product_means = mean(), [mean() for _ in shapes]
     for step in range(1, steps + 1):
         gradients = _gradients(weights, generator)
         loss = 0.5 * 0.9**step + 0.1
         moves, dual, linear = [], 0.0, 0.0
-        for loop, mean, w, g in zip(loops, product_means, weights, gradients, strict=True):
+        for loop, of_product, w, g in zip(loops, product_means, weights, gradients, strict=True):
             u, s = loop.direction(g, w, step)
             moves.append(lr * scale(*w.shape) * s)
             dual += float((u * moves[-1]).sum())
-            linear += float((u * w).sum() - mean((g * w).sum()))
+            linear += float((u * w).sum() - of_product((g * w).sum()))
         model = float(loss_mean(torch.tensor(loss, dtype=torch.float64))) + linear
         q = 1.0 if momo is None else min(1.0, max(model - momo, 0.0) / dual)
-        weights = [w * (1 - lr * weight_decay) - q * d for w, d in zip(weights, moves, strict=True)]
+        pairs = zip(weights, moves, strict=True)
+        weights = [move(i, w, q * d, step) for i, (w, d) in enumerate(pairs)]
         for p, g in zip(params, gradients, strict=True):
             p.grad = g
         if momo is not None:

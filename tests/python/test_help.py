@@ -78,7 +78,8 @@ def test_the_signature_has_every_option_and_the_class_takes_it(name):
         "weight_decay",
         "backup_weight_decay",
     }
-    assert bool(missing) == (cls in (steepest.AdamW, steepest.Adam, steepest.SGD, steepest.Muon))
+    torchs = (steepest.AdamW, steepest.Adam, steepest.SGD, steepest.Muon)
+    assert bool(missing) == (cls in (*torchs, steepest.Lion))
 
 
 def test_a_class_of_a_users_own_has_its_own_signature():
