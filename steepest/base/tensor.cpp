@@ -56,7 +56,7 @@ at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b) {
   return at::mul(x / power.view({-1, 1, 1}), b).sum({1, 2}) * power;
 }
 
-at::Tensor frobenius(const at::Tensor& m) {
+at::Tensor frobenius_norm(const at::Tensor& m) {
   return at::linalg_vector_norm(m, 2, {1, 2}, false, at::kDouble);
 }
 

@@ -22,7 +22,7 @@ std::vector<double> largest_magnitudes(const std::vector<at::Tensor>& tensors);
 at::Tensor inner_product(const at::Tensor& a, const at::Tensor& b);
 
 // Returns the Frobenius norm of each matrix of m [B, r, c], [B] in float64.
-at::Tensor frobenius(const at::Tensor& m);
+at::Tensor frobenius_norm(const at::Tensor& m);
 
 // v [B], one number for each matrix of m [B, r, c], as [B, 1, 1] in m's dtype: m times or divided
 // by it scales the matrices. Only m's dtype is read.

@@ -27,8 +27,8 @@ class Hyperball : public Geometry {
   void retract(const at::Tensor& w, const at::Tensor& before,
                const GeometryContext& context) const override {
     const auto& radius = context.slots[0];
-    radius.copy_(at::where(radius == 0, frobenius(before).to(radius.scalar_type()), radius));
-    const auto size = frobenius(w);
+    radius.copy_(at::where(radius == 0, frobenius_norm(before).to(radius.scalar_type()), radius));
+    const auto size = frobenius_norm(w);
     const auto wanted = radius.to(at::kDouble);
     const auto factor = at::where(wanted == 0, 1, safe_divide(wanted, size));
     w.mul_(per_matrix(factor, w));

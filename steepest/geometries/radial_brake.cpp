@@ -19,7 +19,7 @@ class RadialBrake : public Geometry {
   // Scales those matrices of w [B, r, c], in place, that are longer than in before [B, r, c].
   void retract(const at::Tensor& w, const at::Tensor& before,
                const GeometryContext&) const override {
-    const auto size = frobenius(w), old = frobenius(before);
+    const auto size = frobenius_norm(w), old = frobenius_norm(before);
     const auto wanted = old + (size - old) * keep_;
     w.mul_(per_matrix(at::where(size > old, safe_divide(wanted, size), 1), w));
   }

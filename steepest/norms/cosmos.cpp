@@ -72,7 +72,7 @@ class Cosmos : public Norm {
     const auto rest = x - at::bmm(projected, basis.mT());
     const double root = std::sqrt(static_cast<double>(m.size(1) * m.size(2)));
     const auto sum = at::bmm(scaled, basis.mT()) + polar_of_rest(rest, x) * (gamma_ * root);
-    const auto s = (divided(sum, frobenius(sum)) * root).to(m.scalar_type());
+    const auto s = (divided(sum, frobenius_norm(sum)) * root).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
 
@@ -90,10 +90,10 @@ class Cosmos : public Norm {
   at::Tensor polar_of_rest(const at::Tensor& rest, const at::Tensor& x) const {
     const double digits = x.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
                                                          : std::numeric_limits<float>::epsilon();
-    const auto noise = frobenius(x) * (digits * static_cast<double>(x.size(2)));
-    const auto kept = at::where((frobenius(rest) <= noise).view({-1, 1, 1}), 0, rest);
+    const auto noise = frobenius_norm(x) * (digits * static_cast<double>(x.size(2)));
+    const auto kept = at::where((frobenius_norm(rest) <= noise).view({-1, 1, 1}), 0, rest);
     const auto polar = spectral_->direction({kept}, {}).direction;
-    return divided(polar, frobenius(polar));
+    return divided(polar, frobenius_norm(polar));
   }
 
   std::string name_;

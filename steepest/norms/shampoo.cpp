@@ -6,7 +6,8 @@
 // its polar factor. eps is relative to the largest eigenvalue: L + eps l I.
 // With a graft, x gets the length of another method's step and is a constrained direction, whose
 // dual is <m, s>: adam and rmsprop m / (sqrt(v) + eps) with and without bias correction, adagrad
-// with v a sum, sgd m itself. accumulate=sum is what others call beta2 = 1: its rates have to decay.
+// with v a sum, sgd m itself. accumulate=sum is what others call beta2 = 1: its rates have to
+// decay.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -101,7 +102,7 @@ class Shampoo : public Norm {
       const auto metric = at_least_float32(context.slots[0]).sqrt().div_(std::sqrt(correction));
       step = safe_divide(step, metric.add_(context.eps));
     }
-    return safe_divide(frobenius(step), frobenius(x));
+    return safe_divide(frobenius_norm(step), frobenius_norm(x));
   }
 
   std::string name_;

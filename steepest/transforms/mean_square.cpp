@@ -71,9 +71,9 @@ TransformPtr mean_square(const Spec& spec, Mean mean, double eps) {
 }
 
 at::Tensor with_size(const at::Tensor& scaled, const at::Tensor& s, double rms) {
-  const auto size = frobenius(scaled);
+  const auto size = frobenius_norm(scaled);
   const double entries = static_cast<double>(s.size(1) * s.size(2));
-  const auto wanted = rms == 0 ? frobenius(s) : at::full_like(size, rms * std::sqrt(entries));
+  const auto wanted = rms == 0 ? frobenius_norm(s) : at::full_like(size, rms * std::sqrt(entries));
   return scaled * per_matrix(safe_divide(wanted, size), scaled);
 }
 

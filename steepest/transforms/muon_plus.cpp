@@ -32,7 +32,7 @@ class MuonPlus : public Transform {
     const auto wide = at_least_float32(s);
     if (axis_ == "matrix") {
       const double root = std::sqrt(static_cast<double>(std::min(s.size(1), s.size(2))));
-      return (divided(wide, frobenius(wide)) * root).to(s.scalar_type());
+      return (divided(wide, frobenius_norm(wide)) * root).to(s.scalar_type());
     }
     auto unit = wide;
     if (axis_.starts_with("columns")) unit = unit_lines(unit, 1);

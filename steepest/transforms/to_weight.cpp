@@ -42,7 +42,7 @@ class ToWeight : public Transform {
   // matrices, [B, 1, 1], in float64.
   at::Tensor lengths(const at::Tensor& x) const {
     return rows_ ? at::linalg_vector_norm(x, 2, 2, /*keepdim=*/true, at::kDouble)
-                 : frobenius(x).view({-1, 1, 1});
+                 : frobenius_norm(x).view({-1, 1, 1});
   }
 
   std::string name_;

@@ -39,12 +39,13 @@ at::Tensor row_norms(const at::Tensor& w) { return at::linalg_vector_norm(w, 2, 
 
 const std::map<std::string, Defect>& invariants() {
   static const std::map<std::string, Defect> all = {
-      {"hyperball", [](const Step& s) { return frobenius(s.after) - frobenius(s.before); }},
+      {"hyperball",
+       [](const Step& s) { return frobenius_norm(s.after) - frobenius_norm(s.before); }},
       {"radial_brake",
        [](const Step& s) {
-         const auto growth = frobenius(s.moved) - frobenius(s.before);
-         return (frobenius(s.after) - frobenius(s.before) - growth.clamp_max(0)) *
-                (growth - (frobenius(s.after) - frobenius(s.before))).clamp_max(0);
+         const auto growth = frobenius_norm(s.moved) - frobenius_norm(s.before);
+         return (frobenius_norm(s.after) - frobenius_norm(s.before) - growth.clamp_max(0)) *
+                (growth - (frobenius_norm(s.after) - frobenius_norm(s.before))).clamp_max(0);
        }},
       {"muown", [](const Step& s) { return row_norms(s.after) - s.slots[0].abs(); }}};
   return all;
