@@ -27,13 +27,6 @@ bool ends_with_momo(const std::string& name) {
   return name.size() > kMomo.size() && name.ends_with(kMomo);
 }
 
-// Whether the row can take Momo's step size: its momentum is taken before the norm, and its weights
-// move as Momo's model says.
-bool has_momo_form(const Recipe& row) {
-  const auto geometry = make_geometry(row.matrix.geometry);
-  return row.matrix.place == MomentumPlace::before && (!geometry || geometry->allows_momo());
-}
-
 // Throws c10::ValueError for a name that no recipe of the catalog has, with the rows' names, which
 // -momo may follow, and the nearest of all names.
 [[noreturn]] void refuse_name(const std::string& name) {
@@ -65,10 +58,12 @@ Recipe with_arguments(Recipe row, const Spec& spec) {
   return row;
 }
 
-// Whether the row has a Momo form: Momo's model of the loss needs the momentum before the norm, and
-// one that is a mean of the gradients.
+// Whether the row has a Momo form: Momo's model of the loss needs the momentum before the norm, one
+// that is a mean of the gradients, and weights that move as it says.
 bool has_momo_form(const Recipe& row) {
-  return row.matrix.place == MomentumPlace::before && !row.matrix.error_feedback;
+  const auto geometry = make_geometry(row.matrix.geometry);
+  return row.matrix.place == MomentumPlace::before && !row.matrix.error_feedback &&
+         (!geometry || geometry->allows_momo());
 }
 
 }  // namespace
