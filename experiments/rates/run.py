@@ -25,8 +25,12 @@ from steepest.catalog import CLASSES
 # regularized ones are multiplied by a dual norm, which is small at first.
 RANGES = {
     **dict.fromkeys(("sgd", "normalized-sgd"), (1e-3, 3.0)),
-    **dict.fromkeys(("signsgd", "adam", "adamw", "soap"), (1e-4, 3e-2)),
-    **dict.fromkeys(("polargrad", "muonmax", "neon", "f-star"), (1e-3, 3.0)),
+    **dict.fromkeys(("signsgd", "signum", "lion", "adam", "adamw"), (1e-5, 3e-2)),
+    **dict.fromkeys(("soap", "kl-soap", "adamh", "muown"), (1e-4, 3e-2)),
+    **dict.fromkeys(("shampoo", "asgo", "kl-shampoo"), (1e-4, 1.0)),
+    **dict.fromkeys(
+        ("polargrad", "muonmax", "shampoomax", "neon", "k-rank", "f-star"), (1e-3, 3.0)
+    ),
     "scion-lions": (1e-5, 3e-2),
 }
 USUAL = (1e-3, 3e-1)

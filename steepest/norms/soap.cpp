@@ -60,8 +60,9 @@ class Soap : public Norm {
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto sides = kronecker_.sides(m, context, 1);
     const auto v = at_least_float32(context.slots[0]);
-    const auto metric = v.sqrt().add_(context.eps);
     const auto rotated = to_basis(m.to(v.scalar_type()), sides);
+    auto metric = v.sqrt().add_(context.eps);
+    if (is_half(m.scalar_type())) metric = at::maximum(metric, rounding_of(m));
     auto s = at::where(rotated == 0, 0, rotated / metric);
     if (context.correction != 1) s.mul_(std::sqrt(context.correction));
     const auto direction = from_basis(s, sides).to(m.scalar_type());
@@ -82,6 +83,14 @@ class Soap : public Norm {
   std::string name() const override { return name_; }
 
  private:
+  // Returns the rounding errors of m's entries, [B, 1, 1] in float32. Along eigenvectors in which
+  // no gradient has had a part they are all that m has, and v knows nothing of them.
+  static at::Tensor rounding_of(const at::Tensor& m) {
+    const double relative = m.scalar_type() == at::kHalf ? 0x1p-10 : 0x1p-7;
+    return at::linalg_vector_norm(m.to(at::kFloat), 2, {1, 2}, /*keepdim=*/true)
+        .mul_(relative / std::sqrt(static_cast<double>(m.size(1) * m.size(2))));
+  }
+
   // Turns the bases of the matrices that are due. The rows or columns of v [B, r, c], which is kept
   // in that basis, are sorted with its columns, in place.
   void turn_with(const at::Tensor& v, const Side& side, const Due& due) const {

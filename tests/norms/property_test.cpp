@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "steepest/base/spec.h"
 #include "tests/norms/cases.h"
 
 namespace steepest::test {
@@ -54,7 +55,8 @@ TEST_P(Property, dual_is_attained_by_the_direction) {
 // <x, s'> <= dual(x) for every s' of the ball. A norm of degree 1 depends on |m|: there the other
 // points are those of the same |m|.
 TEST_P(Property, no_point_of_the_ball_is_steeper) {
-  if (keeps_a_basis()) GTEST_SKIP() << "|m| is that in the basis: see the norm's own test";
+  if (keeps_a_basis() && norm->traits().degree > 0)
+    GTEST_SKIP() << "|m| is that in the basis: see the norm's own test";
   if (!norm->traits().exact) GTEST_SKIP() << "the steepest of what it has chosen alone";
   each([&](const at::Tensor& m, const NormContext& context, double tol) {
     const auto dual = norm->steepest(m, context).dual;
@@ -187,6 +189,22 @@ TEST_P(Property, sharp_is_dual_times_direction) {
   each([&](const at::Tensor& m, const NormContext& context, double tol) {
     const auto [s, dual, factors_s] = norm->steepest(m, context);
     EXPECT_LT(difference(whole(norm->sharp(m, context)), s * dual.view({-1, 1, 1})), tol);
+  });
+}
+
+// Of |x|^2 = <x, A x> the sharp direction is A^-1 m: linear, symmetric, and dual^2 = <m, A^-1 m>.
+TEST_P(Property, sharp_of_a_quadratic_norm_is_its_inverse_metric) {
+  bool quadratic = false;
+  for (const char* name : {"frobenius", "l2", "ada_2", "shampoo", "kl_shampoo"})
+    quadratic |= parse_mixture(GetParam())[0].name == name && norm->traits().degree == 0;
+  if (!quadratic || parse_mixture(GetParam()).size() > 1) GTEST_SKIP() << "not quadratic";
+  each([&](const at::Tensor& m, const NormContext& context, double tol) {
+    const auto other = random.normal(m.sizes(), m.scalar_type());
+    const auto x = whole(norm->sharp(m, context)), y = whole(norm->sharp(other, context));
+    EXPECT_LT(difference(whole(norm->sharp(m + 2 * other, context)), x + 2 * y), tol);
+    const auto scale = (products(m, x) * products(other, y)).sqrt();
+    EXPECT_LT(((products(m, y) - products(other, x)) / scale).abs().max().item<double>(), tol);
+    EXPECT_LT(difference(norm->steepest(m, context).dual.square(), products(m, x)), tol);
   });
 }
 

@@ -10,6 +10,8 @@ from plain_family import SHAPES, Mean, compare, polar
 import steepest
 
 B = 0.95  # of momentum and factors
+# SOAP's: the first gradient is diagonal in its own bases, and elsewhere rounding over rounding.
+EPS = 1e-5
 FIRST = {"start": "first", "momentum": B, "beta2": B}
 SQUARE = ((5, 5), (4, 4), (6, 6))  # of a long side's factor the basis is not unique
 
@@ -130,7 +132,7 @@ class KlSoap(KlFactors):
         a, b = self.bases
         self.v = B * self.v + (1 - B) * (a.T @ g @ b).square()
         self.take(g, step)
-        metric = (self.v / (1 - B**step)).sqrt() + 1e-8 / (1 - B**step) ** 0.5
+        metric = (self.v / (1 - B**step)).sqrt() + EPS / (1 - B**step) ** 0.5
         return u, a @ ((a.T @ u @ b) / metric) @ b.T
 
 
@@ -164,7 +166,7 @@ class Soap:
             self.factors = [
                 B * f + (1 - B) * p for f, p in zip(self.factors, products, strict=True)
             ]
-        metric = self.v.sqrt() + 1e-8
+        metric = self.v.sqrt() + EPS
         return u, a @ ((a.T @ u @ b) / metric * (1 - B**step) ** 0.5) @ b.T
 
 
@@ -214,13 +216,13 @@ CASES = {
     "kl-soap": (
         "kl-soap",
         KlSoap,
-        {"norm": "soap(kl=true,refresh=3)", "shapes": SQUARE, **CORRECTED},
+        {"norm": "soap(kl=true,refresh=3)", "eps": EPS, "shapes": SQUARE, **CORRECTED},
     ),
-    "soap": ("soap", Soap, {"norm": "soap(refresh=3)", "shapes": SQUARE, **CORRECTED}),
+    "soap": ("soap", Soap, {"norm": "soap(refresh=3)", "eps": EPS, "shapes": SQUARE, **CORRECTED}),
     "soap of one side": (
         "soap",
         lambda i: Soap(i, "short"),
-        {"norm": "soap(refresh=3,sides=short)", **CORRECTED},
+        {"norm": "soap(refresh=3,sides=short)", "eps": EPS, **CORRECTED},
     ),
 }
 
@@ -236,10 +238,10 @@ def test_a_row_is_its_papers_loop(case):
 @pytest.mark.parametrize("case", ["shampoo", "graft sgd", "sums"])
 def test_a_row_takes_the_step_that_momo_allows(case):
     name, plain, options = CASES[case]
-    worst, q = compare(f"{name}-momo", plain, momo=0.1, lr=0.3, **options)
+    worst, q = compare(f"{name}-momo", plain, momo=-0.4, lr=0.2, **options)
     print(f"{case}: {worst:.1e}, smallest q {q:.2f}")
     assert worst < 1e-9
-    assert q < 0.9
+    assert 0 < q < 0.9
 
 
 def weight(shape, seed=0, dtype=torch.float64):

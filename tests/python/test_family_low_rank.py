@@ -98,7 +98,7 @@ def test_dion_is_its_papers_loop(fraction):
         lambda i: Dion(SHAPES[i], 0.9, fraction),
         shapes=SHAPES,
         momentum=0.9,
-        radius=lambda r, c: math.sqrt(r / c),
+        scale=lambda r, c: math.sqrt(r / c),
     )
     assert worst < 1e-10
 
@@ -127,7 +127,7 @@ def test_dion2_is_its_papers_loop(fraction):
         f"dion2(fraction={fraction})",
         lambda i: Dion2(SHAPES[i], 0.95, fraction),
         shapes=SHAPES,
-        radius=lambda r, c: math.sqrt(r / c),
+        scale=lambda r, c: math.sqrt(r / c),
     )
     assert worst < 1e-11
 
@@ -183,7 +183,7 @@ def test_cosmos_is_its_papers_loop(rank):
         lambda i: Cosmos(SHAPES[i], rank, 0.3, True),
         shapes=SHAPES,
         momentum=0.9,
-        radius=lambda r, c: 0.1,
+        scale=lambda r, c: 0.1,
         lr=0.1,
     )
     assert worst < 1e-10
@@ -196,7 +196,7 @@ def test_cosmos_takes_the_step_that_momo_allows():
         momo=0.1,
         lr=1.0,
         shapes=SHAPES,
-        radius=lambda r, c: 0.1,
+        scale=lambda r, c: 0.1,
         momentum=0.9,
         beta2=0.95,
         nesterov=False,
@@ -219,7 +219,7 @@ def test_error_feedback_has_no_momo_form(name):
         (lambda p: steepest.KRank(p, rank=2), "k_support(k=2)"),
         (lambda p: steepest.Dion(p, rank_fraction=0.25), "dion(rank_fraction=0.25)"),
         (lambda p: steepest.Dion2(p, fraction=0.5), "dion2(fraction=0.5)"),
-        (lambda p: steepest.COSMOS(p, rank=8, gamma=0.5), "cosmos(gamma=0.5,rank=8)"),
+        (lambda p: steepest.COSMOS(p, rank=8, gamma=0.5), "cosmos(gamma=0.5, rank=8)"),
         (lambda p: steepest.make("dion(rank_fraction=0.5)", p), "dion(rank_fraction=0.5)"),
         (lambda p: steepest.make("dion2(side=rows)", p), "dion2(side=rows)"),
     ],

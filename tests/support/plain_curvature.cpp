@@ -35,7 +35,7 @@ at::Tensor PlainSoap::direction(const at::Tensor& g, const at::Tensor& m, double
     left_basis_ = is_vector(g) ? eye(g.size(0)) : eigenbasis(left_);
     right_basis_ = is_vector(g) ? eye(g.size(1)) : eigenbasis(right_);
     v_ = at::zeros_like(g);
-  } else if (step_ % kRefresh == 0 && !is_vector(g)) {
+  } else if ((step_ + leaf_) % kRefresh == 0 && !is_vector(g)) {
     turn(left_basis_, left_, 0);
     turn(right_basis_, right_, 1);
   }

@@ -12,6 +12,9 @@ namespace steepest::test {
 // Adam in the eigenbasis of L = mean of g g^T and R = mean of g^T g.
 class PlainSoap {
  public:
+  // leaf: the matrix' number in the network, by which the turns of its bases are staggered.
+  explicit PlainSoap(int64_t leaf = 0) : leaf_(leaf) {}
+
   // g: this step's gradient [r, c]; m: its bias-corrected momentum. start: zero, corrected or
   // first, of the second moment's mean, as the momentum's.
   at::Tensor direction(const at::Tensor& g, const at::Tensor& m, double beta2, double eps,
@@ -20,7 +23,7 @@ class PlainSoap {
  private:
   void turn(at::Tensor& basis, const at::Tensor& factor, int64_t dim);
 
-  int64_t step_ = 0;
+  int64_t leaf_, step_ = 0;
   at::Tensor left_, right_, left_basis_, right_basis_, v_;
 };
 

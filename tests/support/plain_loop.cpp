@@ -43,8 +43,10 @@ std::vector<double> PlainMomentum::weights(size_t count, bool fresh) const {
 
 PlainLoop::PlainLoop(PlainRule rule, std::vector<PlainParam> all)
     : params(std::move(all)), rule_(std::move(rule)) {
+  int64_t leaf = 0;
   for (auto& p : params) {
     if (!p.parts) p.parts = [](const at::Tensor& t) { return std::vector<at::Tensor>{t}; };
+    for (size_t i = p.parts(p.w).size(); i > 0; --i) p.soaps.emplace_back(leaf++);
   }
 }
 
@@ -74,7 +76,7 @@ void PlainLoop::add_matrix(PlainParam& p, double eta) {
   const auto us = p.parts(u), targets = p.parts(p.w), places = p.parts(whole);
   const auto as = p.parts(p.norm.starts_with("ada") ? metric(p) : u);
   const auto gs = p.parts(p.gradients.back());
-  p.soaps.resize(us.size()), p.normuons.resize(us.size());
+  p.normuons.resize(us.size());
   for (size_t i = 0; i < us.size(); ++i) {
     auto [s, dual] =
         p.norm == "soap"
