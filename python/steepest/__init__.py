@@ -7,7 +7,6 @@ from steepest.catalog import (
     MuonJordan,
     MuonMax,
     NormalizedSGD,
-    NorMuon,
     OrthogonalSGDM,
     PolarGrad,
     Scion,
@@ -22,6 +21,8 @@ from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
 from steepest.logger import Logger
 from steepest.low_rank import COSMOS, Dion, Dion2, KRank
 from steepest.optimizer import SteepestDescent
+from steepest.prepared import Aurora, MuonEq, MuonSquared
+from steepest.rescaled import AdaMuon, MuonPlus, NorMuon
 from steepest.route import Routes, route
 from steepest.signs import Lion, SignSGD, Signum
 from steepest.torch_like import SGD, Adam, AdamW, Muon
@@ -33,11 +34,13 @@ __all__ = [
     "ASGO",
     "COSMOS",
     "SGD",
+    "AdaMuon",
     "Adam",
     "AdamH",
     "AdamW",
     "Dion",
     "Dion2",
+    "Aurora",
     "FMuon",
     "FNeon",
     "FStar",
@@ -53,6 +56,11 @@ __all__ = [
     "MuonJordan",
     "MuonMax",
     "Muown",
+    "MuonEq",
+    "MuonJordan",
+    "MuonMax",
+    "MuonPlus",
+    "MuonSquared",
     "Neon",
     "NorMuon",
     "NormalizedSGD",

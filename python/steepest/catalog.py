@@ -21,6 +21,8 @@ from steepest.curvature import ASGO, KLSOAP, SOAP, KLShampoo, Shampoo, ShampooMa
 from steepest.geometry import AdamH, MuonH, Muown
 from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
 from steepest.low_rank import COSMOS, Dion, Dion2, KRank
+from steepest.prepared import Aurora, MuonEq, MuonSquared
+from steepest.rescaled import AdaMuon, MuonPlus, NorMuon
 from steepest.signs import Lion, SignSGD, Signum
 from steepest.torch_like import SGD, Adam, AdamW, Muon
 
@@ -68,27 +70,6 @@ class MuonAdam(PlainConstructor):
     """
 
     _recipe = "muon-adam"
-
-    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
-    # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
-        super().__init__(params, lr, **options)
-
-
-class NorMuon(PlainConstructor):
-    r"""NorMuon (arXiv 2510.05491): Muon whose directions have their rows brought to one size.
-
-    .. math:: v_i \leftarrow \beta_2 v_i + (1 - \beta_2)\,\mathrm{mean}_j O_{ij}^2, \quad
-              W \leftarrow W - \eta\,r\,|O|_F\,\hat O / |\hat O|_F, \quad
-              \hat O_{ij} = O_{ij} / \sqrt{v_i}
-
-    with Muon's :math:`O`; a row is an output neuron. The norm of the direction is kept, so that
-    Muon's learning rates carry over; ``rescale="normuon(rms=0.2)"`` is the paper's scale. The row
-    (constrained, max, spectral, ada_inf) with a rescale. When not: where a matrix is stored
-    (in, out) and the optimizer is not told so.
-    """
-
-    _recipe = "normuon"
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
@@ -213,6 +194,11 @@ CLASSES: dict[str, type[Face]] = {
         MuonH,
         AdamH,
         Muown,
+        AdaMuon,
+        MuonPlus,
+        MuonSquared,
+        MuonEq,
+        Aurora,
         SOAP,
         KLSOAP,
         Shampoo,

@@ -156,14 +156,15 @@ class Bounds {
   // Returns a bound on the entries of the block's direction s after its transforms, divided by
   // rho^degree as the step divides it, for the bias correction rho and a norm with s(t u) =
   // t^degree s(u). Those of an adaptive norm are m / (sqrt(v) + eps), at most |m| / eps, or a
-  // rotation of them, at most their sum; one of degree 0 divides by their norm.
+  // rotation of them, at most their sum; one of degree 0 divides by their norm, or has a bound of
+  // its own.
   double bound_of_entry(const Block& block) const {
     const auto& rules = in_.plan.rules_of(block);
     const auto& traits = rules.traits;
     const double u = momentum_[block.param], eps = in_.choices(block).eps;
     const double mixed = traits.elementwise ? 1 : static_cast<double>(block.rows * block.cols);
     double s = traits.largest_entry;
-    if (traits.adaptive) s = traits.degree == 1 ? mixed * u / eps : 1 / std::sqrt(eps);
+    if (traits.adaptive) s = std::max(s, traits.degree == 1 ? mixed * u / eps : 1 / std::sqrt(eps));
     for (const auto& transform : rules.transforms)
       s = transform->largest_entry(s, u, block.rows, block.cols);
     return s / std::pow(correction(block), traits.degree);
@@ -198,7 +199,7 @@ class Bounds {
     if (in_.plan.needs == Needs::sharp) {
       const double eps = in_.choices(block).eps, rho = correction(block);
       const auto& traits = in_.plan.rules_of(block).traits;
-      if (traits.adaptive && traits.degree == 0)  // m / a, without a dual
+      if (traits.adaptive && traits.degree == 0 && traits.elementwise)  // m / a, without a dual
         return r * r * momentum_[block.param] / eps / rho;
       return r * r * entry * bound_of_raw_dual(block);
     }

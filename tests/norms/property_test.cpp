@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "steepest/base/spec.h"
+#include "steepest/norms/prepared.h"
 #include "tests/norms/cases.h"
 
 namespace steepest::test {
@@ -58,6 +59,8 @@ TEST_P(Property, no_point_of_the_ball_is_steeper) {
   if (keeps_a_basis() && norm->traits().degree > 0)
     GTEST_SKIP() << "|m| is that in the basis: see the norm's own test";
   if (!norm->traits().exact) GTEST_SKIP() << "the steepest of what it has chosen alone";
+  const auto* prepared = dynamic_cast<const norms::Prepared*>(norm.get());
+  if (prepared && !prepared->has_ball()) GTEST_SKIP() << "it has no ball, or one for each m";
   each([&](const at::Tensor& m, const NormContext& context, double tol) {
     const auto dual = norm->steepest(m, context).dual;
     for (int i = 0; i < 20; ++i) {

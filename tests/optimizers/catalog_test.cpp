@@ -111,8 +111,9 @@ const std::map<std::string, Row>& rows() {
 // Rows whose loops are in tests/python/test_family_*.py, and soap's, in curvature_test.cpp.
 bool has_its_own_test(const Recipe& row) {
   static const std::set<std::string> all = {
-      "soap",  "kl-soap", "shampoo", "asgo",  "kl-shampoo", "shampoomax", "dion",
-      "dion2", "cosmos",  "lion",    "muonh", "adamh",      "muown"};
+      "soap",      "kl-soap",      "shampoo", "asgo",   "kl-shampoo", "shampoomax", "dion",
+      "dion2",     "cosmos",       "lion",    "muonh",  "adamh",      "muown",      "adamuon",
+      "muon-plus", "muon-squared", "muoneq",  "aurora", "soap-muon"};
   return all.count(row.name) > 0;
 }
 

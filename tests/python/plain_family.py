@@ -36,9 +36,9 @@ class Mean:
 
 
 def polar(m: Tensor) -> Tensor:
-    """The polar factor U V^T of m [r, c], by LAPACK."""
-    u, _, vh = torch.linalg.svd(m, full_matrices=False)
-    return u @ vh
+    """The polar factor U V^T of m [r, c], by LAPACK; 0 on what m maps to 0, as Newton-Schulz."""
+    u, sigma, vh = torch.linalg.svd(m, full_matrices=False)
+    return (u * (sigma > 1e-12 * sigma[0])) @ vh
 
 
 def _gradients(weights: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows that prepare a momentum for its polar factor beside loops written from their papers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from plain_family import Mean, compare, polar
+
+MEAN = {"momentum_form": "ema", "start": "first", "nesterov": False, "radius": "none"}
+
+
+class Prepared(Mean):
+    """polar(A u), with A u = u / w for the divisor w(u, g) of the class; or the metric form."""
+
+    metric = False
+
+    def direction(self, g, w, step):
+        u = self(g)
+        divisor = self.divisor(u, g).expand_as(u)
+        s = polar(u / divisor)
+        if self.metric:
+            s = s / divisor / (1 / divisor).square().mean().sqrt()
+        return u, s
+
+
+class MuonSquared(Prepared):
+    """arXiv 2604.09967, algorithm 1; under start = "first" V begins with the first g^2."""
+
+    v: torch.Tensor | None = None
+
+    def divisor(self, u, g):
+        self.v = g.square() if self.v is None else 0.95 * self.v + 0.05 * g.square()
+        return self.v.sqrt() + 1e-10
+
+
+class MetricMuonSquared(MuonSquared):
+    metric = True
+
+
+class MuonEq(Prepared):
+    """arXiv 2603.28254, rows."""
+
+    def divisor(self, u, g):
+        return u.norm(dim=1, keepdim=True)
+
+
+class ColumnsMuonEq(Prepared):
+    def divisor(self, u, g):
+        return u.norm(dim=0, keepdim=True)
+
+
+class BothMuonEq(Prepared):
+    def divisor(self, u, g):
+        return u.norm(dim=1, keepdim=True) * u.norm(dim=0, keepdim=True)
+
+
+class MetricMuonEq(MuonEq):
+    metric = True
+
+
+class Sign(Prepared):
+    def divisor(self, u, g):
+        return u.abs()
+
+
+class Aurora(Prepared):
+    """tilde-research/aurora-release: two passes with beta .5, along the longer side."""
+
+    passes, beta = 2, 0.5
+
+    def divisor(self, u, g):
+        rows, cols = u.shape
+        if rows == cols:
+            return torch.ones(1, 1, dtype=u.dtype)
+        dim = 1 if rows > cols else 0
+        target = min(rows, cols) / max(rows, cols)
+        d = 1 / u.norm(dim=dim, keepdim=True)
+        for _ in range(self.passes - 1):
+            squares = polar(d * u).square().sum(dim, keepdim=True)
+            d = d * (target / squares) ** self.beta
+        return 1 / d
+
+
+class SlowAurora(Aurora):
+    passes, beta = 4, 0.3
+
+
+CASES = [
+    ("muon-squared", MuonSquared, {}),
+    ("muon-squared", MetricMuonSquared, {"norm": "muon_squared(form=metric)"}),
+    ("muoneq", MuonEq, {}),
+    ("muoneq", ColumnsMuonEq, {"norm": "muoneq(sides=columns)"}),
+    ("muoneq", BothMuonEq, {"norm": "muoneq(sides=both)"}),
+    ("muoneq", MetricMuonEq, {"norm": "muoneq(form=metric)"}),
+    ("muon", Sign, {"norm": "spectral_sign"}),
+    ("aurora", Aurora, {}),
+    ("aurora", SlowAurora, {"norm": "aurora(passes=4,beta=0.3)"}),
+]
+IDS = [plain.__name__ for _, plain, _ in CASES]
+
+
+@pytest.mark.parametrize(("name", "plain", "options"), CASES, ids=IDS)
+def test_a_row_is_its_papers_loop(name, plain, options):
+    worst, _ = compare(name, lambda i: plain(0.95), **MEAN, **options)
+    assert worst < 1e-9
+
+
+@pytest.mark.parametrize(("name", "plain", "options"), CASES, ids=IDS)
+def test_a_row_takes_the_step_that_momo_allows(name, plain, options):
+    worst, q = compare(f"{name}-momo", lambda i: plain(0.95), momo=0.1, lr=0.1, **MEAN, **options)
+    assert worst < 1e-9
+    assert q < 0.9
