@@ -68,9 +68,11 @@ def headers():
 
 
 def catalog():
-    """A norm, or a named optimizer, is one file and one catalog line, and nothing else knows it."""
+    """A norm, a rescale, a geometry, an optimizer is one file and one line, and no more knows it."""
     for folder, macro, result in [
         ("norms", "NORM", "NormEntry"),
+        ("transforms", "RESCALE", "RescaleEntry"),
+        ("geometries", "GEOMETRY", "GeometryEntry"),
         ("optimizers", "OPTIMIZER", "Recipe"),
     ]:
         inc = (ROOT / "steepest" / folder / "catalog.inc").read_text(encoding="utf-8")
@@ -85,7 +87,7 @@ def catalog():
             if len(places) > 1 or listed.count(function) > 1:
                 yield f"steepest/{folder}: {function} stands more than once: {places}"
     rows = {name.replace("_", "-") for name in listed}
-    for folder in ("norms", "transforms"):  # SOAP is a norm as well, NorMuon a rescale
+    for folder in ("norms", "transforms", "geometries"):  # SOAP is a norm as well, NorMuon a rescale
         inc = (ROOT / "steepest" / folder / "catalog.inc").read_text(encoding="utf-8")
         rows -= set(re.findall(r"^[A-Z]+\((\w+)\)$", inc, re.MULTILINE))
     for name, lines in files("steepest", suffixes={".h", ".cpp"}):
@@ -94,7 +96,7 @@ def catalog():
         own = name.rsplit("/", 1)[1].removesuffix(".cpp")  # norms and rescales may be named alike
         for number, line in enumerate(lines, 1):
             for word in re.findall(r'"([\w-]+)"', line):
-                if word in rows and word != own:
+                if word in rows and word != own and "graft" not in line:  # a word of Shampoo's
                     yield f"{name}:{number}: the engine names the optimizer {word}"
 
 
