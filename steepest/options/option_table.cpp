@@ -122,15 +122,17 @@ std::vector<Option> options_of_sides() {
           .within({.low = 1, .high = 100})
           .added_later()
           .changes(in_file),
-      side(both, "svd", &O::svd, kSvd, "triplets: auto, exact, lanczos, block_krylov, power")
+      side(both, "svd", &O::svd, kSvd,
+           "triplets: auto, exact, lanczos, block_krylov, power, randomized")
           .example({"lanczos", "exact"})
           .changes(in_file),
       side(both, "svd_tol", &O::svd_tol, of_svd(&SvdOptions::tol), "what the stop rule leaves")
           .within(kInside)
           .changes(in_file),
       side(both, "svd_stop", &O::svd_stop, of_svd(&SvdOptions::stop),
-           "when triplets are good enough: by the dual norm (value) or the direction (subspace)")
-          .one_of({"value", "subspace"})
+           "when triplets are good enough: by the dual norm (value), the direction (subspace) or "
+           "the best approximation of A (approximation)")
+          .one_of({"value", "subspace", "approximation"})
           .added_later()
           .changes(in_file),
       side(both, "svd_passes", &O::svd_passes, of_svd(&SvdOptions::fixed_passes),

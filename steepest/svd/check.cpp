@@ -3,6 +3,8 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
+
 #include "steepest/base/dtype.h"
 #include "steepest/base/text.h"
 
@@ -50,8 +52,10 @@ void check_input(const at::Tensor& a, int64_t k, const at::Tensor& start) {
 void check_options(const SvdOptions& o) {
   find_solver(o.method);
   TORCH_CHECK_VALUE(o.tol > 0 && o.tol < 1, "svd_tol: received ", o.tol, ", allowed 0 < tol < 1");
-  TORCH_CHECK_VALUE(o.stop == "value" || o.stop == "subspace", "svd_stop: received ", shown(o.stop),
-                    ", allowed value, subspace", nearest(o.stop, {"value", "subspace"}));
+  const std::vector<std::string> stops = {"value", "subspace", "approximation"};
+  TORCH_CHECK_VALUE(std::find(stops.begin(), stops.end(), o.stop) != stops.end(),
+                    "svd_stop: received ", shown(o.stop), ", allowed ", join(stops),
+                    nearest(o.stop, stops));
   TORCH_CHECK_VALUE(o.max_passes >= 1, "svd_max_passes: received ", o.max_passes,
                     ", allowed from 1");
   TORCH_CHECK_VALUE(o.fixed_passes >= 0, "svd_passes: received ", o.fixed_passes,

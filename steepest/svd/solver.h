@@ -49,6 +49,7 @@ using Solve = Result (*)(Matrix& a, const Problem& problem);
 Result automatic(Matrix& a, const Problem& problem);
 Result exact(Matrix& a, const Problem& problem);
 Result power(Matrix& a, const Problem& problem);
+Result randomized(Matrix& a, const Problem& problem);
 Result lanczos(Matrix& a, const Problem& problem);
 Result block_krylov(Matrix& a, const Problem& problem);
 

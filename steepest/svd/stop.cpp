@@ -6,8 +6,9 @@
 namespace steepest::svd {
 namespace {
 
-// The subspace test is taken only once a value gains at most this part in a test. Before that the
-// estimates of the vectors' error are far too small.
+// The tests by residuals are taken only once a value gains at most this part in a test, or the
+// square of the tolerance of "approximation". Before that the estimates of the vectors' error are
+// far too small.
 constexpr double kMaxGain = 1e-3;
 
 // The ratio of two gains in a row is assumed to lie between these.
@@ -21,14 +22,18 @@ constexpr int64_t kTestSpacing = 12;  // a test for each so many passes
 }  // namespace
 
 StopRule::StopRule(const SvdOptions& options, const Target& target, double noise)
-    : subspace_(options.stop == "subspace"), tol_(options.tol), target_(target), noise_(noise) {}
+    : kind_(options.stop == "value"      ? Kind::value
+            : options.stop == "subspace" ? Kind::subspace
+                                         : Kind::approximation),
+      tol_(options.tol),
+      target_(target),
+      noise_(noise) {}
 
 bool StopRule::has_converged(int64_t passes, Values s, const Values& residual) {
   for (double& x : s) x = x > noise_ ? x : 0;
   const double value = target_.value(s), between = static_cast<double>(passes - last_passes_);
-  const double gain = value - last_value_, rate = gain / between;
-  const bool good = subspace_ ? gain <= kMaxGain * value && target_.error(s, residual) <= tol_
-                              : remainder(gain, rate) <= tol_ * value;
+  const double rate = (value - last_value_) / between;
+  const bool good = is_within(s, residual, value, between);
   streak_ = good && tests_ > 0 && std::ssize(s) >= target_.needed(s) ? streak_ + 1 : 0;
   if (tests_ == 0) first_value_ = value;
   if (first_value_ < kMinFirstValue * value) required_ = 2;
@@ -38,6 +43,20 @@ bool StopRule::has_converged(int64_t passes, Values s, const Values& residual) {
   rate_ = tests_ > 1 ? rate : 0;  // the first value is no gain
   next_ = passes + std::max<int64_t>(2, passes / kTestSpacing);
   return streak_ >= required_;
+}
+
+bool StopRule::is_within(const Values& s, const Values& residual, double value,
+                         double between) const {
+  const double gain = value - last_value_;
+  switch (kind_) {
+    case Kind::value:
+      return remainder(gain, gain / between) <= tol_ * value;
+    case Kind::subspace:
+      return gain <= kMaxGain * value && target_.error(s, residual) <= tol_;
+    default:
+      return gain <= std::max(kMaxGain, tol_ * tol_) * value &&
+             target_.approximation_error(s, residual) <= tol_;
+  }
 }
 
 // Each gain to come is taken to be rho times the one before it, so that they sum to gain (rho +

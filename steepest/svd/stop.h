@@ -19,8 +19,10 @@ class StopRule {
   // Whether a test is to be made after so many passes: tests cost time, so that they are some
   // passes apart.
   bool is_due(int64_t passes) const { return passes >= next_; }
-  // Whether has_converged() needs residuals: for the stop "subspace".
-  bool needs_residuals() const { return subspace_; }
+  // Whether has_converged() needs residuals: for all stops but "value".
+  bool needs_residuals() const { return kind_ != Kind::value; }
+  // Whether the values have to be those to which the residuals belong, and not better ones.
+  bool needs_own_values() const { return kind_ == Kind::approximation; }
 
   // Makes a test after so many passes, and sets when the next one is due: returns whether the
   // iteration may end. It may when the values s have converged at this test and at the one before
@@ -44,11 +46,16 @@ class StopRule {
   void reset(int64_t passes) { streak_ = 0, defer(passes); }
 
  private:
+  enum class Kind { value, subspace, approximation };
+
+  // Whether the values s, whose sum or dual norm has grown from the last test's to `value`, are
+  // within the tolerance by the rule; `between` passes have been made since.
+  bool is_within(const Values& s, const Values& residual, double value, double between) const;
   // Estimates by how much the target's value has yet to grow, after it grew by `gain` since the
   // test before, which is `rate` per pass.
   double remainder(double gain, double rate) const;
 
-  bool subspace_;
+  Kind kind_;
   double tol_;
   Target target_;
   double noise_;

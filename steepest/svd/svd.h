@@ -28,15 +28,15 @@ Triplets top_triplets(const at::Tensor& a, int64_t k, const SvdOptions& options 
 
 // Soft thresholding: tau = max_k (s_1 + .. + s_k) / (k + 1), so that sum_i [s_i - tau]+ = tau, and
 // all triplets with s > tau: the subspace grows until s_{k+1} <= tau. The value stop waits for the
-// dual norm sqrt(tau^2 + |[s - tau]+|^2), the subspace stop for U [s - tau]+ V^T.
+// dual norm sqrt(tau^2 + |[s - tau]+|^2), the others for U [s - tau]+ V^T.
 Shrinkage shrinkage_triplets(const at::Tensor& a, const SvdOptions& options = {},
                              const at::Tensor& start = {});
 
-// "auto", "exact" (LAPACK), "lanczos" (thick-restart Golub-Kahan), "block_krylov", "power".
-// "auto" is block Krylov on A^T A, which reads A once for two products, where the digits of a Gram
-// matrix are enough: float32 on the CPU, the value stop, tol >= 1e-4. With AVX-512 FP16 it
-// multiplies in float16 from tol >= 1e-3 and 65,536 elements on. Elsewhere it is lanczos below 8
-// triplets and block_krylov from there on.
+// "auto", "exact" (LAPACK), "lanczos" (thick-restart Golub-Kahan), "block_krylov", "power",
+// "randomized". "auto" is block Krylov on A^T A, reading A once for two products, where the digits
+// of a Gram matrix do: float32 on the CPU, no subspace stop, tol >= 1e-4. With AVX-512 FP16 it
+// multiplies in float16 by the value stop from tol >= 1e-3 and 65,536 elements on. Elsewhere it is
+// lanczos below 8 triplets and block_krylov from there on.
 std::vector<std::string> svd_methods();
 
 }  // namespace steepest

@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
+
+#include "steepest/svd/error_bound.h"
 
 namespace steepest::svd {
 namespace {
@@ -72,6 +75,13 @@ double Target::error(const Values& s, const Values& residual) const {
     size += shrink ? square(s[i] - tau) : 1;
   }
   return size > 0 ? std::sqrt(error / size) : 0;
+}
+
+double Target::approximation_error(const Values& s, const Values& residual) const {
+  const int64_t n = count(s);
+  const bool shows_next = std::ssize(s) > n || std::ssize(s) >= max_rank;
+  if (!shows_next) return std::numeric_limits<double>::infinity();
+  return shrink ? shrinkage_error(s, residual) : truncation_error(s, residual, n);
 }
 
 }  // namespace steepest::svd

@@ -153,10 +153,12 @@ TEST(Errors, NameWhatWasReceivedAndWhatIsAllowed) {
     return error_of([&] { top_triplets(a, 1, {}, x); });
   };
   expect_error(with({.method = "qr"}),
-               "svd: received \"qr\", allowed auto, exact, lanczos, block_krylov, power");
+               "svd: received \"qr\", allowed auto, exact, lanczos, block_krylov, power, "
+               "randomized");
   expect_error(with({.tol = 0}), "svd_tol: received 0, allowed 0 < tol < 1");
   expect_error(with({.tol = std::nan("")}), "svd_tol: received nan");
-  expect_error(with({.stop = "never"}), "svd_stop: received \"never\", allowed value, subspace");
+  expect_error(with({.stop = "never"}),
+               "svd_stop: received \"never\", allowed value, subspace, approximation");
   expect_error(with({.max_passes = 0}), "svd_max_passes: received 0");
   expect_error(with({.fixed_passes = -1}), "svd_passes: received -1");
   expect_error(with({.dtype = at::kInt}), "svd_dtype: received Int, allowed float64");
