@@ -111,9 +111,7 @@ Result iterate(GolubKahan& gk, const Matrix& a, const Problem& problem, const Re
       if (stop.has_converged(a.passes(), s, residual))
         return gk.ritz_triplets(SvdStatus::converged);
       k = problem.target.count(s);
-      // A next value that is hidden behind the wanted ones has to show too.
-      const int64_t next = stop.needs_own_values() ? 1 : 0;
-      defer_confirmation(stop, gk, a.passes(), problem.target.needed(s) + next);
+      defer_confirmation(stop, gk, a.passes(), stop.needed(s));
     }
     if (is_fixed && problem.target.shrink) continue;  // the number to keep is not known
     const auto [keep, capacity] = rule(k, gk.width());

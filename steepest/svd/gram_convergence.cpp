@@ -46,10 +46,9 @@ bool GramConvergence::is_reached(const KrylovSpace& space, const GramOperator& p
 bool GramConvergence::has_passed_tests(const KrylovSpace& space, const GramOperator& product,
                                        StartColumns& starts) {
   if (!stop_->is_due(product.passes())) return false;
-  const auto g = half_ ? space.gram().to(at::kFloat) : space.gram();
-  const auto s = roots(values(at::linalg_eigvalsh(g).flip(0)));
+  const auto [s, residuals] = estimates(space);
   wanted_ = std::max(problem_.target.k, problem_.target.count(s));
-  if (!stop_->has_converged(product.passes(), s, {})) return false;
+  if (!stop_->has_converged(product.passes(), s, residuals)) return false;
   // A small matrix is soon exhausted, and then nothing is left to guess.
   const int64_t max_rank = problem_.target.max_rank;
   if (!is_warm_ && max_rank <= kMaxVectorsInProof && space.size() < max_rank) return false;
@@ -60,9 +59,24 @@ bool GramConvergence::has_passed_tests(const KrylovSpace& space, const GramOpera
   return false;
 }
 
+// |A^T u - s v| = |A^T A v - s^2 v| / s for u = A v / s.
+GramConvergence::Estimates GramConvergence::estimates(const KrylovSpace& space) const {
+  const auto g = half_ ? space.gram().to(at::kFloat) : space.gram();
+  auto s = roots(values(at::linalg_eigvalsh(g).flip(0)));
+  if (!stop_->needs_residuals(s)) return {s, {}};
+  const auto pairs = eigenpairs(g);
+  const int64_t all = std::ssize(s), wanted = std::max(problem_.target.k, problem_.target.count(s));
+  const int64_t count = std::min(all, wanted + width_);
+  const auto rest = residuals(space, pairs, gram_times_ritz_vectors(space, pairs, count));
+  auto r = values(at::linalg_vector_norm(rest, 2, {1}, false, at::kDouble));
+  s.resize(count);
+  return {s, of_left_vectors(r, s)};
+}
+
 bool GramConvergence::may_miss_copies(const Values& s, const StartColumns& starts,
                                       double noise) const {
-  const int64_t k = wanted_ + (problem_.target.shrink ? 1 : 0);
+  const bool next_counts = problem_.target.shrink || stop_->needs_residuals();
+  const int64_t k = wanted_ + (next_counts ? 1 : 0);
   return may_be_multiple(s, k, starts.generators(), problem_.options.tol, noise);
 }
 

@@ -41,6 +41,12 @@ class GramConvergence {
   // columns to `starts` as is_reached() says.
   bool has_passed_tests(const KrylovSpace& space, const GramOperator& product,
                         StartColumns& starts);
+  struct Estimates {
+    Values s, residuals;  // empty where they are not needed
+  };
+  // Returns the space's Ritz values, descending, and where the stop rule needs them the residuals
+  // |A^T u_i - s_i v_i|: then of the wanted values and of a block more, and no others.
+  Estimates estimates(const KrylovSpace& space) const;
   // Whether residuals alone prove convergence, which saves waiting for the second test of the stop
   // rule; false, too, where the space is too small or too large for a proof. noise: the relative
   // error of the values.

@@ -9,7 +9,7 @@
 // An element of Y is then off by 1e-4 |a_i|, an error with hardly a direction in common with the
 // singular vectors, so that the attained value loses by its square only. But it hides small
 // values, and it bounds the range of A's elements: where that matters, the solver begins again in
-// float32.
+// float32. The stop "approximation" asks for the vectors, by whose residuals the loss is no square.
 
 #include "steepest/svd/gram_krylov.h"
 
@@ -194,7 +194,7 @@ class GramKrylov {
 
 bool gram_krylov_applies(const at::Tensor& a, const SvdOptions& o) {
   return o.method == "auto" && o.max_passes > 1 && kernels_of(a).blocks != nullptr &&
-         a.scalar_type() == at::kFloat && !o.dtype && o.fixed_passes == 0 && o.stop == "value" &&
+         a.scalar_type() == at::kFloat && !o.dtype && o.fixed_passes == 0 && o.stop != "subspace" &&
          o.tol >= kMinTolerance;
 }
 
@@ -203,7 +203,9 @@ std::optional<Result> gram_krylov(const at::Tensor& a, const Problem& problem) {
     auto result = gram_svd(a, problem.target);
     if (result || wants_all_triplets(a, problem)) return result;
   }
-  if (problem.options.tol >= kMinHalfTolerance && a.numel() >= kMinHalfElements) {
+  const bool half_does =
+      problem.options.stop == "value" && problem.options.tol >= kMinHalfTolerance;
+  if (half_does && a.numel() >= kMinHalfElements) {
     if (const auto rounded = try_kernel(kernels_of(a).blocks->rounded_gram_apply, a)) {
       if (auto result = GramKrylov(a, problem, rounded).run()) return result;
     }

@@ -10,8 +10,8 @@
 namespace steepest::svd {
 
 // Whether gram_krylov() may be tried for a [.., r, c]: BlockKernels on its device, float32, the
-// method "auto" with the value stop, no fixed passes or dtype of products, and a tolerance that a
-// Gram matrix in float32 can reach.
+// method "auto" with any stop but "subspace", no fixed passes or dtype of products, and a tolerance
+// that a Gram matrix in float32 can reach.
 bool gram_krylov_applies(const at::Tensor& a, const SvdOptions& options);
 
 // Returns the wanted triplets of a [r, c], contiguous float32 at its own scale, by a Gram matrix or

@@ -40,14 +40,25 @@ std::optional<double> max_gain(const Values& squares, const Values& r, int64_t k
   return gain;
 }
 
+Values of_left_vectors(Values r, const Values& s) {
+  for (size_t i = 0; i < r.size(); ++i) r[i] = s[i] > 0 ? r[i] / s[i] : 0;
+  return r;
+}
+
 bool has_provably_converged(const Values& squares, const Values& r, const Values& values_of_uta,
                             int64_t max_k, const Problem& problem) {
   const Values s = roots(squares);
   const int64_t k = problem.target.count(s);
   if (k > max_k || k >= std::ssize(s)) return false;
-  const auto gain = max_gain(squares, r, k);
   const double value = problem.target.value(s), allowed = problem.options.tol * value;
-  return gain && *gain <= allowed && problem.target.value(values_of_uta) - value <= allowed;
+  if (problem.options.stop == "approximation") {
+    const double error = problem.target.approximation_error(s, of_left_vectors(r, s));
+    if (!(error <= problem.options.tol)) return false;
+  } else {
+    const auto gain = max_gain(squares, r, k);
+    if (!gain || *gain > allowed) return false;
+  }
+  return problem.target.value(values_of_uta) - value <= allowed;
 }
 
 }  // namespace steepest::svd

@@ -62,8 +62,13 @@ std::optional<RitzVectors> wanted_vectors(const Eigenpairs& pairs, const Target&
 // V has missed. `squares` and r have one entry for each vector, and more than k.
 std::optional<double> max_gain(const Values& squares, const Values& r, int64_t k);
 
+// Returns |A^T u_i - s_i v_i| = r_i / s_i for r_i = |A^T A v_i - s_i^2 v_i| and u_i = A v_i / s_i;
+// 0 where s_i is.
+Values of_left_vectors(Values r, const Values& s);
+
 // Whether the wanted triplets, at most max_k, have provably converged to the tolerance: max_gain()
-// is within it, and so is what the singular values of U^T A, U = A V q / s, gain on the Ritz values
+// is within it, or the error with the stop "approximation", and so is what the singular values of
+// U^T A, U = A V q / s, gain on the Ritz values
 // (`squares`, r: as there). The second condition sees a large value that the basis V has missed: a
 // random vector's r has its part s^2 / sqrt(c), but U^T A nearly s, unless more of |A|_F is
 // elsewhere.

@@ -45,6 +45,16 @@ bool StopRule::has_converged(int64_t passes, Values s, const Values& residual) {
   return streak_ >= required_;
 }
 
+bool StopRule::has_settled(double gain, double value) const {
+  const double part = kind_ == Kind::approximation ? std::max(kMaxGain, tol_ * tol_) : kMaxGain;
+  return gain <= part * value;
+}
+
+bool StopRule::needs_residuals(const Values& s) const {
+  const double value = target_.value(s);
+  return needs_residuals() && has_settled(value - last_value_, value);
+}
+
 bool StopRule::is_within(const Values& s, const Values& residual, double value,
                          double between) const {
   const double gain = value - last_value_;
@@ -52,10 +62,9 @@ bool StopRule::is_within(const Values& s, const Values& residual, double value,
     case Kind::value:
       return remainder(gain, gain / between) <= tol_ * value;
     case Kind::subspace:
-      return gain <= kMaxGain * value && target_.error(s, residual) <= tol_;
+      return has_settled(gain, value) && target_.error(s, residual) <= tol_;
     default:
-      return gain <= std::max(kMaxGain, tol_ * tol_) * value &&
-             target_.approximation_error(s, residual) <= tol_;
+      return has_settled(gain, value) && target_.approximation_error(s, residual) <= tol_;
   }
 }
 

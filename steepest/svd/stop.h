@@ -21,8 +21,16 @@ class StopRule {
   bool is_due(int64_t passes) const { return passes >= next_; }
   // Whether has_converged() needs residuals: for all stops but "value".
   bool needs_residuals() const { return kind_ != Kind::value; }
+  // Whether it needs them for the values s of the next test: not while these still grow.
+  bool needs_residuals(const Values& s) const;
   // Whether the values have to be those to which the residuals belong, and not better ones.
   bool needs_own_values() const { return kind_ == Kind::approximation; }
+
+  // Returns how many Ritz values have to show: those that the target needs, and for the stop
+  // "approximation" one more, as the next value counts there, which may be hidden behind them.
+  int64_t needed(const Values& s) const {
+    return target_.needed(s) + (kind_ == Kind::approximation ? 1 : 0);
+  }
 
   // Makes a test after so many passes, and sets when the next one is due: returns whether the
   // iteration may end. It may when the values s have converged at this test and at the one before
@@ -48,6 +56,9 @@ class StopRule {
  private:
   enum class Kind { value, subspace, approximation };
 
+  // Whether the target's value, which has grown by `gain` since the last test, has settled so far
+  // that residuals mean something.
+  bool has_settled(double gain, double value) const;
   // Whether the values s, whose sum or dual norm has grown from the last test's to `value`, are
   // within the tolerance by the rule; `between` passes have been made since.
   bool is_within(const Values& s, const Values& residual, double value, double between) const;

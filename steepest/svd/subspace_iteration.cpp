@@ -9,6 +9,8 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <optional>
+
 #include "steepest/svd/orthonormal_basis.h"
 #include "steepest/svd/pseudo_random.h"
 #include "steepest/svd/small_svd.h"
@@ -49,44 +51,73 @@ at::Tensor first_block(const Matrix& a, const Problem& problem, int64_t width) {
 // Returns orthonormal columns [n, min(n, m)] in whose span x [n, m] lies.
 at::Tensor orthonormal(const at::Tensor& x) { return std::get<0>(at::linalg_qr(x)); }
 
+class SubspaceIteration {
+ public:
+  // See subspace_iteration(). `a` and `problem` have to outlive it.
+  SubspaceIteration(Matrix& a, const Problem& problem, int64_t width, bool always_ritz)
+      : a_(a),
+        problem_(problem),
+        always_ritz_(always_ritz),
+        v_(first_block(a, problem, width)),
+        stop_(problem.options, problem.target,
+              problem.has_fixed_passes() ? 0 : a.noise().item<double>()) {}
+
+  // Makes the two products of a round, and a test where one is due: returns the result where the
+  // iteration ends.
+  std::optional<Result> round() {
+    const bool tests = !problem_.has_fixed_passes() && stop_.is_due(a_.passes() + 2);
+    auto u = a_.times(v_);
+    const auto own = make_orthonormal(v_, u, tests);  // A v_i = s_i u_i
+    if (is_at_end()) return Result{u, own, v_, problem_.status_at_max_passes()};
+
+    auto z = a_.transposed_times(u);
+    const auto product = z, before = v_;
+    const auto s = make_orthonormal(u, z, tests);  // A^T u_i = s_i z_i
+    v_ = z;
+    if (is_at_end()) return Result{u, s, v_, problem_.status_at_max_passes()};
+    if (!tests) return {};
+    return tested(u, s, own, product - own.to(v_.scalar_type()) * before);
+  }
+
+ private:
+  bool is_at_end() const { return a_.passes() >= problem_.max_passes(); }
+
+  // Makes y = A x orthonormal, or y = A^T x. Where a test or the end asks for Ritz triplets, or
+  // they are always wanted, x and y become their vectors; returns their s, else an undefined
+  // tensor.
+  at::Tensor make_orthonormal(at::Tensor& x, at::Tensor& y, bool tests) {
+    if (tests || always_ritz_ || is_at_end())
+      return rayleigh_ritz(x, y, a_, problem_.may_synchronise);
+    y = orthonormal(y);
+    return {};
+  }
+
+  // Returns the triplets u, s and v_ where the stop rule is satisfied; else makes ready for the
+  // next round. rest: A^T u_i - own_i v_i of the round's first triplets, whose values are `own`.
+  std::optional<Result> tested(const at::Tensor& u, const at::Tensor& s, const at::Tensor& own,
+                               const at::Tensor& rest) {
+    const auto theta = values(s), residual = values(at::linalg_vector_norm(rest, 2, {0}));
+    if (stop_.has_converged(a_.passes(), stop_.needs_own_values() ? values(own) : theta, residual))
+      return Result{u, s, v_, SvdStatus::converged};
+    const Target& target = problem_.target;
+    if (stop_.is_pending_confirmation() && v_.size(1) <= target.k) stop_.defer(a_.passes() / 4);
+    if (target.shrink && 2 * target.count(theta) > v_.size(1)) v_ = doubled(v_, a_, problem_);
+    return {};
+  }
+
+  Matrix& a_;
+  const Problem& problem_;
+  bool always_ritz_;
+  at::Tensor v_;  // [c, m] orthonormal: the block
+  StopRule stop_;
+};
+
 }  // namespace
 
 Result subspace_iteration(Matrix& a, const Problem& problem, int64_t width, bool always_ritz) {
-  const bool is_fixed = problem.has_fixed_passes(), synchronise = problem.may_synchronise;
-  const auto at_max_passes = problem.status_at_max_passes();
-  auto v = first_block(a, problem, width);
-  StopRule stop(problem.options, problem.target, is_fixed ? 0 : a.noise().item<double>());
-  while (true) {
-    auto u = a.times(v);
-    const bool is_last = a.passes() >= problem.max_passes();
-    const bool tests = !is_fixed && stop.is_due(a.passes() + 1);
-    at::Tensor s;
-    if (is_last || tests || always_ritz) {
-      s = rayleigh_ritz(v, u, a, synchronise);  // A v_i = s_i u_i
-    } else {
-      u = orthonormal(u);
-    }
-    if (is_last) return {u, s, v, at_max_passes};
-
-    auto z = a.transposed_times(u);
-    const bool is_end = a.passes() >= problem.max_passes();
-    if (!is_end && !tests && !always_ritz) {
-      v = orthonormal(z);
-      continue;
-    }
-    const auto product = z, before = v, own = s;
-    s = rayleigh_ritz(u, z, a, synchronise);  // A^T u_i = s_i z_i
-    v = z;
-    if (is_end) return {u, s, v, at_max_passes};
-    if (!tests) continue;
-    const auto rest = product - own.to(v.scalar_type()) * before;
-    const auto residual = values(at::linalg_vector_norm(rest, 2, {0})), theta = values(s);
-    if (stop.has_converged(a.passes(), stop.needs_own_values() ? values(own) : theta, residual))
-      return {u, s, v, SvdStatus::converged};
-    if (stop.is_pending_confirmation() && v.size(1) <= problem.target.k) stop.defer(a.passes() / 4);
-    if (problem.target.shrink && 2 * problem.target.count(theta) > v.size(1))
-      v = doubled(v, a, problem);
-  }
+  SubspaceIteration iteration(a, problem, width, always_ritz);
+  while (true)
+    if (const auto result = iteration.round()) return *result;
 }
 
 }  // namespace steepest::svd

@@ -80,7 +80,7 @@ double Target::error(const Values& s, const Values& residual) const {
 double Target::approximation_error(const Values& s, const Values& residual) const {
   const int64_t n = count(s);
   const bool shows_next = std::ssize(s) > n || std::ssize(s) >= max_rank;
-  if (!shows_next) return std::numeric_limits<double>::infinity();
+  if (!shows_next || residual.size() < s.size()) return std::numeric_limits<double>::infinity();
   return shrink ? shrinkage_error(s, residual) : truncation_error(s, residual, n);
 }
 

@@ -76,11 +76,12 @@ TEST_P(Approximation, HoldsForEachOfABatchFromAnyStart) {
 }
 
 TEST_P(Approximation, SaysWhereThereIsNothingToProve) {
-  const auto a = matrix("tied", 90, 70, 11).to(at::kFloat);  // s_3 = s_4: A_3 is not unique
-  const auto t = solve(a, 3, 1e-3, 200);
+  // s_3 = s_4: A_3 is not unique. The matrix is too large to be decomposed in full.
+  const auto a = matrix("tied", 400, 360, 11).to(at::kFloat);
+  const auto t = solve(a, 3, 1e-3, 100);
   if (GetParam() == "exact") return;
   EXPECT_EQ(t.status[0], SvdStatus::stopped_early);
-  EXPECT_EQ(t.passes[0], 200);
+  EXPECT_EQ(t.passes[0], 100);
 }
 
 // The value settles first, the vectors of sum u v^T last: a short triplet counts there as much as a
