@@ -147,10 +147,13 @@ def svd(
         x: ``[.., r, c]``; not modified.
         k: number of triplets, cut to ``min(r, c)``.
         method: ``"auto"`` (the fastest for the device, ``k`` and ``tol``), ``"lanczos"``
-            (thick-restart Golub-Kahan), ``"block_krylov"``, ``"power"``, ``"exact"``.
+            (thick-restart Golub-Kahan), ``"block_krylov"``, ``"power"``, ``"randomized"`` (Halko,
+            Martinsson and Tropp: 2 ``passes``, or 2 + 2 q for q power steps), ``"exact"``.
         tol: relative; see ``stop``.
         stop: ``"value"``: the sum of the singular values has settled to ``tol``;
-            ``"subspace"``: :math:`U V_h` has, which needs a gap behind the k-th.
+            ``"subspace"``: :math:`U V_h` has, which needs a gap behind the k-th;
+            ``"approximation"``: :math:`U\,\mathrm{diag}(S) V_h` is within ``tol`` of the best
+            approximation of rank ``k``, relative to its Frobenius norm.
         passes: so many products with the matrix instead, without any test.
         start: ``[.., c, p]``, right vectors to begin with, such as the last call's ``Vh.mT`` of a
             matrix that has changed a little: half the products and less. At ``tol`` of 5e-3 or

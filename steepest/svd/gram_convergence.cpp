@@ -30,7 +30,7 @@ void GramConvergence::begin(double size, int64_t warm_columns) {
   first_step_may_do_ = is_warm_ && (warm_columns >= width_ - kRandomColumns ||
                                     problem_.options.tol >= kLooseTolerance);
   stop_.emplace(problem_.options, problem_.target, rounding_noise(size));
-  if (is_warm_) stop_->require_one_test();
+  if (is_warm_ || problem_.options.stop == "approximation") stop_->require_one_test();
 }
 
 bool GramConvergence::is_reached(const KrylovSpace& space, const GramOperator& product,
@@ -64,9 +64,11 @@ GramConvergence::Estimates GramConvergence::estimates(const KrylovSpace& space) 
   const auto g = half_ ? space.gram().to(at::kFloat) : space.gram();
   auto s = roots(values(at::linalg_eigvalsh(g).flip(0)));
   if (!stop_->needs_residuals(s)) return {s, {}};
-  const auto pairs = eigenpairs(g);
   const int64_t all = std::ssize(s), wanted = std::max(problem_.target.k, problem_.target.count(s));
   const int64_t count = std::min(all, wanted + width_);
+  // The residuals say what float32 costs.
+  const bool is_spread = s[std::min(wanted, all) - 1] < kMinFloatGramRatio * s[0];
+  const auto pairs = eigenpairs(is_spread ? g : g.to(at::kFloat));
   const auto rest = residuals(space, pairs, gram_times_ritz_vectors(space, pairs, count));
   auto r = values(at::linalg_vector_norm(rest, 2, {1}, false, at::kDouble));
   s.resize(count);

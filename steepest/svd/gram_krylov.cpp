@@ -38,8 +38,6 @@ constexpr int64_t kMaxNarrowTriplets = 16;    // up to so many, a narrow block i
 // The part of a block that has to be orthogonal to V if float16's rounding is not to hide it.
 constexpr double kMinHalfFraction = .03;
 
-constexpr double kMinFloatGramRatio = .05;  // s_k / s_1, from which G from float32's Y is enough
-
 // Returns the number of columns of a block: kBlockColumns, but for a few triplets of a matrix
 // without a start the number that these kernels set, which may be smaller: it makes the Krylov
 // space deeper in the same time. half: whether the products are made with A rounded to 16 bits.
@@ -165,7 +163,9 @@ class GramKrylov {
   std::optional<Result> result(SvdStatus status) const {
     const double least =
         product_.has_rounded() ? min_ratio_of_half(problem_.options.tol) : kMinRatio;
-    Eigenpairs pairs = eigenpairs(half_ ? space_.gram().to(at::kFloat) : space_.gram());
+    // Shrinkage does not mind which vectors float32 has mixed: it needs no gap.
+    const bool in_float = half_ || (problem_.target.shrink && problem_.options.stop != "value");
+    Eigenpairs pairs = eigenpairs(in_float ? space_.gram().to(at::kFloat) : space_.gram());
     auto wanted = wanted_vectors(pairs, problem_.target, kMinFloatGramRatio);
     if (!wanted) {
       pairs = eigenpairs(space_.gram_in_float64());

@@ -23,6 +23,8 @@ inline bool is_size_in_range(double size) { return size > kMinSize && size < kMa
 
 // The least s_k / s_1 of which a G from float32's products knows enough.
 constexpr double kMinRatio = 1e-4;
+// From this s_k / s_1 on, G's eigenvectors by float32, from float32's Y, are enough.
+constexpr double kMinFloatGramRatio = .05;
 // Returns the least s_k / s_1 of which a Gram matrix G from float16's products knows enough. They
 // change G by about 1e-4 s_1^2, and thereby s_k by the part 5e-5 (s_1 / s_k)^2, which shall be at
 // most ten times the tolerance.

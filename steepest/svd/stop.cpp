@@ -11,6 +11,10 @@ namespace {
 // far too small.
 constexpr double kMaxGain = 1e-3;
 
+// Times what the value gains on the way from the tolerated error: after a last gain above that, the
+// bound by residuals, which is some times larger than the error, is hardly within the tolerance.
+constexpr double kFarGain = .3;
+
 // The ratio of two gains in a row is assumed to lie between these.
 constexpr double kMaxRateRatio = 0.9, kMinRateRatio = 0.5;
 
@@ -36,7 +40,8 @@ bool StopRule::has_converged(int64_t passes, Values s, const Values& residual) {
   const bool good = is_within(s, residual, value, between);
   streak_ = good && tests_ > 0 && std::ssize(s) >= target_.needed(s) ? streak_ + 1 : 0;
   if (tests_ == 0) first_value_ = value;
-  if (first_value_ < kMinFirstValue * value) required_ = 2;
+  const bool is_far = kind_ != Kind::approximation && first_value_ < kMinFirstValue * value;
+  if (is_far) required_ = 2;
   ++tests_;
   last_passes_ = passes;
   last_value_ = value;
@@ -45,14 +50,18 @@ bool StopRule::has_converged(int64_t passes, Values s, const Values& residual) {
   return streak_ >= required_;
 }
 
-bool StopRule::has_settled(double gain, double value) const {
-  const double part = kind_ == Kind::approximation ? std::max(kMaxGain, tol_ * tol_) : kMaxGain;
-  return gain <= part * value;
+// With shrinkage the value's gain to come is at most half the square of the error over the value
+// (error_bound.cpp), so that a last gain far above that need not be looked at.
+bool StopRule::has_settled(const Values& s, double gain, double value) const {
+  if (kind_ == Kind::subspace) return gain <= kMaxGain * value;
+  const double part = std::max(kMaxGain, tol_ * tol_);
+  const double far = target_.shrink ? kFarGain * target_.gain_of_error(s, tol_) : value;
+  return gain <= std::min(part * value, far);
 }
 
 bool StopRule::needs_residuals(const Values& s) const {
   const double value = target_.value(s);
-  return needs_residuals() && has_settled(value - last_value_, value);
+  return needs_residuals() && has_settled(s, value - last_value_, value);
 }
 
 bool StopRule::is_within(const Values& s, const Values& residual, double value,
@@ -62,9 +71,9 @@ bool StopRule::is_within(const Values& s, const Values& residual, double value,
     case Kind::value:
       return remainder(gain, gain / between) <= tol_ * value;
     case Kind::subspace:
-      return has_settled(gain, value) && target_.error(s, residual) <= tol_;
+      return has_settled(s, gain, value) && target_.error(s, residual) <= tol_;
     default:
-      return has_settled(gain, value) && target_.approximation_error(s, residual) <= tol_;
+      return has_settled(s, gain, value) && target_.approximation_error(s, residual) <= tol_;
   }
 }
 

@@ -38,8 +38,9 @@ class StopRule {
   // unless needs_residuals().
   bool has_converged(int64_t passes, Values s, const Values& residual);
 
-  // Lets one test that is passed be enough, for a start that is near the answer; two are required
-  // again once the value turns out to be far above that of the first test.
+  // Lets one test that is passed be enough, for a start that is near the answer, or for the stop
+  // "approximation" a space of many pseudo-random columns; else two are required again once the
+  // value turns out to be far above that of the first test.
   void require_one_test() { required_ = 1; }
   // Whether the last test was passed, but not the one before it, so that the next one decides.
   bool is_pending_confirmation() const { return streak_ == 1; }
@@ -56,9 +57,9 @@ class StopRule {
  private:
   enum class Kind { value, subspace, approximation };
 
-  // Whether the target's value, which has grown by `gain` since the last test, has settled so far
-  // that residuals mean something.
-  bool has_settled(double gain, double value) const;
+  // Whether the target's value of s, which has grown by `gain` since the last test, has settled so
+  // far that residuals mean something.
+  bool has_settled(const Values& s, double gain, double value) const;
   // Whether the values s, whose sum or dual norm has grown from the last test's to `value`, are
   // within the tolerance by the rule; `between` passes have been made since.
   bool is_within(const Values& s, const Values& residual, double value, double between) const;

@@ -77,6 +77,11 @@ double Target::error(const Values& s, const Values& residual) const {
   return size > 0 ? std::sqrt(error / size) : 0;
 }
 
+double Target::gain_of_error(const Values& s, double tol) const {
+  const double total = value(s), tau = shrinkage_threshold(s);
+  return total > 0 ? square(tol) * (square(total) - square(tau)) / (2 * total) : 0;
+}
+
 double Target::approximation_error(const Values& s, const Values& residual) const {
   const int64_t n = count(s);
   const bool shows_next = std::ssize(s) > n || std::ssize(s) >= max_rank;

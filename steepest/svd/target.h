@@ -41,6 +41,9 @@ struct Target {
   // with `shrink` of U [s - tau]+ V^T, relative to its Frobenius norm; s and residual have the Ritz
   // values and |A^T u_i - s_i v_i| of each.
   double error(const Values& s, const Values& residual) const;
+  // Returns, with `shrink`, what value(s) gains at most from where U [s - tau]+ V^T has the
+  // relative error tol: (tol |[s - tau]+|)^2 / (2 value).
+  double gain_of_error(const Values& s, double tol) const;
   // Returns a bound of the error of U S V^T, the sum of s_i u_i v_i^T over the wanted triplets, or
   // with `shrink` of U [s - tau]+ V^T, relative to its Frobenius norm, for Ritz triplets and their
   // residuals as error_bound.h says. Infinity where s and residual do not tell.

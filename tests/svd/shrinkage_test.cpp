@@ -73,6 +73,30 @@ TEST_P(ShrinkageTest, TheValueStopSettlesTheDualNorm) {
   }
 }
 
+// Of U [S - tau]+ V^T, and of it over its F* norm: sqrt((|X|_F^2 + |X|_nuc^2) / 2).
+TEST_P(ShrinkageTest, TheApproximationStopBoundsTheDirection) {
+  const auto unit = [](const at::Tensor& x, const at::Tensor& s, double tau) {
+    const double nuclear = number((s - tau).clamp_min(0).sum());
+    return x * std::sqrt(2 / (number(x.square().sum()) + nuclear * nuclear));
+  };
+  for (const auto& name : spectra()) {
+    if (name == "zero") continue;
+    for (const double tol : {1e-1, 1e-2, 1e-3}) {
+      const auto a = matrix(name, 110, 80, 3).to(at::kFloat);
+      const auto [t, tau] = shrinkage_triplets(a, options(tol, "approximation"));
+      const Exact exact(a);
+      const double truth = exact_tau(exact.s);
+      const auto wanted = shrunk(exact.u, exact.s, exact.vh, truth);
+      const auto found = shrunk(t.u[0], t.s[0], t.vh[0], number(tau));
+      EXPECT_EQ(t.status[0], SvdStatus::converged) << name << " " << tol;
+      EXPECT_LE(number((found - wanted).norm()), tol * number(wanted.norm())) << name << " " << tol;
+      const auto s = unit(wanted, exact.s, truth);
+      const auto error = unit(found, t.s[0], number(tau)) - s;
+      EXPECT_LE(number(error.norm()), tol * number(s.norm())) << name << " " << tol;
+    }
+  }
+}
+
 TEST_P(ShrinkageTest, GrowsAsFarAsTheSpectrumAsks) {
   // n equal singular values: tau = n / (n + 1) < 1, so all n triplets are above it.
   for (const int64_t n : {1, 5, 30, 60}) {
