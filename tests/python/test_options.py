@@ -119,6 +119,16 @@ def test_zero_gradients_move_nothing_and_an_infinite_one_is_counted():
 # -- functions ---
 
 
+@pytest.mark.parametrize("method", ["auto", "lanczos", "block_krylov", "randomized"])
+def test_the_stop_approximation_bounds_the_error_of_the_product(method):
+    x = torch.randn(90, 70, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    u, s, vh = torch.linalg.svd(x, full_matrices=False)
+    best = (u[:, :4] * s[:4]) @ vh[:4]
+    found = steepest.svd(x, 4, method, 1e-2, stop="approximation")
+    error = (found.U * found.S) @ found.Vh - best
+    assert error.norm() <= 1e-2 * best.norm()
+
+
 def test_the_functions_agree_with_the_svd():
     x = torch.randn(3, 10, 7, dtype=torch.float64)
     u, s, vh = torch.linalg.svd(x, full_matrices=False)
