@@ -36,7 +36,7 @@ Shrinkage shrinkage_triplets(const at::Tensor& a, const SvdOptions& options = {}
 // "randomized". "auto" is block Krylov on A^T A, reading A once for two products, where the digits
 // of a Gram matrix do: float32 on the CPU, no subspace stop, tol >= 1e-4. With AVX-512 FP16 it
 // multiplies in float16 by the value stop from tol >= 1e-3 and 65,536 elements on. Elsewhere it is
-// lanczos below 8 triplets and block_krylov from there on.
+// lanczos below 8 triplets, else block_krylov.
 std::vector<std::string> svd_methods();
 
 }  // namespace steepest

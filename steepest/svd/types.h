@@ -18,11 +18,11 @@ struct SvdOptions {
   std::string method = "auto";  // one of svd_methods()
   double tol = 1e-3;            // relative; `stop` says of what
   // "value": the dual norm sum s has converged, so that sum u v^T is a steepest direction to within
-  //   tol. On a flat spectrum the vectors have not converged, which does not matter.
-  // "approximation": |U S V^T - A_k|_F <= tol |A_k|_F, the best of rank k.
-  // "subspace": sum u v^T itself has converged. Both need s_k > s_{k+1}, and a number of passes
-  //   that grows like 1 / sqrt(gap).
-  // Each has to hold at two tests in a row.
+  //   tol. On a flat spectrum the vectors have not, and need not.
+  // "approximation": |U S V^T - A_k|_F <= tol |A_k|_F.
+  // "subspace": sum u v^T itself has converged. Both need s_k > s_{k+1}, and passes that grow like
+  //   1 / sqrt(gap).
+  // Each has to hold at two tests in a row, or by proof at one.
   std::string stop = "value";
   int64_t max_passes = 1000;  // products with A or A^T, per matrix; a block product counts once
   int64_t fixed_passes = 0;   // > 0: exactly so many, without a test or a synchronisation
