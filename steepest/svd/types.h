@@ -18,7 +18,7 @@ struct SvdOptions {
   std::string method = "auto";  // one of svd_methods()
   double tol = 1e-3;            // relative; `stop` says of what
   // "value": the dual norm sum s has converged, so that sum u v^T is a steepest direction to within
-  //   tol. On a flat spectrum the vectors have not, and need not.
+  //   tol. On flat spectra vectors have not.
   // "approximation": |U S V^T - A_k|_F <= tol |A_k|_F.
   // "subspace": sum u v^T itself has converged. Both need s_k > s_{k+1}, and passes that grow like
   //   1 / sqrt(gap).
