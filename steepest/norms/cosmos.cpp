@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // COSMOS (arXiv 2502.17410): Adam in the k leading right directions U [c, k] of the gradients, the
-// polar factor on what they leave of the momentum:
-//   U <- qr(b U S + (1 - b) G^T G U),   S <- b (U'^T U) S (U^T U') + (1 - b) (G U')^T G U',
-//   V <- b V + (1 - b) (G U')^2,   A = [m U / (sqrt(V) + eps)] U^T,   R = m - m U U^T,
-//   T = A + gamma sqrt(r c) polar(R) / |R'|_F,   s = sqrt(r c) T / |T|_F,   R' = polar(R),
-// with the U of the present step, U' in the first line's successors; it begins with those of the
-// first G. The root mean square of s is 1, so that the authors' lr_ratio (.1) is the radius. Unlike
-// there, k is at most min(r, c), of which the basis is unique, and |T|_F has no eps. s sees the
-// scale of m beside V's, so it is asked for the bias-corrected m. A remainder R that is no more
-// than rounding counts as 0: its polar factor would be noise.
+// polar factor on what they leave of the momentum. With T = U^T U', and then U, S, V for U', S',
+// V':
+//   U' = qr(b U S + (1 - b) G^T G U),   S' = b T^T S T + (1 - b) (G U')^T G U',
+//   V' = b V + (1 - b) (G U')^2,   A = [m U / (sqrt(V) + eps)] U^T,   B = polar(m - m U U^T),
+//   X = A + gamma sqrt(r c) B / |B|_F,   s = sqrt(r c) X / |X|_F.
+// The first U are the leading directions of the first G. The root mean square of s is 1, so that
+// the authors' lr_ratio (.1) is the radius. Unlike there, k is at most min(r, c), where U is
+// unique, and no eps is added to a norm. s sees the scale of m beside V's, so it is asked for the
+// bias-corrected m. A remainder m - m U U^T that is no more than rounding counts as 0, and what B
+// has along U, where the remainder has nothing, is taken out again.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -69,9 +70,13 @@ class Cosmos : public Norm {
     const auto projected = at::bmm(x, basis);
     const auto metric = v.sqrt().div_(std::sqrt(context.correction)).add_(context.eps);
     const auto scaled = at::where(projected == 0, 0, projected / metric);
-    const auto rest = x - at::bmm(projected, basis.mT());
+    const auto outside = [&](const at::Tensor& t) {
+      return t - at::bmm(at::bmm(t, basis), basis.mT());
+    };
     const double root = std::sqrt(static_cast<double>(m.size(1) * m.size(2)));
-    const auto sum = at::bmm(scaled, basis.mT()) + polar_of_rest(rest, x) * (gamma_ * root);
+    const auto polar = outside(polar_of(outside(x), x));
+    const auto sum =
+        at::bmm(scaled, basis.mT()) + divided(polar, frobenius_norm(polar)) * (gamma_ * root);
     const auto s = (divided(sum, frobenius_norm(sum)) * root).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
@@ -85,15 +90,14 @@ class Cosmos : public Norm {
   std::string name() const override { return name_; }
 
  private:
-  // Returns the polar factors of rest [B, r, c] with |.|_F = 1, and 0 where rest is but the
-  // rounding of x [B, r, c], of which it is a part.
-  at::Tensor polar_of_rest(const at::Tensor& rest, const at::Tensor& x) const {
+  // Returns the polar factors of rest [B, r, c], 0 where it is but the rounding of x [B, r, c], of
+  // which it is a part. Of what has no rest they may have anything.
+  at::Tensor polar_of(const at::Tensor& rest, const at::Tensor& x) const {
     const double digits = x.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
                                                          : std::numeric_limits<float>::epsilon();
     const auto noise = frobenius_norm(x) * (digits * static_cast<double>(x.size(2)));
     const auto kept = at::where((frobenius_norm(rest) <= noise).view({-1, 1, 1}), 0, rest);
-    const auto polar = spectral_->direction({kept}, {}).direction;
-    return divided(polar, frobenius_norm(polar));
+    return spectral_->direction({kept}, {}).direction;
   }
 
   std::string name_;

@@ -132,6 +132,12 @@ def test_dion2_is_its_papers_loop(fraction):
     assert worst < 1e-11
 
 
+def polar_of_range(m, least):
+    """The polar factor of m on its singular values above ``least``: none of its null space."""
+    u, s, vh = torch.linalg.svd(m, full_matrices=False)
+    return u[:, s > least] @ vh[s > least]
+
+
 class Cosmos:
     """arXiv 2502.17410; the momentum is a mean with Nesterov and Adam's correction, or neither."""
 
@@ -170,8 +176,8 @@ class Cosmos:
         v = self.v / (1 - self.b2**step if self.corrected else 1)
         root = math.sqrt(g.numel())
         t = (m @ self.u) / (v.sqrt() + 1e-8) @ self.u.T
-        if self.k < g.shape[1]:
-            o = polar(m - m @ self.u @ self.u.T)
+        o = polar_of_range(m - m @ self.u @ self.u.T, 1e-9 * m.norm())
+        if o.any():
             t = t + self.gamma * root * o / o.norm()
         return m, root * t / t.norm()
 
