@@ -104,9 +104,10 @@ TEST(Schedule, TheOthersHaveTheSameBitsAgain) {
     const auto first = everything_after_steps(recipe(name), 3);
     expect_same(everything_after_steps(recipe(name), 3), first, name);
     // Of a long side's factor three gradients leave a null space, whose eigenvectors rounding
-    // picks.
+    // picks, and with them what is kept in their basis, and inverse powers there.
     const auto& norm = recipe(name).matrix.norm;
-    if (norm.starts_with("soap") || norm.starts_with("kl_shampoo")) continue;
+    if (norm.find("soap") != std::string::npos || norm.find("shampoo") != std::string::npos)
+      continue;
     const auto alone = everything_after_steps(recipe(name), 1);
     for (size_t i = 0; i < first.size(); ++i)
       EXPECT_LT((first[i] - alone[i]).abs().max().item<double>(), 1e-3) << name << ", " << i;

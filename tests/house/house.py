@@ -91,8 +91,10 @@ def catalog():
         inc = (ROOT / "steepest" / folder / "catalog.inc").read_text(encoding="utf-8")
         rows -= set(re.findall(r"^[A-Z]+\((\w+)\)$", inc, re.MULTILINE))
     for name, lines in files("steepest", suffixes={".h", ".cpp"}):
-        if "/optimizers/" in name or name.startswith(("steepest/recipe.", "steepest/radius.")):
-            continue  # recipe.h explains names, and "scion" is a radius as well
+        if "/optimizers/" in name or name.startswith(
+            ("steepest/recipe.", "steepest/radius.", "steepest/norms/shampoo.")
+        ):
+            continue  # recipe.h explains names; "scion" is a radius, "adam" a graft as well
         own = name.rsplit("/", 1)[1].removesuffix(".cpp")  # norms and rescales may be named alike
         for number, line in enumerate(lines, 1):
             for word in re.findall(r'"([\w-]+)"', line):
