@@ -2,6 +2,7 @@
 """Non-Euclidean steepest-descent optimizers for PyTorch: Muon and its relatives, by one engine."""
 
 from steepest import _torch_loader
+from steepest.averaging import TailAverage
 from steepest.catalog import (
     MuonAdam,
     MuonJordan,
@@ -14,6 +15,7 @@ from steepest.catalog import (
     make,
 )
 from steepest.curvature import ASGO, KLSOAP, SOAP, KLShampoo, Shampoo, ShampooMax
+from steepest.ema_nesterov import EMANesterov
 from steepest.files import load, save
 from steepest.functional import Steepest, Triplets, polar, steepest, svd, workspace_bytes
 from steepest.geometry import AdamH, MuonH, Muown
@@ -22,6 +24,7 @@ from steepest.logger import Logger
 from steepest.low_rank import COSMOS, Dion, Dion2, KRank
 from steepest.optimizer import SteepestDescent
 from steepest.prepared import Aurora, MuonEq, MuonSquared
+from steepest.qk_clip import QKClip
 from steepest.rescaled import AdaMuon, MuonPlus, NorMuon
 from steepest.route import Routes, route
 from steepest.signs import Lion, SignSGD, Signum
@@ -41,6 +44,7 @@ __all__ = [
     "Dion",
     "Dion2",
     "Aurora",
+    "EMANesterov",
     "FMuon",
     "FNeon",
     "FStar",
@@ -66,6 +70,7 @@ __all__ = [
     "NormalizedSGD",
     "OrthogonalSGDM",
     "PolarGrad",
+    "QKClip",
     "Routes",
     "SOAP",
     "SMuon",
@@ -78,6 +83,7 @@ __all__ = [
     "Steepest",
     "SteepestDescent",
     "Triplets",
+    "TailAverage",
     "load",
     "make",
     "polar",

@@ -71,6 +71,14 @@ def number(name: str, value: Any) -> float:
     return result
 
 
+def number_between(name: str, value: object, low: float, high: float) -> float:
+    """The number ``value`` of the argument ``name``; ValueError unless it is in [low, high]."""
+    x = number(name, value)
+    if not low <= x <= high:
+        raise ValueError(f"{name}: received {x:g}, allowed {low:g} to {high:g}")
+    return x
+
+
 def number_or_nan(name: str, value: Any) -> float:
     """:func:`number`, and NaN and Inf too: a loss may come to them."""
     plain = _scalar(value)

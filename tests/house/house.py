@@ -87,7 +87,11 @@ def catalog():
             if len(places) > 1 or listed.count(function) > 1:
                 yield f"steepest/{folder}: {function} stands more than once: {places}"
     rows = {name.replace("_", "-") for name in listed}
-    for folder in ("norms", "transforms", "geometries"):  # SOAP is a norm as well, NorMuon a rescale
+    for folder in (
+        "norms",
+        "transforms",
+        "geometries",
+    ):  # SOAP is a norm as well, NorMuon a rescale
         inc = (ROOT / "steepest" / folder / "catalog.inc").read_text(encoding="utf-8")
         rows -= set(re.findall(r"^[A-Z]+\((\w+)\)$", inc, re.MULTILINE))
     for name, lines in files("steepest", suffixes={".h", ".cpp"}):
