@@ -43,7 +43,9 @@ def translate_foreign_keys(
     for one, is taken for a mistake.
     """
     if "betas" in group and "betas" not in torch_keys:
-        group["backup_betas"] = group.pop("betas")
+        betas = group.pop("betas")
+        if group.get("nesterov_momentum") is None:  # Lion's betas are no second moment
+            group["backup_betas"] = betas
     if "eps" in group and "betas" not in torch_keys and group["role"] == "backup":
         group["backup_eps"] = group.pop("eps")
     for key, value in group.items():

@@ -28,7 +28,7 @@ DTYPES = ((torch.float64, 1e-4), (torch.bfloat16, 4e-2), (torch.float16, 2e-2))
 EXACT = {"polar": "svd", "svd": "exact"}
 NAMES = [
     *steepest.catalog.CLASSES,
-    *(f"{n}-momo" for n in steepest.catalog.CLASSES if n != "orthogonal-sgdm"),
+    *(f"{n}-momo" for n in steepest.catalog.CLASSES if n not in ("orthogonal-sgdm", "muown")),
 ]
 
 

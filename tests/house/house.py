@@ -68,7 +68,7 @@ def headers():
 
 
 def catalog():
-    """A norm, a rescale, a geometry, an optimizer is one file and one line, and no more knows it."""
+    """A norm, rescale, geometry, optimizer is one file and one line, and nothing else knows it."""
     for folder, macro, result in [
         ("norms", "NORM", "NormEntry"),
         ("transforms", "RESCALE", "RescaleEntry"),

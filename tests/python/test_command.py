@@ -68,7 +68,7 @@ def test_list_holds_the_catalog():
     wanted += " polargrad muonmax neon f-star fanion f-muon s-muon orthogonal-sgdm"
     assert set(wanted.split()) <= set(rows)
     assert rows["muonmax"]["outer"] == "hybrid" and rows["muonmax"]["momo"] == "muonmax-momo"
-    assert rows["orthogonal-sgdm"]["momo"] is None
+    assert rows["orthogonal-sgdm"]["momo"] is None and rows["muown"]["momo"] is None
     assert "spectral" in steepest("list", "--norms").stdout
 
 

@@ -38,8 +38,8 @@ std::string rates_text(const Recipe& r) {
 Json json_of(const Recipe& r) {
   auto json = Json::parse(recipe_json(r));
   const auto names = optimizer_names();
-  const bool momo = std::ranges::find(names, r.name + "-momo") != names.end();
-  json["momo"] = momo ? Json(r.name + "-momo") : Json();
+  const auto momo = r.name + "-momo";
+  json["momo"] = std::ranges::find(names, momo) != names.end() ? Json(momo) : Json();
   return json;
 }
 
@@ -52,8 +52,8 @@ void print_optimizers() {
                     rates_text(r), momentum_text(r.matrix), r.matrix.radius, r.paper});
   }
   print_out(aligned(rows) +
-            "\nBehind any name whose momentum is a mean of gradients, -momo makes its Momo form: "
-            "muonmax-momo.\nneon(k=4) and fanion(k=4) choose the rank. --json prints every choice, "
+            "\nBehind most names, -momo makes the Momo form: muonmax-momo.\nneon(k=4) and "
+            "fanion(k=4) choose the rank. --json prints every choice, "
             "--norms the norms.\n");
 }
 
