@@ -44,7 +44,8 @@ def translate_foreign_keys(
     """
     if "betas" in group and "betas" not in torch_keys:
         betas = group.pop("betas")
-        if group.get("nesterov_momentum") is None:  # Lion's betas are no second moment
+        lion = "step_size" in group and "amsgrad" not in group  # whose betas are momenta
+        if not lion:
             group["backup_betas"] = betas
     if "eps" in group and "betas" not in torch_keys and group["role"] == "backup":
         group["backup_eps"] = group.pop("eps")

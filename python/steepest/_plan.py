@@ -57,12 +57,12 @@ def _momentum_signature(momentum: Any) -> Any:
 
 
 def _betas_signature(group: Group) -> tuple[float, ...]:
-    """What the plan takes from a group's betas: not Adam's first, which is the momentum.
+    """What the plan takes from a group's betas: both of Lion's, which make a look-ahead.
 
-    With a look-ahead of its own, as Lion's, both are of the plan.
+    Not Adam's first, which is the momentum; Adam's groups have torch's amsgrad.
     """
     betas = tuple(group.get("betas", ()))
-    return betas if group.get("nesterov_momentum") is not None else betas[1:]
+    return betas[1:] if "amsgrad" in group else betas
 
 
 class _Placed(NamedTuple):

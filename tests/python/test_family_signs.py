@@ -72,13 +72,13 @@ def test_lion_takes_the_step_that_momo_allows():
 
 
 def test_lion_reads_both_betas_at_every_step():
-    p = torch.nn.Parameter(torch.randn(3, 3, dtype=torch.float64))
+    p = torch.nn.Parameter(torch.zeros(30, 30, dtype=torch.float64))
     optimizer, plain = steepest.Lion([p], lr=0.1), Lion()
     expected = p.detach().clone()
     for step, betas in enumerate([(0.9, 0.99), (0.2, 0.99), (0.2, 0.5), (0.8, 0.95)]):
         optimizer.param_groups[0]["betas"] = betas
         plain.b1, plain.b2 = betas
-        p.grad = torch.sin(torch.arange(9.0, dtype=torch.float64) * (step + 1)).view(3, 3)
+        p.grad = torch.sin(torch.arange(1.0, 901, dtype=torch.float64) * (step + 1)).view(30, 30)
         expected -= 0.1 * plain(p.grad).sign()
         optimizer.step()
     assert float((p.detach() - expected).abs().max()) < 1e-14
