@@ -11,8 +11,8 @@ import steepest
 from steepest import catalog
 
 CLASSES = {**catalog.CLASSES, "steepest-descent": steepest.SteepestDescent}
-# Those without such a form: momentum after the norm or one that is no mean of gradients, and weights
-# that do not move along a line.
+# Those without such a form: momentum after the norm or one that is no mean of gradients, and
+# weights that do not move along a line.
 NO_MOMO = ("orthogonal-sgdm", "dion", "dion2", "muown")
 MOMO = [name for name in CLASSES if name not in NO_MOMO]
 KINDS = [(name, {}) for name in CLASSES] + [(name, {"step_size": "momo"}) for name in MOMO]
