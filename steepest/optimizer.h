@@ -36,9 +36,8 @@ class Optimizer : public torch::optim::Optimizer {
   Optimizer(Optimizer&&);
   ~Optimizer() override;
 
-  // Adds a group, or throws c10::ValueError and changes nothing. It hides torch's, which drops the
-  // options of classes that it does not know: a group added through a torch::optim::Optimizer& is
-  // taken as bare tensors with the recipe's choices.
+  // Adds a group, or throws c10::ValueError and changes nothing. One that is added through a
+  // torch::optim::Optimizer& is taken as bare tensors with the recipe's choices.
   void add_param_group(const Group& group);
 
   // Adds the loss of a micro-batch, unscaled and undivided, to the weighted mean that the next
@@ -47,8 +46,7 @@ class Optimizer : public torch::optim::Optimizer {
 
   // Takes one step over the parameters that have a gradient; without any it only warns, once. Under
   // Momo the loss comes from observe() or from the closure: none, both, or state that does not fit
-  // replaced parameters is an error before anything changes. A Momo loss that is NaN or below
-  // f_star is warned of once. Sets stats(). Returns the closure's loss, undefined without one.
+  // is an error before anything changes. Returns the closure's loss, undefined without one.
   at::Tensor step(LossClosure closure = nullptr) override;
 
   const Recipe& recipe() const { return recipe_; }

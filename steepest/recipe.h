@@ -61,10 +61,10 @@ struct Recipe {
 };
 
 // What a user may say beside a catalog row; unset fields keep the row's choice. options.h lists
-// what each means, and whether it is said of the network, of both its sides or of one; `backup_..`
-// is the side of what is not a matrix. momentum, form, dampening, nesterov and start mean both
-// sides where the row's two have one momentum map (sgd), and under Momo, which needs one. lr alone
-// is that of both in a row that gives them one (sgd, adamw), else the matrices'.
+// what each means; `backup_..` is the side of what is not a matrix. momentum, form, dampening,
+// nesterov and start mean both sides where the row's two have one momentum map (sgd), and under
+// Momo, which needs one. lr alone is that of both in a row that gives them one (sgd, adamw), else
+// the matrices'.
 struct Overrides {
   std::optional<double> lr, backup_lr, momentum, backup_momentum, beta2, eps, dampening;
   std::optional<double> backup_beta2, backup_eps, nesterov_momentum;

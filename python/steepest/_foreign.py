@@ -29,6 +29,17 @@ def foreign_role(group: Group) -> str | None:
     return _ALGORITHMS.get(kind) if isinstance(kind, str) else None
 
 
+def _rename_adams_keys(group: Group) -> None:
+    """Renames betas, and in a group of the backup eps, to what they are here, in place."""
+    if "betas" in group:
+        betas = group.pop("betas")
+        lion = "step_size" in group and "amsgrad" not in group  # whose betas are momenta
+        if not lion:
+            group["backup_betas"] = betas
+    if "eps" in group and group["role"] == "backup":
+        group["backup_eps"] = group.pop("eps")
+
+
 def translate_foreign_keys(
     group: Group, defaults: Group, torch_keys: tuple[str, ...], name: str
 ) -> None:
@@ -42,13 +53,8 @@ def translate_foreign_keys(
     ``lr_scale``, ``layer_id``): only one that nearly is an option, or is another optimizer's name
     for one, is taken for a mistake.
     """
-    if "betas" in group and "betas" not in torch_keys:
-        betas = group.pop("betas")
-        lion = "step_size" in group and "amsgrad" not in group  # whose betas are momenta
-        if not lion:
-            group["backup_betas"] = betas
-    if "eps" in group and "betas" not in torch_keys and group["role"] == "backup":
-        group["backup_eps"] = group.pop("eps")
+    if "betas" not in torch_keys:
+        _rename_adams_keys(group)
     for key, value in group.items():
         if key in defaults or not isinstance(key, str) or not value:
             continue

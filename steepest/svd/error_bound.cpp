@@ -38,9 +38,6 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
-// Returns x^2.
-double square(double x) { return x * x; }
-
 // Returns t_j of the Ritz value s with the residual r, which no singular value near it exceeds.
 double upper(double s, double r) { return std::sqrt(s * s + s * r); }
 

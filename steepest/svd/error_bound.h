@@ -8,7 +8,10 @@
 
 namespace steepest::svd {
 
-// Both functions take p Ritz triplets of A: u_i = U p_i, s_i, v_i = V q_i, descending, for
+// Returns x^2.
+inline double square(double x) { return x * x; }
+
+// The next two take p Ritz triplets of A: u_i = U p_i, s_i, v_i = V q_i, descending, for
 // orthonormal bases with A V = U B and B = sum s_i p_i q_i^T; residual_i = |A^T u_i - s_i v_i|.
 // They bound the error of triplets of U^T A, half a step nearer to A.
 //

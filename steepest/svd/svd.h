@@ -18,9 +18,8 @@ namespace STEEPEST_API steepest {
 // The value stop promises attained >= (1 - 2 tol) (s_1 + .. + s_k) at tol >= 1e-4, unless the
 // status is stopped_early; the tests hold it to that on Gaussian, decaying, low-rank, clustered and
 // tied spectra. From a start of 14 columns or more, or of any number at tol >= 5e-3, one pair of
-// products A^T (A X) may be accepted as enough. A singular vector that is orthogonal to the start
-// is then seen only if it has a large part of what the start leaves of |A|_F^2; otherwise it is
-// found in later calls, to which `warm_start` leads.
+// products A^T (A X) may be accepted as enough. A singular vector orthogonal to the start is then
+// seen only if it has a large part of what the start leaves of |A|_F^2, else in later calls.
 // Where "auto" multiplies in float16, the reported s and `attained` are off by 1e-5 to 1e-4 of s_1,
 // up to 1e-3 where all values are equal; u and v are as orthonormal as ever.
 Triplets top_triplets(const at::Tensor& a, int64_t k, const SvdOptions& options = {},
@@ -33,10 +32,9 @@ Shrinkage shrinkage_triplets(const at::Tensor& a, const SvdOptions& options = {}
                              const at::Tensor& start = {});
 
 // "auto", "exact" (LAPACK), "lanczos" (thick-restart Golub-Kahan), "block_krylov", "power",
-// "randomized". "auto" is block Krylov on A^T A, reading A once for two products, where the digits
-// of a Gram matrix do: float32 on the CPU, no subspace stop, tol >= 1e-4. With AVX-512 FP16 it
-// multiplies in float16 by the value stop from tol >= 1e-3 and 65,536 elements on. Elsewhere it is
-// lanczos below 8 triplets, else block_krylov.
+// "randomized". "auto" is block Krylov on A^T A where the digits of a Gram matrix do: float32 on
+// the CPU, no subspace stop, tol >= 1e-4 (with AVX-512 FP16 in float16 by the value stop from tol
+// >= 1e-3 on, if not small). Elsewhere it is lanczos below 8 triplets, else block_krylov.
 std::vector<std::string> svd_methods();
 
 }  // namespace steepest

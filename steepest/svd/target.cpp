@@ -12,13 +12,6 @@
 #include "steepest/svd/error_bound.h"
 
 namespace steepest::svd {
-namespace {
-
-// Returns x^2.
-double square(double x) { return x * x; }
-
-}  // namespace
-
 Values values(const at::Tensor& x) {
   const auto host = x.to(at::kCPU, at::kDouble).contiguous();
   return {host.data_ptr<double>(), host.data_ptr<double>() + host.numel()};
