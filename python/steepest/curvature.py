@@ -70,7 +70,7 @@ class Shampoo(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.01, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -88,7 +88,7 @@ class ASGO(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.01, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -108,7 +108,7 @@ class KLShampoo(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 3e-3, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -127,5 +127,5 @@ class ShampooMax(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.01, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)

@@ -29,7 +29,7 @@ class MuonH(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.018, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -47,7 +47,7 @@ class AdamH(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 5e-3, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -69,5 +69,5 @@ class Muown(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 3e-3, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | Tensor = 0.01, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)

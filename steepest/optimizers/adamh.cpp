@@ -7,7 +7,7 @@ namespace steepest::optimizers {
 // brought back to the length that it began with; betas (.9, .95), no decay. Adam on the rest.
 Recipe adamh() {
   auto matrix = adam_backup();
-  matrix.lr = 5e-3;
+  matrix.lr = 0.03;
   matrix.rescale = "relative";
   matrix.geometry = "hyperball";
   return {

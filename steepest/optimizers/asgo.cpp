@@ -7,7 +7,7 @@ namespace steepest::optimizers {
 // Its eps is relative to the factor's largest eigenvalue, where the paper adds one to the root.
 Recipe asgo() {
   const Choices all{.norm = "ada_2",
-                    .lr = 0.03,
+                    .lr = 0.01,
                     .momentum = 0.95,
                     .start = MomentumStart::corrected,
                     .beta2 = 0.95};

@@ -16,7 +16,7 @@ Recipe cosmos() {
           .outer = Outer::max,
           .update = UpdateForm::constrained,
           .matrix = {.norm = "cosmos",
-                     .lr = 0.01,
+                     .lr = 0.03,
                      .momentum = 0.9,
                      .nesterov = true,
                      .start = MomentumStart::corrected,

@@ -18,7 +18,7 @@ Recipe dion() {
       .outer = Outer::max,
       .update = UpdateForm::constrained,
       .matrix = {.norm = "dion",
-                 .lr = 0.01,
+                 .lr = 0.03,
                  .form = MomentumForm::heavy_ball,
                  .start = MomentumStart::zero,
                  .error_feedback = true,

@@ -16,7 +16,7 @@ Recipe dion2() {
           .outer = Outer::max,
           .update = UpdateForm::constrained,
           .matrix = {.norm = "dion2",
-                     .lr = 0.01,
+                     .lr = 0.03,
                      .form = MomentumForm::heavy_ball,
                      .start = MomentumStart::zero,
                      .error_feedback = true,

@@ -12,7 +12,7 @@ Recipe k_rank() {
           .equation = "W -= lr sum_{i<=k} sigma_i u_i v_i^T",
           .outer = Outer::l2,
           .update = UpdateForm::regularized,
-          .matrix = {.norm = "k_support(k=5)", .lr = 1},
+          .matrix = {.norm = "k_support(k=5)", .lr = 0.3},
           .backup = {.norm = "ada_2", .lr = 3e-3}};
 }
 

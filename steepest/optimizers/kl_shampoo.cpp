@@ -8,7 +8,7 @@ namespace steepest::optimizers {
 // but for the rate and Adam's bias correction of the momentum. Adam on the rest.
 Recipe kl_shampoo() {
   const Choices all{.norm = "ada_2",
-                    .lr = 3e-3,
+                    .lr = 0.03,
                     .momentum = 0.9,
                     .start = MomentumStart::corrected,
                     .beta2 = 0.98,

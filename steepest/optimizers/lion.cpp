@@ -9,7 +9,7 @@ namespace steepest::optimizers {
 Recipe lion() {
   const double b1 = 0.9, b2 = 0.99;
   const Choices all{.norm = "inf",
-                    .lr = 1e-4,
+                    .lr = 3e-3,
                     .momentum = b2,
                     .nesterov = true,
                     .start = MomentumStart::zero,

@@ -13,7 +13,7 @@ Recipe muonh() {
           .outer = Outer::max,
           .update = UpdateForm::constrained,
           .matrix = {.norm = "spectral",
-                     .lr = 0.018,
+                     .lr = 0.03,
                      .nesterov = true,
                      .start = MomentumStart::zero,
                      .rescale = "relative",

@@ -8,7 +8,7 @@ namespace steepest::optimizers {
 // of them every 10 steps, where the paper sums and takes them at every step; Adam on the rest.
 Recipe shampoo() {
   const Choices all{.norm = "ada_2",
-                    .lr = 0.03,
+                    .lr = 0.01,
                     .momentum = 0.95,
                     .start = MomentumStart::corrected,
                     .beta2 = 0.95};

@@ -7,7 +7,7 @@ namespace steepest::optimizers {
 // matrices, every one of which moves by the sum of all their duals along its own direction.
 Recipe shampoomax() {
   const Choices all{.norm = "ada_2",
-                    .lr = 0.03,
+                    .lr = 0.01,
                     .momentum = 0.95,
                     .start = MomentumStart::corrected,
                     .beta2 = 0.95};

@@ -16,8 +16,8 @@ import steepest
 from steepest.catalog import CLASSES
 
 FOLDER = Path(__file__).parents[2] / "experiments/rates"
-# Rows with torch's rate, and one for which no rate of the grid holds: docs/choosing.md.
-WITHOUT = {"sgd", "adam", "adamw", "f-star"}
+# Rows with torch's rate, and those for which no rate of the grid holds: docs/choosing.md.
+WITHOUT = {"sgd", "adam", "adamw", "f-star", "k-rank", "shampoo", "asgo", "shampoomax"}
 
 
 @pytest.fixture(scope="module")
