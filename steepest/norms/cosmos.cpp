@@ -91,13 +91,12 @@ class Cosmos : public Norm {
 
  private:
   // Returns the polar factors of rest [B, r, c], 0 where it is but the rounding of x [B, r, c], of
-  // which it is a part. Of what has no rest they may have anything.
+  // which it is a part: that of float32, as such a state may have been loaded. Of what has no rest
+  // they may have anything.
   at::Tensor polar_of(const at::Tensor& rest, const at::Tensor& x) const {
-    const double digits = x.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
-                                                         : std::numeric_limits<float>::epsilon();
-    const auto noise = frobenius_norm(x) * (digits * static_cast<double>(x.size(2)));
-    const auto kept = at::where((frobenius_norm(rest) <= noise).view({-1, 1, 1}), 0, rest);
-    return spectral_->direction({kept}, {}).direction;
+    const double digits = std::numeric_limits<float>::epsilon() * static_cast<double>(x.size(2));
+    const auto none = (frobenius_norm(rest) <= frobenius_norm(x) * digits).view({-1, 1, 1});
+    return spectral_->direction({at::where(none, 0, rest)}, {}).direction;
   }
 
   std::string name_;
