@@ -116,6 +116,22 @@ def route_and_group(model: nn.Module) -> steepest.Muon:
     return optimizer
 
 
+def wrappers(model: nn.Module) -> int:
+    """A step with all that goes around an optimizer of any kind."""
+    average = steepest.TailAverage(model, decay=0.9, start=1)
+    optimizer = steepest.EMANesterov(torch.optim.SGD(model.parameters(), lr=0.1), look=0.3)
+    optimizer.look_ahead()
+    torch.autograd.backward(loss_of(model))
+    optimizer.step()
+    average.update(model)
+    with average.swapped(model) as averaged:
+        loss_of(assert_type(averaged, nn.Module))
+    clip = steepest.QKClip(nn.MultiheadAttention(8, 2), tau=50)
+    largest: dict[str, Tensor] = clip.largest()
+    clip.load_state_dict(clip.state_dict())
+    return assert_type(clip.clip(), int) + len(largest)
+
+
 def save_and_load(optimizer: steepest.SignSGD, again: steepest.SignSGD) -> None:
     again.load_state_dict(optimizer.state_dict())
 
@@ -133,6 +149,7 @@ def main() -> None:
     muon = route_and_group(model)
     torch.autograd.backward(loss_of(model))
     assert schedule(muon, 2)
+    assert wrappers(build()) == 0
     save_and_load(steepest.SignSGD(model), steepest.SignSGD(model))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.safetensors"
