@@ -156,8 +156,9 @@ void lay_out_block(Plan& plan, size_t index) {
   own.norm = add_slots(plan, block, rules.norm->slots(block.rows, block.cols));
   for (const auto& transform : rules.transforms)
     own.transforms.push_back(add_slots(plan, block, transform->slots(block.rows, block.cols)));
-  if (is_anchored(plan.choices(block).decay))
-    own.decay = add_slots(plan, block, {{"anchor", Slot::Shape::entries, 0, Slot::Start::weight}});
+  const Slot anchor{"anchor", Slot::Shape::entries, 0, Slot::Start::weight};
+  if (is_anchored(plan.choices(block).decay)) own.decay = add_slots(plan, block, {anchor});
+  if (plan.recipe.lr_auto) own.origin = add_slots(plan, block, {anchor});
   if (rules.geometry)
     own.geometry = add_slots(plan, block, rules.geometry->slots(block.rows, block.cols));
 }

@@ -81,7 +81,8 @@ struct BlockLayout {
   std::vector<BlockSlot> norm;                     // the norm's slots
   std::vector<std::vector<BlockSlot>> transforms;  // those of each of the group's transforms
   std::vector<BlockSlot> decay;                    // of an anchored decay
-  std::vector<BlockSlot> geometry;                 // and of the geometry
+  std::vector<BlockSlot> geometry;                 // of the geometry
+  std::vector<BlockSlot> origin;                   // and the first weights, of lr_auto
   int64_t first_dual = 0;                          // among its parameter's duals
 };
 

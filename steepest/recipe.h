@@ -50,6 +50,7 @@ struct Recipe {
   StepSize step_size = StepSize::fixed;
   double f_star = 0;         // Momo's lower bound on the loss
   bool f_star_auto = false;  // tracked online from f_star upwards (proved for outer l2 only)
+  bool lr_auto = false;      // lr is a factor of a rate that is found
   DualAge duals = DualAge::fresh;
   DirectionStorage directions = DirectionStorage::stored;
   BackupBlocks backup_blocks = BackupBlocks::per_tensor;
@@ -70,7 +71,7 @@ struct Overrides {
   std::optional<double> backup_beta2, backup_eps, nesterov_momentum;
   std::optional<double> weight_decay, backup_weight_decay, f_star;
   std::optional<bool> nesterov, backup_nesterov, decoupled_weight_decay, f_star_auto, foreach;
-  std::optional<bool> error_feedback;
+  std::optional<bool> error_feedback, lr_auto;
   std::optional<std::string> rescale, geometry, decay;
   std::optional<std::string> norm, backup, outer, update, step_size, duals, directions;
   std::optional<std::string> backup_blocks, momo_model, nonfinite, radius, backup_radius;

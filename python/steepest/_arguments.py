@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from steepest import _options, _table
@@ -61,8 +63,34 @@ def share_eps(options: Group, torch_keys: tuple[str, ...]) -> Group:
     return options
 
 
+def find_rate(lr: Any, options: Group) -> tuple[Any, Group]:
+    """Returns lr and the options with lr="auto" spelt out: both rates are 1, factors of the found.
+
+    The option lr_auto without an lr means the same. Any other lr and the options come back as they
+    are. Raises ValueError for another text, lr_auto beside a number, a backup_lr beside "auto", or
+    a step size that is not Momo's.
+    """
+    if options.get("lr_auto"):
+        if not (lr is None or lr == "auto"):
+            raise ValueError(f'lr_auto: received True with lr {float(lr):g}, allowed lr "auto"')
+        lr = "auto"
+    if not isinstance(lr, str):
+        return lr, options
+    if lr != "auto":
+        raise ValueError(f'lr: received "{lr}", allowed a number or "auto"')
+    if options.get("backup_lr") is not None:
+        raise ValueError(
+            f'backup_lr: received {options["backup_lr"]} with lr "auto", allowed none: found too'
+        )
+    if options.get("step_size", "momo") != "momo":
+        raise ValueError(
+            f'lr: received "auto" with step_size "{options["step_size"]}", allowed "momo"'
+        )
+    return 1.0, {**options, "step_size": "momo", "lr_auto": True, "backup_lr": 1.0}
+
+
 def with_row(
-    name: str, torch_keys: tuple[str, ...], lr: float | torch.Tensor | None, options: Group
+    name: str, torch_keys: tuple[str, ...], lr: float | str | torch.Tensor | None, options: Group
 ) -> Group:
     """Returns a value for each option, and lr: those of the catalog row ``name``, or the caller's.
 
@@ -71,6 +99,7 @@ def with_row(
     torch's names. Raises TypeError for an unknown option, TypeError or ValueError for a value of
     the wrong kind.
     """
+    lr, options = find_rate(lr, options)
     options = share_eps(clean_options(options), torch_keys)
     momo = "-momo" if options.get("step_size") == "momo" else ""
     group = _options.group_of_row(name + momo)
@@ -89,13 +118,14 @@ def with_row(
     return {**group, **options, "lr": lr}
 
 
-def spelt_out(lr: float | torch.Tensor, options: Group) -> Group:
+def spelt_out(lr: float | str | torch.Tensor, options: Group) -> Group:
     """Returns a value for each option of SteepestDescent, and lr: the caller's, or the default.
 
     This is for the class without a catalog row: the caller spells all choices out. The result's
     "recipe" says so, and its backup_lr is lr where none is given. Raises TypeError for an unknown
     option, TypeError or ValueError for a value of the wrong kind.
     """
+    lr, options = find_rate(lr, options)
     initial = _table.signature()
     refuse_unknown(_options.SPELT_OUT, options, {*initial, "lr"})
     group = {"lr": lr, **initial, **share_eps(clean_options(options), ())}

@@ -267,8 +267,9 @@ class Groups(Optimizer):
     def _share_model(self) -> None:
         """Gives all groups the first one's tensors of Momo's model, made here where it has none.
 
-        These are "momo_step", the 0-dim count of its steps on the CPU, and "momo", float64 [3] of
-        loss average, weight and f_star: the same two objects in every group.
+        These are "momo_step", the 0-dim count of its steps on the CPU, and "momo", float64 of
+        loss average, weight, f_star and the numbers of lr_auto: the same two objects in every
+        group.
         """
         first = self.param_groups[0]
         if first["momo"] is None:
@@ -276,7 +277,9 @@ class Groups(Optimizer):
             device = params[0].device if params else torch.device("cpu")
             with torch.inference_mode(False):
                 first["momo_step"] = torch.zeros((), dtype=_state.scalar_dtype(), device="cpu")
-                first["momo"] = torch.zeros(3, dtype=torch.float64, device=device)
+                first["momo"] = torch.zeros(
+                    _state.model_size(first), dtype=torch.float64, device=device
+                )
         for group in self.param_groups[1:]:
             group["momo_step"], group["momo"] = first["momo_step"], first["momo"]
 

@@ -152,7 +152,8 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
     canonical = [[optimizer._canonical(group) for group in side] for side in (groups, before)]
     _choices.compare_groups(plan, canonical[0], canonical[1])
     if optimizer._momo():
-        set_model(groups, read_model(source.groups, optimizer._device()))
+        size = _state.model_size(before[0])
+        set_model(groups, read_model(source.groups, optimizer._device(), size))
     foreign = not _choices.saved_here(source.groups[0]) if source.groups else False
     state = _read_states(optimizer, optimizer._planned(groups), matched, foreign)
     if optimizer._momo():
@@ -232,8 +233,8 @@ def set_model(groups: list[Group], model: tuple[Tensor, Tensor]) -> None:
         group["momo_step"], group["momo"] = model
 
 
-def read_model(groups: list[Group], device: Any) -> tuple[Tensor, Tensor]:
-    """Momo's step count (0-dim, on the CPU) and model (float64 [3], on ``device``).
+def read_model(groups: list[Group], device: Any, size: int) -> tuple[Tensor, Tensor]:
+    """Momo's step count (0-dim, on the CPU) and model (float64 [size], on ``device``).
 
     They are read from the saved groups, which must all have the same; where none has any, a new
     model begins, all zero. Raises ValueError where it is no model.
@@ -244,7 +245,7 @@ def read_model(groups: list[Group], device: Any) -> tuple[Tensor, Tensor]:
     for index, group in having:
         where = f"param_groups[{index}]: "
         step = _stored.read_step(where + "momo_step", group.get("momo_step"))
-        _stored.check_tensor(where + "momo", group.get("momo"), [3])
+        _stored.check_tensor(where + "momo", group.get("momo"), [size])
         values = group["momo"].detach().to(device=device, dtype=torch.float64, copy=True)
         if float(step) > 0 and not float(values[1]) > 0:
             raise ValueError(f"{where}momo: received weight {float(values[1]):g}, allowed above 0")
@@ -255,4 +256,4 @@ def read_model(groups: list[Group], device: Any) -> tuple[Tensor, Tensor]:
     if models:
         return models[0]
     count = torch.zeros((), dtype=_state.scalar_dtype(), device="cpu")
-    return count, torch.zeros(3, dtype=torch.float64, device=device)
+    return count, torch.zeros(size, dtype=torch.float64, device=device)

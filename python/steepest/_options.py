@@ -43,7 +43,7 @@ PLAIN: Group = {
     "split_sizes": None,
     "num_heads": None,
     "split_dim": 0,
-    # Momo's running model: 0-dim step count; float64 [loss average, weight, f_star].
+    # Momo's running model: 0-dim step count; float64 [loss average, weight, f_star, lr_auto's].
     "momo_step": None,
     "momo": None,
 }

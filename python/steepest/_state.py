@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,11 @@ class Stats(TypedDict):
 def scalar_dtype() -> torch.dtype:
     """The dtype of a step count, as torch chooses it: float32, unless the default is float64."""
     return torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
+
+
+def model_size(group: Mapping[str, Any]) -> int:
+    """How many numbers Momo's model has in group["momo"]: 3, and 5 more where lr is "auto"."""
+    return 8 if group.get("lr_auto") else 3
 
 
 def as_tensor(loss: Any) -> Tensor:

@@ -140,11 +140,12 @@ def _set_rates(group: Group, rates: list[float]) -> None:
 def _set_model(optimizer: Face, step: int, momo: Tensor) -> None:
     """Sets Momo's model in all groups of ``optimizer``, as a file has it.
 
-    ``step`` is the count of its steps and ``momo`` float64 [3]: the average of the losses, its
-    weight and f_star. An empty ``momo``, of a file without a model, begins with zeros.
+    ``step`` is the count of its steps and ``momo`` float64: the average of the losses, its weight,
+    f_star and the numbers of lr_auto. What a file lacks of them begins with zeros.
     """
+    size = _state.model_size(optimizer.param_groups[0])
+    numbers = torch.cat([momo, torch.zeros(size - len(momo), dtype=torch.float64)])
     for group in optimizer.param_groups:
         group["momo_step"] = _stored.read_step("momo_step", step)
-        numbers = momo if len(momo) else torch.zeros(3, dtype=torch.float64)
         group["momo"] = numbers.to(optimizer._device())
     optimizer._share_model()

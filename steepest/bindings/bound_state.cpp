@@ -6,6 +6,7 @@
 #include <list>
 #include <mutex>
 
+#include "steepest/engine/auto_rate.h"
 #include "steepest/engine/check.h"
 #include "steepest/engine/entries.h"
 #include "steepest/serialize/plan_json.h"
@@ -77,7 +78,16 @@ GlobalState bind_global(const at::Tensor& momo_step, const at::Tensor& momo) {
   global.loss_average = momo[0].clone();
   global.weight = momo[1].clone();
   global.f_star = momo[2].clone();
+  if (momo.numel() == 3 + engine::kAutoNumbers)
+    global.auto_rate = momo.narrow(0, 3, engine::kAutoNumbers).clone();
   return global;
+}
+
+at::Tensor momo_numbers(const GlobalState& global) {
+  if (!global.loss_average.defined()) return at::empty({0}, at::kDouble);
+  const auto model = at::stack({global.loss_average, global.weight, global.f_star});
+  if (!global.auto_rate.defined()) return model;
+  return at::cat({model, global.auto_rate.to(model.device())});
 }
 
 }  // namespace steepest

@@ -40,8 +40,11 @@ class BoundState {
 };
 
 // Returns the numbers of the whole network that Momo keeps, as copies: momo [3] float64 holds the
-// loss average, its weight and f_star, momo_step the number of steps. The state is empty before the
-// first step, and where momo has fewer elements.
+// loss average, its weight and f_star, then, with lr_auto, the kAutoNumbers of GlobalState's
+// auto_rate; momo_step is the number of steps. The state is empty before the first step, and where
+// momo has fewer elements.
 GlobalState bind_global(const at::Tensor& momo_step, const at::Tensor& momo);
+// Returns the numbers that bind_global() reads from momo; [0] where the state has no model yet.
+at::Tensor momo_numbers(const GlobalState& global);
 
 }  // namespace steepest

@@ -71,9 +71,9 @@ void save_state(const std::string& path, Tensors params, Tensors steps, Tensors 
 
 // Reads a state file for these params and the plan of the JSON `text`. It returns the parameters'
 // step counts (0: no state), their tensors in layout()'s order, the network's step count, Momo's
-// numbers [3] or [0], the losses that no step has used (their weighted sum and their weight) or
-// nothing, and the groups' rates. is_group_frozen says of each group whether none of its parameters
-// is trained.
+// numbers [3], [8] or [0], the losses that no step has used (their weighted sum and their weight)
+// or nothing, and the groups' rates. is_group_frozen says of each group whether none of its
+// parameters is trained.
 std::tuple<std::vector<int64_t>, std::vector<at::Tensor>, int64_t, at::Tensor, std::vector<double>,
            std::vector<double>>
 load_state(const std::string& path, Tensors params, const std::string& text,
@@ -94,9 +94,7 @@ load_state(const std::string& path, Tensors params, const std::string& text,
       state.push_back(entry.of(whole.params[i]));
   }
   const auto& global = whole.global;
-  const auto momo = global.loss_average.defined()
-                        ? at::stack({global.loss_average, global.weight, global.f_star})
-                        : at::empty({0}, at::kDouble);
+  const auto momo = momo_numbers(global);
   std::vector<double> observed;
   if (whole.observed_weight > 0) observed = {whole.observed.item<double>(), whole.observed_weight};
   return {steps, state, global.step, momo, observed, flat_rates(whole)};

@@ -7,6 +7,7 @@
 
 #include "steepest/base/dtype.h"
 #include "steepest/base/text.h"
+#include "steepest/engine/auto_rate.h"
 #include "steepest/engine/check.h"
 
 namespace steepest {
@@ -106,9 +107,10 @@ void check_stats(const Plan& plan, const at::Tensor& stats) {
 
 void check_momo(const Plan& plan, const at::Tensor& momo_step, const at::Tensor& momo) {
   if (plan.recipe.step_size == StepSize::fixed) return;
-  TORCH_CHECK_VALUE(momo.scalar_type() == at::kDouble && momo.dim() == 1 && momo.numel() == 3,
+  const int64_t size = plan.recipe.lr_auto ? 3 + engine::kAutoNumbers : 3;
+  TORCH_CHECK_VALUE(momo.scalar_type() == at::kDouble && momo.dim() == 1 && momo.numel() == size,
                     "steepest::step_: momo: received ", momo.toString(), momo.sizes(),
-                    ", allowed float64 of shape [3]");
+                    ", allowed float64 of shape [", size, "]");
   read_step("momo", momo_step);
 }
 

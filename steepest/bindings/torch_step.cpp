@@ -94,14 +94,13 @@ std::vector<at::Tensor> make_states(Tensors values, const std::string& text,
 constexpr int64_t kStats = 4;  // skipped, D, q, f~ - f*; then the coefficient of every leaf
 
 // Writes what Momo keeps of the network into the caller's tensors, from which bind_global reads it:
-// the step count into momo_step, the loss average, its weight and f_star into momo [3]. It does
-// nothing where momo has fewer elements: the recipe has no Momo.
+// the step count into momo_step, the loss average, its weight, f_star and the numbers of lr_auto
+// into momo. It does nothing where momo has fewer elements: the recipe has no Momo.
 void write_back_global(const GlobalState& global, const at::Tensor& momo_step,
                        const at::Tensor& momo) {
   if (momo.numel() < 3) return;
   momo_step.fill_(static_cast<double>(global.step));
-  if (!global.loss_average.defined()) return;
-  momo.copy_(at::stack({global.loss_average, global.weight, global.f_star}));
+  if (global.loss_average.defined()) momo.copy_(momo_numbers(global));
 }
 
 // Writes a step's statistics to `out` [kStats + leaves] float64: whether it was skipped (1 or 0),

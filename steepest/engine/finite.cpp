@@ -40,6 +40,7 @@ class Bounds {
   // dtype; false where they do not show it, though the step may still be finite. It may be called
   // once, as it widens the bounds on its way.
   bool show_finite_step() {
+    if (in_.plan.recipe.lr_auto) return false;  // the rate is not known beforehand
     add_coupled_decay();
     for (size_t i = 0; i < in_.params.size(); ++i)
       if (moves(i) && !state_holds(i)) return false;

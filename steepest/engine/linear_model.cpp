@@ -19,7 +19,12 @@ LinearModel::LinearModel(const StepInput& in)
 void LinearModel::record_products(const Block& block, const at::Tensor& u) {
   const auto w = block.matrices(in_.param(block).value);
   const auto g = block.matrices_of(gradient(in_, block)).to(u.scalar_type());
-  products_[in_.index(block)] = {inner_product(g, w).sum(), inner_product(u, w).sum()};
+  auto& products = products_[in_.index(block)];
+  products = {inner_product(g, w).sum(), inner_product(u, w).sum(), {}};
+  const auto& slots = in_.plan.layout_of(block).origin;
+  if (slots.empty()) return;
+  const auto w0 = block.matrices(in_.param(block).state->slots[slots[0].index]);
+  products.back = inner_product(u, w0 - w).sum();
 }
 
 void LinearModel::record_step(const Block& block, const at::Tensor& s,
@@ -32,7 +37,7 @@ void LinearModel::record_step(const Block& block, const at::Tensor& s,
     moved = moved + steepest::inner_product(m, decaying_part(in_, block, s)).sum() * decay;
 }
 
-at::Tensor LinearModel::sum_of_linear_parts() const {
+LinearParts LinearModel::sum_of_linear_parts() const {
   if (!momo_) return {};
   std::vector<Products> sums(in_.params.size());
   const auto add = [](at::Tensor& sum, const at::Tensor& x) { sum = sum.defined() ? sum + x : x; };
@@ -40,17 +45,21 @@ at::Tensor LinearModel::sum_of_linear_parts() const {
     if (!products_[i].look.defined()) continue;
     auto& sum = sums[in_.plan.blocks[i].param];
     add(sum.gradient, products_[i].gradient), add(sum.look, products_[i].look);
+    if (products_[i].back.defined()) add(sum.back, products_[i].back);
   }
-  at::Tensor all;
+  LinearParts all;
   for (size_t i = 0; i < in_.params.size(); ++i) {
     const auto& param = in_.params[i];
     if (!param.grad.defined()) {
-      if (param.state->step > 0) add(all, frozen_part(in_, param));
+      if (param.state->step > 0) add(all.here, frozen_part(in_, param));
       continue;
     }
     const auto& numbers = in_.numbers_of_param(i);
     const auto& map = param.state->step == 1 ? numbers.first_map : numbers.map;
-    add(all, linear_part(in_, map, param, sums[i]));
+    const auto part = linear_part(in_, map, param, sums[i]);
+    add(all.here, part);
+    if (sums[i].back.defined())
+      add(all.origin, part + sums[i].back / correction_of(in_, *param.state));
   }
   return all;
 }

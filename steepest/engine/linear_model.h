@@ -19,8 +19,8 @@ class LinearModel {
   // Whether every block must call record_step() before it moves.
   bool tracks_steps() const { return recursive_; }
 
-  // Records <g, w> and <u, w> of the block, for its gradient g, its weights w as they are before
-  // the step, and u [b, r, c], what its norm is given.
+  // Records <g, w>, <u, w> and, with lr_auto, <u, w_0 - w> of the block, for its gradient g, its
+  // weights w as they are before the step, and u [b, r, c], what its norm is given.
   void record_products(const Block& block, const at::Tensor& u);
   // Records -<m, dw> = <m, c s + decayed part> of the block, whose weights are about to change by
   // dw: to move by -c s, for s [b, r, c] and c [b], and to decay. m is its momentum; inner_product
@@ -29,9 +29,9 @@ class LinearModel {
                    const at::Tensor& c);
 
   // Returns the sum over the parameters of h_l, what Momo's model of the loss adds for each (see
-  // linear_part()), 0-dim float64, and advances the intercepts in the parameters' states. It is
-  // undefined without Momo, and where no parameter has taken a step.
-  at::Tensor sum_of_linear_parts() const;
+  // linear_part()), and advances the intercepts in the parameters' states. It is undefined without
+  // Momo, and where no parameter has taken a step.
+  LinearParts sum_of_linear_parts() const;
 
   // Adds <m, dw> of each block's recorded step to its parameter's intercept, which the recursive
   // model keeps, once every block has moved.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "steepest/base/tensor.h"
+#include "steepest/engine/auto_rate.h"
 #include "steepest/engine/step_size.h"
 
 namespace steepest::engine {
@@ -16,7 +17,7 @@ double StepScales::radius(const Block& block) const {
   return (regularized() ? std::sqrt(lr) : lr) * block.radius;
 }
 
-void StepScales::combine(std::vector<at::Tensor> duals) {
+void StepScales::combine(std::vector<at::Tensor> duals, GlobalState& global) {
   const auto& plan = in_.plan;
   std::vector<double> radii;
   at::Device device = at::kCPU;
@@ -30,13 +31,17 @@ void StepScales::combine(std::vector<at::Tensor> duals) {
     dual = dual.defined() ? dual.to(device) : at::zeros({block.batch}, options);
   }
   radii_ = at::tensor(radii, at::kDouble).to(device);
-  const auto d = duals.empty() ? at::zeros({0}, options) : at::cat(duals) * radii_;
+  auto d = duals.empty() ? at::zeros({0}, options) : at::cat(duals) * radii_;
+  if (plan.recipe.lr_auto) {
+    const auto factors = side_factors(plan, d, global.auto_rate);
+    radii_ = radii_ * factors, d = d * factors;
+  }
   const auto [c, dual] = steepest::combine(plan.tree, d);
   dual_ = dual;
   coefficients_ = regularized() ? c : safe_divide(c, dual);
 }
 
-void StepScales::apply_step_size(const at::Tensor& linear, const at::Tensor& loss,
+void StepScales::apply_step_size(const LinearParts& linear, const at::Tensor& loss,
                                  GlobalState& global, StepStats& stats) {
   stats.dual = dual_;
   if (in_.plan.recipe.step_size == StepSize::momo) {

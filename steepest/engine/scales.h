@@ -4,6 +4,7 @@
 #pragma once
 
 #include "steepest/engine/apply.h"
+#include "steepest/engine/step_size.h"
 
 namespace steepest::engine {
 
@@ -15,14 +16,15 @@ class StepScales {
   // Asks the outer norm, and sets dual_ to the network's dual norm D, radii_ to the effective radii
   // and coefficients_ to each matrix' coefficient c (regularized) or c / D (constrained), 0 where D
   // is 0. duals[i], [batch] float64, has the dual norms of the matrices of block i; it is
-  // undefined, which counts as 0, for a block without a gradient.
-  void combine(std::vector<at::Tensor> duals);
+  // undefined, which counts as 0, for a block without a gradient. With lr_auto the two sides are
+  // balanced first, by `global`.
+  void combine(std::vector<at::Tensor> duals, GlobalState& global);
 
   // Multiplies the coefficients that combine() has found for the matrices by Momo's factor q of the
   // step, where the recipe has Momo, and by each matrix' effective radius R_l; writes the dual
   // norm, the coefficients and Momo's numbers to `stats`. Momo alone reads `linear`, which is
-  // LinearModel::sum_of_linear_parts(), and `loss`, both 0-dim, and advances its state `global`.
-  void apply_step_size(const at::Tensor& linear, const at::Tensor& loss, GlobalState& global,
+  // LinearModel::sum_of_linear_parts(), and `loss`, 0-dim, and advances its state `global`.
+  void apply_step_size(const LinearParts& linear, const at::Tensor& loss, GlobalState& global,
                        StepStats& stats);
 
   // Returns what a block's direction is multiplied by: a number, or a tensor on `device`. It

@@ -10,6 +10,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "steepest/base/autocast.h"
+#include "steepest/engine/auto_rate.h"
 #include "steepest/engine/check.h"
 #include "steepest/engine/finite.h"
 #include "steepest/engine/job.h"
@@ -34,7 +35,7 @@ class Stepper {
     StepStats stats;
     if (in_.plan.needs == Needs::duals) {
       for_each_job([&](Job& job) { job.advance_early(model_); });
-      scales_.combine(exchange_duals(collect_duals()));
+      scales_.combine(exchange_duals(collect_duals()), global_);
       scales_.apply_step_size(model_.sum_of_linear_parts(), loss, global_, stats);
     }
     make_stored_duals(in_);
@@ -120,7 +121,8 @@ StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& 
   const NoAutocastGuard no_autocast;
   check_step(plan, params, rates, loss);
   if (!has_gradients(params)) return {};
-  const StepInput in(plan, params, rates);
+  StepInput in(plan, params, rates);
+  if (plan.recipe.lr_auto) read_found_rates(global.auto_rate, in.found_rate);
   if (plan.recipe.nonfinite == Nonfinite::propagate) return Stepper(in, global).run(loss);
   return checked_step(in, global, loss);
 }

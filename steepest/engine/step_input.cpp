@@ -36,7 +36,8 @@ double StepInput::share_of_decay(const Block& block) const {
   if (!c.decoupled) return 0;
   if (c.decay == Decay::soda)
     return numbers.weight_decay / static_cast<double>(param(block).state->step + 1);
-  return c.decay == Decay::independent ? numbers.weight_decay : numbers.lr * numbers.weight_decay;
+  if (c.decay == Decay::independent) return numbers.weight_decay;
+  return numbers.lr * found_rate[block.role == Role::backup] * numbers.weight_decay;
 }
 
 }  // namespace steepest::engine

@@ -27,6 +27,8 @@ struct StepInput {
   const Plan& plan;
   const std::vector<Param>& params;
   std::vector<GroupNumbers> numbers;  // one a group
+  // With lr_auto: what lr is multiplied by where it stands for a decay, by Role; 1 without.
+  double found_rate[2] = {1, 1};
 
   // Returns the block's parameter: its value, gradient and state.
   const Param& param(const Block& block) const { return params[block.param]; }

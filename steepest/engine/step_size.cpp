@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include "steepest/base/tensor.h"
+#include "steepest/engine/auto_rate.h"
 
 namespace steepest::engine {
 namespace {
@@ -56,11 +57,15 @@ double model_momentum(const StepInput& in) {
 
 }  // namespace
 
+double correction_of(const StepInput& in, const ParamState& state) {
+  return momentum_correction(in.plan.recipe.matrix, model_momentum(in), state.step);
+}
+
 at::Tensor linear_part(const StepInput& in, const MomentumMap& map, const Param& param,
                        const Products& products) {
   auto& state = *param.state;
   if (!state.intercept.defined()) state.intercept = zero_beside(param.value);
-  const double rho = momentum_correction(in.plan.recipe.matrix, model_momentum(in), state.step);
+  const double rho = correction_of(in, state);
   if (in.plan.recipe.momo_model == MomoModel::recursive) {
     state.intercept = state.intercept * map.keep;  // + take * (<g, w> - <g, w>)
     return state.intercept * (map.carry / rho);
@@ -94,7 +99,7 @@ Size momo_size(const StepSizeInput& input, GlobalState& global) {
     model = model / rho;
     rho = at::ones_like(rho);
   }
-  model = model + input.linear;
+  model = model + input.linear.here;
   const double floor = recipe.f_star;
   if (recipe.f_star_auto) lower_f_star(global.f_star, model, rho, floor);
 
@@ -104,8 +109,10 @@ Size momo_size(const StepSizeInput& input, GlobalState& global) {
   const auto scale = regularized ? power_of_two(input.dual) : at::ones_like(input.dual);
   const auto unit = input.dual / scale;
   const auto decrease = regularized ? unit.square() : unit;
-  const auto q = at::where(input.dual == 0, at::ones_like(gap),
-                           (gap.clamp_min(0) / scale / decrease / scale).clamp_max(1));
+  const auto most = recipe.lr_auto ? auto_length(input, gap, global.auto_rate) : at::ones_like(gap);
+  const auto q = at::where(input.dual == 0, most,
+                           at::minimum(gap.clamp_min(0) / scale / decrease / scale, most));
+  if (recipe.lr_auto) keep_found_rate(q, global.auto_rate);
   if (recipe.f_star_auto)
     set_f_star_after_step(global.f_star, model, rho, q * decrease * scale * scale, floor);
   return {q, gap};

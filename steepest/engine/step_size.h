@@ -12,11 +12,22 @@
 
 namespace steepest::engine {
 
-// `gradient` = <g, w> and `look` = <u, w> of a parameter, summed over its blocks, 0-dim float64,
-// for w as it is before the step; the recursive model needs neither.
+// `gradient` = <g, w>, `look` = <u, w> and, with lr_auto, `back` = <u, w_0 - w> of a parameter,
+// summed over its blocks, 0-dim float64, for w as it is before the step and the first weights w_0;
+// the recursive model needs none.
 struct Products {
-  at::Tensor gradient, look;
+  at::Tensor gradient, look, back;
 };
+
+// The sums over the parameters of what Momo's model adds to the averaged loss, 0-dim float64.
+struct LinearParts {
+  at::Tensor here;    // at the weights: see linear_part()
+  at::Tensor origin;  // at w_0, of the parameters with a gradient; undefined without lr_auto
+};
+
+// Returns the bias correction by which Momo's model divides the sums of a parameter with this
+// state.
+double correction_of(const StepInput& in, const ParamState& state);
 
 // Returns h_l = <u, w> - (momentum of <g, w>), which this parameter adds to Momo's model of the
 // loss, divided by its bias correction, 0-dim float64, and updates state.intercept. Its momentum
@@ -32,9 +43,9 @@ at::Tensor frozen_part(const StepInput& in, const Param& param);
 // What Momo's step size is made from.
 struct StepSizeInput {
   const StepInput& in;
-  at::Tensor loss;    // one number of any dtype and device
-  at::Tensor linear;  // 0-dim float64, the sum of the h_l over all parameters: see linear_part()
-  at::Tensor dual;    // 0-dim float64, D, the dual norm of the network
+  at::Tensor loss;  // one number of any dtype and device
+  LinearParts linear;
+  at::Tensor dual;  // 0-dim float64, D, the dual norm of the network
 };
 
 struct Size {
@@ -44,8 +55,9 @@ struct Size {
 
 // Returns Momo's factor q of this step, from 0 to 1, and the gap f~ - f* of the averaged loss above
 // its lower bound f*: q is min(1, gap / D) in a constrained step and min(1, gap / D^2) in a
-// regularized one, D being the network's dual norm. Advances the averages and, where it is tracked,
-// f* in `global`.
+// regularized one, D being the network's dual norm. With lr_auto the 1 is the length that
+// auto_length() finds, and q may be larger. Advances the averages and, where it is tracked, f* in
+// `global`.
 Size momo_size(const StepSizeInput& input, GlobalState& global);
 
 }  // namespace steepest::engine

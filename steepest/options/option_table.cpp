@@ -210,6 +210,9 @@ std::vector<Option> options_of_network() {
       network("f_star_auto", &O::f_star_auto, &R::f_star_auto,
               "track the bound from f_star upwards (proved for outer l2 only)")
           .changes(in_state_dict),
+      network("lr_auto", &O::lr_auto, &R::lr_auto,
+              "with momo, lr is a factor of a rate that the run finds for both sides")
+          .added_later(),
       network("duals", &O::duals, &R::duals, "of this step, or the matrices' of the one before"),
       network("directions", &O::directions, &R::directions,
               "of fresh duals: kept, or computed twice to save memory")

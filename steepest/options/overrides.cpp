@@ -40,7 +40,8 @@ bool any_said(Scope scope, const Overrides& said) {
 
 // Returns the catalog row `r` with the user's overrides `said` of the whole network, validated. An
 // lr sets matrices and backup in a row that gives both one rate; where both had one momentum they
-// keep one, and Momo, which needs one, gets it; backup_.. options come last.
+// keep one, and Momo, which needs one, gets it; with lr_auto both rates are lr, 1 unless it is
+// said; backup_.. options come last.
 Recipe override_recipe(Recipe r, const Overrides& said) {
   using enum Scope;
   const bool shared = same_momentum(r.matrix, r.backup), was_fixed = r.step_size == StepSize::fixed;
@@ -51,6 +52,7 @@ Recipe override_recipe(Recipe r, const Overrides& said) {
   set_side(r.matrix, said, {both, momentum, matrix});
   set_side(r.backup, said, {both});
   if (said.lr && one_rate) r.backup.lr = *said.lr;
+  if (said.lr_auto.value_or(false)) r.backup.lr = r.matrix.lr = said.lr.value_or(1);
   const bool momo = r.step_size == StepSize::momo;
   if (shared || (momo && (was_fixed || any_said(momentum, said)))) share_momentum(r);
   set_side(r.backup, said, {backup});

@@ -142,6 +142,21 @@ void validate_momo(const Recipe& recipe) {
                     print_number(recipe.f_star), ", allowed a finite number");
 }
 
+// Throws c10::ValueError where lr_auto does not hold for the recipe: it needs Momo's model of the
+// loss as inner products of this step, and the dual norms of this step; and it bounds the loss by
+// f_star alone.
+void validate_lr_auto(const Recipe& recipe) {
+  const auto check = [&](bool allowed, const std::string& received, const char* what) {
+    TORCH_CHECK_VALUE(allowed, recipe.name, ": lr_auto: received true with ", received,
+                      ", allowed with ", what);
+  };
+  check(recipe.step_size == StepSize::momo, "step_size fixed", "step_size momo");
+  check(recipe.momo_model == MomoModel::inner_products, "momo_model recursive",
+        "momo_model inner_products");
+  check(recipe.duals == DualAge::fresh, "duals stale", "duals fresh");
+  check(!recipe.f_star_auto, "f_star_auto", "a number f_star");
+}
+
 }  // namespace
 
 // With Momo the decay must be decoupled. A coupled one makes g = grad f + wd W the gradient of F =
@@ -163,6 +178,7 @@ void validate(const Recipe& recipe) {
   validate_choices(recipe, recipe.matrix, "");
   validate_choices(recipe, recipe.backup, "backup_");
   if (recipe.step_size == StepSize::momo) validate_momo(recipe);
+  if (recipe.lr_auto) validate_lr_auto(recipe);
   for (const auto* c : {&recipe.matrix, &recipe.backup}) {
     validate_weight_decay(recipe, *c, c->weight_decay);
     TORCH_CHECK_VALUE(c->place == MomentumPlace::before || !needs_duals(recipe), recipe.name,

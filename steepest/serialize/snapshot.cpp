@@ -66,6 +66,7 @@ Snapshot Snapshot::of(const Plan& plan, const WholeState& state) {
   put("global.loss_average", state.global.loss_average);
   put("global.weight", state.global.weight);
   put("global.f_star", state.global.f_star);
+  put("global.auto_rate", state.global.auto_rate);
   if (state.observed_weight > 0) {
     put("global.observed", state.observed);
     put("global.observed_weight", at::full({}, state.observed_weight, at::kDouble));

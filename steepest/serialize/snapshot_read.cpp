@@ -9,6 +9,7 @@
 #include "steepest/base/dtype.h"
 #include "steepest/base/names.h"
 #include "steepest/base/text.h"
+#include "steepest/engine/auto_rate.h"
 #include "steepest/engine/entries.h"
 #include "steepest/serialize/snapshot.h"
 #include "steepest/serialize/snapshot_metadata.h"
@@ -183,6 +184,12 @@ GlobalState read_global(Reader& reader, const Plan& plan) {
   global.loss_average = read("global.loss_average");
   global.weight = read("global.weight", /*positive=*/true);
   global.f_star = read("global.f_star");
+  const std::string found = "global.auto_rate";
+  if (plan.recipe.lr_auto && reader.has(found)) {  // a rate that is not there is found anew
+    const auto numbers = reader.state(found, {engine::kAutoNumbers}, "");
+    reader.require_none_below_zero(found, numbers);
+    global.auto_rate = numbers.to(at::kDouble, /*non_blocking=*/false, /*copy=*/true);
+  }
   return global;
 }
 

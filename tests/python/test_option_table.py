@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BESIDE = {
     "dampening": {"momentum_form": "heavy_ball"},
     "error_feedback": {"norm": "nuclear"},
+    "lr_auto": {"lr": "auto"},
     "polar_coefficients": {"polar": "custom"},
     "polar_tol": {"polar": "auto"},
     "polar_low": {"polar": "auto"},

@@ -16,6 +16,7 @@ inline const std::map<std::string, nlohmann::json>& companions() {
   static const std::map<std::string, nlohmann::json> all = {
       {"dampening", {{"momentum_form", "heavy_ball"}}},
       {"error_feedback", {{"norm", "nuclear"}}},
+      {"lr_auto", {{"step_size", "momo"}}},
       {"polar_coefficients", {{"polar", "custom"}}},
       {"polar_tol", {{"polar", "auto"}}},
       {"polar_low", {{"polar", "auto"}}},

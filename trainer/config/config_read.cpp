@@ -65,6 +65,10 @@ void assign_entry(const Entry& entry, RunSpec& spec, std::optional<std::string>&
             : *std::find_if(sections.begin(), sections.end(),
                             [&](const auto& s) { return s.name == entry.section; });
   const Key key = find_key(entry, sections, section);
+  if (entry.path() == "optimizer.lr" && entry.value->value_or(std::string()) == "auto") {
+    spec.optimizer.lr_auto = true;  // the text for the option that is a factor of a found rate
+    return;
+  }
   // The text of an override needs no quotes: `bare` is one that TOML took for another type.
   const toml::value<std::string> text(entry.raw.value_or(""));
   const bool bare =

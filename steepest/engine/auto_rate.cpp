@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steepest/engine/auto_rate.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "steepest/base/tensor.h"
+#include "steepest/outer.h"
+
+namespace steepest::engine {
+namespace {
+
+constexpr double kFirst = 0.2;   // of the step to f*: the first guess of the distance
+constexpr double kLength = 0.5;  // of the first step, in the distance found
+
+// What GlobalState::auto_rate holds: the distance d, the sum of D^2, of how many steps it is, the
+// ratio of the sides (0: not known yet), and q of the last step.
+enum Number : int64_t { kDistance, kDuals, kSteps, kRatio, kFound };
+
+// Returns 1 for the leaves (matrices) of this role and 0 for the others, [leaves] like `d`.
+at::Tensor leaves_of(const Plan& plan, Role role, const at::Tensor& d) {
+  std::vector<double> mask(d.numel(), 0.0);
+  for (const auto& block : plan.blocks) {
+    if (block.role == role) std::fill_n(mask.begin() + block.leaf, block.batch, 1.0);
+  }
+  return at::tensor(mask, at::kDouble).to(d.device());
+}
+
+}  // namespace
+
+at::Tensor side_factors(const Plan& plan, const at::Tensor& d, at::Tensor& numbers) {
+  if (!numbers.defined()) numbers = at::zeros({kAutoNumbers}, d.options());
+  const auto matrices = leaves_of(plan, Role::matrix, d), others = 1 - matrices;
+  const auto ratio =
+      safe_divide(combine(plan.tree, d * matrices).dual, combine(plan.tree, d * others).dual);
+  numbers = numbers.clone();
+  numbers[kRatio].copy_(at::where(numbers[kRatio] > 0, numbers[kRatio], ratio));
+  return at::where(numbers[kRatio] > 0, matrices + others * numbers[kRatio], at::ones_like(d));
+}
+
+at::Tensor auto_length(const StepSizeInput& input, const at::Tensor& gap, at::Tensor& numbers) {
+  const auto& in = input.in;
+  const bool regularized = in.plan.recipe.update == UpdateForm::regularized;
+  double lr = 0;
+  for (const auto& group : in.numbers) lr = std::max(lr, group.lr);
+  if (lr == 0) return at::zeros_like(gap);
+  const auto dual = input.dual / (regularized ? std::sqrt(lr) : lr);
+  auto d = numbers[kDistance];
+  d = at::where(d > 0, d, kFirst * safe_divide(gap.clamp_min(0), dual));
+  const auto bound = safe_divide(input.linear.origin, dual);
+  d = at::where(bound > d, bound, d);
+  const auto duals = numbers[kDuals] + dual.square(), steps = numbers[kSteps] + 1;
+  numbers = at::stack({d, duals, steps, numbers[kRatio], numbers[kFound]});
+  const auto length = kLength * d / steps.sqrt();
+  return regularized ? safe_divide(length, (duals / steps).sqrt()) : length;
+}
+
+void keep_found_rate(const at::Tensor& q, at::Tensor& numbers) {
+  numbers = numbers.clone();
+  numbers[kFound].copy_(q);
+}
+
+void read_found_rates(const Plan& plan, const at::Tensor& numbers, double (&rates)[2]) {
+  rates[0] = rates[1] = 0;
+  if (!numbers.defined()) return;
+  const double ratio = numbers[kRatio].item<double>();
+  rates[0] = rates[1] = numbers[kFound].item<double>();
+  if (ratio > 0) rates[1] *= plan.recipe.update == UpdateForm::regularized ? ratio * ratio : ratio;
+}
+
+}  // namespace steepest::engine

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// lr_auto: a run finds its learning rate, and what is no matrix its ratio to it, by the dual norm
+// D, the loss and the first weights w_0 alone, for every outer norm |.| of which D is the dual:
+//   d_t = max(d_{t-1}, (<u, w_0> - <g, w>_u) / D)          d_0 = .2 (f~ - f*) / D
+//   l_t = .5 d_t / sqrt(t)                                 constrained: W moves by l_t
+//   l_t D / sqrt(mean of all D^2)                          regularized
+// with the momentum's weights a_k: u = sum a_k g_k and <g, w>_u = sum a_k <g_k, w_k>. For a convex
+// loss f with a minimum f(w*), sum a_k (f(w_k) - f(w*)) <= sum a_k <g_k, w_k - w*> = <g, w>_u - <u,
+// w_0> + <u, w_0 - w*>; so the fraction is at most |w_0 - w*|, in every norm ("Prodigy", arXiv
+// 2306.06101, has the Euclidean one's; l_t is that of "DoG", arXiv 2302.12022, of a normalized
+// gradient). While d is bounded, l_t goes to 0 and sum l_t to infinity, so that
+// f(W_{t+1}) <= f(W_t) - l_t (D_t - L l_t / 2) leaves no room for D_t >= e for ever: on a smooth
+// loss that is bounded below, without noise and momentum, D_t comes as near to 0 as one likes, in
+// every norm. D must be measured exactly; .2 and .5 are of experiments/auto, not of a theorem.
+#pragma once
+
+#include "steepest/engine/step_size.h"
+
+namespace steepest::engine {
+
+constexpr int64_t kAutoNumbers = 5;  // of GlobalState::auto_rate, float64
+
+// Returns the factor [leaves] of each matrix' radius: 1, or for what is no matrix the ratio D_m /
+// D_b of the two sides' dual norms at the first step at which both are above 0, so that their
+// shares of D were one another's equal there. d [leaves] has the duals times radii of this step.
+// Makes `numbers`, GlobalState::auto_rate, where it is undefined, and keeps the ratio in it.
+at::Tensor side_factors(const Plan& plan, const at::Tensor& d, at::Tensor& numbers);
+
+// Returns what q may be at most, 0-dim float64: the length l_t of a constrained step, or what makes
+// a regularized one as long as the head says; `gap` is f~ - f*. The learning rates of the groups
+// are factors of it: their largest, 0 at a schedule's end, is taken out of D. Advances the numbers.
+at::Tensor auto_length(const StepSizeInput& input, const at::Tensor& gap, at::Tensor& numbers);
+
+// Keeps the q of this step, which decays of the next one are proportional to.
+void keep_found_rate(const at::Tensor& q, at::Tensor& numbers);
+// Sets by which factors of lr the last step has moved matrices (rates[0]) and all else (rates[1]):
+// both 0 where there was none.
+void read_found_rates(const Plan& plan, const at::Tensor& numbers, double (&rates)[2]);
+
+}  // namespace steepest::engine
