@@ -99,23 +99,23 @@ def with_row(
     torch's names. Raises TypeError for an unknown option, TypeError or ValueError for a value of
     the wrong kind.
     """
-    lr, options = find_rate(lr, options)
+    rate, options = find_rate(lr, options)
     options = share_eps(clean_options(options), torch_keys)
     momo = "-momo" if options.get("step_size") == "momo" else ""
     group = _options.group_of_row(name + momo)
-    lr = read_option("lr", group["lr"] if lr is None else lr)
-    check_lr(lr)
+    rate = read_option("lr", group["lr"] if rate is None else rate)
+    check_lr(rate)
     known = {*group, *_options.PLAIN, *torch_keys, "lr"} - _WRITTEN
     refuse_unknown(name, options, known)
     if group["backup_lr"] == group["lr"]:
-        group["backup_lr"] = lr
+        group["backup_lr"] = rate
     if "weight_decay" in options:
         group["backup_weight_decay"] = None
     if momo and group["backup_betas"] and "momentum" in options:
         group["backup_betas"] = (options["momentum"], group["backup_betas"][1])
     if options.get("backup_lr") is None:
         options.pop("backup_lr", None)
-    return {**group, **options, "lr": lr}
+    return {**group, **options, "lr": rate}
 
 
 def spelt_out(lr: float | str | torch.Tensor, options: Group) -> Group:

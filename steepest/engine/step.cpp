@@ -122,7 +122,7 @@ StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& 
   check_step(plan, params, rates, loss);
   if (!has_gradients(params)) return {};
   StepInput in(plan, params, rates);
-  if (plan.recipe.lr_auto) read_found_rates(global.auto_rate, in.found_rate);
+  if (plan.recipe.lr_auto) read_found_rates(plan, global.auto_rate, in.found_rate);
   if (plan.recipe.nonfinite == Nonfinite::propagate) return Stepper(in, global).run(loss);
   return checked_step(in, global, loss);
 }
