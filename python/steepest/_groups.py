@@ -59,7 +59,7 @@ class Groups(Optimizer):
         warn_of_shapes(p for group in self.param_groups for p in _bare(group))
 
     def _build_recipe(
-        self, params: Any, lr: float | Tensor | None, options: Group, row_arguments: str = ""
+        self, params: Any, lr: float | str | Tensor | None, options: Group, row_arguments: str = ""
     ) -> None:
         """Builds the optimizer from the class's catalog row, overridden by the caller's options.
 

@@ -43,6 +43,7 @@ class Common(TypedDict, total=False):
     step_size: str
     f_star: float | str
     f_star_auto: bool
+    lr_auto: bool
     duals: str
     directions: str
     backup_blocks: str

@@ -38,7 +38,9 @@ class NormalizedSGD(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.3, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.3, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -55,7 +57,9 @@ class MuonJordan(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -73,7 +77,9 @@ class MuonAdam(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -88,7 +94,9 @@ class Scion(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -108,7 +116,7 @@ class ScionLions(PlainConstructor):
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(
-        self, params: Any, lr: float | Tensor = 2.44140625e-4, **options: Unpack[Options]
+        self, params: Any, lr: float | str | Tensor = 2.44140625e-4, **options: Unpack[Options]
     ) -> None:
         super().__init__(params, lr, **options)
 
@@ -124,7 +132,9 @@ class PolarGrad(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-1, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 1e-1, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -143,7 +153,9 @@ class MuonMax(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -158,7 +170,9 @@ class OrthogonalSGDM(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 1e-2, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -166,7 +180,11 @@ class Named(Face):
     """A row of the C++ catalog that has no class of its own here; see :func:`make`."""
 
     def __init__(
-        self, name: str, params: Any, lr: float | Tensor | None = None, **options: Unpack[Options]
+        self,
+        name: str,
+        params: Any,
+        lr: float | str | Tensor | None = None,
+        **options: Unpack[Options],
     ) -> None:
         """Builds the optimizer of the catalog row ``name``, as make() takes it, without "-momo".
 

@@ -38,6 +38,7 @@ class SteepestDescent(Face):
             Any iterable will do, also in groups. Bare tensors follow torch: two dimensions have
             the norm, all others the backup norm.
         lr: learning rate of the matrices; a float or a tensor of one element. Schedulers write it.
+            ``"auto"``: Momo finds it, and the rest's; a group's lr is then a factor of it, 1.
         norm: of the matrices: ``"spectral"``, ``"nuclear"``, ``"ky_fan(k=8)"``, ``"f_star"``,
             ``"frobenius"``, ``"inf"``, ``"row"``, ``"column"``, ``"schatten(p=4)"``, an adaptive
             norm, or a mixture ``"0.5*spectral+0.5*inf"``.
@@ -99,7 +100,9 @@ class SteepestDescent(Face):
 
     # Builds the optimizer from a norm and the other choices, which the class's docstring lists.
     # TypeError for an unknown option, TypeError or ValueError for a value that does not fit.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-3, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 1e-3, **options: Unpack[Options]
+    ) -> None:
         given: Group = dict(options)
         process_group = given.pop("process_group", None)
         self._build(params, _arguments.spelt_out(lr, given), process_group)

@@ -56,7 +56,7 @@ class Muon(Face):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor | None = None,
+        lr: float | str | Tensor | None = None,
         weight_decay: float = 0.1,
         momentum: float = 0.95,
         nesterov: bool = True,
@@ -137,7 +137,7 @@ class _Adam(Face):
     def _build_adam(
         self,
         params: Any,
-        lr: float | Tensor,
+        lr: float | str | Tensor,
         betas: tuple[float, float],
         eps: float,
         weight_decay: float,
@@ -193,7 +193,7 @@ class AdamW(_Adam):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 1e-3,
+        lr: float | str | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
@@ -220,7 +220,7 @@ class Adam(_Adam):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 1e-3,
+        lr: float | str | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -247,7 +247,7 @@ class SGD(Face):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 1e-3,
+        lr: float | str | Tensor = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
         weight_decay: float = 0,
