@@ -67,17 +67,15 @@ def find_rate(lr: Any, options: Group) -> tuple[Any, Group]:
     """Returns lr and the options with lr="auto" spelt out: both rates are 1, factors of the found.
 
     The option lr_auto without an lr means the same. Any other lr and the options come back as they
-    are. Raises ValueError for another text, lr_auto beside a number, a backup_lr beside "auto", or
-    a step size that is not Momo's.
+    are. Raises ValueError for lr_auto beside a number, a backup_lr beside "auto", or a step size
+    that is not Momo's.
     """
     if options.get("lr_auto"):
-        if not (lr is None or lr == "auto"):
+        if not (lr is None or isinstance(lr, str)):
             raise ValueError(f'lr_auto: received True with lr {float(lr):g}, allowed lr "auto"')
         lr = "auto"
-    if not isinstance(lr, str):
+    if not isinstance(lr, str) or lr != "auto":
         return lr, options
-    if lr != "auto":
-        raise ValueError(f'lr: received "{lr}", allowed a number or "auto"')
     if options.get("backup_lr") is not None:
         raise ValueError(
             f'backup_lr: received {options["backup_lr"]} with lr "auto", allowed none: found too'

@@ -211,7 +211,6 @@ def test_a_resumed_run_goes_on_bit_for_bit(tmp_path, way):
 @pytest.mark.parametrize(
     "options, text",
     [
-        ({"lr": "fast"}, 'lr: received "fast", allowed a number or "auto"'),
         ({"lr": "auto", "backup_lr": 0.1}, 'backup_lr: received 0.1 with lr "auto"'),
         ({"lr": "auto", "step_size": "fixed"}, 'lr: received "auto" with step_size "fixed"'),
         ({"lr": 0.1, "lr_auto": True}, "lr_auto: received True with lr 0.1"),
