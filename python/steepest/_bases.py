@@ -20,7 +20,7 @@ class PlainConstructor(Face):
 
     # Builds the optimizer from the catalog row that the class names in _recipe (its norms, outer
     # norm, update ..); ``options``, those of SteepestDescent, override the row.
-    def __init__(self, params: Any, lr: float | Tensor, **options: Unpack[Options]) -> None:
+    def __init__(self, params: Any, lr: float | str | Tensor, **options: Unpack[Options]) -> None:
         given: Group = dict(options)
         self._build_recipe(params, lr, given)
 
@@ -31,7 +31,7 @@ class NormConstructor(Face):
     def _build_norm(
         self,
         params: Any,
-        lr: float | Tensor,
+        lr: float | str | Tensor,
         arguments: Mapping[str, tuple[Callable[[str, Any], float], Any]],
         options: Options,
     ) -> None:
@@ -53,7 +53,7 @@ class RankConstructor(Face):
     """A class whose constructor takes lr, options and the rank k of its norm."""
 
     def _build_ranked(
-        self, params: Any, lr: float | Tensor, rank: int | None, options: Options
+        self, params: Any, lr: float | str | Tensor, rank: int | None, options: Options
     ) -> None:
         """Builds the optimizer from the class's catalog row, with ``rank`` as the k of its norm.
 

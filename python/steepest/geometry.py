@@ -29,7 +29,9 @@ class MuonH(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -47,7 +49,9 @@ class AdamH(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -69,5 +73,7 @@ class Muown(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.01, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.01, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)

@@ -26,7 +26,7 @@ class Neon(RankConstructor):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 1.0,
+        lr: float | str | Tensor = 1.0,
         *,
         rank: int | None = None,
         **options: Unpack[Options],
@@ -48,7 +48,7 @@ class Fanion(RankConstructor):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 0.03,
+        lr: float | str | Tensor = 0.03,
         *,
         rank: int | None = None,
         **options: Unpack[Options],
@@ -67,7 +67,9 @@ class FStar(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1.0, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 1.0, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -81,7 +83,9 @@ class FMuon(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -96,7 +100,9 @@ class SMuon(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -110,5 +116,7 @@ class FNeon(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.3, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.3, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)

@@ -29,7 +29,7 @@ class KRank(RankConstructor):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 0.3,
+        lr: float | str | Tensor = 0.3,
         *,
         rank: int | None = None,
         **options: Unpack[Options],
@@ -57,7 +57,7 @@ class Dion(NormConstructor):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 0.03,
+        lr: float | str | Tensor = 0.03,
         *,
         rank_fraction: float | None = None,
         **options: Unpack[Options],
@@ -83,7 +83,7 @@ class Dion2(NormConstructor):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 0.03,
+        lr: float | str | Tensor = 0.03,
         *,
         fraction: float | None = None,
         **options: Unpack[Options],
@@ -110,7 +110,7 @@ class COSMOS(NormConstructor):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 0.03,
+        lr: float | str | Tensor = 0.03,
         *,
         rank: int | None = None,
         gamma: float | None = None,

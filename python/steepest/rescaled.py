@@ -30,7 +30,9 @@ class NorMuon(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -52,7 +54,9 @@ class AdaMuon(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -72,5 +76,7 @@ class MuonPlus(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)

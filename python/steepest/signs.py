@@ -25,7 +25,9 @@ class SignSGD(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 1e-2, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 1e-2, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -40,7 +42,9 @@ class Signum(PlainConstructor):
 
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
-    def __init__(self, params: Any, lr: float | Tensor = 3e-3, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, params: Any, lr: float | str | Tensor = 3e-3, **options: Unpack[Options]
+    ) -> None:
         super().__init__(params, lr, **options)
 
 
@@ -63,7 +67,7 @@ class Lion(Face):
     def __init__(
         self,
         params: Any,
-        lr: float | Tensor = 3e-3,
+        lr: float | str | Tensor = 3e-3,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0,
         **options: Unpack[Common],
