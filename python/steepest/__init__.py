@@ -23,7 +23,7 @@ from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
 from steepest.logger import Logger
 from steepest.low_rank import COSMOS, Dion, Dion2, KRank
 from steepest.optimizer import SteepestDescent
-from steepest.prepared import Aurora, MuonEq, MuonSquared
+from steepest.prepared import Aurora, MuonEq, MuonSquared, SOAPMuon
 from steepest.qk_clip import QKClip
 from steepest.rescaled import AdaMuon, MuonPlus, NorMuon
 from steepest.route import Routes, route
@@ -73,6 +73,7 @@ __all__ = [
     "QKClip",
     "Routes",
     "SOAP",
+    "SOAPMuon",
     "SMuon",
     "Scion",
     "ScionLions",

@@ -21,7 +21,7 @@ from steepest.curvature import ASGO, KLSOAP, SOAP, KLShampoo, Shampoo, ShampooMa
 from steepest.geometry import AdamH, MuonH, Muown
 from steepest.ky_fan import Fanion, FMuon, FNeon, FStar, Neon, SMuon
 from steepest.low_rank import COSMOS, Dion, Dion2, KRank
-from steepest.prepared import Aurora, MuonEq, MuonSquared
+from steepest.prepared import Aurora, MuonEq, MuonSquared, SOAPMuon
 from steepest.rescaled import AdaMuon, MuonPlus, NorMuon
 from steepest.signs import Lion, SignSGD, Signum
 from steepest.torch_like import SGD, Adam, AdamW, Muon
@@ -216,6 +216,7 @@ CLASSES: dict[str, type[Face]] = {
         MuonPlus,
         MuonSquared,
         MuonEq,
+        SOAPMuon,
         Aurora,
         SOAP,
         KLSOAP,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Muon of a balanced momentum, prepared before the polar factor: Muon^2, MuonEq, Aurora."""
+"""Muon of a balanced momentum, prepared before the polar factor: Muon^2, MuonEq, SOAP-Muon, .."""
 
 from __future__ import annotations
 
@@ -47,6 +47,25 @@ class MuonEq(PlainConstructor):
     def __init__(
         self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
     ) -> None:
+        super().__init__(params, lr, **options)
+
+
+class SOAPMuon(PlainConstructor):
+    r"""SOAP-Muon (modded-nanogpt, track 3, record 44): Muon of the momentum as SOAP scales it.
+
+    .. math:: W \leftarrow W - \eta\,r\,\mathrm{polar}(Q_L\,[M' / \sqrt V]\,Q_R^\top), \quad
+              M' = Q_L^\top M\,Q_R, \quad V \leftarrow \beta_2 V + (1 - \beta_2)\,M'^2
+
+    New bases at every step; ``norm="soap_muon(refresh=10)"`` changes that. The record's update
+    floor is ``rescale="floor(axis=rows,ratio=0.3825)"``. The row (constrained, max, soap_muon,
+    ada_inf). When not: where memory or a step's time is short: it costs SOAP's and Muon's together.
+    """
+
+    _recipe = "soap-muon"
+
+    # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
+    # row that the class names in _recipe; ``lr`` has a default of this class.
+    def __init__(self, params: Any, lr: float | Tensor = 0.03, **options: Unpack[Options]) -> None:
         super().__init__(params, lr, **options)
 
 

@@ -99,6 +99,13 @@ at::Tensor turn(const Side& side, const Due& due, bool sorted) {
   return order;
 }
 
+void turn_with(const at::Tensor& v, const Side& side, const Due& due) {
+  const auto order = turn(side, due, /*sorted=*/true);
+  const int64_t dim = side.left ? 1 : 2;
+  const auto mine = due.of(v);
+  due.put(v, mine.gather(dim, order.unsqueeze(3 - dim).expand_as(mine)));
+}
+
 at::Tensor to_basis(at::Tensor m, const Sides& sides) {
   for (const auto& side : sides) {
     const auto basis = side.basis.to(m.scalar_type());

@@ -82,6 +82,9 @@ void update_factors(const Sides& sides, const at::Tensor& g, const Average& aver
 // place: by one power iteration and a QR of its columns q, if `sorted` in the order of q^T F q.
 // Returns the order [B', n] then.
 at::Tensor turn(const Side& side, const Due& due, bool sorted);
+// Does so, sorted, and sorts with the basis the rows or columns of v [B, r, c], which is kept in
+// it.
+void turn_with(const at::Tensor& v, const Side& side, const Due& due);
 
 // Returns Q_L^T m Q_R of m [B, r, c]; a side that is not there is the identity. A loaded state may
 // have another dtype in each slot: m's decides, which is at least float32.

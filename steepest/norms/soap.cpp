@@ -45,7 +45,8 @@ class Soap : public Norm {
       if (kl_) start_kl(sides, g);
       for (const auto& side : sides) side.basis.copy_(eigen(side.factor).vectors);
     } else if (const auto due = kronecker_.due(g, context); !due.none()) {
-      for (const auto& side : sides) turn_with(v, side, due);
+      for (const auto& side : sides)
+        kl_ ? void(turn(side, due, /*sorted=*/false)) : turn_with(v, side, due);
     }
     const auto rotated = to_basis(at_least_float32(g), sides);
     const auto wide = rotated.to(v.scalar_type());
@@ -89,16 +90,6 @@ class Soap : public Norm {
     const double relative = m.scalar_type() == at::kHalf ? 0x1p-10 : 0x1p-7;
     return at::linalg_vector_norm(m.to(at::kFloat), 2, {1, 2}, /*keepdim=*/true)
         .mul_(relative / std::sqrt(static_cast<double>(m.size(1) * m.size(2))));
-  }
-
-  // Turns the bases of the matrices that are due. The rows or columns of v [B, r, c], which is kept
-  // in that basis, are sorted with its columns, in place.
-  void turn_with(const at::Tensor& v, const Side& side, const Due& due) const {
-    const auto order = turn(side, due, /*sorted=*/!kl_);
-    if (kl_) return;
-    const int64_t dim = side.left ? 1 : 2;
-    const auto mine = due.of(v);
-    due.put(v, mine.gather(dim, order.unsqueeze(3 - dim).expand_as(mine)));
   }
 
   std::string name_;

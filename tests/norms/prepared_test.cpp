@@ -133,5 +133,27 @@ TEST(Prepared, rows_of_zeros_stay_zero_in_either_form) {
   }
 }
 
+// The slots are V and for each side its factor and its eigenvectors.
+TEST(Prepared, soap_muon_divides_in_its_basis) {
+  Random random{8};
+  for (const char* form : {"prepared", "metric"}) {
+    const auto norm = make_norm(with_form("soap_muon", form), exact_solvers());
+    const std::vector<int64_t> shape = {2, 4, 4};
+    const auto context = random.context(*norm, shape, at::kDouble);
+    const auto &v = context.slots[0], &left = context.slots[2], &right = context.slots[4];
+    auto a = 1 / v.sqrt();
+    a = a / a.square().mean({1, 2}, /*keepdim=*/true).sqrt();
+    const auto map = [&](const at::Tensor& x) {
+      return at::bmm(at::bmm(left, a * at::bmm(at::bmm(left.mT(), x), right)), right.mT());
+    };
+    const auto u = random.normal(shape);
+    const auto [s, dual, unused] = norm->steepest(u, context);
+    const bool metric = form == std::string("metric");
+    EXPECT_LT(difference(s, metric ? map(polar_of(map(u))) : polar_of(map(u))), 1e-11);
+    for (int i = 0; metric && i < 50; ++i)
+      EXPECT_TRUE((products(u, map(polar_of(random.normal(shape)))) <= dual).all().item<bool>());
+  }
+}
+
 }  // namespace
 }  // namespace steepest::test

@@ -64,6 +64,51 @@ class Sign(Prepared):
         return u.abs()
 
 
+class SoapMuon(Mean):
+    """modded-nanogpt, track 3, record 44: bases of the gradients before, V of the momentum.
+
+    A long side's first factor is singular, and its basis any: the sides are of square matrices, or
+    the short ones. The second step is the polar factor of signs, which may be singular where the
+    matrix is small.
+    """
+
+    metric = False
+
+    def direction(self, g, w, step):
+        u = self(g)
+        if step == 1:
+            self.sides = [i for i in (0, 1) if g.shape[i] == min(g.shape)]
+            self.factors = [g @ g.T, g.T @ g]
+            self.q, self.v = [torch.eye(n, dtype=g.dtype) for n in g.shape], torch.zeros_like(g)
+            return u, polar(u)
+        for side in self.sides:
+            self.turn(side, step)
+        ql, qr = self.q
+        rotated = ql.T @ u @ qr
+        self.v = 0.9 * self.v + 0.1 * rotated.square()
+        divisor = self.v.sqrt().clamp_min(1e-8)
+        s = polar(ql @ (rotated / divisor) @ qr.T)
+        if self.metric:
+            unit = divisor * (1 / divisor).square().mean().sqrt()
+            s = ql @ ((ql.T @ s @ qr) / unit) @ qr.T
+        news = (g @ g.T, g.T @ g)
+        self.factors = [0.9 * f + 0.1 * new for f, new in zip(self.factors, news, strict=True)]
+        return u, s
+
+    def turn(self, side, step):
+        f, q = self.factors[side], self.q[side]
+        if step == 2:
+            self.q[side] = torch.linalg.eigh(f)[1].flip(1)
+            return
+        order = torch.argsort((q * (f @ q)).sum(0), descending=True)
+        self.q[side] = torch.linalg.qr(f @ q[:, order])[0]
+        self.v = self.v.index_select(side, order)
+
+
+class MetricSoapMuon(SoapMuon):
+    metric = True
+
+
 class Aurora(Prepared):
     """tilde-research/aurora-release: two passes with beta .5, along the longer side."""
 
@@ -86,6 +131,7 @@ class SlowAurora(Aurora):
     passes, beta = 4, 0.3
 
 
+SQUARE = {"shapes": ((9, 9), (12, 12))}
 CASES = [
     ("muon-squared", MuonSquared, {}),
     ("muon-squared", MetricMuonSquared, {"norm": "muon_squared(form=metric)"}),
@@ -94,6 +140,9 @@ CASES = [
     ("muoneq", BothMuonEq, {"norm": "muoneq(sides=both)"}),
     ("muoneq", MetricMuonEq, {"norm": "muoneq(form=metric)"}),
     ("muon", Sign, {"norm": "spectral_sign"}),
+    ("soap-muon", SoapMuon, SQUARE),
+    ("soap-muon", SoapMuon, {"norm": "soap_muon(sides=short)", "shapes": ((8, 12), (12, 8))}),
+    ("soap-muon", MetricSoapMuon, {"norm": "soap_muon(form=metric)", **SQUARE}),
     ("aurora", Aurora, {}),
     ("aurora", SlowAurora, {"norm": "aurora(passes=4,beta=0.3)"}),
 ]

@@ -59,6 +59,7 @@ def every_class() -> list[Optimizer]:
         steepest.OrthogonalSGDM(build(), foreach=False),
         steepest.PolarGrad(build(), maximize=False),
         steepest.SOAP(build(), norm="soap(refresh=2)"),
+        steepest.SOAPMuon(build(), norm="soap_muon(refresh=10)"),
         steepest.SMuon(build()),
         steepest.Scion(build(), radius=50.0, backup_radius="3000*scion"),
         steepest.ScionLions(build(), momentum=0.9),
