@@ -26,7 +26,7 @@ from steepest.catalog import CLASSES
 RANGES = {
     **dict.fromkeys(("sgd", "normalized-sgd"), (1e-3, 3.0)),
     **dict.fromkeys(("signsgd", "signum", "lion", "adam", "adamw"), (1e-5, 3e-2)),
-    **dict.fromkeys(("soap", "kl-soap", "adamh", "muown"), (1e-4, 3e-2)),
+    **dict.fromkeys(("soap", "kl-soap", "adamh", "muown"), (1e-4, 1e-1)),
     **dict.fromkeys(("shampoo", "asgo", "kl-shampoo"), (1e-4, 1.0)),
     **dict.fromkeys(
         ("polargrad", "muonmax", "shampoomax", "neon", "k-rank", "f-star"), (1e-3, 3.0)
