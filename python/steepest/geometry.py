@@ -74,6 +74,6 @@ class Muown(PlainConstructor):
     # Takes what SteepestDescent takes. Norms and other choices are by default those of the catalog
     # row that the class names in _recipe; ``lr`` has a default of this class.
     def __init__(
-        self, params: Any, lr: float | str | Tensor = 0.01, **options: Unpack[Options]
+        self, params: Any, lr: float | str | Tensor = 0.03, **options: Unpack[Options]
     ) -> None:
         super().__init__(params, lr, **options)

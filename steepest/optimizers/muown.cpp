@@ -15,7 +15,7 @@ Recipe muown() {
           .outer = Outer::max,
           .update = UpdateForm::constrained,
           .matrix = {.norm = "spectral",
-                     .lr = 0.01,
+                     .lr = 0.03,
                      .start = MomentumStart::zero,
                      .geometry = "muown",
                      .radius = "match_rms_adamw",
