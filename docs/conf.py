@@ -169,6 +169,10 @@ def use_cells(name: str, uses: dict[str, str], costs: dict, results: dict[str, f
     )
     reason = " ".join(not_for.group(1).split()) if not_for else ""
     reason = re.sub(r":class:`~?\.?(\w+)`", r"{py:class}`\1 <steepest.\1>`", reason)
+    # A bar would end the cell.
+    reason = re.sub(
+        r":math:`([^`]*)`", lambda m: f"${m[1].replace('|', chr(92) + 'vert ')}$", reason
+    )
     return [
         f"{{py:class}}`{name} <steepest.{CLASSES[name].__name__}>`",
         uses[name],
