@@ -35,7 +35,7 @@ SEEDS = 5
 # The rates of the grid, and how much slower what is no matrix moves.
 ROWS = {
     "muon": ((0.003, 0.01, 0.03, 0.1, 0.3), 0.1),
-    "muonmax": ((0.03, 0.1, 0.3, 1.0, 3.0), 0.1),
+    "muonmax": ((0.01, 0.03, 0.1, 0.3, 1.0), 0.1),
     "adamw": ((3e-4, 1e-3, 3e-3, 1e-2, 3e-2), 1.0),
     "scion": ((0.003, 0.01, 0.03, 0.1, 0.3), 0.1),
 }
@@ -132,7 +132,8 @@ def loss_of(row: str, task: str, way: str, seed: int) -> float:
         losses[key] = round(train(task, optimizer_of(row, way), seed), 4)
         print(f"{key}: {losses[key]} ({time.perf_counter() - begin:.1f} s)", flush=True)
         text = json.dumps(dict(sorted({**recorded(), key: losses[key]}.items())), indent=0)
-        RESULTS.write_text(text + "\n")
+        RESULTS.with_suffix(".new").write_text(text + "\n")
+        RESULTS.with_suffix(".new").replace(RESULTS)
     return losses[key]
 
 

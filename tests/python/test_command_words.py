@@ -218,3 +218,22 @@ def test_metrics_follow_a_bound_that_is_tracked(tmp_path):
     assert done.returncode == 0, done.stderr
     bounds = [row["f_star"] for row in losses(tmp_path / "run") if "loss" in row]
     assert len(bounds) == 6 and all(bound >= 0 for bound in bounds) and max(bounds) > 0
+
+
+def test_a_run_file_may_leave_the_rate_to_the_run(tmp_path):
+    config = write_config(
+        tmp_path, lr=("lr = 0.02", 'lr = "auto"'), steps=("steps = 40", "steps = 8")
+    )
+    done = steepest("train", config)
+    assert done.returncode == 0, done.stderr
+    assert "\nlr_auto = true\n" in (tmp_path / "run" / "config.toml").read_text()
+    found = [row["q"] for row in losses(tmp_path / "run") if "loss" in row]
+    assert len(found) == 8 and all(q > 0 for q in found)
+    bad = write_config(
+        tmp_path,
+        lr=("lr = 0.02", 'lr = "auto"'),
+        recipe=("muonmax-momo", "muonmax"),
+    )
+    done = steepest("train", bad, "--set", "run.out=" + str(tmp_path / "other"))
+    line = "lr_auto: received true with step_size fixed, allowed with step_size momo"
+    assert done.returncode != 0 and line in done.stderr
