@@ -181,7 +181,9 @@ def test_pictures_have_an_accuracy(tmp_path):
     summary = json.loads(done.stdout)
     assert summary["val_accuracy"] == last["val_accuracy"]
     same = json.loads(steepest("eval", tmp_path / "run", "--batches", 8).stdout)
-    assert same["val_accuracy"] == last["val_accuracy"] and same["val_loss"] == last["val_loss"]
+    assert same["val_accuracy"] == last["val_accuracy"]
+    # Another process: its memory lies elsewhere, and convolutions may round otherwise.
+    assert same["val_loss"] == pytest.approx(last["val_loss"], rel=1e-6)
     resumed = json.loads(steepest("train", "--resume", tmp_path / "run").stdout)
     assert resumed["val_accuracy"] == last["val_accuracy"]
     assert "accuracy" in steepest("compare", tmp_path / "run").stdout.splitlines()[0]
