@@ -58,7 +58,7 @@ class Muown : public Geometry {
     direction.copy_(at::where(unknown, size, direction));
     const auto part = (at_least_float32(g) * unit_rows(wide, length)).sum(2).to(mean.scalar_type());
     mean.lerp_(part, 1 - beta1_);
-    square.lerp_(part.square(), 1 - beta2_);
+    square.lerp_(part.square().to(square.scalar_type()), 1 - beta2_);
   }
   // Returns dv [B, r, c], in the dtype of the gradients g; of a row without a direction g itself.
   at::Tensor tangent(const at::Tensor& g, const at::Tensor& w,

@@ -130,8 +130,7 @@ std::vector<Option> options_of_sides() {
           .within(kInside)
           .changes(in_file),
       side(both, "svd_stop", &O::svd_stop, of_svd(&SvdOptions::stop),
-           "when triplets are good enough: by the dual norm (value), the direction (subspace) or "
-           "the best approximation of A (approximation)")
+           "when triplets are good enough: the dual norm, the direction, or |U S V' - A_k|")
           .one_of({"value", "subspace", "approximation"})
           .added_later()
           .changes(in_file),

@@ -65,7 +65,7 @@ Row ky_fan_row(const std::string& norm, Radius radius, double lr = 0.03) {
 
 const std::map<std::string, Row>& rows() {
   const Side adam{"ada_inf", 1e-3, kAdam, none, 0, 0.999, 1e-8, true};
-  const Side signum{"inf", 1e-3, {.b = 0.9, .start = "zero"}};
+  const Side signum{"inf", 3e-3, {.b = 0.9, .start = "zero"}};
   const Side adamw = adam_of(1e-3, 0.999, 1e-8, 1e-2);
   static const std::map<std::string, Row> all = {
       {"sgd", {"l2", "regularized", {"frobenius", 1e-3, kNone}, {"l2", 1e-3, kNone}}},
@@ -97,7 +97,7 @@ const std::map<std::string, Row>& rows() {
       {"muonmax", {"hybrid", "regularized", {"spectral", 0.03}, {"ada_2", 3e-3}}},
       {"neon", {"l2", "regularized", {"nuclear", 1}, {"ada_2", 3e-3}}},
       {"f-star", {"l2", "regularized", {"f_star", 1}, {"ada_2", 3e-3}}},
-      {"k-rank", {"l2", "regularized", {"k_support(k=5)", 1}, {"ada_2", 3e-3}}},
+      {"k-rank", {"l2", "regularized", {"k_support(k=5)", 0.3}, {"ada_2", 3e-3}}},
       {"fanion", ky_fan_row("ky_fan(k=5)", original)},
       {"f-muon", ky_fan_row("0.5*spectral+0.5*frobenius", original)},
       {"s-muon", ky_fan_row("0.5*spectral+0.0015*inf", none)},

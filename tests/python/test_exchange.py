@@ -77,7 +77,10 @@ def test_twenty_steps_are_the_cpp_optimizers_bit_for_bit(tmp_path, name, options
         own = {n: torch.nn.Parameter(params[n].clone()) for n in ordered}
         roles = ["matrix" if params[n].dim() == 2 else "backup" for n in ordered]
         group = {"params": list(own.items()), "roles": roles}
-        optimizer = steepest.make(name, [group], **options)
+        own_options = dict(options)
+        if own_options.pop("lr_auto", False):
+            own_options["lr"] = "auto"
+        optimizer = steepest.make(name, [group], **own_options)
         first = {n: params[n] for n in ordered}
         expected = replay(tmp_path, name, first, grads, losses, options)
         for t, step in enumerate(grads):

@@ -132,6 +132,8 @@ def test_without_a_gradient_there_is_no_decay(name, options):
 @every
 def test_decay_without_momentum(name, options):
     """ml-explore/mlx#440: momentum 0 turns the weight decay off."""
+    if name in ("dion", "dion2"):
+        pytest.skip("error feedback needs a momentum")
     zero = {"momentum": 0.0}
     if "betas" in CLASSES[name]._own:
         zero = {"betas": (0.0, 0.9)}
