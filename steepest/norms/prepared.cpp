@@ -37,7 +37,10 @@ Measured Prepared::direction(const Batch& u, const NormContext& context) const {
   const auto largest = m.abs().amax({1, 2}, /*keepdim=*/true);  // as in frobenius.cpp
   const auto x = safe_divide(at_least_float32(m), largest);
   const auto w = divisor(x, context);
-  const auto s = polar(applied(x, w, context).to(m.scalar_type()));
+  const auto prepared = applied(x, w, context);
+  // Of half precision a small w would leave the range; the polar factor sees no scale.
+  const auto power = power_of_two(prepared.abs().amax({1, 2}, /*keepdim=*/true));
+  const auto s = polar((prepared / power).to(m.scalar_type()));
   if (!metric_) return {s};
   return {applied(at_least_float32(s), unit_mean(w), context).to(m.scalar_type())};
 }

@@ -130,7 +130,7 @@ std::vector<Option> options_of_sides() {
           .within(kInside)
           .changes(in_file),
       side(both, "svd_stop", &O::svd_stop, of_svd(&SvdOptions::stop),
-           "when triplets are good enough: the dual norm, the direction, or |U S V' - A_k|")
+           "when triplets are good enough: dual norm, direction, or |U S V' - A_k|")
           .one_of({"value", "subspace", "approximation"})
           .added_later()
           .changes(in_file),

@@ -116,6 +116,7 @@ TEST_P(Skip, a_refused_first_step_leaves_no_state) {
 }
 
 TEST_P(Skip, an_ordinary_step_takes_no_copy) {
+  if (row().matrix.geometry != "none") GTEST_SKIP() << "a geometry may do anything to a step";
   for (const auto dtype : {at::kFloat, at::kBFloat16, at::kDouble}) {
     EngineRun run(row(), leaves(dtype));
     for (int t = 0; t < 3; ++t) {

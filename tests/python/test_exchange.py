@@ -61,7 +61,7 @@ VARIANTS = [(name, {}) for name in NAMES] + [
     ("muon", {"momentum_place": "after", "polar": "svd", "polar_dtype": "float64"}),
     ("neon", {"svd": "block_krylov", "svd_tol": 1e-5}),
     ("muon", {"momentum_dtype": "bfloat16", "lr": 0.05, "backup_lr": 0.01}),
-    ("muon-momo", {"lr_auto": True, "weight_decay": 0.1}),
+    ("muon-momo", {"lr_auto": True, "polar": "svd"}),
     ("muonmax-momo", {"lr_auto": True, "nesterov": True, "directions": "recomputed"}),
     ("adamw-momo", {"lr_auto": True, "decay": "anchored", "nonfinite": "skip"}),
 ]
