@@ -130,6 +130,6 @@ def test_catalog_rows_are_said_by_their_names_alone():
     for row in json.loads(ops.catalog()):
         text = json.loads(steepest.make(row["name"], params())._plan().text)
         assert text["recipe"] == text["name"] == row["name"]
-        if row["name"].startswith("lion"):  # whose second beta a schedule may move, beside its first
+        if row["name"].startswith("lion"):  # both of its betas are live, so that they are said
             continue
         assert text["options"] == {} and text["sides"] == {"matrix": {}, "backup": {}}, row["name"]
