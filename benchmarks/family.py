@@ -65,8 +65,8 @@ def soap_flops(r: int, c: int) -> float:
 FLOPS: dict[str, Callable[[int, int], float]] = {
     "spectral": polar_flops,
     "schatten": polar_flops,
-    "sign": polar_flops,
-    "muon2": polar_flops,
+    "spectral_sign": polar_flops,
+    "muon_squared": polar_flops,
     "muoneq": polar_flops,
     "aurora": lambda r, c: 2 * polar_flops(r, c),
     "soap": soap_flops,

@@ -129,6 +129,9 @@ class Scratch:
             if "No matching distribution" in done.stderr:
                 raise Failed(f"torch {version} is not built for Python {python}", skipped=True)
             done.checked()
+        # Its libraries look for CUDA's beside them.
+        if not (folder / "nvidia").exists() and (torch_folder() / "nvidia").is_dir():
+            (folder / "nvidia").symlink_to(torch_folder() / "nvidia")
         return folder
 
 
