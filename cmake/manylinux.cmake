@@ -23,7 +23,8 @@ function(steepest_manylinux target)
     target_compile_definitions(${target}_old_glibc PRIVATE OLD_GLIBC_PROGRAM)
   endif()
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_old_glibc>)
-  target_link_libraries(${target} PRIVATE "${archive}")
+  # Whole, as static libraries that need it may stand behind it.
+  target_link_options(${target} PRIVATE "LINKER:--whole-archive,${archive},--no-whole-archive")
   target_link_options(${target} PRIVATE -Wl,--exclude-libs,ALL)
 endfunction()
 
