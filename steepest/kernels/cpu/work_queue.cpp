@@ -19,7 +19,10 @@ namespace {
 class MklAlone {
  public:
   MklAlone() {
-    at::get_num_threads();  // the first such call on a thread sets MKL's number of threads there
+    // The first call on a thread sets MKL's number of threads there, torch's own and that of
+    // at::parallel_for as it is compiled here: both are to come before.
+    at::get_num_threads();
+    at::internal::lazy_init_num_threads();
     if (MKL_Set_Num_Threads_Local) before_ = MKL_Set_Num_Threads_Local(1);
   }
   ~MklAlone() {
