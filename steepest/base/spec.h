@@ -3,6 +3,8 @@
 //   "spectral", "ky_fan(k=8)", "0.5*spectral+0.5*inf", "shampoo(graft=adam)".
 #pragma once
 
+#include <c10/util/Exception.h>
+
 #include <map>
 #include <string>
 #include <vector>
@@ -43,5 +45,21 @@ std::string word_argument(const Spec& spec, const std::string& key,
 
 // Throws c10::ValueError where the spec has an argument that is not among `allowed`.
 void allow_arguments(const Spec& spec, const std::vector<std::string>& allowed);
+
+// Returns the entry of the catalog that the spec names. Throws c10::ValueError where there is none,
+// with the entries' names behind `others`, which are allowed too, or where the spec has an argument
+// that the entry does not take; `option` begins the message.
+template <typename Entry>
+const Entry& find_entry(const std::vector<Entry>& catalog, const Spec& spec,
+                        const std::string& option, std::vector<std::string> others = {}) {
+  for (const auto& entry : catalog) {
+    others.push_back(entry.name);
+    if (entry.name != spec.name) continue;
+    allow_arguments(spec, entry.arguments);
+    return entry;
+  }
+  TORCH_CHECK_VALUE(false, option, ": received ", shown(spec.name), ", allowed ", join(others),
+                    nearest(spec.name, others));
+}
 
 }  // namespace steepest

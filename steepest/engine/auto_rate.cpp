@@ -19,7 +19,7 @@ constexpr double kLength = 0.5;  // of the first step, in the distance found
 enum Number : int64_t { kDistance, kDuals, kSteps, kRatio, kFound };
 
 // Returns 1 for the leaves (matrices) of this role and 0 for the others, [leaves] like `d`.
-at::Tensor leaves_of(const Plan& plan, Role role, const at::Tensor& d) {
+at::Tensor mask_of(const Plan& plan, Role role, const at::Tensor& d) {
   std::vector<double> mask(d.numel(), 0.0);
   for (const auto& block : plan.blocks) {
     if (block.role == role) std::fill_n(mask.begin() + block.leaf, block.batch, 1.0);
@@ -31,7 +31,7 @@ at::Tensor leaves_of(const Plan& plan, Role role, const at::Tensor& d) {
 
 at::Tensor side_factors(const Plan& plan, const at::Tensor& d, at::Tensor& numbers) {
   if (!numbers.defined()) numbers = at::zeros({kAutoNumbers}, d.options());
-  const auto matrices = leaves_of(plan, Role::matrix, d), others = 1 - matrices;
+  const auto matrices = mask_of(plan, Role::matrix, d), others = 1 - matrices;
   const auto ratio =
       safe_divide(combine(plan.tree, d * matrices).dual, combine(plan.tree, d * others).dual);
   numbers = numbers.clone();

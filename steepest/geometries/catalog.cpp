@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <c10/util/Exception.h>
-
-#include "steepest/base/text.h"
 #include "steepest/geometry.h"
 
 namespace steepest {
@@ -35,15 +32,7 @@ const std::vector<GeometryEntry>& geometry_catalog() {
 GeometryPtr make_geometry(const std::string& text) {
   if (text == "none") return nullptr;
   const auto spec = parse_spec(text);
-  std::vector<std::string> names = {"none"};
-  for (const auto& entry : geometry_catalog()) {
-    names.push_back(entry.name);
-    if (entry.name != spec.name) continue;
-    allow_arguments(spec, entry.arguments);
-    return entry.make(spec);
-  }
-  TORCH_CHECK_VALUE(false, "geometry: received ", shown(spec.name), ", allowed ", join(names),
-                    nearest(spec.name, names));
+  return find_entry(geometry_catalog(), spec, "geometry", {"none"}).make(spec);
 }
 
 }  // namespace steepest

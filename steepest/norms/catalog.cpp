@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <c10/util/Exception.h>
-
 #include "steepest/norms/catalog.h"
 
 namespace steepest {
@@ -15,13 +13,7 @@ namespace {
 // Returns the norm that one term of a norm's text names, "ky_fan(k=8)"; the term's weight is not
 // read. Throws c10::ValueError on an unknown name or argument.
 NormPtr make_single_norm(const Spec& spec, const Solvers& solvers) {
-  for (const auto& entry : norm_catalog()) {
-    if (entry.name != spec.name) continue;
-    allow_arguments(spec, entry.arguments);
-    return entry.make(spec, solvers);
-  }
-  TORCH_CHECK_VALUE(false, "norm: received ", shown(spec.name), ", allowed ", join(norm_names()),
-                    nearest(spec.name, norm_names()));
+  return find_entry(norm_catalog(), spec, "norm").make(spec, solvers);
 }
 
 }  // namespace

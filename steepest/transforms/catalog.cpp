@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <c10/util/Exception.h>
-
 #include "steepest/transforms/transform.h"
 
 namespace steepest {
@@ -38,15 +36,7 @@ const std::vector<RescaleEntry>& rescale_catalog() {
 TransformPtr make_rescale(const std::string& text) {
   if (text == "none") return nullptr;
   const auto spec = parse_spec(text);
-  std::vector<std::string> names = {"none"};
-  for (const auto& entry : rescale_catalog()) {
-    names.push_back(entry.name);
-    if (entry.name != spec.name) continue;
-    allow_arguments(spec, entry.arguments);
-    return entry.make(spec);
-  }
-  TORCH_CHECK_VALUE(false, "rescale: received ", shown(spec.name), ", allowed ", join(names),
-                    nearest(spec.name, names));
+  return find_entry(rescale_catalog(), spec, "rescale", {"none"}).make(spec);
 }
 
 // Returns the transforms that a group's choices ask for, in the order in which they are applied:
