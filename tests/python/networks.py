@@ -49,6 +49,21 @@ def same(a: list[Tensor], b: list[Tensor]) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
+def goes_on(make) -> bool:
+    """Whether a run of 8 steps, saved and loaded into a new optimizer after 4, has the same bits.
+
+    ``make(params)`` makes the optimizer.
+    """
+    nets = [make_net(), make_net()]
+    whole, first = (make(net.parameters()) for net in nets)
+    train(nets[0], whole, range(8))
+    train(nets[1], first, range(4))
+    again = make(nets[1].parameters())
+    again.load_state_dict(first.state_dict())
+    train(nets[1], again, range(4, 8))
+    return same(weights(nets[0]), weights(nets[1]))
+
+
 def furthest(a: list[Tensor], b: list[Tensor]) -> float:
     """The largest difference, relative to each tensor's largest entry."""
     pairs = zip(a, b, strict=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -39,6 +40,30 @@ def polar(m: Tensor) -> Tensor:
     """The polar factor U V^T of m [r, c], by LAPACK; 0 on what m maps to 0, as Newton-Schulz."""
     u, sigma, vh = torch.linalg.svd(m, full_matrices=False)
     return (u * (sigma > 1e-12 * sigma[0])) @ vh
+
+
+# Of a row, what makes its momentum Mean(.95) and its step the direction's own.
+MEAN = {"momentum_form": "ema", "start": "first", "nesterov": False, "radius": "none"}
+
+
+def check_cases(cases: Sequence[tuple[str, Callable[[float], Plain], dict[str, Any]]]) -> Any:
+    """A test class over ``cases``, (row, loop of a momentum, options): each row beside its loop,
+    and its Momo form, which must shorten the steps."""
+    ids = [plain.__name__ for _, plain, _ in cases]
+
+    @pytest.mark.parametrize(("name", "plain", "options"), cases, ids=ids)
+    class Checked:
+        def test_a_row_is_its_papers_loop(self, name, plain, options):
+            worst, _ = compare(name, lambda i: plain(0.95), **MEAN, **options)
+            assert worst < 1e-9
+
+        def test_a_row_takes_the_step_that_momo_allows(self, name, plain, options):
+            momo = {"momo": 0.1, "lr": 0.1}
+            worst, q = compare(f"{name}-momo", lambda i: plain(0.95), **momo, **MEAN, **options)
+            assert worst < 1e-9
+            assert q < 0.9
+
+    return Checked
 
 
 def _gradients(weights: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:

@@ -201,6 +201,13 @@ def test_every_row_is_in_the_readme():
     assert not rows
 
 
+def test_every_row_has_its_use_and_no_other():
+    """The page "which optimizer" shows them."""
+    text = (DOCS / "uses.toml").read_text(encoding="utf-8")
+    found = re.findall(r'^([\w-]+) = ".{10,}"$', text, re.MULTILINE)
+    assert sorted(found) == sorted(steepest.catalog.CLASSES)
+
+
 # -- the site --------------------------------------------------------------------------------------
 
 NEEDED = ("sphinx", "myst_parser", "furo", "sphinx-mathjax-offline")

@@ -11,7 +11,6 @@ from plain_family import Mean, compare, polar
 
 import steepest
 
-MEAN = {"momentum_form": "ema", "start": "first", "nesterov": False, "radius": "none"}
 SHAPES = ((7, 7), (5, 9), (9, 5))
 
 

@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
-from plain_family import Mean, compare, polar
-
-MEAN = {"momentum_form": "ema", "start": "first", "nesterov": False, "radius": "none"}
+from plain_family import Mean, check_cases, polar
 
 
 class Prepared(Mean):
@@ -146,17 +143,4 @@ CASES = [
     ("aurora", Aurora, {}),
     ("aurora", SlowAurora, {"norm": "aurora(passes=4,beta=0.3)"}),
 ]
-IDS = [plain.__name__ for _, plain, _ in CASES]
-
-
-@pytest.mark.parametrize(("name", "plain", "options"), CASES, ids=IDS)
-def test_a_row_is_its_papers_loop(name, plain, options):
-    worst, _ = compare(name, lambda i: plain(0.95), **MEAN, **options)
-    assert worst < 1e-9
-
-
-@pytest.mark.parametrize(("name", "plain", "options"), CASES, ids=IDS)
-def test_a_row_takes_the_step_that_momo_allows(name, plain, options):
-    worst, q = compare(f"{name}-momo", lambda i: plain(0.95), momo=0.1, lr=0.1, **MEAN, **options)
-    assert worst < 1e-9
-    assert q < 0.9
+TestCases = check_cases(CASES)

@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
-from plain_family import Mean, compare, polar
-
-MEAN = {"momentum_form": "ema", "start": "first", "nesterov": False, "radius": "none"}
+from plain_family import Mean, check_cases, compare, polar
 
 
 def to_norm(x: torch.Tensor, norm) -> torch.Tensor:
@@ -98,20 +95,7 @@ CASES = [
     ("muon", RowFloor, {"rescale": "floor(axis=rows,ratio=1.5)"}),
     ("muon", Relative, {"rescale": "relative(ratio=0.5)"}),
 ]
-IDS = [plain.__name__ for _, plain, _ in CASES]
-
-
-@pytest.mark.parametrize(("name", "plain", "options"), CASES, ids=IDS)
-def test_a_row_is_its_papers_loop(name, plain, options):
-    worst, _ = compare(name, lambda i: plain(0.95), **MEAN, **options)
-    assert worst < 1e-9
-
-
-@pytest.mark.parametrize(("name", "plain", "options"), CASES, ids=IDS)
-def test_a_row_takes_the_step_that_momo_allows(name, plain, options):
-    worst, q = compare(f"{name}-momo", lambda i: plain(0.95), momo=0.1, lr=0.1, **MEAN, **options)
-    assert worst < 1e-9
-    assert q < 0.9
+TestCases = check_cases(CASES)
 
 
 def test_muons_radius_and_nesterov_come_by_themselves():

@@ -7,8 +7,8 @@ import itertools
 
 import pytest
 import torch
-from networks import make_net, same, train, weights
-from plain_family import Mean, compare, polar
+from networks import goes_on
+from plain_family import MEAN, Mean, compare, polar
 
 import steepest
 
@@ -98,14 +98,7 @@ def test_lion_has_betas_in_the_place_of_a_momentum():
 
 @pytest.mark.parametrize("name", ["lion", "signum", "lion-momo"])
 def test_a_saved_state_goes_on_bit_for_bit(name):
-    nets = [make_net(), make_net()]
-    whole, first = (steepest.make(name, net.parameters(), lr=1e-3) for net in nets)
-    train(nets[0], whole, range(8))
-    train(nets[1], first, range(4))
-    again = steepest.make(name, nets[1].parameters(), lr=1e-3)
-    again.load_state_dict(first.state_dict())
-    train(nets[1], again, range(4, 8))
-    assert same(weights(nets[0]), weights(nets[1]))
+    assert goes_on(lambda params: steepest.make(name, params, lr=1e-3))
 
 
 class Muon(Mean):
@@ -127,7 +120,6 @@ def soda(weight_decay):
     return move
 
 
-MEAN = {"momentum_form": "ema", "start": "first", "nesterov": False, "radius": "none"}
 CASES = list(itertools.product((None, "inner_products", "recursive"), (1.0, 0.5)))
 
 
