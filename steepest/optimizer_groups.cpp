@@ -8,16 +8,16 @@
 namespace steepest {
 namespace {
 
-// Returns the recipe's learning rate for what is no matrix, divided by that for matrices: a param
-// group that holds both keeps one lr and this ratio. Throws c10::ValueError where only the
-// matrices' rate is 0, as no ratio gives the other one then.
-double backup_lr_ratio(const Recipe& recipe) {
-  if (recipe.backup.lr == recipe.matrix.lr) return 1;
-  TORCH_CHECK_VALUE(recipe.matrix.lr > 0, recipe.name, ": lr: received 0 with backup_lr ",
+// Returns the recipe's learning rate for what is no matrix, divided by `lr`, that of the matrices:
+// a param group that holds both keeps one lr and this ratio, which is 1 where the recipe has one
+// rate for all. Throws c10::ValueError where only `lr` is 0, as no ratio gives the other one then.
+double backup_lr_ratio(const Recipe& recipe, double lr) {
+  if (recipe.backup.lr == recipe.matrix.lr || recipe.backup.lr == lr) return 1;
+  TORCH_CHECK_VALUE(lr > 0, recipe.name, ": lr: received 0 with backup_lr ",
                     print_number(recipe.backup.lr),
                     " in a group of matrices and others, allowed above 0, or a role for each group "
                     "(steepest::route)");
-  return recipe.backup.lr / recipe.matrix.lr;
+  return recipe.backup.lr / lr;
 }
 
 // Returns the group's role; where it has none, matrix for a parameter of two dimensions and backup
@@ -39,7 +39,8 @@ std::unique_ptr<GroupOptions> options_of(const Recipe& recipe, const Group& grou
   const auto role = sole_role(group, group.params);
   const auto& side = recipe.choices(role.value_or(Role::matrix));
   auto options = std::make_unique<GroupOptions>(group.options.lr.value_or(side.lr));
-  if (!role && !group.params.empty()) options->backup_lr_ratio = backup_lr_ratio(recipe);
+  if (!role && !group.params.empty())
+    options->backup_lr_ratio = backup_lr_ratio(recipe, options->lr);
   options->weight_decay = group.options.weight_decay.value_or(side.weight_decay);
   options->backup_weight_decay = group.options.weight_decay.value_or(recipe.backup.weight_decay);
   options->group = group;
@@ -53,8 +54,11 @@ void complete_added_groups(const Recipe& recipe, size_t first,
   for (size_t g = first; g < groups.size(); ++g) {
     auto& options = options_in(groups[g]);
     if (!options.group.params.empty()) continue;
-    const auto own = options_of(recipe, {.params = named(groups[g], g)});
-    if (options.lr == recipe.matrix.lr) options.lr = own->lr;
+    const bool says_lr = options.lr != recipe.matrix.lr;
+    Group group{.params = named(groups[g], g)};
+    if (says_lr) group.options.lr = options.lr;
+    const auto own = options_of(recipe, group);
+    options.lr = own->lr;
     if (options.weight_decay == recipe.matrix.weight_decay)
       options.weight_decay = own->weight_decay;
     options.backup_lr_ratio = own->backup_lr_ratio;

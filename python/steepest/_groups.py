@@ -13,7 +13,7 @@ from steepest import _arguments, _options, _params, _state, _table
 from steepest._entries import forget_old_shapes
 from steepest._foreign import foreign_role, translate_foreign_keys
 from steepest._loss import Observations
-from steepest._numbers import clean_group, clean_options
+from steepest._numbers import clean_group, clean_options, read_rate
 from steepest._options import Group
 from steepest._plan import Plan, Rates, make_plan, signature
 from steepest._rates import backup_lr_ratio, sole_role
@@ -138,7 +138,9 @@ class Groups(Optimizer):
 
         In place. A group without matrices gets the constructor's backup_lr as its lr, and
         backup_weight_decay as its weight_decay, unless it says these itself; they then hold for all
-        of its parameters. Raises ValueError for a backup_lr_ratio where the group has one role.
+        of its parameters. One of both roles that says lr says the matrices': the others keep
+        backup_lr, but in rows of one rate. Raises ValueError for a backup_lr_ratio where the group
+        has one role, and where no ratio gives the other rate.
         """
         if "weight_decay" in group:
             group.setdefault("backup_weight_decay", None)  # the group's own, of all in it
@@ -152,6 +154,10 @@ class Groups(Optimizer):
             backup_decay = self.defaults.get("backup_weight_decay")
             if backup_decay is not None:
                 group.setdefault("weight_decay", backup_decay)
+        elif role is None and "lr" in group and group.get("backup_lr_ratio") is None:
+            own, rest = self.defaults["lr"], self.defaults["backup_lr"]
+            same = read_rate("lr", own) == read_rate("backup_lr", rest)
+            group["backup_lr_ratio"] = 1.0 if same else backup_lr_ratio(group["lr"], rest)
 
     def _release_frozen(self, group: Group) -> list[tuple[Group, Group]]:
         """Takes the parameters of a new ``group`` out of the older groups, where that is allowed.

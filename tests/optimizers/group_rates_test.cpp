@@ -41,6 +41,19 @@ TEST(GroupRates, a_group_of_both_roles_has_the_matrices_lr_and_a_ratio) {
   EXPECT_DOUBLE_EQ(options(optimizer, 0).backup_lr_ratio, 0.05);
 }
 
+TEST(GroupRates, a_group_of_both_roles_that_says_lr_says_the_matrices) {
+  const Groups both{{.params = {{"w", matrix()}, {"b", vector()}}, .options = {.lr = 0.02}}};
+  Optimizer muon(both, recipe("muon", {.lr = 1e-28, .backup_lr = 0.001}));
+  EXPECT_DOUBLE_EQ(options(muon, 0).lr * options(muon, 0).backup_lr_ratio, 0.001);
+  Optimizer adamw(both, recipe("adamw", {.lr = 1e-28}));
+  EXPECT_EQ(options(adamw, 0).backup_lr_ratio, 1);
+  torch::optim::Optimizer& base = muon;
+  base.add_param_group(torch::optim::OptimizerParamGroup({matrix(), vector()}));
+  options(muon, 1).lr = 0.5;
+  (void)muon.plan();
+  EXPECT_DOUBLE_EQ(options(muon, 1).lr * options(muon, 1).backup_lr_ratio, 0.001);
+}
+
 TEST(GroupRates, a_group_of_torchs_base_class_gets_its_roles_lr) {
   Optimizer optimizer({matrix()}, recipe("muon", {.lr = 0.02, .backup_lr = 0.001}));
   torch::optim::Optimizer& base = optimizer;

@@ -83,6 +83,15 @@ def test_a_group_of_both_roles_has_one_lr_and_shows_the_ratio():
     assert rates(optimizer) == {(0, "matrix"): 0.1, (0, "backup"): 0.05}
 
 
+def test_a_group_of_both_roles_that_says_lr_says_the_matrices():
+    optimizer = steepest.Muon([{"params": bare(), "lr": 0.02}], lr=1e-28, backup_lr=1e-3)
+    assert rates(optimizer) == {(0, "matrix"): 0.02, (0, "backup"): pytest.approx(1e-3)}
+    optimizer = steepest.AdamW([{"params": bare(), "lr": 0.02}], lr=1e-28)
+    assert set(rates(optimizer).values()) == {0.02}
+    with pytest.raises(ValueError, match="lr: received 0 with backup_lr 0.001 in a group of mat"):
+        steepest.Muon([{"params": bare(), "lr": 0.0}], lr=0.02, backup_lr=1e-3)
+
+
 def test_a_ratio_where_there_is_one_role_is_refused():
     with pytest.raises(ValueError, match="backup_lr_ratio: received 0.5 where all parameters have"):
         steepest.Muon([{"params": [torch.ones(4, 4)], "backup_lr_ratio": 0.5}])

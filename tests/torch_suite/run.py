@@ -67,12 +67,25 @@ def error_inputs(device, dtype):
 RATES = {"PolarGrad": 1e-3, "Neon": 1e-3, "FStar": 1e-3, "MuonMax": 1e-3, "ScionLions": 1e-3}
 
 
+def with_one_rate(cls: type) -> type:
+    """The class, with ``lr`` for all parameters, as the suite's optimizers have it."""
+
+    class OneRate(cls):
+        def __init__(self, params, **options):
+            if isinstance(options.get("lr"), float):
+                options["backup_lr"] = options["lr"]
+            super().__init__(params, **options)
+
+    OneRate.__name__ = OneRate.__qualname__ = cls.__name__
+    return OneRate
+
+
 def info_of(cls: type) -> OptimizerInfo:
     rate = RATES.get(cls.__name__, 1e-2)
     return OptimizerInfo(
-        cls,
+        with_one_rate(cls),
         optim_inputs_func=partial(
-            inputs, lr=rate, momentum=cls.__name__ not in ("Adam", "AdamW", "SGD")
+            inputs, lr=rate, momentum=cls.__name__ not in ("Adam", "AdamW", "SGD", "Lion")
         ),
         optim_error_inputs_func=error_inputs,
         supported_impls=(),
