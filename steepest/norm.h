@@ -32,7 +32,7 @@ struct Measured {
 };
 
 // The steepest direction of <m, s> - |s|^2 / 2, in two: a step multiplies the factor by its rate
-// before it meets the direction, so that no more than the update need be representable.
+// first, so that no more than the update need be representable.
 struct Sharp {
   at::Tensor direction;    // [B, r, c], m's dtype
   at::Tensor factor = {};  // [B] float64: what it is still to be multiplied by; undefined: 1
@@ -46,10 +46,10 @@ struct NormTraits {
   // The mathematics.
   int degree = 0;     // steepest(a m) = a^degree s for a > 0: 0 for every norm that does not itself
                       // depend on m; 1 for ada_inf (the dual has degree + 1)
-  bool exact = true;  // the direction is the argmax to rounding, not to a solver's tolerance
+  bool exact = true;  // the direction is the argmax to rounding
   Aggregation aggregation = Aggregation::l2;
-  double largest_entry = 2;  // no entry of a direction is larger, rounding included; of an adaptive
-                             // norm it depends on the state
+  double largest_entry = 2;  // no entry of a direction is larger; of an adaptive norm it depends on
+                             // the state
   bool adaptive = false;     // the norm depends on the gradients so far: it has an observe()
   bool low_rank = false;     // its Factors say what s has used of m
   std::string transpose;     // the norm with steepest'(m^T) = steepest(m)^T; empty: itself
@@ -60,6 +60,11 @@ struct NormTraits {
   int64_t single_thread_max_elements = 0;  // of a matrix: so far one thread computes it alone
 };
 
+// x <- keep x + take y: how a running mean goes on at this step.
+struct Average {
+  double keep = 0, take = 1;
+};
+
 // What a norm is given beside m.
 struct NormContext {
   std::vector<at::Tensor> slots = {};  // in the order of slots(): [B, ..sizes of one matrix]
@@ -68,22 +73,18 @@ struct NormContext {
   int64_t step = 1;                  // how many gradients the slots have seen, this step's included
   std::vector<int64_t> leaves = {};  // [B]: each matrix's number in the network
   double rho = 1;                    // m / rho is the bias-corrected m
-};
-
-// x <- keep x + take y: how a running mean goes on at this step.
-struct Average {
-  double keep = 0, take = 1;
+  Average momentum = {0, 0};         // of the momentum v, which goes on by g
+  bool is_momentum = false;          // m is v
 };
 
 class Norm {
  public:
   virtual ~Norm() = default;
 
-  // m [B, r, c], any floating dtype; not modified. Zero in, zero out. Changes no slot: measuring
-  // twice gives the same bits.
+  // m [B, r, c], any floating dtype; not modified. Zero in, zero out. Changes no slot.
   virtual Measured steepest(const at::Tensor& m, const NormContext& context) const = 0;
 
-  // The direction alone, where no dual is asked for and measuring it would cost a pass.
+  // The direction alone, where a dual would cost a pass.
   virtual Measured direction(const Batch& m, const NormContext& context) const;
 
   // dual * direction, often without any division.

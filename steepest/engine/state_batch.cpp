@@ -56,6 +56,17 @@ std::vector<StateBatch> batches_of(const StepInput& in, const Bucket& bucket,
   return batches;
 }
 
+// Tells the norm of the block's momentum, if it is given one: how it goes on at this step, and
+// whether it is given that itself, which looks nowhere ahead.
+void add_momentum(const StepInput& in, const Block& block, NormContext& context) {
+  const auto& c = in.choices(block);
+  const bool defined = in.param(block).state->momentum_buffer.defined();
+  if (!defined || c.place == MomentumPlace::after || c.error_feedback) return;
+  const auto& map = in.map(block);
+  context.momentum = {map.keep, map.take};
+  context.is_momentum = !map.looks_ahead();
+}
+
 }  // namespace
 
 // Collects the slots of the bucket's norm and transforms from the states of its parameters.
@@ -93,7 +104,11 @@ GeometryContext geometry_context(const StepInput& in, const Block& block,
 NormContext norm_context(const StepInput& in, const Bucket& bucket, const BucketState& state) {
   const auto& first = bucket.first();
   const auto& c = in.choices(first);
-  NormContext context{.slots = tensors_of(state.norm), .eps = c.eps, .leaves = leaves_of(bucket)};
+  NormContext context{.slots = tensors_of(state.norm), .eps = c.eps};
+  if (in.plan.rules_of(first).traits.adaptive) {
+    context.leaves = leaves_of(bucket);
+    add_momentum(in, first, context);
+  }
   context.step = in.param(first).state->step;
   context.rho = in.correction(first);
   if (c.start == MomentumStart::corrected)

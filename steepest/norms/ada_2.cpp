@@ -3,8 +3,6 @@
 // sharp = m / a: Adam's direction again, as the regularized step ("Non-Euclidean Gradient Descent",
 // arXiv 2510.09827, |.|_ada-2; its slides print sqrt(sqrt(v) + eps) in the update, which
 // contradicts the norm).
-#include <ATen/ATen.h>
-
 #include "steepest/base/tensor.h"
 #include "steepest/norms/catalog.h"
 #include "steepest/norms/second_moment.h"
@@ -18,9 +16,7 @@ class Ada2 : public Adaptive {
   // of m [B, r, c], where a = sqrt(v) + eps and v is the running mean of the gradients' squares,
   // which the context holds.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
-    const auto x = preconditioned(m, context);
-    const auto dual = inner_product(m, x).sqrt();
-    return {divided(x, dual).to(m.scalar_type()), dual};
+    return measured_by(m, preconditioned(m, context));
   }
   // Returns dual times s, by which a regularized step moves, of each matrix of m [B, r, c]: m / a,
   // Adam's direction, without a pass for the dual.

@@ -18,6 +18,7 @@
 
 #include "steepest/base/tensor.h"
 #include "steepest/norms/catalog.h"
+#include "steepest/norms/symmetric.h"
 
 namespace steepest::norms {
 namespace {
@@ -52,12 +53,12 @@ class Cosmos : public Norm {
     if (context.step == 1) {
       next = top_triplets(g, basis.size(2), svd_).vh.mT().to(g.scalar_type());
     } else {
-      const auto image = at::bmm(g.mT(), at::bmm(g, old)) * average.take;
-      next = std::get<0>(at::linalg_qr(image.add_(at::bmm(old, values), average.keep)));
+      const auto image = product(g.mT(), product(g, old)) * average.take;
+      next = orthonormal(image.add_(product(old, values), average.keep));
     }
-    const auto turn = at::bmm(old.mT(), next), projected = at::bmm(g, next);
-    const auto turned = at::bmm(turn.mT(), at::bmm(values, turn)) * average.keep;
-    factor.copy_(turned.add_(at::bmm(projected.mT(), projected), average.take));
+    const auto turn = product(old.mT(), next), projected = product(g, next);
+    const auto turned = product(turn.mT(), product(values, turn)) * average.keep;
+    factor.copy_(turned.add_(product(projected.mT(), projected), average.take));
     context.slots[2].mul_(average.keep).addcmul_(projected, projected, average.take);
     basis.copy_(next);
   }
@@ -67,24 +68,23 @@ class Cosmos : public Norm {
     const auto v = at_least_float32(context.slots[2]);
     const auto basis = context.slots[0].to(v.scalar_type());
     const auto x = m.to(v.scalar_type()) / context.rho;
-    const auto projected = at::bmm(x, basis);
+    const auto projected = product(x, basis);
     const auto metric = v.sqrt().div_(std::sqrt(context.correction)).add_(context.eps);
     const auto scaled = at::where(projected == 0, 0, projected / metric);
     const auto outside = [&](const at::Tensor& t) {
-      return t - at::bmm(at::bmm(t, basis), basis.mT());
+      return t - product(product(t, basis), basis.mT());
     };
     const double root = std::sqrt(static_cast<double>(m.size(1) * m.size(2)));
     const auto polar = outside(polar_of(outside(x), x));
     const auto sum =
-        at::bmm(scaled, basis.mT()) + divided(polar, frobenius_norm(polar)) * (gamma_ * root);
+        product(scaled, basis.mT()) + divided(polar, frobenius_norm(polar)) * (gamma_ * root);
     const auto s = (divided(sum, frobenius_norm(sum)) * root).to(m.scalar_type());
     return {s, inner_product(m, s)};
   }
 
   // Says that s is no argmax and depends on the gradients so far.
   NormTraits traits() const override {
-    constexpr int64_t kOneThread = int64_t{1} << 16;  // as LAPACK rounds by its number of threads
-    return {.exact = false, .adaptive = true, .single_thread_max_elements = kOneThread};
+    return {.exact = false, .adaptive = true, .single_thread_max_elements = kOneThreadElements};
   }
   // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return name_; }

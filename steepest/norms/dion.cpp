@@ -10,12 +10,13 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <numbers>
 
 #include "steepest/base/tensor.h"
 #include "steepest/norms/catalog.h"
+#include "steepest/norms/low_rank.h"
+#include "steepest/norms/symmetric.h"
 #include "steepest/svd/pseudo_random.h"
 
 namespace steepest::norms {
@@ -60,11 +61,10 @@ class Dion : public Norm {
   // Says that s is no argmax, that it leaves its factors, and bounds its entries by the root of the
   // rank, below 2^15.
   NormTraits traits() const override {
-    constexpr int64_t kOneThread = int64_t{1} << 16;  // as LAPACK rounds by its number of threads
     return {.exact = false,
             .largest_entry = 0x1p15,
             .low_rank = true,
-            .single_thread_max_elements = kOneThread};
+            .single_thread_max_elements = kOneThreadElements};
   }
   // Returns the norm's text, from which make_norm() makes the same norm again.
   std::string name() const override { return name_; }
@@ -77,9 +77,7 @@ class Dion : public Norm {
 
   // Returns the rank of a step of a matrix [rows, cols]: 1 at least, if there are entries.
   int64_t rank(int64_t rows, int64_t cols) const {
-    const int64_t most = std::min(rows, cols);
-    const auto part = static_cast<int64_t>(std::ceil(fraction_ * static_cast<double>(most)));
-    return std::min(most, std::max<int64_t>(1, part));
+    return part_of(std::min(rows, cols), fraction_);
   }
 
   // Returns Q [B, d, k], from which the iteration of matrices x [B, n, d] begins: the slot, or, at
@@ -99,8 +97,8 @@ class Dion : public Norm {
     if (x.numel() > 0) power = power_of_two(x.abs().amax({1, 2}).to(at::kDouble));
     x = x / per_matrix(power, x);
     const auto q = start(x, context);
-    const auto p = std::get<0>(at::linalg_qr(at::bmm(x, q)));
-    const auto r = at::bmm(x.mT(), p);
+    const auto p = orthonormal(product(x, q));
+    const auto r = product(x.mT(), p);
     const auto length = at::linalg_vector_norm(r, 2, {1}, /*keepdim=*/true);  // [B, 1, k]
     const double digits = x.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
                                                          : std::numeric_limits<float>::epsilon();

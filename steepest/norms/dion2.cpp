@@ -8,11 +8,9 @@
 // to the first rows, on every device.
 #include <ATen/ATen.h>
 
-#include <algorithm>
-#include <cmath>
-
 #include "steepest/base/tensor.h"
 #include "steepest/norms/catalog.h"
+#include "steepest/norms/low_rank.h"
 
 namespace steepest::norms {
 namespace {
@@ -75,11 +73,9 @@ class Dion2 : public Norm {
   // Returns the numbers [B, k] of the rows of x [B, n, d] with the largest sums of magnitudes, one
   // at least if there are rows.
   at::Tensor largest_rows(const at::Tensor& x) const {
-    const int64_t n = x.size(1);
-    const auto part = static_cast<int64_t>(std::ceil(fraction_ * static_cast<double>(n)));
     const auto sums = x.abs().sum(2, /*keepdim=*/false, at::kDouble);
     const auto order = at::argsort(sums, /*stable=*/true, 1, /*descending=*/true);
-    return order.narrow(1, 0, std::min(n, std::max<int64_t>(1, part)));
+    return order.narrow(1, 0, part_of(x.size(1), fraction_));
   }
 
   std::string name_;

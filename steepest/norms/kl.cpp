@@ -44,8 +44,8 @@ void update_kl(const Sides& sides, const at::Tensor& g, const at::Tensor& rotate
     diagonals.push_back(whitened(rotated, other).square().mean(dim));
     if (!factors) continue;
     const auto half = whitened(to_basis(g.to(rotated.scalar_type()), other), other);
-    const auto product = symmetric_product(side.left ? half : half.mT());
-    products.push_back(product.div_(static_cast<double>(g.size(dim))));
+    const auto square = symmetric_product(side.left ? half : half.mT());
+    products.push_back(square.div_(static_cast<double>(g.size(dim))));
   }
   for (size_t i = 0; i < sides.size(); ++i) {
     const auto advance = [&](const at::Tensor& mean, const at::Tensor& x) {

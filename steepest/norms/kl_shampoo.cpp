@@ -4,11 +4,11 @@
 // s = x / dual. The paper's step is x = sharp(m). It needs no graft, as S_L x S_R is the gradients'
 // second moment itself, to whose root the step is inverse. The bases are turned after the gradient
 // has been taken, each by one power iteration and a QR; the authors' code takes its step before.
-#include <ATen/ATen.h>
-
 #include "steepest/base/tensor.h"
 #include "steepest/norms/catalog.h"
 #include "steepest/norms/kl.h"
+#include "steepest/norms/second_moment.h"
+#include "steepest/norms/symmetric.h"
 
 namespace steepest::norms {
 namespace {
@@ -42,9 +42,7 @@ class KlShampoo : public Norm {
 
   // Returns s and its dual of each matrix of m [B, r, c].
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
-    const auto x = preconditioned(m, context);
-    const auto dual = inner_product(m, x).clamp_min(0).sqrt();
-    return {divided(x, dual).to(m.scalar_type()), dual};
+    return measured_by(m, preconditioned(m, context));
   }
   // Returns dual times s of each matrix of m [B, r, c], without a pass for the dual.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {

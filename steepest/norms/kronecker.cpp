@@ -20,6 +20,15 @@ at::Tensor Due::of(const at::Tensor& x) const {
   return indices_.defined() ? x.index_select(0, indices_) : x;
 }
 
+Sides Due::of(const Sides& sides) const {
+  Sides mine = sides;
+  for (auto& side : mine) {
+    side.factor = of(side.factor), side.basis = of(side.basis);
+    if (side.values.defined()) side.values = of(side.values);
+  }
+  return mine;
+}
+
 void Due::put(const at::Tensor& x, const at::Tensor& y) const {
   indices_.defined() ? x.index_copy_(0, indices_, y.to(x.scalar_type())) : x.copy_(y);
 }
@@ -82,14 +91,14 @@ Due Kronecker::due(const at::Tensor& m, const NormContext& context) const {
 
 void update_factors(const Sides& sides, const at::Tensor& g, const Average& average) {
   for (const auto& side : sides) {
-    const auto product = symmetric_product(side.left ? g : g.mT());
-    side.factor.mul_(average.keep).add_(product.to(side.factor.scalar_type()), average.take);
+    const auto square = symmetric_product(side.left ? g : g.mT());
+    side.factor.mul_(average.keep).add_(square.to(side.factor.scalar_type()), average.take);
   }
 }
 
 at::Tensor turn(const Side& side, const Due& due, bool sorted) {
   const auto basis = at_least_float32(due.of(side.basis));
-  auto image = at::bmm(due.of(side.factor).to(basis.scalar_type()), basis);
+  auto image = product(due.of(side.factor).to(basis.scalar_type()), basis);
   at::Tensor order;
   if (sorted) {
     order = at::argsort((basis * image).sum(1), /*stable=*/true, -1, /*descending=*/true);
@@ -109,7 +118,7 @@ void turn_with(const at::Tensor& v, const Side& side, const Due& due) {
 at::Tensor to_basis(at::Tensor m, const Sides& sides) {
   for (const auto& side : sides) {
     const auto basis = side.basis.to(m.scalar_type());
-    m = side.left ? at::bmm(basis.mT(), m) : at::bmm(m, basis);
+    m = side.left ? product(basis.mT(), m) : product(m, basis);
   }
   return m;
 }
@@ -117,7 +126,7 @@ at::Tensor to_basis(at::Tensor m, const Sides& sides) {
 at::Tensor from_basis(at::Tensor m, const Sides& sides) {
   for (const auto& side : sides) {
     const auto basis = side.basis.to(m.scalar_type());
-    m = side.left ? at::bmm(basis, m) : at::bmm(m, basis.mT());
+    m = side.left ? product(basis, m) : product(m, basis.mT());
   }
   return m;
 }

@@ -14,10 +14,6 @@
 
 namespace steepest::norms {
 
-// LAPACK rounds differently on another number of threads: up to this size of a matrix one thread
-// computes it alone.
-constexpr int64_t kOneThreadElements = int64_t{1} << 16;
-
 // One side of a batch of matrices [B, r, c]: n is r on the left, c on the right.
 struct Side {
   bool left = true;
@@ -33,8 +29,9 @@ class Due {
   // Makes the turn of the matrices with these indices, out of `batch`.
   Due(const std::vector<int64_t>& indices, int64_t batch, const at::Device& device);
   bool none() const { return none_; }
-  // Returns the matrices of x [B, ..] whose turn it is, [B', ..].
+  // Returns the matrices of x [B, ..] whose turn it is, [B', ..], and what sides have of them.
   at::Tensor of(const at::Tensor& x) const;
+  Sides of(const Sides& sides) const;
   // Writes y [B', ..], in any dtype, to the places in x [B, ..] that of() has read.
   void put(const at::Tensor& x, const at::Tensor& y) const;
 

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "steepest/base/tensor.h"
 #include "steepest/svd/svd.h"
@@ -82,6 +83,11 @@ class LowRank : public Norm {
 };
 
 }  // namespace
+
+int64_t part_of(int64_t n, double fraction) {
+  const auto part = static_cast<int64_t>(std::ceil(fraction * static_cast<double>(n)));
+  return std::min(n, std::max<int64_t>(1, part));
+}
 
 // None for small matrices, which are decomposed in full. Few vectors are kept with the next ones,
 // up to a whole block of the kernels.

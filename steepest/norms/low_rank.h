@@ -7,6 +7,10 @@
 
 namespace steepest::norms {
 
+// Returns how many of n directions the part `fraction` of them is, rounded up: one at least, if
+// there are any.
+int64_t part_of(int64_t n, double fraction);
+
 // Returns what a norm keeps of each matrix [rows, cols] for its next truncated SVD: one slot of
 // `count` right singular vectors, or more, to begin with; no slot where a decomposition with these
 // options has no use for them.

@@ -22,4 +22,10 @@ at::Tensor Adaptive::preconditioned(const at::Tensor& m, const NormContext& cont
   return context.eps > 0 ? x : at::where(m == 0, at::zeros({}, x.options()), x);  // else 0 / 0
 }
 
+// A rounded <m, x> may be below 0 where it is 0.
+Measured measured_by(const at::Tensor& m, const at::Tensor& x) {
+  const auto dual = inner_product(m, x).clamp_min(0).sqrt();
+  return {divided(x, dual).to(m.scalar_type()), dual};
+}
+
 }  // namespace steepest::norms

@@ -25,4 +25,8 @@ class Adaptive : public Norm {
   static at::Tensor preconditioned(const at::Tensor& m, const NormContext& context);
 };
 
+// Returns s = x / dual and dual = sqrt<m, x> of each matrix of m [B, r, c] in a quadratic norm
+// |x|^2 = <x, A x>, for x = A^-1 m, which is dual times s.
+Measured measured_by(const at::Tensor& m, const at::Tensor& x);
+
 }  // namespace steepest::norms

@@ -15,6 +15,7 @@
 #include "steepest/base/tensor.h"
 #include "steepest/norms/catalog.h"
 #include "steepest/norms/kronecker.h"
+#include "steepest/norms/second_moment.h"
 #include "steepest/norms/symmetric.h"
 
 namespace steepest::norms {
@@ -61,12 +62,9 @@ class Shampoo : public Norm {
   // Returns s and its dual of each matrix of m [B, r, c].
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto x = preconditioned(m, context);
-    if (graft_ != "none") {
-      const auto s = (x * per_matrix(ratio(m, x, context), x)).to(m.scalar_type());
-      return {s, inner_product(m, s)};
-    }
-    const auto dual = inner_product(m, x).clamp_min(0).sqrt();
-    return {divided(x, dual).to(m.scalar_type()), dual};
+    if (graft_ == "none") return measured_by(m, x);
+    const auto s = (x * per_matrix(ratio(m, x, context), x)).to(m.scalar_type());
+    return {s, inner_product(m, s)};
   }
   // Returns dual times s of each matrix of m [B, r, c]: L^-p m R^-p, without a pass for the dual.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {

@@ -5,8 +5,9 @@
 // with Adam's bias corrections and b = beta2. The basis of step t is made of the gradients before
 // it; only the first step makes it of its own, where the authors' code makes the basis and takes no
 // step. Every `refresh` steps one power iteration and a QR turn it: with its columns sorted by
-// their Rayleigh quotients, and V with them. M stays in the original basis, which is the same and
-// lets Q turn under it. With kl, the factors are those of KL-Shampoo, kl.h, and unsorted.
+// their Rayleigh quotients, and V with them. M is kept in both bases: in the eigenbasis it takes
+// the turned gradient, and is turned itself only where Q is. With kl, the factors are those of
+// KL-Shampoo, kl.h, and unsorted.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -26,31 +27,32 @@ class Soap : public Norm {
         kl_(word_argument(spec, "kl", {"false", "true"}) == "true"),
         kronecker_(spec, {"eigenvectors", kl_}) {}
 
-  // Asks for the mean square v, and for each side that has a factor, for it and its eigenvectors.
+  // Asks for the mean square v and the turned momentum, and for each side that has a factor, for it
+  // and its eigenvectors.
   std::vector<Slot> slots(int64_t rows, int64_t cols) const override {
     auto all = kronecker_.slots(rows, cols);
-    all.insert(all.begin(), Slot{"exp_avg_sq"});
+    all.insert(all.begin(), {Slot{"exp_avg_sq"}, Slot{"exp_avg_in_basis"}});
     return all;
   }
 
   // Takes a step's gradients g [B, r, c] into the slots, in place: turns the bases where that is
-  // due, and advances v, the running mean of g^2 in the eigenbases, and the factors. The bases come
-  // from g itself in the first step, later from the gradients before it.
+  // due, and advances v, the running mean of g^2 in the eigenbases, the momentum there, and the
+  // factors. The bases come from g itself in the first step, later from the gradients before it.
   void observe(const at::Tensor& g, const at::Tensor&, const Average& average,
                const NormContext& context) const override {
-    const auto sides = kronecker_.sides(g, context, 1);
-    const auto& v = context.slots[0];
+    const auto sides = kronecker_.sides(g, context, kFirstSide);
     if (context.step == 1) {
       update_factors(sides, g, average);
       if (kl_) start_kl(sides, g);
       for (const auto& side : sides) side.basis.copy_(eigen(side.factor).vectors);
     } else if (const auto due = kronecker_.due(g, context); !due.none()) {
-      for (const auto& side : sides)
-        kl_ ? void(turn(side, due, /*sorted=*/false)) : turn_with(v, side, due);
+      turn_all(sides, due, context);
     }
     const auto rotated = to_basis(at_least_float32(g), sides);
+    const auto& v = context.slots[0];
     const auto wide = rotated.to(v.scalar_type());
     v.mul_(average.keep).addcmul_(wide, wide, average.take);
+    context.slots[1].mul_(context.momentum.keep).add_(wide, context.momentum.take);
     if (kl_) update_kl(sides, g, rotated, average, context.step > 1);
     if (!kl_ && context.step > 1) update_factors(sides, g, average);
   }
@@ -59,12 +61,14 @@ class Soap : public Norm {
   // correction, for the eigenbases Q_L and Q_R in the slots, and its dual <m, s>, of each matrix of
   // m [B, r, c].
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
-    const auto sides = kronecker_.sides(m, context, 1);
+    const auto sides = kronecker_.sides(m, context, kFirstSide);
     const auto v = at_least_float32(context.slots[0]);
-    const auto rotated = to_basis(m.to(v.scalar_type()), sides);
+    const auto rotated = context.is_momentum ? context.slots[1].to(v.scalar_type())
+                                             : to_basis(m.to(v.scalar_type()), sides);
     auto metric = v.sqrt().add_(context.eps);
     if (is_half(m.scalar_type())) metric = at::maximum(metric, rounding_of(m));
-    auto s = at::where(rotated == 0, 0, rotated / metric);
+    auto s = rotated / metric;
+    if (context.eps <= 0) s = at::where(rotated == 0, 0, s);  // else 0 / 0
     if (context.correction != 1) s.mul_(std::sqrt(context.correction));
     const auto direction = from_basis(s, sides).to(m.scalar_type());
     return {direction, inner_product(m, direction)};
@@ -84,6 +88,17 @@ class Soap : public Norm {
   std::string name() const override { return name_; }
 
  private:
+  static constexpr size_t kFirstSide = 2;  // the slots before are v and the turned momentum
+
+  // Turns the bases of the matrices that are due, v and the momentum with them.
+  void turn_all(const Sides& sides, const Due& due, const NormContext& context) const {
+    const auto& momentum = context.slots[1];
+    const auto m = from_basis(at_least_float32(due.of(momentum)), due.of(sides));
+    for (const auto& side : sides)
+      kl_ ? void(turn(side, due, /*sorted=*/false)) : turn_with(context.slots[0], side, due);
+    due.put(momentum, to_basis(m, due.of(sides)));
+  }
+
   // Returns the rounding errors of m's entries, [B, 1, 1] in float32. Along eigenvectors in which
   // no gradient has had a part they are all that m has, and v knows nothing of them.
   static at::Tensor rounding_of(const at::Tensor& m) {

@@ -14,8 +14,8 @@ namespace {
 
 std::atomic<int64_t> float64_count{0};
 
-// Returns eigenvalues, the smallest first, and eigenvectors of finite x [B, n, n] by LAPACK in x's
-// dtype; undefined ones where it fails, or returns a NaN where the host may look.
+}  // namespace
+
 Eigen by_lapack(const at::Tensor& x) {
   try {
     auto [values, vectors] = at::linalg_eigh(x);
@@ -27,19 +27,17 @@ Eigen by_lapack(const at::Tensor& x) {
   }
 }
 
-}  // namespace
-
 int64_t float64_eigenproblems() { return float64_count; }
 
 // LAPACK may not return from a matrix with a NaN or an infinity: it is given a zero matrix in its
 // place. Each matrix is scaled to entries near 1, as their squares are formed.
-Eigen eigen(const at::Tensor& f) {
+Eigen eigen(const at::Tensor& f, Eigen (*solve)(const at::Tensor&)) {
   const auto x = at_least_float32(f);
   if (x.numel() == 0) return {x.sum(2), x};
   const auto finite = at::isfinite(x).all(2).all(1).view({-1, 1, 1});
   const auto scale = power_of_two(x.abs().amax({1, 2}, true).to(at::kDouble)).to(x.scalar_type());
   const auto solvable = at::where(finite, x / scale, 0);
-  auto found = by_lapack(solvable);
+  auto found = solve(solvable);
   if (!found.values.defined()) {
     ++float64_count;
     TORCH_WARN_ONCE("steepest: an eigenproblem has been solved in float64, as float32 failed");
@@ -61,11 +59,13 @@ at::Tensor inverse_power(const at::Tensor& f, double power, double eps) {
   return symmetric_product(q * at::where(largest == 0, 1, root).unsqueeze(1));
 }
 
-// The kernel sees that one factor is the other's transpose, and computes half.
-at::Tensor symmetric_product(const at::Tensor& x) {
-  const auto own = try_kernel(kernels_of(x).product, x, x.mT());
-  return own.defined() ? own : at::bmm(x, x.mT());
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+  const auto own = try_kernel(kernels_of(a).quick_product, a, b);
+  return own.defined() ? own : at::bmm(a, b);
 }
+
+// The kernel sees that one factor is the other's transpose, and computes half.
+at::Tensor symmetric_product(const at::Tensor& x) { return product(x, x.mT()); }
 
 at::Tensor orthonormal(const at::Tensor& x) { return std::get<0>(at::linalg_qr(x)); }
 

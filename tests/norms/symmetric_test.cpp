@@ -32,13 +32,25 @@ TEST(Symmetric, a_product_with_the_own_transpose_is_symmetric_to_the_bit) {
 TEST(Symmetric, an_inverse_power_is_one_at_any_scale) {
   Random random(5);
   const auto x = random.normal({2, 5, 9}, at::kFloat);
+  const auto count = norms::float64_eigenproblems();
   for (const double scale : {1e-15, 1.0, 1e15}) {
     const auto f = symmetric_product(x * scale);
     const auto root = inverse_power(f, 0.25, 0);
     const auto whole = at::bmm(at::bmm(root, root), at::bmm(root, root));
     EXPECT_LT(difference(at::bmm(whole, f), at::eye(5).expand({2, 5, 5})), 1e-3) << scale;
   }
-  EXPECT_EQ(norms::float64_eigenproblems(), 0);
+  EXPECT_EQ(norms::float64_eigenproblems(), count);
+}
+
+TEST(Symmetric, what_fails_in_float32_is_solved_in_float64_and_counted) {
+  Random random(6);
+  const auto f = symmetric_product(random.normal({2, 5, 9}, at::kFloat));
+  const auto count = norms::float64_eigenproblems();
+  const auto found = eigen(f, [](const at::Tensor&) { return norms::Eigen(); });
+  EXPECT_EQ(norms::float64_eigenproblems(), count + 1);
+  EXPECT_EQ(found.vectors.scalar_type(), at::kFloat);
+  const auto scaled = found.vectors * found.values.unsqueeze(1);
+  EXPECT_LT(difference(at::bmm(scaled, found.vectors.mT()), f), 1e-6);
 }
 
 TEST(Symmetric, zero_has_the_identity_and_a_null_space_has_zero) {

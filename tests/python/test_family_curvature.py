@@ -142,6 +142,46 @@ def test_shampoomax_moves_by_the_sum_of_all_duals():
     assert worst < 1e-9
 
 
+def turned(u, state):
+    """Q_L^T u Q_R of the eigenbases in a state."""
+    left, right = (state[f"{side}_eigenvectors"] for side in ("left", "right"))
+    return left.view(len(u), -1).mT @ u @ right.view(u.shape[1], -1)
+
+
+@pytest.mark.parametrize("norm", ["soap(refresh=3)", "soap(kl=true,refresh=3)"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"momentum": 0},
+        {"momentum_form": "heavy_ball", "start": "zero", "backup_start": "zero"},
+        {"decoupled_weight_decay": False},
+    ],
+    ids=str,
+)
+def test_the_turned_momentum_is_the_momentum_in_the_eigenbases(norm, options):
+    gradients = [weight((6, 4), i).detach() for i in range(9)]
+    for count in range(1, len(gradients) + 1):
+        *_, optimizer = stepped("soap", (6, 4), gradients[:count], norm=norm, **options)
+        (w,) = optimizer.param_groups[0]["params"]
+        state = optimizer.state[w]
+        found = [state[key] for key in ("exp_avg", "momentum_buffer") if key in state]
+        u = found[0] if found else torch.zeros_like(w)  # no momentum, and nothing to turn
+        assert (state["exp_avg_in_basis"] - turned(u, state)).abs().max() < 1e-13
+
+
+def test_the_momentum_is_turned_where_the_norm_looks_ahead():
+    """And goes on where a run changes that."""
+    w = weight((6, 4))
+    optimizer = steepest.SOAP([{"params": [w], "role": "matrix"}], lr=0.1, norm="soap(refresh=4)")
+    for step, nesterov in enumerate((True, True, False, False, True, False)):
+        optimizer.param_groups[0]["nesterov"] = nesterov
+        w.grad = weight((6, 4), step).detach()
+        optimizer.step()
+        state = optimizer.state[w]
+        assert (state["exp_avg_in_basis"] - turned(state["exp_avg"], state)).abs().max() < 1e-13
+
+
 NORMS = [
     "shampoo",
     "shampoo(graft=adam)",

@@ -71,26 +71,39 @@ bool is_own_transpose(const at::Tensor& a, const at::Tensor& b) {
          b.stride(0) == a.stride(0) && b.stride(1) == a.stride(2) && b.stride(2) == a.stride(1);
 }
 
-// Returns a a^T of each matrix of a float32 a [B, r, k] of any strides, [B, r, r], of which half is
-// computed and mirrored.
-at::Tensor symmetric_product(const at::Tensor& a) {
-  auto products = at::empty({a.size(0), a.size(1), a.size(1)}, a.options());
+// Returns matrix i of a float32 x [B, r, c] of any strides.
+View view_of(const at::Tensor& x, int64_t i) {
+  return {x.const_data_ptr<float>() + i * x.stride(0), x.size(1), x.size(2), x.stride(1),
+          x.stride(2)};
+}
+
+// Returns a b of each matrix of float32 a [B, r, k] and b [B, k, c] of any strides, [B, r, c]. Of a
+// product that is `symmetric` half is computed and mirrored.
+at::Tensor own_product(const at::Tensor& a, const at::Tensor& b, bool symmetric) {
+  auto products = at::empty({a.size(0), a.size(1), b.size(2)}, a.options());
   for (int64_t i = 0; i < a.size(0); ++i) {
-    const View one{a.const_data_ptr<float>() + i * a.stride(0), a.size(1), a.size(2), a.stride(1),
-                   a.stride(2)};
-    gemm({.a = one,
-          .b = one.transposed(),
+    gemm({.a = view_of(a, i),
+          .b = view_of(b, i),
           .c = products.mutable_data_ptr<float>() + i * products.stride(0),
-          .symmetric = true});
+          .symmetric = symmetric});
   }
   return products;
+}
+
+// Returns the products of the matrices of float32 a [B, r, k] and b [B, k, c], [B, r, c], by the
+// processor's kernel; undefined where it has none or there is nothing to multiply.
+at::Tensor quick_product(const at::Tensor& a, const at::Tensor& b) {
+  const bool both_float = a.scalar_type() == at::kFloat && b.scalar_type() == at::kFloat;
+  if (!both_float || !has_gemm() || !is_in_memory(a) || !is_in_memory(b)) return {};
+  if (a.numel() == 0 || b.numel() == 0) return {};
+  return own_product(a, b, is_own_transpose(a, b));
 }
 
 // Returns the products of the matrices of a [B, r, k] and b [B, k, c], [B, r, c], by one call of
 // torch for each, or by half the work where b is a^T; undefined where one call for all will do
 // (is_one_by_one).
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
-  if (is_own_transpose(a, b)) return symmetric_product(a);
+  if (is_own_transpose(a, b)) return own_product(a, b, /*symmetric=*/true);
   if (!is_one_by_one(a, b)) return {};
   std::vector<at::Tensor> each;
   for (int64_t i = 0; i < a.size(0); ++i) each.push_back(at::mm(a[i], b[i]));
@@ -202,6 +215,7 @@ const Kernels& kernels() {
                            .normalize = normalize,
                            .product = product,
                            .product_plus = product_plus,
+                           .quick_product = quick_product,
                            .iterate = iterate,
                            .blocks = blocks(),
                            .fill_pseudo_random = fill_pseudo_random,
