@@ -18,6 +18,7 @@
 #include "trainer/run/manifest.h"
 #include "trainer/run/output.h"
 #include "trainer/run/run_folder.h"
+#include "trainer/run/wait_policy.h"
 #include "trainer/text.h"
 #include "trainer/version.h"
 
@@ -118,9 +119,11 @@ void load_cuda() {
 }  // namespace
 
 // Returns an ExitCode. Each add_ function adds a subcommand, whose callback does the work and sets
-// `exit_code`. The standard streams are secured before any file is opened, and AMX is tried before
+// `exit_code`. How threads wait is settled before all else, the standard streams are
+// secured before any file is opened, and AMX is tried before
 // torch's first operation.
 int main(int argc, char** argv) {
+  wait_passively(argv);
   secure_standard_streams();
   load_cuda();
   CLI::App app{"Non-Euclidean steepest descent: trains, compares and explains the Muon family."};
