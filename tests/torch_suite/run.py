@@ -64,15 +64,19 @@ def error_inputs(device, dtype):
 
 
 # Learning rates at which a test problem of ten parameters converges in the suite's few steps.
-RATES = {"PolarGrad": 1e-3, "Neon": 1e-3, "FStar": 1e-3, "MuonMax": 1e-3, "ScionLions": 1e-3}
+RATES = dict.fromkeys(("PolarGrad", "Neon", "FStar", "KRank", "MuonMax", "ScionLions"), 1e-3)
 
 
 def with_one_rate(cls: type) -> type:
-    """The class, with ``lr`` for all parameters, as the suite's optimizers have it."""
+    """The class, with ``lr`` for all parameters, as the suite's optimizers have it.
+
+    By default that is torch's 1e-3: a row's own is for networks.
+    """
 
     class OneRate(cls):
         def __init__(self, params, **options):
-            if isinstance(options.get("lr"), float):
+            options.setdefault("lr", 1e-3)
+            if isinstance(options["lr"], float):
                 options["backup_lr"] = options["lr"]
             super().__init__(params, **options)
 
