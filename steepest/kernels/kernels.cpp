@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/kernels/kernels.h"
 
-#include "steepest/kernels/cpu/gemm.h"
+#include <algorithm>
+
+#include "steepest/kernels/cpu/kernel_rows.h"
 #include "steepest/kernels/cpu/scratch.h"
 #include "steepest/kernels/cpu/table.h"
 
@@ -14,7 +16,19 @@ const Kernels& kernels_of(const at::Tensor& t) {
   return t.is_cuda() ? cuda : none;
 }
 
-std::vector<std::string> kernel_names() { return cpu::gemm_kernel_names(); }
+std::vector<KernelRow> kernel_table() {
+  std::vector<KernelRow> table;
+  for (const auto* row : cpu::kernel_rows())
+    table.push_back({row->name, row->operands, row->sums, row->min_rows, row->error});
+  return table;
+}
+
+std::vector<std::string> kernel_names() {
+  std::vector<std::string> names;
+  for (const auto* row : cpu::kernel_rows()) names.emplace_back(row->name);
+  std::reverse(names.begin(), names.end());
+  return names;
+}
 
 int64_t kernel_workspace_bytes() { return cpu::workspace_bytes(); }
 

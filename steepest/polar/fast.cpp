@@ -4,8 +4,8 @@
 // Form: the Gram form where a matrix is long and its iterates are in float32, as it touches the
 // long side 2 + 2 restarts times instead of twice a step. Half precision never takes it, as it
 // would lose too much. Dtype: half precision only where the device multiplies it faster. That is
-// throughout on CUDA; on a CPU with AMX or AVX-512 FP16 it is for the operands of each product, of
-// matrices of some size, while the iterates stay in float32. An explicit dtype is kept.
+// throughout on CUDA; on a CPU with AMX, AVX-512 FP16 or BF16 it is for the operands of each
+// product, of matrices of some size, while the iterates stay in float32. An explicit dtype is kept.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -18,16 +18,14 @@
 namespace steepest::polar {
 namespace {
 
-constexpr double kLong = 1.5;  // the ratio of the sides from which on the Gram form pays
-
 // The fewest rows for which a device may find that products of 16-bit operands pay.
 constexpr int64_t kMinHalfRows = 32;
 
-// Whether the longer side of the matrices x [B, r, c] is at least kLong times the shorter one, so
-// that the Gram form pays.
+// Whether the longer side of the matrices x [B, r, c] is at least kGramAspect times the shorter
+// one, so that the Gram form pays.
 bool is_long(const at::Tensor& x) {
   const int64_t least = std::min(x.size(1), x.size(2)), most = std::max(x.size(1), x.size(2));
-  return static_cast<double>(most) >= kLong * static_cast<double>(least);
+  return static_cast<double>(most) >= kGramAspect * static_cast<double>(least);
 }
 
 // Newton-Schulz in the form that costs less for the shape; the dtype is the caller's, or the

@@ -25,9 +25,12 @@ std::unique_ptr<PolarSolver> by_shape_solver(const Schedule& schedule, const Pol
 // by_shape_solver() in the dtype that the device multiplies fastest, see fast.cpp.
 std::unique_ptr<PolarSolver> fast_solver(const Schedule& schedule, const PolarOptions& options);
 
+// The ratio of a matrix' sides from which on the Gram form costs less.
+constexpr double kGramAspect = 1.5;
+
 // The iteration that "fast_" + a schedule's name takes where a device multiplies operands rounded
-// to 16 bits faster than float32's. is_long: whether one side of the matrices is at least 1.5 times
-// the other.
+// to 16 bits faster than float32's. is_long: whether one side of the matrices is at least
+// kGramAspect times the other.
 PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, bool is_long);
 
 // U V^T from an SVD in float32 or float64.

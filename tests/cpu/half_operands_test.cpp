@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products of operands rounded to 16 bits: bfloat16 by AMX, on the processor's own tiles or in
-// software, judged by float64 products of the same operands rounded to bfloat16; float16 by AVX-512
-// FP16, judged by float64 products of the operands themselves.
+// software, and by AVX-512 BF16, judged by float64 products of the same operands rounded to
+// bfloat16; float16 by AVX-512 FP16, judged by float64 products of the operands themselves.
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -27,13 +27,16 @@ double norm_of(const at::Tensor& x) {
   return at::where(x.isfinite(), x, 0).norm(2, at::kDouble).item<double>();
 }
 
-class HalfOperands : public testing::TestWithParam<at::ScalarType> {
+using Find = const KernelChoice* (*)();
+
+class HalfOperands : public testing::TestWithParam<Find> {
  protected:
   void SetUp() override {
-    if ((amx() ? amx_kernel() : fp16_kernel()) == nullptr)
-      GTEST_SKIP() << "not on this processor or by this compiler";
+    if (GetParam()() == nullptr) GTEST_SKIP() << "not on this processor or by this compiler";
   }
-  static bool amx() { return GetParam() == at::kBFloat16; }
+  static bool is_amx() { return GetParam() == amx_kernel; }
+  static at::ScalarType dtype() { return GetParam()()->operands; }
+  static bool sums_in_float32() { return dtype() == at::kBFloat16; }
 
   static at::Tensor computed(const at::Tensor& a, const at::Tensor& b, bool symmetric = false,
                              double* norm = nullptr) {
@@ -42,7 +45,7 @@ class HalfOperands : public testing::TestWithParam<at::ScalarType> {
           .b = view_of(b),
           .c = c.mutable_data_ptr<float>(),
           .symmetric = symmetric,
-          .operand_dtype = GetParam(),
+          .kernel = GetParam()(),
           .a_norm = norm_of(a),
           .b_norm = norm_of(b),
           .c_norm = norm});
@@ -54,14 +57,15 @@ class HalfOperands : public testing::TestWithParam<at::ScalarType> {
   static void expect_close(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b,
                            const std::string& what) {
     const auto exact = [](const at::Tensor& x) {
-      return (amx() ? x.to(at::kBFloat16) : x).to(at::kDouble);
+      return (sums_in_float32() ? x.to(at::kBFloat16) : x).to(at::kDouble);
     };
     const auto should = exact(a).mm(exact(b));
     const double k = static_cast<double>(a.size(1));
     const auto sizes = exact(a).norm(2, 1, true).mm(exact(b).norm(2, 0, true));
     const auto allowed =
-        amx() ? at::full_like(should, 1e-6 * std::sqrt(k) * (4 + should.abs().max().item<double>()))
-              : sizes * (std::pow(2, -11) * (3 + std::sqrt(k) / 4));
+        sums_in_float32()
+            ? at::full_like(should, 1e-6 * std::sqrt(k) * (4 + should.abs().max().item<double>()))
+            : sizes * (std::pow(2, -11) * (3 + std::sqrt(k) / 4));
     EXPECT_TRUE(((c - should).abs() <= allowed).all().item<bool>())
         << what << ": off by " << (c - should).abs().max().item<double>();
   }
@@ -69,9 +73,10 @@ class HalfOperands : public testing::TestWithParam<at::ScalarType> {
   AmxEmulator emulator_;
 };
 
-INSTANTIATE_TEST_SUITE_P(By, HalfOperands, testing::Values(at::kBFloat16, at::kHalf),
+INSTANTIATE_TEST_SUITE_P(By, HalfOperands, testing::Values(amx_kernel, fp16_kernel, bf16_kernel),
                          [](const auto& info) {
-                           return info.param == at::kHalf ? "avx512_fp16" : "amx";
+                           if (info.param == amx_kernel) return "amx";
+                           return info.param == fp16_kernel ? "avx512_fp16" : "avx512_bf16";
                          });
 
 TEST_P(HalfOperands, MultiplyRightlyInEveryShapeAndOrder) {
@@ -88,7 +93,7 @@ TEST_P(HalfOperands, MultiplyRightlyInEveryShapeAndOrder) {
       expect_close(computed(at, bt), a, b, name + ", both by columns");
     }
   }
-  EXPECT_GT(emulator_.instructions(), amx() && !has_amx() ? 10000 : -1);
+  EXPECT_GT(emulator_.instructions(), is_amx() && !has_amx() ? 10000 : -1);
 }
 
 TEST_P(HalfOperands, SumOverMoreStepsThanAPanelHolds) {
@@ -132,9 +137,10 @@ TEST_P(HalfOperands, HaveTheSameBitsOnAnyNumberOfThreads) {
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
   double norm = 0, again = 1;
-  const auto product = computed(a, b, false, &norm);
+  const auto product = computed(a, b, false, &norm), gram = computed(a, a.t(), true);
   at::set_num_threads(3);
   EXPECT_TRUE(at::equal(computed(a, b, false, &again), product));
+  EXPECT_TRUE(at::equal(computed(a, a.t(), true), gram));
   EXPECT_EQ(norm, again);
   at::set_num_threads(threads);
 }
@@ -148,9 +154,9 @@ TEST_P(HalfOperands, CarryNaNsOfTheirRowsOnlyAndRoundTiesToEven) {
   EXPECT_TRUE(c[3].isnan().all().item<bool>());
   EXPECT_EQ(c.isnan().sum().item<int64_t>(), 60);
   EXPECT_TRUE(c[5].isinf().all().item<bool>());
-  const float step = amx() ? 1.0f / 256 : 1.0f / 2048;
+  const float step = dtype() == at::kBFloat16 ? 1.0f / 256 : 1.0f / 2048;
   const auto ties = at::tensor({1 + step, 1 + 3 * step}).view({2, 1});
-  EXPECT_TRUE(at::equal(computed(ties, at::ones({1, 1})), ties.to(GetParam()).to(at::kFloat)));
+  EXPECT_TRUE(at::equal(computed(ties, at::ones({1, 1})), ties.to(dtype()).to(at::kFloat)));
 }
 
 TEST(AmxOfThisMachine, IsUsedOnlyWhereTheProcessorAnnouncesIt) {

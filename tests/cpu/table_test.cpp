@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "steepest/kernels/cpu/gemm.h"
+#include "steepest/kernels/cpu/kernel_rows.h"
 #include "steepest/kernels/kernels.h"
 #include "tests/cpu/matrices.h"
 
@@ -116,7 +117,7 @@ TEST(Table, HalfOperandsOfSmallMatricesAreDeclined) {
   const auto small = batch(8, 12, 1), large = batch(128, 128, 2);
   EXPECT_FALSE(kernels_of(small).iterate(small, half, false).defined());
   EXPECT_EQ(kernels_of(large).iterate(large, half, false).defined(),
-            fast_operand_dtype() != at::kFloat);
+            fast_kernel(128).operands != at::kFloat);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Polar factors by products of operands rounded to 16 bits (AMX, on the processor's own tiles or in
-// software; AVX-512 FP16) against the same iteration in float64; and against bfloat16 throughout,
-// which is what torch.optim.Muon has.
+// software; AVX-512 FP16 and BF16) against the same iteration in float64; and against bfloat16
+// throughout, which is what torch.optim.Muon has.
 
 #include <gtest/gtest.h>
 
@@ -18,23 +18,23 @@ namespace steepest::polar::test {
 namespace {
 
 using steepest::test::AmxEmulator;
-using Case = std::tuple<std::string, at::ScalarType>;  // a schedule, the dtype of the operands
+using Find = const cpu::KernelChoice* (*)();
+using Case = std::tuple<std::string, Find>;  // a schedule, the kernel
 
 class HalfPolar : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    const bool amx = std::get<1>(GetParam()) == at::kBFloat16;
-    if ((amx ? cpu::amx_kernel() : cpu::fp16_kernel()) == nullptr || cpu::float_kernel() == nullptr)
+    if (std::get<1>(GetParam())() == nullptr || cpu::float_kernel() == nullptr)
       GTEST_SKIP() << "not on this processor or by this compiler";
   }
   // "fast_" + the schedule's name, as it is computed with these operands.
   static at::Tensor polar(const at::Tensor& x) {
-    const auto& [name, operand_dtype] = GetParam();
+    const auto& [name, kernel] = GetParam();
     auto out = x[0].to(at::kFloat).contiguous().clone();
     const int64_t rows = out.size(0), columns = out.size(1);
-    const bool is_long = std::max(rows, columns) >= 1.5 * std::min(rows, columns);
+    const bool is_long = std::max(rows, columns) >= kGramAspect * std::min(rows, columns);
     cpu::iterate_in_place(out.mutable_data_ptr<float>(), rows, columns,
-                          half_iteration(named_schedule(name), 5, is_long), operand_dtype);
+                          half_iteration(named_schedule(name), 5, is_long), *kernel());
     return out.unsqueeze(0);
   }
   static at::Tensor by(at::ScalarType dtype, const at::Tensor& x) {
@@ -44,14 +44,16 @@ class HalfPolar : public testing::TestWithParam<Case> {
   AmxEmulator emulator_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Schedules, HalfPolar,
-                         testing::Combine(testing::Values("jordan", "polar_express", "you", "cubic",
-                                                          "baseline"),
-                                          testing::Values(at::kBFloat16, at::kHalf)),
-                         [](const auto& info) {
-                           const bool amx = std::get<1>(info.param) == at::kBFloat16;
-                           return std::get<0>(info.param) + (amx ? "_amx" : "_avx512_fp16");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Schedules, HalfPolar,
+    testing::Combine(testing::Values("jordan", "polar_express", "you", "cubic", "baseline"),
+                     testing::Values(cpu::amx_kernel, cpu::fp16_kernel, cpu::bf16_kernel)),
+    [](const auto& info) {
+      const std::string name = std::get<0>(info.param);
+      const Find find = std::get<1>(info.param);
+      if (find == cpu::amx_kernel) return name + "_amx";
+      return name + (find == cpu::fp16_kernel ? "_avx512_fp16" : "_avx512_bf16");
+    });
 
 double difference(const at::Tensor& a, const at::Tensor& b) {
   return ((a.to(at::kDouble) - b).norm() / b.norm()).item<double>();

@@ -97,6 +97,24 @@ def test_version_and_info_name_commit_torch_and_kernels():
         assert "AMX" not in info["kernels"]
 
 
+def test_info_shows_the_table_of_products_and_steepest_cpu_limits_it():
+    """By preference, float32's last; of a name that is none, one line."""
+    rows = json.loads(steepest("info").stdout)["products"]
+    flags = Path("/proc/cpuinfo").read_text().split()
+    if "avx512_bf16" in flags:
+        assert "BF16" in [row["kernel"] for row in rows]
+    if rows:
+        assert rows[-1]["operands"] == "float32" and rows[-1]["from_rows"] == 0
+        assert all(0 < row["error"] <= 3e-3 and row["sums"] for row in rows)
+    for limit, kernels in (("avx2", {"AVX2"}), ("avx512", {"AVX-512", "AVX2"}), ("aten", set())):
+        info = json.loads(steepest("info", env={"STEEPEST_CPU": limit}).stdout)
+        assert info["cpu_limit"] == limit
+        assert {row["kernel"] for row in info["products"]} <= kernels
+    assert info["kernels"] == "none, by torch alone"
+    wrong = steepest("info", env={"STEEPEST_CPU": "sse"})
+    one_line(wrong, 2, "STEEPEST_CPU", '"sse"', "avx512_bf16")
+
+
 def one_line(done, code, *words):
     assert done.returncode == code, (done.returncode, done.stderr)
     lines = done.stderr.strip().splitlines()

@@ -64,13 +64,14 @@ def write_config(folder: Path, **changes) -> Path:
     return folder / "run.toml"
 
 
-def steepest(*args, timeout=120):
+def steepest(*args, timeout=120, env=None):
     return subprocess.run(
         [CLI, *map(str, args)],
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",  # a model may write any bytes
         timeout=timeout,
+        env=os.environ | (env or {}),
         check=False,
     )
 

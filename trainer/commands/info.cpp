@@ -8,7 +8,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "steepest/base/dtype.h"
+#include "steepest/kernels/kernels.h"
 #include "steepest/polar/error_table.h"
+#include "steepest/polar/solvers.h"
 #include "trainer/commands/commands.h"
 #include "trainer/config/config.h"
 #include "trainer/data/baselines.h"
@@ -43,16 +46,39 @@ Json data_info(const Options& o) {
   return out;
 }
 
-// Returns, as JSON, the versions of the library and of torch, its commit, and what torch may use of
-// this machine: kernels, threads, and the limit of ONEDNN_MAX_CPU_ISA, null where that is unset.
+// Returns what an environment variable says, as JSON; null where it is unset.
+Json environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? Json() : Json(value);
+}
+
+// Returns, as JSON, the processor's table of products: one object for each row, the preferred
+// first.
+Json products_info() {
+  Json rows = Json::array();
+  for (const auto& row : kernel_table()) {
+    rows.push_back({{"kernel", row.name},
+                    {"operands", dtype_name(row.operands)},
+                    {"sums", row.sums},
+                    {"from_rows", row.from_rows},
+                    {"error", row.error}});
+  }
+  return rows;
+}
+
+// Returns, as JSON, the versions of the library and of torch, its commit, and what may be used of
+// this machine: kernels with their table, from which ratio of the sides on polar factors take the
+// Gram form, threads, and the limits of STEEPEST_CPU and ONEDNN_MAX_CPU_ISA, null where unset.
 Json machine_info() {
-  const char* isa = std::getenv("ONEDNN_MAX_CPU_ISA");
   return {{"steepest", kVersion},
           {"commit", kCommit},
           {"torch", TORCH_VERSION},
           {"kernels", kernels_text()},
+          {"products", products_info()},
+          {"gram_form_from_aspect", polar::kGramAspect},
           {"threads", at::get_num_threads()},
-          {"cpu_isa_limit", isa == nullptr ? Json() : Json(isa)}};
+          {"cpu_limit", environment("STEEPEST_CPU")},
+          {"cpu_isa_limit", environment("ONEDNN_MAX_CPU_ISA")}};
 }
 
 }  // namespace

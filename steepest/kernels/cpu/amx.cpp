@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "steepest/kernels/cpu/gemm_kernel.h"
+#include "steepest/kernels/cpu/instruction_set.h"
 
 namespace steepest::cpu {
 namespace {
@@ -72,8 +73,8 @@ bool multiplies_without_trap(const KernelChoice&) { return false; }
 bool has_amx() {
   static const bool found = [] {
     const KernelChoice* const kernel = amx_kernel();
-    return kernel != nullptr && onednn_allows_amx() && at::cpu::init_amx() &&
-           multiplies_without_trap(*kernel);
+    return kernel != nullptr && is_allowed(InstructionSet::amx) && onednn_allows_amx() &&
+           at::cpu::init_amx() && multiplies_without_trap(*kernel);
   }();
   return found;
 }

@@ -173,12 +173,17 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
 // has_amx(). Of B, 384 steps of 32 columns are 24 KiB, which stay in the first cache.
 const KernelChoice* amx_kernel() {
   static const KernelChoice choice{.name = "AMX",
+                                   .operands = c10::kBFloat16,
+                                   .error = 3e-3,
+                                   .min_rows = 128,
+                                   .left_by_rows = true,
                                    .rows = 32,
                                    .columns = 32,
                                    .a_width = 32,
                                    .depth = 384,
                                    .unit = kUnit,
                                    .bytes = 2,
+                                   .tile_bytes = 2 * kTileBytes,
                                    .store = multiply<false>,
                                    .add = multiply<true>,
                                    .pack_a = pack<true>,

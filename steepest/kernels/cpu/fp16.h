@@ -10,12 +10,15 @@
 
 #include <cstdint>
 
+#include "steepest/kernels/cpu/instruction_set.h"
 #include "steepest/kernels/cpu/transpose.h"
 
 namespace steepest::cpu {
 
-// Whether the processor has AVX-512 FP16.
-inline bool has_fp16() { return __builtin_cpu_supports("avx512fp16") != 0; }
+// Whether the processor has AVX-512 FP16, and STEEPEST_CPU allows it.
+inline bool has_fp16() {
+  return __builtin_cpu_supports("avx512fp16") && is_allowed(InstructionSet::avx512_fp16);
+}
 
 #define STEEPEST_FP16 [[gnu::target("avx512fp16,avx512bw,avx512vl")]]
 

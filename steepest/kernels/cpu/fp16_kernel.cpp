@@ -123,12 +123,17 @@ STEEPEST_FP16 void pack(const float* x, int64_t row_stride, int64_t column_strid
 // 128 steps, leaves float16's range, as |A|_F |B|_F = 40,000 < 65,504.
 const KernelChoice* fp16_kernel() {
   static const KernelChoice choice{.name = "FP16",
+                                   .operands = c10::kHalf,
+                                   .sums = "float16 over 128 steps, then float32",
+                                   .error = 2e-3,
+                                   .min_rows = 32,
                                    .rows = kRows,
                                    .columns = kWidth,
                                    .a_width = kWidth,
                                    .depth = kDepth,
                                    .unit = 2,
                                    .bytes = 2,
+                                   .tile_bytes = kRows * 2,
                                    .scaled_norm = 200,
                                    .store = multiply<false>,
                                    .add = multiply<true>,

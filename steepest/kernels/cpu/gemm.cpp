@@ -8,8 +8,6 @@
 #include <numeric>
 #include <vector>
 
-#include "steepest/kernels/cpu/amx.h"
-#include "steepest/kernels/cpu/gemm_kernel.h"
 #include "steepest/kernels/cpu/gemm_rows.h"
 #include "steepest/kernels/cpu/power_of_two.h"
 #include "steepest/kernels/cpu/scratch.h"
@@ -72,13 +70,14 @@ class Operands {
     return panels;
   }
 
-  // Returns where row first + i of A begins as it is packed, for rows = pack_rows(first, ..) and
-  // the number of steps that were packed. Its next step is step_stride() elements on.
+  // Returns where row first + i of A, the first of a tile, begins as it is packed, for rows =
+  // pack_rows(first, ..) and the number of steps that were packed. Its next step is step_stride()
+  // elements on.
   const std::byte* packed_row(const std::byte* rows, int64_t first, int64_t i,
                               int64_t steps) const {
     if (shares_panels_) rows = b_panels_, i += first;
     const int64_t within = i % step_stride();
-    return rows + panel_bytes(i - within, steps) + within * kernel_.bytes;
+    return rows + panel_bytes(i - within, steps) + within / kernel_.rows * kernel_.tile_bytes;
   }
   // Returns how many elements apart two neighbours in a packed row of A, A_ik and A_i,k+1, are: the
   // width of its panel.
@@ -239,34 +238,12 @@ class Product {
   std::vector<double> squares_;  // the sum of squares of each block of C
 };
 
-// Returns the kernel for operands that are rounded to this dtype, which this processor must have.
-const KernelChoice& kernel_for(c10::ScalarType operand_dtype) {
-  switch (operand_dtype) {
-    case c10::kBFloat16:
-      return *amx_kernel();
-    case c10::kHalf:
-      return *fp16_kernel();
-    default:
-      return *float_kernel();
-  }
-}
-
 }  // namespace
 
 bool has_gemm() { return float_kernel() != nullptr; }
 
-std::vector<std::string> gemm_kernel_names() {
-  std::vector<std::string> names;
-  for (const auto* kernel : {float_kernel(), fp16_kernel(), has_amx() ? amx_kernel() : nullptr})
-    if (kernel != nullptr) names.emplace_back(kernel->name);
-  return names;
+void gemm(const Gemm& product) {
+  Product(product, product.kernel != nullptr ? *product.kernel : *float_kernel()).run();
 }
-
-c10::ScalarType fast_operand_dtype() {
-  if (has_amx()) return c10::kBFloat16;
-  return fp16_kernel() != nullptr ? c10::kHalf : c10::kFloat;
-}
-
-void gemm(const Gemm& product) { Product(product, kernel_for(product.operand_dtype)).run(); }
 
 }  // namespace steepest::cpu

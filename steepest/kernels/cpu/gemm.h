@@ -2,15 +2,13 @@
 // float32 matrix products on the CPU. A product C = A B that is known to be symmetric (X X^T, and
 // products of polynomials in one R) costs half: its lower triangle is computed and mirrored, which
 // no BLAS offers for A B. Blocks are packed for the caches and multiplied by one small kernel, in
-// AVX2, AVX-512 or AMX as the processor has it (BLIS; Goto & van de Geijn 2008). With AMX or
-// AVX-512 FP16, the operands may be rounded to 16 bits.
+// AVX2 or AVX-512 as the processor has it (BLIS; Goto & van de Geijn 2008). With AMX, AVX-512 FP16
+// or AVX-512 BF16, the operands may be rounded to 16 bits: kernel_rows() has the choice.
 #pragma once
 
-#include <c10/core/ScalarType.h>
-
 #include <cstdint>
-#include <string>
-#include <vector>
+
+#include "steepest/kernels/cpu/gemm_kernel.h"
 
 namespace steepest::cpu {
 
@@ -39,26 +37,18 @@ struct Gemm {
   const float* e = nullptr;
   float beta = 0, epsilon = 0;
   bool symmetric = false;  // the caller knows that A B, D and E are symmetric
-  // The dtype to which A and B are rounded when they are packed. The sums are in float32, but for
-  // kHalf (by AVX-512 FP16) in float16 over 128 products at a time; kBFloat16 is by AMX.
-  c10::ScalarType operand_dtype = c10::kFloat;
-  double a_norm = 0, b_norm = 0;  // |A|_F, |B|_F or a little more; kHalf needs them for its range
+  // By which A and B are multiplied, and rounded when they are packed; nullptr: float_kernel().
+  const KernelChoice* kernel = nullptr;
+  double a_norm = 0, b_norm = 0;  // |A|_F, |B|_F or a little more, where the kernel scales by them
   double* c_norm = nullptr;       // receives |C|_F; for a symmetric C up to sqrt(2) times as much
 };
 
 // Whether the processor has a kernel for float32: AVX2 with FMA, or AVX-512.
 bool has_gemm();
 
-// Returns the instruction sets of the kernels that run here, as kernel_names() gives them.
-std::vector<std::string> gemm_kernel_names();
-
-// Returns the operand dtype that the processor multiplies fastest: kBFloat16 with AMX, kHalf with
-// AVX-512 FP16, else kFloat.
-c10::ScalarType fast_operand_dtype();
-
 // Writes C, and *c_norm where it is asked for, on the threads of at::parallel_for, or on this one
 // alone within a parallel region: the same bits on any number of threads. It needs has_gemm(), and
-// a processor with a kernel for the operand dtype.
+// a processor on which product.kernel runs.
 void gemm(const Gemm& product);
 
 }  // namespace steepest::cpu

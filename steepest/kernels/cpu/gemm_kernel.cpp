@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "steepest/kernels/cpu/instruction_set.h"
 #include "steepest/kernels/cpu/transpose.h"
 
 namespace steepest::cpu {
@@ -155,12 +156,14 @@ void pack_b_avx512(const float* x, int64_t row_stride, int64_t column_stride, in
 // in the first cache.
 const KernelChoice* float_kernel() {
   static const KernelChoice wide{.name = "AVX-512",
+                                 .error = 5e-7,
                                  .rows = 8,
                                  .columns = 32,
                                  .a_width = 8,
                                  .depth = 256,
                                  .unit = 1,
                                  .bytes = 4,
+                                 .tile_bytes = 8 * 4,
                                  .store = multiply_avx512<false>,
                                  .add = multiply_avx512<true>,
                                  .pack_a = pack<8>,
@@ -168,19 +171,20 @@ const KernelChoice* float_kernel() {
                                  .mirror = mirror_avx512,
                                  .shares = true};
   static const KernelChoice narrow{.name = "AVX2",
+                                   .error = 5e-7,
                                    .rows = 6,
                                    .columns = 16,
                                    .a_width = 6,
                                    .depth = 384,
                                    .unit = 1,
                                    .bytes = 4,
+                                   .tile_bytes = 6 * 4,
                                    .store = multiply_avx2<false>,
                                    .add = multiply_avx2<true>,
                                    .pack_a = pack<6>,
                                    .pack_b = pack<16>};
-  if (__builtin_cpu_supports("avx512f")) return &wide;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &narrow;
-  return nullptr;
+  if (has_avx512()) return &wide;
+  return has_avx2() ? &narrow : nullptr;
 }
 
 #else

@@ -4,6 +4,8 @@
 // operand dtype. A step is an index k of the sum C_ij = sum_k A_ik B_kj.
 #pragma once
 
+#include <c10/core/ScalarType.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -25,13 +27,19 @@ constexpr int64_t kMirrorSide = 16;
 using Mirror = void (*)(const float* from, float* to, int64_t stride, bool diagonal);
 
 struct KernelChoice {
-  const char* name = nullptr;  // the instruction set
+  const char* name = nullptr;              // the instruction set
+  c10::ScalarType operands = c10::kFloat;  // the dtype to which the packing rounds them
+  const char* sums = "float32";            // the dtype in which their products are added up
+  double error = 0;                        // of a product of random matrices, see kernel_rows()
+  int64_t min_rows = 0;                    // of a matrix; with fewer, packing costs too much
+  bool left_by_rows = false;               // a left operand A is packed faster by rows
 
   int64_t rows, columns;  // the size of the tile
   int64_t a_width;        // rows of a panel of A, a multiple of `rows`; one of B has `columns`
   int64_t depth;          // steps of a panel, few enough for one of B to stay in the first cache
   int64_t unit;           // the kernel takes multiples of so many steps; `depth` is one
   int64_t bytes;          // the size of an element in a panel
+  int64_t tile_bytes;     // from a tile's first row in a panel of A to the next tile's
   float scaled_norm = 0;  // the Frobenius norm that either operand is scaled to; 0: not scaled
   Kernel store, add;      // tile = .., tile += ..
   Pack pack_a, pack_b;
@@ -52,5 +60,9 @@ const KernelChoice* amx_kernel();
 // The kernel for operands that the packing scales and rounds to float16, with short sums in
 // float16. nullptr where the processor or the compiler has no AVX-512 FP16.
 const KernelChoice* fp16_kernel();
+
+// The kernel for operands that the packing rounds to bfloat16, with sums in float32, by AVX-512
+// BF16. nullptr where the processor or the compiler has none.
+const KernelChoice* bf16_kernel();
 
 }  // namespace steepest::cpu

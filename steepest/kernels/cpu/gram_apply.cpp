@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "steepest/kernels/cpu/instruction_set.h"
 #include "steepest/kernels/cpu/row_partition.h"
 #include "steepest/kernels/cpu/scratch.h"
 #include "steepest/kernels/cpu/work_queue.h"
@@ -134,12 +135,9 @@ void apply_part(const GramApply& s, int64_t begin, int64_t end, float* z) {
   for (; i < end; ++i) Kind::template panel<1>(s, s.a + i * s.columns, s.y + i * Kind::kWidth, z);
 }
 
-// Whether the processor has AVX-512's foundation, which Wide512 needs.
-bool has_avx512() { return __builtin_cpu_supports("avx512f"); }
-
 }  // namespace
 
-bool has_gram_apply() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_gram_apply() { return has_avx2(); }
 // Wide blocks fill AVX-512's 32 registers, narrow ones AVX2's 16.
 int64_t native_block_width() { return has_avx512() ? kWideBlock : kNarrowBlock; }
 

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "steepest/kernels/cpu/gemm.h"
+#include "steepest/kernels/cpu/kernel_rows.h"
 #include "steepest/kernels/cpu/reduce.h"
 #include "steepest/kernels/cpu/scratch.h"
 #include "steepest/kernels/cpu/shifted_matrix.h"
@@ -32,30 +33,21 @@ constexpr double kMinTrace = 1e-16, kMaxTrace = 1e30;
 // False of a NaN.
 bool is_in_range(double trace) { return trace >= kMinTrace && trace <= kMaxTrace; }
 
-// Returns the dtype to which the operands of matrix products are rounded, for matrices whose
-// shorter side has `short_side` elements: bfloat16 or float16, or float32 where the processor
-// multiplies neither, or where packing would take longer than it saves.
-at::ScalarType half_operand_dtype(int64_t short_side) {
-  constexpr int64_t kMinFp16Rows = 32, kMinAmxRows = 128;
-  const at::ScalarType dtype = fast_operand_dtype();
-  return short_side >= (dtype == at::kBFloat16 ? kMinAmxRows : kMinFp16Rows) ? dtype : at::kFloat;
-}
-
 constexpr int64_t kMinPanel = 128;  // rows or columns of X that are copied at a time
 
 // The iteration of one matrix, with its workspace of this thread.
 class MatrixIteration {
  public:
-  // For matrices [rows, columns], with the operands of products rounded to operand_dtype (kFloat:
-  // not rounded). The intermediate matrices lie in this thread's scratch memory, so that a thread
-  // uses one MatrixIteration at a time. `iteration` has to outlive it.
+  // For matrices [rows, columns], multiplied by this kernel. The intermediate matrices lie in this
+  // thread's scratch memory, so that a thread uses one MatrixIteration at a time. `iteration` and
+  // `kernel` have to outlive it.
   MatrixIteration(int64_t rows, int64_t columns, const PolynomialIteration& iteration,
-                  at::ScalarType operand_dtype)
+                  const KernelChoice& kernel)
       : it_(iteration),
         rows_(rows),
         columns_(columns),
         n_(std::min(rows, columns)),
-        products_(n_, operand_dtype),
+        products_(n_, kernel),
         gram_{.matrix = scratch<float>(Scratch::gram, n_ * n_)},
         z_{.matrix = scratch<float>(Scratch::square, n_ * panel())},
         spare_{.matrix = scratch<float>(Scratch::spare, n_ * panel())} {
@@ -68,7 +60,7 @@ class MatrixIteration {
   // the factor 1 / (safety |x|_F) by which x is then scaled.
   bool run(float* x) {
     double square = 0;
-    if (products_.is_rounding()) {
+    if (products_.is_scaling()) {
       inner_products(x, x, 1, rows_ * columns_, &square);
       if (!is_in_range(square)) return false;
     }
@@ -110,8 +102,8 @@ class MatrixIteration {
 
   // x <- scale F x, or scale x F of a tall x, for the symmetric F = factor.matrix + factor.shift I,
   // a panel of the long side at a time. In float32 the shift is added to the matrix' diagonal, in
-  // place; of rounded operands it multiplies the copied panel in float32, and the new |x|_F goes to
-  // x_norm_.
+  // place; of rounded operands it multiplies the copied panel in float32. The new |x|_F goes to
+  // x_norm_ where products scale by it.
   void apply(const ShiftedMatrix& factor, float* x, double scale) {
     if (!products_.is_rounding()) {
       const auto shift = static_cast<float>(factor.shift);
@@ -161,15 +153,15 @@ class MatrixIteration {
   const PolynomialIteration& it_;
   int64_t rows_, columns_, n_;
   SymmetricProducts products_;
-  double x_norm_ = 0;  // |x|_F, where operands are rounded
+  double x_norm_ = 0;  // |x|_F, where products scale by it
   ShiftedMatrix gram_, z_, factor_, spare_;
 };
 
 }  // namespace
 
 void iterate_in_place(float* x, int64_t rows, int64_t columns, const PolynomialIteration& iteration,
-                      at::ScalarType operand_dtype) {
-  MatrixIteration in_place(rows, columns, iteration, operand_dtype);
+                      const KernelChoice& kernel) {
+  MatrixIteration in_place(rows, columns, iteration, kernel);
   if (in_place.run(x)) return;
   // It is out of scale, zero or not finite: bring the largest element to about 1 by a power of two.
   const int64_t size = rows * columns;
@@ -191,14 +183,14 @@ void iterate_in_place(float* x, int64_t rows, int64_t columns, const PolynomialI
 at::Tensor iterate(const at::Tensor& x, const PolynomialIteration& iteration, bool may_overwrite) {
   if (!is_in_memory(x) || x.scalar_type() == at::kDouble || !has_gemm()) return {};
   const int64_t batch = x.size(0), rows = x.size(1), columns = x.size(2);
-  const auto operands =
-      iteration.half_operands ? half_operand_dtype(std::min(rows, columns)) : at::kFloat;
-  if (iteration.half_operands && operands == at::kFloat) return {};
+  const KernelChoice& kernel =
+      iteration.half_operands ? fast_kernel(std::min(rows, columns)) : *float_kernel();
+  if (iteration.half_operands && &kernel == float_kernel()) return {};
   at::Tensor out = x.to(at::kFloat).contiguous();
   if (out.is_alias_of(x) && !may_overwrite) out = out.clone();
   auto* const data = out.mutable_data_ptr<float>();
   const auto one = [&](int64_t i) {
-    iterate_in_place(data + i * rows * columns, rows, columns, iteration, operands);
+    iterate_in_place(data + i * rows * columns, rows, columns, iteration, kernel);
   };
   // Each thread takes a matrix. The last ones, too few for one round of all threads, are computed
   // one after another by all threads together.

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "steepest/kernels/cpu/gemm_kernel.h"
 #include "steepest/kernels/iteration.h"
 
 namespace steepest::cpu {
@@ -18,10 +19,9 @@ namespace steepest::cpu {
 at::Tensor iterate(const at::Tensor& x, const PolynomialIteration& iteration, bool may_overwrite);
 
 // Replaces one row-major matrix [rows, columns], of any shape and scale, by the result of the
-// iteration, with operands of products rounded to operand_dtype. To be called only where has_gemm()
-// is true and there is a kernel for that dtype. A zero matrix gives zero, one with a NaN or an
-// infinity gives NaNs.
+// iteration, with products by this kernel, which has to run here. A zero matrix gives zero, one
+// with a NaN or an infinity gives NaNs.
 void iterate_in_place(float* x, int64_t rows, int64_t columns, const PolynomialIteration& iteration,
-                      at::ScalarType operand_dtype);
+                      const KernelChoice& kernel);
 
 }  // namespace steepest::cpu

@@ -7,8 +7,8 @@
 namespace steepest::cpu {
 
 void SymmetricProducts::gemm(Gemm product, double a_norm, double b_norm, double& c_norm) const {
-  product.operand_dtype = operand_dtype_;
-  if (is_rounding()) product.a_norm = a_norm, product.b_norm = b_norm, product.c_norm = &c_norm;
+  product.kernel = &kernel_;
+  if (is_scaling()) product.a_norm = a_norm, product.b_norm = b_norm, product.c_norm = &c_norm;
   cpu::gemm(product);
 }
 
@@ -56,7 +56,7 @@ void SymmetricProducts::scale(ShiftedMatrix& a, double factor) const {
 
 View SymmetricProducts::left_operand(const float* a) const {
   const View rows = row_major(a, n_, n_);
-  return operand_dtype_ == c10::kBFloat16 ? rows : rows.transposed();
+  return kernel_.left_by_rows ? rows : rows.transposed();
 }
 
 Gemm SymmetricProducts::symmetric_product(const float* a, const float* b, float* c) const {
