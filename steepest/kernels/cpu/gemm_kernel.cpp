@@ -15,8 +15,6 @@ namespace steepest::cpu {
 #if defined(__x86_64__) && defined(__GNUC__)
 namespace {
 
-typedef float Eight __attribute__((vector_size(32)));
-
 // Multiplies `steps` packed steps (values of k) of a panel of A and one of B: c[i][j] = sum_k
 // a[k][i] b[k][j] for kRows rows and kVectors vectors of columns of C, whose rows are `stride`
 // elements apart; with kAdd the sums are added to c. A step of A has a_stride elements, one of B
@@ -95,6 +93,70 @@ void pack(const float* x, int64_t row_stride, int64_t column_stride, int64_t row
     for (int64_t k = 0; k < steps; ++k)
       for (int64_t r = 0; r < kWidth; ++r)
         to[k * kWidth + r] = x[r * row_stride + k * column_stride];
+  }
+}
+
+// pack<kWidth>() for kWidth whole rows that are contiguous and row_stride elements apart, in AVX2:
+// squares of 8 x 8 elements are transposed in registers. Where kWidth is 6 a register is written
+// with two elements of no use, over which the next step is written; so the last steps are packed
+// one element at a time.
+template <int64_t kWidth>
+[[gnu::target("avx2,fma")]] void pack_contiguous_avx2(const float* x, int64_t row_stride,
+                                                      int64_t steps, float* to) {
+  constexpr int64_t kSide = 8, kFilled = kWidth < kSide ? kWidth : kSide;
+  const int64_t whole = (steps - 1) / kSide * kSide;
+  for (int64_t first = 0; first < kWidth; first += kSide) {
+    for (int64_t k = 0; k < whole; k += kSide) {
+      Eight row[kSide];
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < kSide; ++r) {
+        row[r] = Eight{};
+        if (r < kFilled) __builtin_memcpy(&row[r], x + (first + r) * row_stride + k, sizeof(Eight));
+      }
+      transpose(row);
+#pragma GCC unroll 8
+      for (int64_t j = 0; j < kSide; ++j)
+        __builtin_memcpy(to + (k + j) * kWidth + first, &row[j], sizeof(Eight));
+    }
+  }
+  for (int64_t k = whole; k < steps; ++k)
+    for (int64_t r = 0; r < kWidth; ++r) to[k * kWidth + r] = x[r * row_stride + k];
+}
+// Packs a panel of kWidth rows for AVX2; the parameters are pack()'s. The contiguous case has a
+// faster way.
+template <int64_t kWidth>
+void pack_avx2(const float* x, int64_t row_stride, int64_t column_stride, int64_t rows,
+               int64_t steps, float scale, std::byte* bytes) {
+  if (rows < kWidth || column_stride != 1)
+    return pack<kWidth>(x, row_stride, column_stride, rows, steps, scale, bytes);
+  pack_contiguous_avx2<kWidth>(x, row_stride, steps, reinterpret_cast<float*>(bytes));
+}
+
+// mirror_avx512() in AVX2, by four squares of 8 x 8 elements; those of a square on the diagonal
+// that lie above it are left out.
+[[gnu::target("avx2,fma")]] void mirror_avx2(const float* from, float* to, int64_t stride,
+                                             bool diagonal) {
+  constexpr EightIndices kIndex = {0, 1, 2, 3, 4, 5, 6, 7};
+  constexpr int64_t kSide = 8;
+  for (int64_t i = 0; i < kMirrorSide; i += kSide) {
+    for (int64_t j = 0; j < kMirrorSide; j += kSide) {
+      if (diagonal && j > i) continue;
+      Eight row[kSide];
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < kSide; ++r)
+        __builtin_memcpy(&row[r], from + (i + r) * stride + j, sizeof(Eight));
+      transpose(row);
+#pragma GCC unroll 8
+      for (int r = 0; r < kSide; ++r) {
+        float* const line = to + (j + r) * stride + i;
+        if (diagonal && i == j) {
+          Eight before;
+          __builtin_memcpy(&before, line, sizeof(Eight));
+          row[r] = kIndex > r ? row[r] : before;
+        }
+        __builtin_memcpy(line, &row[r], sizeof(Eight));
+      }
+    }
   }
 }
 
@@ -181,8 +243,9 @@ const KernelChoice* float_kernel() {
                                    .tile_bytes = 6 * 4,
                                    .store = multiply_avx2<false>,
                                    .add = multiply_avx2<true>,
-                                   .pack_a = pack<6>,
-                                   .pack_b = pack<16>};
+                                   .pack_a = pack_avx2<6>,
+                                   .pack_b = pack_avx2<16>,
+                                   .mirror = mirror_avx2};
   if (has_avx512()) return &wide;
   return has_avx2() ? &narrow : nullptr;
 }
