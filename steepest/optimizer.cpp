@@ -212,7 +212,8 @@ at::Tensor Optimizer::step(LossClosure closure) {
   const bool wanted = momo || recipe_.nonfinite == Nonfinite::skip;
   at::Tensor used;
   if (wanted) used = observed_weight_ > 0 ? observed_ / observed_weight_ : loss;
-  const auto result = engine::step(planned_->plan, params, global_, current_rates(), used);
+  const auto result =
+      engine::step(planned_->plan, params, global_, current_rates(), used, measure_duals_);
   warn_once(params, momo ? used : at::Tensor());
   stats_ = result;
   skipped_ += result.skipped;

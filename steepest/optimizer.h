@@ -15,11 +15,11 @@
 
 namespace STEEPEST_API steepest {
 
-struct Plan;  // plan.h: the recipe laid over the parameters, for the library's own parts
+struct Plan;  // plan.h, for the library's own parts
 
 struct BlockState : public torch::optim::OptimizerCloneableParamState<BlockState> {
   ParamState value;
-  // Empty: torch saves states one by one, Optimizer::save and load all of them, whole.
+  // Empty: Optimizer::save and load take all states, whole.
   void serialize(torch::serialize::InputArchive&) override {}
   void serialize(torch::serialize::OutputArchive&) const override {}
 };
@@ -54,9 +54,11 @@ class Optimizer : public torch::optim::Optimizer {
   std::string print_plan();  // a table: name, shape, role, norm, matrices, radius
   // Of the last step().
   const StepStats& stats() const { return stats_; }
-  // Momo's lower bound f* after the last step; undefined without Momo.
+  // D in stats() also where no step needs it; changes no bit.
+  void measure_duals(bool on) { measure_duals_ = on; }
+  // Momo's f* after the last step; undefined without.
   const at::Tensor& f_star() const { return global_.f_star; }
-  // Steps left out so far because of a NaN or an Inf (nonfinite = skip).
+  // Steps left out so far for NaN or Inf (nonfinite = skip).
   int64_t skipped_steps() const { return skipped_; }
 
   void save(torch::serialize::OutputArchive& archive) const override;
@@ -64,7 +66,7 @@ class Optimizer : public torch::optim::Optimizer {
 
  private:
   friend struct Snapshot;
-  void refresh();  // the plan, when groups have come or parameters been replaced
+  void refresh();  // the plan, when groups or parameters have changed
   void drop_orphans();
   void warn_once(const std::vector<Param>& params, const at::Tensor& loss);
   std::vector<Param> collect_params();
@@ -82,7 +84,7 @@ class Optimizer : public torch::optim::Optimizer {
   StepStats stats_;
   int64_t skipped_ = 0;
   int64_t calls_ = 0;  // of step(), since construction
-  bool warned_idle_ = false, warned_loss_ = false;
+  bool warned_idle_ = false, warned_loss_ = false, measure_duals_ = false;
 };
 
 // All state, by parameter name, under torch's keys ("state.<name>.momentum_buffer"), with the

@@ -108,6 +108,7 @@ Session::Session(const RunSpec& spec, DataUse use)
 void Session::make_optimizer() {
   groups_ = make_groups(*model_, spec_.groups, fused_);
   optimizer_ = std::make_unique<Optimizer>(groups_, recipe(spec_.recipe, spec_.optimizer));
+  optimizer_->measure_duals(spec_.measure_duals);
   base_lrs_.clear();
   for (const auto& group : optimizer_->param_groups())
     base_lrs_.push_back(group.options().get_lr());
@@ -225,7 +226,7 @@ StepResult Session::train_step() {
   optimizer_->step();
   const auto& stats = optimizer_->stats();
   result.q = number_or_nan(stats.q), result.dual = number_or_nan(stats.dual);
-  result.f_star = number_or_nan(optimizer_->f_star());
+  result.gap = number_or_nan(stats.model), result.f_star = number_or_nan(optimizer_->f_star());
   result.optimizer_seconds = seconds_now() - before;
   result.lr = optimizer_->param_groups()[rate_group_].options().get_lr();
   note_nonfinite(result);

@@ -20,7 +20,8 @@ struct StepResult {
   double seconds = 0;  // wall time of the whole step, and of the optimizer's part
   double optimizer_seconds = 0;
   double q = 1, dual = 0;              // Momo's factor and D; NaN where the recipe has none
-  double f_star = 0;                   // Momo's lower bound on the loss; NaN without Momo
+  double gap = 0, f_star = 0;          // Momo's f~ - f* and f*, the lower bound on the loss; NaN
+                                       // without Momo
   double accuracy = 0;                 // of the batch's images before the step; NaN without images
   double grad_norm = 0;                // before clipping; NaN without clipping
   double spike_z = 0;                  // of the loss, where it is a spike; else NaN

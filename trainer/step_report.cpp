@@ -24,6 +24,7 @@ nlohmann::ordered_json step_record(const StepResult& result, int64_t step,
   line["lr"] = result.lr;
   if (!std::isnan(result.q)) line["q"] = result.q;
   if (!std::isnan(result.dual)) line["D"] = result.dual;
+  if (!std::isnan(result.gap)) line["gap"] = result.gap;
   if (!std::isnan(result.f_star)) line["f_star"] = result.f_star;
   if (!std::isnan(result.grad_norm)) line["grad_norm"] = result.grad_norm;
   line["seconds"] = counters.seconds;

@@ -159,9 +159,21 @@ class Face(Groups, Observing, Stateful):
         plan = self._plan()
         bound = _state.bind(plan, self.state, list(self._params()))
         lr = self._rates(plan).lr
+        return _state.stats(plan, bound, self._stats, lr, self._f_star())
+
+    def last_step(self) -> _state.LastStep:
+        """The numbers that the last step itself has computed: nothing is measured for it.
+
+        Returns:
+            ``{"D", "q", "model_gap", "f_star", "skipped"}``, as in ``stats()["step"]``; None where
+            the recipe's step has no such number, and before the first step.
+        """
+        return _state.last_step(self._stats, self._f_star())
+
+    def _f_star(self) -> float | None:
+        """Momo's lower bound on the loss; None without Momo, or before its first step."""
         stepped = self._momo() and float(self.param_groups[0]["momo_step"]) > 0
-        f_star = float(self.param_groups[0]["momo"][2]) if stepped else None
-        return _state.stats(plan, bound, self._stats, lr, f_star)
+        return float(self.param_groups[0]["momo"][2]) if stepped else None
 
     def __repr__(self) -> str:
         """What each group trains, at which rates, and the choices that are not the class's own.

@@ -19,14 +19,19 @@ from steepest._plan import Plan
 State = MutableMapping[str, Any]
 
 
-class StepStats(TypedDict):
-    """What ``optimizer.stats()["step"]`` has; None where a recipe has no such number."""
+class LastStep(TypedDict):
+    """What ``optimizer.last_step()`` returns; None where a recipe has no such number."""
 
     D: float | None
     q: float | None
     model_gap: float | None
     f_star: float | None
     skipped: float | None
+
+
+class StepStats(LastStep):
+    """What ``optimizer.stats()["step"]`` has: the numbers of the last step, and one measured."""
+
     nonfinite: int
 
 
@@ -187,6 +192,13 @@ def _root_mean_square(values: list[float]) -> float:
     return math.sqrt(sum(value * value for value in values) / len(values))
 
 
+def last_step(last: Tensor | None, f_star: float | None) -> LastStep:
+    """The numbers of SteepestDescent.last_step; ``last`` and ``f_star`` are as of :func:`stats`."""
+    head = last[:4].tolist() if last is not None else [math.nan] * 4
+    skipped, dual, q, gap = map(_none_if_nan, head)
+    return {"D": dual, "q": q, "model_gap": gap, "f_star": f_star, "skipped": skipped}
+
+
 def stats(
     plan: Plan, bound: BoundState, last: Tensor | None, lr: list[float], f_star: float | None
 ) -> Stats:
@@ -203,20 +215,14 @@ def stats(
     table = ops.survey(
         bound.params, grads, bound.steps, bound.tensors, plan.text, bound.live, lr
     ).tolist()
-    head = last[:4].tolist() if last is not None else [math.nan] * 4
     coefficients = last[4:].tolist() if last is not None else []
     parameters = {
         plan.names[index]: _parameter_stats(plan, index, table, coefficients)
         for index in bound.live
         if plan.leaves[index]
     }
-    skipped, dual, q, gap = map(_none_if_nan, head)
     step: StepStats = {
-        "D": dual,
-        "q": q,
-        "model_gap": gap,
-        "f_star": f_star,
-        "skipped": skipped,
+        **last_step(last, f_star),
         "nonfinite": _count_nonfinite(bound.tensors, grads),
     }
     return {"step": step, "parameters": parameters}

@@ -37,7 +37,11 @@ void Job::advance_early(LinearModel& model) {
 void Job::measure_late() {
   if (direction_.s.defined()) return;
   advance(Storage::scratch);
+  // The norm may overwrite u, and is asked as without the measuring: so not a bit changes.
+  const bool extra = in_.measure_duals && in_.plan.needs != Needs::duals;
+  const auto u = extra ? update_.matrices.clone() : at::Tensor();
   measure(wanted());
+  if (extra) measured_dual_ = dual_of(in_, bucket_, u, direction_, wanted());
   update_ = {}, state_ = {};
 }
 

@@ -25,6 +25,12 @@ class Job {
     return direction_.dual.narrow(0, first, count);
   }
 
+  // Returns the duals [count] of the bucket's matrices from number `first` on that the last round
+  // has measured for D alone: with StepInput::measure_duals, where the step itself needs none.
+  at::Tensor measured_dual(int64_t first, int64_t count) const {
+    return measured_dual_.narrow(0, first, count);
+  }
+
   // Does the first round of a step that waits for the network's dual norm D: advances the momenta
   // and, where D needs this bucket, measures its directions and duals. Nothing is done where
   // neither D nor Momo's `model`, which records its inner products with u here, asks for it.
@@ -60,6 +66,7 @@ class Job {
   bool advanced_ = false;
   bool measured_ = false;     // at least once
   Direction direction_ = {};  // once measured
+  at::Tensor measured_dual_;  // [B] float64, of measure_duals
 };
 
 }  // namespace steepest::engine

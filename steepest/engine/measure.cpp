@@ -171,6 +171,17 @@ Direction measure_and_keep(const StepInput& in, const Bucket& bucket, const Batc
   return direction;
 }
 
+// What is moved along is s * scale * factor; of a sharp direction, which is dual * s^, its inner
+// product with u^ = u / rho is the square of the dual.
+at::Tensor dual_of(const StepInput& in, const Bucket& bucket, const at::Tensor& u,
+                   const Direction& direction, Wanted wanted) {
+  if (wanted == Wanted::both) return direction.dual;
+  const double rho = in.correction(bucket.first());
+  auto product = inner_product(u, direction.s) * (direction.scale / rho);
+  if (direction.factor.defined()) product = product * direction.factor;
+  return wanted == Wanted::sharp ? product.clamp_min(0).sqrt() : product;
+}
+
 void finish(const StepInput& in, const Bucket& bucket, const Direction& direction) {
   const auto& transforms = in.plan.rules_of(bucket.first()).transforms;
   for (size_t t = 0; t < transforms.size(); ++t) {

@@ -34,6 +34,12 @@ enum class Keep { all, warm_start };
 Direction measure_and_keep(const StepInput& in, const Bucket& bucket, const Batch& u, Wanted wanted,
                            const BucketState& state, Keep keep);
 
+// Returns the duals [B] float64 of the bias-corrected momenta, of which `direction` is the answer
+// that was `wanted`, for u [B, r, c] as the norm was given it: they are the direction's own where
+// it has them.
+at::Tensor dual_of(const StepInput& in, const Bucket& bucket, const at::Tensor& u,
+                   const Direction& direction, Wanted wanted);
+
 // Passes the direction, after the weights have moved by it, to the transforms that leave it as it
 // is and only change state by it: error feedback, which takes what was used away from the momentum.
 void finish(const StepInput& in, const Bucket& bucket, const Direction& direction);

@@ -17,7 +17,7 @@ double StepScales::radius(const Block& block) const {
   return (regularized() ? std::sqrt(lr) : lr) * block.radius;
 }
 
-void StepScales::combine(std::vector<at::Tensor> duals, GlobalState& global) {
+at::Tensor StepScales::scaled_duals(std::vector<at::Tensor> duals) {
   const auto& plan = in_.plan;
   std::vector<double> radii;
   at::Device device = at::kCPU;
@@ -31,7 +31,16 @@ void StepScales::combine(std::vector<at::Tensor> duals, GlobalState& global) {
     dual = dual.defined() ? dual.to(device) : at::zeros({block.batch}, options);
   }
   radii_ = at::tensor(radii, at::kDouble).to(device);
-  auto d = duals.empty() ? at::zeros({0}, options) : at::cat(duals) * radii_;
+  return duals.empty() ? at::zeros({0}, options) : at::cat(duals) * radii_;
+}
+
+at::Tensor StepScales::dual_norm(std::vector<at::Tensor> duals) {
+  return steepest::combine(in_.plan.tree, scaled_duals(std::move(duals))).dual;
+}
+
+void StepScales::combine(std::vector<at::Tensor> duals, GlobalState& global) {
+  const auto& plan = in_.plan;
+  auto d = scaled_duals(std::move(duals));
   if (plan.recipe.lr_auto) {
     const auto factors = side_factors(plan, d, global.auto_rate);
     radii_ = radii_ * factors, d = d * factors;

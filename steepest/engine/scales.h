@@ -20,6 +20,10 @@ class StepScales {
   // balanced first, by `global`.
   void combine(std::vector<at::Tensor> duals, GlobalState& global);
 
+  // Returns the network's dual norm D, 0-dim float64, of the duals that combine() takes, for the
+  // record: no coefficient follows from it.
+  at::Tensor dual_norm(std::vector<at::Tensor> duals);
+
   // Multiplies the coefficients that combine() has found for the matrices by Momo's factor q of the
   // step, where the recipe has Momo, and by each matrix' effective radius R_l; writes the dual
   // norm, the coefficients and Momo's numbers to `stats`. Momo alone reads `linear`, which is
@@ -39,6 +43,10 @@ class StepScales {
   // Returns the block's effective radius R_l: lr r, or sqrt(lr) r of a regularized step, for the
   // radius r that the recipe's rule gives the block.
   double radius(const Block& block) const;
+
+  // Sets radii_, and returns the leaves' duals times them, d [leaves] float64; `duals` is as of
+  // combine().
+  at::Tensor scaled_duals(std::vector<at::Tensor> duals);
 
   const StepInput& in_;
   at::Tensor radii_;         // R_l of each leaf, [leaves] float64

@@ -44,6 +44,8 @@ class Stepper {
       job.apply(scales_, model_);
     });
     model_.update_intercepts();
+    if (in_.measure_duals && !stats.dual.defined())
+      stats.dual = scales_.dual_norm(measured_duals());
     ++global_.step;
     return stats;
   }
@@ -84,6 +86,18 @@ class Stepper {
     return duals;
   }
 
+  // Returns the duals [batch] of each block that were measured for D alone, after the last round;
+  // undefined where a block has no gradient.
+  std::vector<at::Tensor> measured_duals() const {
+    std::vector<at::Tensor> duals(in_.plan.blocks.size());
+    for (const auto& job : jobs_) {
+      each_block(job.bucket(), [&](const Block& block, int64_t at) {
+        duals[in_.index(block)] = job.measured_dual(at, block.batch);
+      });
+    }
+    return duals;
+  }
+
   // Returns the duals as they are, since one process has every block's. It marks where a group of
   // processes that share a model would exchange theirs: outside of any worker thread, and in the
   // plan's order on all of them.
@@ -115,13 +129,14 @@ StepStats checked_step(const StepInput& in, GlobalState& global, const at::Tenso
 }  // namespace
 
 StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& global,
-               const std::vector<Rates>& rates, const at::Tensor& loss) {
+               const std::vector<Rates>& rates, const at::Tensor& loss, bool measure_duals) {
   at::NoGradGuard no_grad;
   // Under autocast a product of two float32 matrices would come back in half precision.
   const NoAutocastGuard no_autocast;
   check_step(plan, params, rates, loss);
   if (!has_gradients(params)) return {};
   StepInput in(plan, params, rates);
+  in.measure_duals = measure_duals;
   if (plan.recipe.lr_auto) read_found_rates(plan, global.auto_rate, in.found_rate);
   if (plan.recipe.nonfinite == Nonfinite::propagate) return Stepper(in, global).run(loss);
   return checked_step(in, global, loss);

@@ -15,8 +15,10 @@ namespace steepest::engine {
 // Takes one step: changes the weights and the states of `params` and `global` in place, and returns
 // what it has found. `rates` has one entry for each of the plan's groups; loss is 0-dim, needed by
 // Momo. Gradients are not modified, and parameters without one are skipped. Everything that can be
-// refused is refused before anything changes (c10::ValueError).
+// refused is refused before anything changes (c10::ValueError). With measure_duals the result has
+// the network's dual norm D also where the step needs none, which changes no bit of the step.
 StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& global,
-               const std::vector<Rates>& rates, const at::Tensor& loss = {});
+               const std::vector<Rates>& rates, const at::Tensor& loss = {},
+               bool measure_duals = false);
 
 }  // namespace steepest::engine

@@ -27,6 +27,8 @@ struct StepInput {
   const Plan& plan;
   const std::vector<Param>& params;
   std::vector<GroupNumbers> numbers;  // one a group
+  // Whether the step measures every block's dual, also where it needs none.
+  bool measure_duals = false;
   // With lr_auto: what lr is multiplied by where it stands for a decay, by Role; 1 without.
   double found_rate[2] = {1, 1};
 

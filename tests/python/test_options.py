@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options: what is refused, what a group may override, what the functions say."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from networks import furthest, make_net, same, step_with, train, weights
@@ -184,3 +186,18 @@ def test_stats_are_what_the_step_did():
             )
     assert stats["parameters"]["0.weight"]["polar_residual"] < 1e-10
     assert stats["step"]["D"] > 0 and stats["step"]["q"] is None
+
+
+def test_the_last_step_is_told_without_a_survey(monkeypatch):
+    net = make_net(torch.float64)
+    optimizer = steepest.MuonMax(net.named_parameters(), lr=0.01, step_size="momo", f_star=0.1)
+    assert set(optimizer.last_step().values()) == {None}
+    train(net, optimizer, range(3))
+    expected = {k: v for k, v in optimizer.stats()["step"].items() if k != "nonfinite"}
+
+    def refuse(*_):
+        raise AssertionError("a survey")
+
+    monkeypatch.setattr("steepest._state.ops", SimpleNamespace(survey=refuse))
+    assert optimizer.last_step() == expected
+    assert expected["D"] > 0 and 0 <= expected["q"] <= 1 and expected["f_star"] == 0.1

@@ -31,6 +31,8 @@ std::vector<Key> run_keys(RunSpec& s) {
       Key{"log_every", &s.log_every, "steps"}.within(kFromOne).changeable(),
       Key{"max_skipped", &s.max_skipped, "steps in a row with NaN or Inf before the run stops"}
           .within(kFromOne)
+          .changeable(),
+      Key{"measure_duals", &s.measure_duals, "D of every step, also where none needs it"}
           .changeable()};
 }
 
