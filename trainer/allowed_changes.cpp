@@ -15,8 +15,10 @@ namespace {
 const std::vector<std::string> kWords = {"lr", "steps", "schedule"};
 // The keys but those of [[group]] tables, of which there may be any number.
 const std::vector<std::string> kKeys = {
-    "optimizer.lr",    "optimizer.backup_lr",        "run.steps",     "schedule.kind",
-    "schedule.warmup", "schedule.constant_fraction", "schedule.floor"};
+    "optimizer.lr",   "optimizer.backup_lr", "run.steps",
+    "schedule.kind",  "schedule.warmup",     "schedule.constant_fraction",
+    "schedule.floor", "schedule.base",       "schedule.path",
+    "schedule.key",   "schedule.smooth",     "schedule.detrend"};
 
 // Whether the list of words has this word.
 bool is_one_of(const std::string& word, const std::vector<std::string>& words) {

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "steepest/base/workspace.h"
+#include "trainer/begin.h"
 #include "trainer/config/config.h"
 #include "trainer/exit_code.h"
 #include "trainer/resume.h"
@@ -32,6 +33,13 @@ struct Diverged : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// The session of a run. A resumed one has what it took from other runs in its checkpoint.
+Session new_session(const RunSpec& spec, bool resumed) {
+  Session session(spec);
+  if (!resumed) begin_run(session);
+  return session;
+}
+
 // One run between its folder, its session and the people who watch.
 class Loop {
  public:
@@ -40,7 +48,8 @@ class Loop {
   // or the folder cannot be taken, before anything of an earlier run is overwritten.
   Loop(const RunSpec& spec, const LoopOptions& options)
       : spec_(require_round_trip(spec)),
-        session_(spec),  // first: what it refuses leaves no folder behind
+        session_(
+            new_session(spec, options.resume)),  // first: what it refuses leaves no folder behind
         folder_(options.resume ? RunFolder::resume(spec.out) : RunFolder::create(spec.out)),
         progress_(STDERR_FILENO, detect_progress(STDERR_FILENO, spec.log_every)),
         quiet_(options.quiet) {
@@ -110,6 +119,7 @@ class Loop {
     const auto latest = latest_checkpoint(folder_.path());
     if (!latest) {
       note(folder_.path() + ": no checkpoint was completed: starting from step 0");
+      begin_run(session_);
       return;
     }
     for (const auto& line : latest->damaged) progress_.note(line);

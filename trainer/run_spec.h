@@ -2,6 +2,7 @@
 // Everything that a run is, as plain fields: what a config file and its overrides come to.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct GroupSpec {  // [[group]]: options for the parameters whose names match
 
 struct RunSpec {
   std::string out;
+  std::optional<std::string> start_from;  // a run's folder, of which the weights are taken
   uint64_t seed = 0;
   int64_t steps = 100;
   int64_t threads = 0;  // 0: torch's choice

@@ -11,8 +11,9 @@ double schedule_factor(const ScheduleSpec& spec, int64_t step, int64_t steps) {
   if (step < spec.warmup) {
     return static_cast<double>(step + 1) / static_cast<double>(spec.warmup + 1);
   }
-  if (spec.kind == "constant") return 1;
-  const bool cosine = spec.kind == "cosine";
+  const std::string& kind = spec.kind == "replay" ? spec.base : spec.kind;
+  if (kind == "constant") return 1;
+  const bool cosine = kind == "cosine";
   const double last = static_cast<double>(steps - 1);
   const double begin = cosine ? static_cast<double>(spec.warmup)
                               : std::max(static_cast<double>(spec.warmup),

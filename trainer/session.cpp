@@ -96,22 +96,20 @@ bool same_views(const Groups& a, const Groups& b) {
 Session::Session(const RunSpec& spec, DataUse use)
     : spec_(require_memory(spec)),
       data_(use == DataUse::none ? nullptr : make_dataset(spec.data)),
-      model_(make_model(spec.model, spec.seed, at::Device(spec.device))) {
+      model_(make_model(spec.model, spec.seed, at::Device(spec.device))),
+      rates_(spec.schedule, spec.steps) {
   TORCH_CHECK_VALUE(spec.data.batch % spec.accumulate == 0, "batch: accumulate: received ",
                     spec.accumulate, ", allowed a divisor of ", spec.data.batch);
   make_optimizer();
 }
 
-// Routes the model's parameters to groups_ and makes a new optimizer over them. Keeps each group's
-// learning rate in base_lrs_, for the schedule, and in rate_group_ the group whose rate steps
-// report.
+// Routes the model's parameters to groups_ and makes a new optimizer over them, whose rates rates_
+// starts from. Keeps in rate_group_ the group whose rate steps report.
 void Session::make_optimizer() {
   groups_ = make_groups(*model_, spec_.groups, fused_);
   optimizer_ = std::make_unique<Optimizer>(groups_, recipe(spec_.recipe, spec_.optimizer));
   optimizer_->measure_duals(spec_.measure_duals);
-  base_lrs_.clear();
-  for (const auto& group : optimizer_->param_groups())
-    base_lrs_.push_back(group.options().get_lr());
+  rates_.start_from(*optimizer_);
   const auto matrices = std::ranges::find(groups_, std::optional(Role::matrix), &Group::role);
   rate_group_ = matrices == groups_.end() ? 0 : static_cast<size_t>(matrices - groups_.begin());
 }
@@ -139,14 +137,6 @@ Session::Outcome Session::outcome_of(const Batch& batch) {
   if (model_->context() == 0)
     outcome.right = logits.detach().argmax(-1).eq(here.targets).sum(at::kDouble);
   return outcome;
-}
-
-// Sets every group's learning rate to its base_lrs_ times the schedule's factor for this step.
-void Session::set_rates() {
-  const double factor = schedule_factor(spec_.schedule, step_, spec_.steps);
-  for (size_t g = 0; g < base_lrs_.size(); ++g) {
-    optimizer_->param_groups()[g].options().set_lr(base_lrs_[g] * factor);
-  }
 }
 
 // Adds the gradients of the step's micro-batches to the parameters' and shows their losses to the
@@ -218,7 +208,7 @@ StepResult Session::train_step() {
   if (skipped_in_a_row_ == 0) before_streak_ = now();
   StepResult result{.step = step_, .grad_norm = kNaN, .spike_z = kNaN};
   model_->train(true);
-  set_rates();
+  rates_.set(*optimizer_, step_);
   optimizer_->zero_grad();
   forward_backward(result);
   clip_gradients(result);
@@ -273,6 +263,7 @@ Checkpoint Session::checkpoint_at(const std::string& config_hash, const Counters
   out.state.tensors = {{"step", at::full({}, counters.step, at::kLong)},
                        {"skipped_in_a_row", at::full({}, counters.skipped_in_a_row, at::kLong)},
                        {"losses", counters.losses.tensor()}};
+  rates_.save(out.state.tensors);
   RunSpec told = spec_;  // what a later start is compared with, wherever the run lies then
   told.out.clear(), told.data.accept_changed = false;
   out.state.metadata["config"] = resolved_toml(told);
@@ -293,6 +284,7 @@ void Session::restore(const Checkpoint& checkpoint, const std::string& source) {
   }
   if (const auto* losses = find_tensor(checkpoint.state.tensors, "losses"))
     losses_.restore(*losses);
+  rates_.restore(checkpoint);
   step_ = checkpoint.step;
   skipped_in_a_row_ = skipped->item<int64_t>();
 }

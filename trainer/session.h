@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "steepest/optimizer.h"
+#include "trainer/group_rates.h"
 #include "trainer/models/model.h"
 #include "trainer/run/checkpoint.h"
 #include "trainer/run/loss_window.h"
@@ -77,6 +78,8 @@ class Session {
   Optimizer& optimizer() { return *optimizer_; }
   // The parameter groups of the optimizer, as the model's parameters were routed.
   const Groups& groups() const { return groups_; }
+  // The rates that the groups have at each step.
+  GroupRates& rates() { return rates_; }
   // The spec that the session was built from.
   const RunSpec& spec() const { return spec_; }
 
@@ -115,7 +118,6 @@ class Session {
   Checkpoint checkpoint_at(const std::string& config_hash, const Counters& counters);
 
   void make_optimizer();
-  void set_rates();
   void forward_backward(StepResult& result);
   void clip_gradients(StepResult& result);
   void note_nonfinite(StepResult& result);
@@ -127,7 +129,7 @@ class Session {
   Fused fused_ = Fused::parts;
   Groups groups_;
   std::unique_ptr<Optimizer> optimizer_;
-  std::vector<double> base_lrs_;
+  GroupRates rates_;
   size_t rate_group_ = 0;  // the first group of matrices, whose lr a step reports
   int64_t step_ = 0, skipped_in_a_row_ = 0;
   LossWindow losses_;

@@ -116,7 +116,7 @@ TEST(ConfigErrors, KeysOfOtherKinds) {
             "run.toml:3: model.layers: received a value with model.kind \"mlp\", allowed with gpt");
   EXPECT_EQ(error_of_text("[schedule]\nfloor = 0.1\n"),
             "run.toml:2: schedule.floor: received a value with schedule.kind \"constant\", allowed "
-            "with constant_linear, cosine");
+            "with constant_linear, cosine, replay");
   EXPECT_EQ(error_of_text("[model]\nkind = \"gtp\"\n"),
             "run.toml:2: model.kind: received \"gtp\", allowed gpt, mlp, cnn; nearest: gpt");
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,7 +12,7 @@
 #include "trainer/commands/table.h"
 #include "trainer/config/config.h"
 #include "trainer/run/output.h"
-#include "trainer/run/run_folder.h"
+#include "trainer/run/read_metrics.h"
 #include "trainer/text.h"
 
 namespace steepest::trainer {
@@ -21,49 +20,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-// Lists and objects within each other; no line of ours has more than two.
-constexpr int kDepth = 16;
-constexpr size_t kLongest = size_t{1} << 20;  // bytes of a line
-
-// Returns how deep the brackets of a line of JSON nest, outside its texts. Copying a parsed value
-// recurses through it, so that a deep one has to be refused before.
-int depth_of(std::string_view line) {
-  int depth = 0, deepest = 0;
-  bool text = false;
-  for (size_t i = 0; i < line.size(); ++i) {
-    if (text) {
-      if (line[i] == '\\')
-        ++i;
-      else
-        text = line[i] != '"';
-    } else if (line[i] == '"') {
-      text = true;
-    } else if (line[i] == '[' || line[i] == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if (line[i] == ']' || line[i] == '}') {
-      --depth;
-    }
-  }
-  return deepest;
-}
-
-// Calls `use` with every line, parsed, of metrics.jsonl in the folder `run`, but a last one without
-// its newline, which was cut by whatever stopped the run. Throws RunError for a line that is no
-// object with a whole number as "step", is too long, or nests too deeply.
-void for_each_line(const std::string& run, const std::function<void(const Json&)>& use) {
-  const std::string path = run + "/metrics.jsonl", text = read_file(path);
-  size_t number = 1;
-  for (size_t begin = 0, end; (end = text.find('\n', begin)) != text.npos; begin = end + 1) {
-    const auto line = std::string_view(text).substr(begin, end - begin);
-    const bool plain = line.size() <= kLongest && depth_of(line) <= kDepth;
-    const auto json = plain ? Json::parse(line, nullptr, /*allow_exceptions=*/false) : Json();
-    if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer())
-      throw RunError(path + ":" + std::to_string(number) + ": not a line of metrics");
-    use(json);
-    ++number;
-  }
-}
 
 // Returns one row of the comparison: the learning rates and the seed that the run in this folder
 // was given, before its schedule; the last value of each kind that it wrote, NaN where it wrote
@@ -74,7 +30,7 @@ Json summary(const std::string& run) {
   const Recipe chosen = recipe(spec.recipe, spec.optimizer);
   Json last = Json::object();
   double best = kNaN;
-  for_each_line(run, [&](const Json& line) {
+  for_each_metrics_line(run, [&](const Json& line) {
     last.update(line);
     if (line.contains("val_loss") && line["val_loss"].is_number())
       best = std::fmin(best, line["val_loss"].get<double>());

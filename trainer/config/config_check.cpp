@@ -103,6 +103,17 @@ void check_steps(const Check& check, const RunSpec& spec) {
                 "at most run.steps = " + std::to_string(spec.steps));
 }
 
+// Throws ConfigError where a folder of another run that the spec needs is not named.
+void check_other_runs(const Check& check, const RunSpec& spec) {
+  const bool replay = spec.schedule.kind == "replay";
+  check.require(!replay || !spec.schedule.path.empty(), "schedule.path", "nothing",
+                "the folder of a run with schedule.kind \"replay\"");
+  check.require(!replay || !spec.schedule.key.empty(), "schedule.key", "nothing",
+                "a column of metrics.jsonl");
+  check.require(!spec.start_from || !spec.start_from->empty(), "run.start_from", "nothing",
+                "the folder of a run");
+}
+
 // Throws ConfigError at a [[group]] table that names no parameters.
 void check_groups(const Check& check, const RunSpec& spec) {
   for (size_t i = 0; i < spec.groups.size(); ++i) {
@@ -120,6 +131,7 @@ void complete(RunSpec& spec, const WhereOf& where) {
   check.run("optimizer", [&] { recipe(spec.recipe, spec.optimizer); });
   check_data(check, spec);
   check_steps(check, spec);
+  check_other_runs(check, spec);
   check_groups(check, spec);
 }
 

@@ -18,6 +18,8 @@ std::vector<Key> run_keys(RunSpec& s) {
   const bool constant = s.schedule.kind == "constant";
   return {
       Key{"out", &s.out, "folder of the run"}.changeable(),
+      Key{"start_from", &s.start_from, "folder of a run whose weights this one begins with"}
+          .since_later(),
       Key{"seed", &s.seed, "of weights, data order and dropout"}.within(kFromZero),
       Key{"steps", &s.steps, "optimizer steps"}.within(kFromOne).changeable(constant),
       Key{"threads", &s.threads, "of the CPU; 0: torch's choice"}.within({0, 4096}).changeable(),
@@ -129,14 +131,23 @@ std::vector<Key> batch_keys(RunSpec& s) {
 
 // Returns the keys of [schedule], each bound to the field of the spec that it sets.
 std::vector<Key> schedule_keys(ScheduleSpec& s) {
-  return {Key{"kind", &s.kind, "of the learning rate"}.one_of(
-              {"constant", "constant_linear", "cosine"}),
-          Key{"warmup", &s.warmup, "steps of a linear rise"}.within(kFromZero),
-          Key{"constant_fraction", &s.constant_fraction, "of the steps, before the descent"}
-              .within(kPart)
-              .only_for({"constant_linear"}),
-          Key{"floor", &s.floor, "the last step's factor"}.within(kPart).only_for(
-              {"constant_linear", "cosine"})};
+  const std::vector<std::string> kinds = {"constant", "constant_linear", "cosine"};
+  return {
+      Key{"kind", &s.kind, "of the learning rate"}.one_of(
+          {"constant", "constant_linear", "cosine", "replay"}),
+      Key{"warmup", &s.warmup, "steps of a linear rise"}.within(kFromZero),
+      Key{"constant_fraction", &s.constant_fraction, "of the steps, before the descent"}
+          .within(kPart)
+          .only_for({"constant_linear", "replay"}),
+      Key{"floor", &s.floor, "the last step's factor"}.within(kPart).only_for(
+          {"constant_linear", "cosine", "replay"}),
+      Key{"base", &s.base, "what the replayed numbers multiply"}.one_of(kinds).only_for({"replay"}),
+      Key{"path", &s.path, "folder of the run whose numbers are replayed"}.only_for({"replay"}),
+      Key{"key", &s.key, "of its metrics: D, q, loss, .."}.only_for({"replay"}),
+      Key{"smooth", &s.smooth, "steps on either side of a geometric mean"}
+          .within(kFromZero)
+          .only_for({"replay"}),
+      Key{"detrend", &s.detrend, "divide the numbers out, instead"}.only_for({"replay"})};
 }
 
 }  // namespace

@@ -41,6 +41,8 @@ struct Key {
   Key within(Range value) && { return range = value, std::move(*this); }
   // Returns this key with the texts that its value has to be one of.
   Key one_of(std::vector<std::string> value) && { return names = value, std::move(*this); }
+  // Returns this key, of a value that may be unset, as one that came after 0.1.
+  Key since_later() && { return later = true, std::move(*this); }
   // Returns this key as one that only these kinds of its section have.
   Key only_for(std::vector<std::string> value) && { return only = value, std::move(*this); }
   // The same key, of a text, which a run file may also write as a bare number (0.1 for "0.1").

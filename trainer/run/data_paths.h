@@ -12,8 +12,8 @@ namespace steepest::trainer {
 // folder that is gone, whose name is not UTF-8, or, for a glob, whose name would be read as one.
 std::string absolute_data_path(const std::string& path);
 
-// The spec with absolute paths of data, for config.toml: a run is resumed and evaluated from any
-// folder.
+// The spec with absolute paths of data and of other runs, for config.toml: a run is resumed and
+// evaluated from any folder.
 RunSpec with_absolute_data(RunSpec spec);
 
 }  // namespace steepest::trainer
