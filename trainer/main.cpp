@@ -136,6 +136,7 @@ int main(int argc, char** argv) {
   add_eval(app, exit_code);
   add_sample(app, exit_code);
   add_compare(app, exit_code);
+  add_sweep(app, exit_code);
   add_list(app, exit_code);
   add_info(app, exit_code);
   avoid_broken_amx();

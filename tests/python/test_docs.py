@@ -100,8 +100,11 @@ def test_run_files_train(tmp_path):
     files = [code for page in PAGES for _, code, _ in blocks(page, "toml")]
     assert files
     for text in files:
-        (tmp_path / "run.toml").write_text(text)
+        is_sweep = text.startswith("base = ")  # of the run file before it
+        (tmp_path / ("sweep.toml" if is_sweep else "run.toml")).write_text(text)
         command = [os.environ["STEEPEST_CLI"], "train", "run.toml", "--set", "run.threads=1"]
+        if is_sweep:
+            command = [os.environ["STEEPEST_CLI"], "sweep", "sweep.toml", "--dry-run"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
         assert done.returncode == 0, done.stderr
 

@@ -33,6 +33,7 @@ void add_eval(CLI::App& app, int& exit_code);
 void add_sample(CLI::App& app, int& exit_code);
 void add_compare(CLI::App& app, int& exit_code);
 void add_list(CLI::App& app, int& exit_code);
+void add_sweep(CLI::App& app, int& exit_code);
 void add_info(CLI::App& app, int& exit_code);
 
 }  // namespace steepest::trainer

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/sweep/table.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <limits>
+
+#include "trainer/run/bounded_json.h"
+#include "trainer/run/run_folder.h"
+
+namespace steepest::trainer {
+namespace {
+
+// Whether the JSON is a line of a table.
+bool is_line(const std::optional<SweepValue>& json) {
+  if (!json || !json->is_object()) return false;
+  for (const char* name : {"key", "stage", "arm", "status"})
+    if (!json->contains(name) || !(*json)[name].is_string()) return false;
+  return json->contains("row") && (*json)["row"].is_object();
+}
+
+}  // namespace
+
+Table::Table(const std::string& path)
+    : file_(std::make_unique<File>(path, O_RDWR | O_CREAT | O_APPEND)) {
+  if (::flock(file_->descriptor(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    throw RunError(path + ": another sweep is writing to it");
+  const std::string text = read_file(path);
+  const size_t end = text.rfind('\n') == text.npos ? 0 : text.rfind('\n') + 1;
+  for (size_t begin = 0; begin < end;) {
+    const size_t stop = text.find('\n', begin);
+    auto json = parse_bounded(std::string_view(text).substr(begin, stop - begin), 8);
+    if (!is_line(json))
+      throw RunError(path + ":" + std::to_string(lines_.size() + 1) + ": not a line of a sweep");
+    lines_.push_back(std::move(*json));
+    begin = stop + 1;
+  }
+  if (end == text.size()) return;
+  system_call("shorten", path,
+              [&] { return ::ftruncate(file_->descriptor(), static_cast<off_t>(end)); });
+}
+
+const SweepValue* Table::find(const Job& job) const {
+  const auto row = json_of(job.trial.row);
+  for (const auto& line : lines_) {
+    if (line["key"] == job.key && line["arm"] == job.trial.arm->name && line["row"] == row)
+      return &line;
+  }
+  return nullptr;
+}
+
+const SweepValue* Table::find_run(const std::string& key) const {
+  for (const auto& line : lines_)
+    if (line["key"] == key) return &line;
+  return nullptr;
+}
+
+void Table::append(const SweepValue& line) {
+  const std::string text = line.dump(-1, ' ', false, SweepValue::error_handler_t::replace) + "\n";
+  file_->write_all(text.data(), text.size());
+  file_->sync();
+  lines_.push_back(SweepValue::parse(text));
+}
+
+double judged_loss(const SweepValue& line) {
+  const bool counts =
+      line["status"] == "done" && line.contains("val_loss") && line["val_loss"].is_number();
+  return counts ? line["val_loss"].get<double>() : std::numeric_limits<double>::infinity();
+}
+
+SweepValue relabelled(const SweepValue& line, const Trial& trial) {
+  SweepValue copy = line;
+  copy["stage"] = stage_name(trial.stage), copy["arm"] = trial.arm->name;
+  copy["row"] = json_of(trial.row), copy["values"] = json_of(trial.values);
+  return copy;
+}
+
+}  // namespace steepest::trainer

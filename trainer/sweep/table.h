@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// table.jsonl: one JSON line for each run of a sweep, appended whole.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "steepest/io/file_io.h"
+#include "trainer/sweep/trial.h"
+
+namespace steepest::trainer {
+
+class Table {
+ public:
+  // Opens the table, or makes it, and locks it; a last line that something cut off is dropped.
+  // Throws RunError where another sweep has it or a line is none of a table, FileError.
+  explicit Table(const std::string& path);
+
+  // The line of this run under its arm and row; nullptr where there is none yet.
+  const SweepValue* find(const Job& job) const;
+  // A line of the same run, whatever arm and row it is under; nullptr where there is none.
+  const SweepValue* find_run(const std::string& key) const;
+  // Appends a line, durable when this returns.
+  void append(const SweepValue& line);
+  // All lines, in their order.
+  const std::vector<SweepValue>& lines() const { return lines_; }
+
+ private:
+  std::unique_ptr<File> file_;
+  std::vector<SweepValue> lines_;
+};
+
+// The loss by which a line is judged: its validation loss, infinite where the run has diverged or
+// died.
+double judged_loss(const SweepValue& line);
+
+// A copy of the line of the same run, under the arm, row and stage of this job.
+SweepValue relabelled(const SweepValue& line, const Trial& trial);
+
+}  // namespace steepest::trainer
