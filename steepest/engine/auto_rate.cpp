@@ -11,8 +11,9 @@
 namespace steepest::engine {
 namespace {
 
-constexpr double kFirst = 0.2;   // of the step to f*: the first guess of the distance
-constexpr double kLength = 0.5;  // of the first step, in the distance found
+constexpr double kLevel = 0.2;   // of the way from the loss to f*, to which d leads at first
+constexpr double kGuesses = 20;  // the steps at which d is guessed by that
+constexpr double kLength = 1;    // of the first step, in the distance found
 
 // What GlobalState::auto_rate holds: the distance d, the sum of D^2, of how many steps it is, the
 // ratio of the sides (0: not known yet), and q of the last step.
@@ -46,11 +47,12 @@ at::Tensor auto_length(const StepSizeInput& input, const at::Tensor& gap, at::Te
   for (const auto& group : in.numbers) lr = std::max(lr, group.lr);
   if (lr == 0) return at::zeros_like(gap);
   const auto dual = input.dual / (regularized ? std::sqrt(lr) : lr);
-  auto d = numbers[kDistance];
-  d = at::where(d > 0, d, kFirst * safe_divide(gap.clamp_min(0), dual));
-  const auto bound = safe_divide(input.linear.origin, dual);
-  d = at::where(bound > d, bound, d);
   const auto duals = numbers[kDuals] + dual.square(), steps = numbers[kSteps] + 1;
+  auto d = numbers[kDistance];
+  for (const auto& fall : {kLevel * gap * (steps <= kGuesses), input.linear.origin}) {
+    const auto bound = safe_divide(fall, dual);
+    d = at::where(bound > d, bound, d);  // which a NaN leaves as it is
+  }
   numbers = at::stack({d, duals, steps, numbers[kRatio], numbers[kFound]});
   const auto length = kLength * d / steps.sqrt();
   return regularized ? safe_divide(length, (duals / steps).sqrt()) : length;

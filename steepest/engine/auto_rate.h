@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // lr_auto: a run finds its learning rate, and what is no matrix its ratio to it, by the dual norm
 // D, the loss and the first weights w_0 alone, for every outer norm |.| of which D is the dual:
-//   d_t = max(d_{t-1}, (<u, w_0> - <g, w>_u) / D)          d_0 = .2 (f~ - f*) / D
-//   l_t = .5 d_t / sqrt(t)                                 constrained: W moves by l_t
-//   l_t D / sqrt(mean of all D^2)                          regularized
+//   d_t = max(d_{t-1}, (<u, w_0> - <g, w>_u) / D, at the first 20 steps: .2 (f~ - f*) / D)
+//   l_t = d_t / sqrt(t)                      constrained: W moves by l_t
+//   l_t D / sqrt(mean of all D^2)            regularized
 // with the momentum's weights a_k: u = sum a_k g_k and <g, w>_u = sum a_k <g_k, w_k>. For a convex
-// loss f with a minimum f(w*), sum a_k (f(w_k) - f(w*)) <= sum a_k <g_k, w_k - w*> = <g, w>_u - <u,
-// w_0> + <u, w_0 - w*>; so the fraction is at most |w_0 - w*|, in every norm ("Prodigy", arXiv
-// 2306.06101, has the Euclidean one's; l_t is that of "DoG", arXiv 2302.12022, of a normalized
-// gradient). While d is bounded, l_t goes to 0 and sum l_t to infinity, so that
-// f(W_{t+1}) <= f(W_t) - l_t (D_t - L l_t / 2) leaves no room for D_t >= e for ever: on a smooth
-// loss that is bounded below, without noise and momentum, D_t comes as near to 0 as one likes, in
-// every norm. D must be measured exactly; .2 and .5 are of experiments/auto, not of a theorem.
+// loss f, f(x) >= f~ + <u, x - w> >= f~ - D |x - w|; so the last term is at most the distance of w
+// to any x that has come a fifth of the way from f~ to f*, if there is one. With a minimum f(w*),
+// sum a_k (f(w_k) - f(w*)) <= sum a_k <g_k, w_k - w*> = <g, w>_u - <u, w_0> + <u, w_0 - w*>; so
+// the other is at most |w_0 - w*|, in every norm ("Prodigy", arXiv 2306.06101, has the Euclidean
+// one's; l_t is that of "DoG", arXiv 2302.12022, of a normalized gradient). The guess ends, as D
+// is near 0 at a minimum above f*; it is made more than once, as D of the first gradients is mostly
+// noise. While d is bounded, l_t goes to 0 and sum l_t to infinity, so that f(W_{t+1}) <= f(W_t) -
+// l_t (D_t - L l_t / 2) leaves no room for D_t >= e for ever: on a smooth loss that is bounded
+// below, without noise and momentum, D_t comes as near to 0 as one likes, in every norm. D must be
+// measured exactly; the numbers are of experiments/auto, not of a theorem.
 #pragma once
 
 #include "steepest/engine/step_size.h"

@@ -12,7 +12,7 @@ import steepest
 
 DOUBLE = torch.float64
 SHAPES = {"a.weight": (6, 4), "b.weight": (3, 6), "a.bias": (6,), "b.bias": (3,)}
-FIRST, LENGTH = 0.2, 0.5
+LEVEL, GUESSES, LENGTH = 0.2, 20, 1.0
 
 
 def draw(seed):
@@ -97,10 +97,9 @@ def plain_loop(problem, options, factors, noises):
         if factor > 0:
             unit = total / (math.sqrt(factor) if regularized else factor)
             gap = f + dot(u, w) - gw
-            d = d if d > 0 else FIRST * max(gap, 0) / unit
-            d = max(d, (dot(u, w0) - gw) / unit)
             duals_sum += unit**2
             count = sum(x > 0 for x in factors[: t + 1])
+            d = max(d, (dot(u, w0) - gw) / unit, LEVEL * gap / unit if count <= GUESSES else 0)
             length = LENGTH * d / math.sqrt(count)
             most = length / math.sqrt(duals_sum / count) if regularized else length
             before, q = q, min(most, max(gap, 0) / total ** (2 if regularized else 1))
@@ -151,7 +150,7 @@ FORMS = [
 def test_the_rate_found_is_the_plain_loops(form, nesterov):
     options = {**form, "momentum": 0.9, "nesterov": nesterov, "norm": "spectral"}
     options["weight_decay"] = 0.1
-    factors = [0.25, 0.5] + [1.0] * 15 + [0.5, 0.25, 0.0]
+    factors = [0.25, 0.5] + [1.0] * 20 + [0.5, 0.25, 0.0]  # more than the guesses
     noises = [draw(10 + t) for t in range(len(factors))]
     problem = Quadratic()
     mine, plain = (f(problem, options, factors, noises) for f in (run, plain_loop))
