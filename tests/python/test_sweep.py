@@ -207,5 +207,7 @@ def test_only_some_rows(tmp_path):
     sweep = write_sweep(tmp_path / "some")
     done = steepest("sweep", sweep, "--only", "driven")
     assert done.returncode == 2 and 'arm "reg" has chosen none' in done.stderr, done.stderr
+    done = steepest("sweep", sweep, "--only", "none/*")
+    assert done.returncode == 2 and "allowed a glob that matches rows: reg, .." in done.stderr
     done = steepest("sweep", sweep, "--only", "reg", "--stage", "tune")
     assert done.returncode == 0 and len(table(sweep.parent)) == 3

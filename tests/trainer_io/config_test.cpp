@@ -179,6 +179,7 @@ eval_batches = 8
 checkpoint_every = 0
 log_every = 10
 max_skipped = 10
+measure_duals = false
 
 [model]
 kind = 'mlp'

@@ -11,6 +11,7 @@
 #include "steepest/base/text.h"
 #include "trainer/commands/commands.h"
 #include "trainer/commands/table.h"
+#include "trainer/config/config.h"
 #include "trainer/exit_code.h"
 #include "trainer/run/output.h"
 #include "trainer/run/run_folder.h"
@@ -105,10 +106,20 @@ int run_stages(const Options& o, const SweepSpec& spec, bool tunes, bool reports
   return signal == 0 ? kDone : kSignal + signal;
 }
 
+// Throws ConfigError where no row's name matches --only, with the first name as an example.
+void require_rows(const SweepSpec& spec, const std::string& only) {
+  for (const auto& arm : spec.arms)
+    if (!chosen_rows(arm, only).empty()) return;
+  const Arm& first = spec.arms.front();
+  throw ConfigError("--only: received " + in_quotes(only) + ", allowed a glob that matches rows: " +
+                    row_name(first, rows_of(first.axes).front()) + ", ..");
+}
+
 // Does what the options of `steepest sweep` say; returns the exit code.
 int sweep(const Options& o) {
   auto spec = load_sweep(o.file);
   spec.overrides = o.set;
+  require_rows(spec, o.only);
   const bool tunes = o.stage != "report", reports = o.stage != "tune";
   if (!o.dry_run) return run_stages(o, spec, tunes, reports);
   print_out(estimate(spec, o.only, tunes, reports));

@@ -93,12 +93,12 @@ void Runner::record(const Job& job, const ChildEnd& end) {
   if (!spec_.keep_checkpoints && end.code == kDone) remove_checkpoints(job.folder);
 }
 
-// A terminal signals the processes as well, and these may be sooner: one that was asked to stop
-// gets no line.
+// A terminal signals the processes as well, and these may be sooner. One that was asked to stop, or
+// was killed by that before it could listen, gets no line.
 void Runner::record_ended(const std::vector<Job>& jobs) {
   while (const auto end = children_.take_ended()) {
-    const bool stopped = StopSignals::received() != 0 && end->code > kSignal;
-    if (!stopped) record(jobs[end->id], *end);
+    const bool by_itself = end->code == kDone || end->code == kNumeric;
+    if (by_itself || StopSignals::received() == 0) record(jobs[end->id], *end);
   }
 }
 
