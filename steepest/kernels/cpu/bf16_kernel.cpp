@@ -50,11 +50,12 @@ STEEPEST_BF16 [[gnu::always_inline]] inline Vector load(const void* from) {
 // Multiplies `steps` packed steps (values of k), an even number or filled up to one, of eight rows
 // of a panel of A and a panel of B: c[i][j] = sum_k a[k][i] b[k][j] for 8 x 32 float32 elements of
 // C, whose rows are `stride` elements apart; with kAdd the sums are added to c. The stride of A,
-// which has no name, is always the panel's.
-template <bool kAdd>
+// which has no name, is always the panel's. With kHalf only the first sixteen columns are computed.
+template <bool kAdd, bool kHalf = false>
 STEEPEST_BF16 void multiply(const std::byte* a, int64_t, const std::byte* b, int64_t steps,
                             float* c, int64_t stride) {
-  __m512 sum[kRows][2] = {};
+  constexpr int64_t kRegisters = kHalf ? 1 : 2;
+  __m512 sum[kRows][kRegisters] = {};
   for (int64_t k = 0; k < steps; k += 2) {
     const auto left = load<__m512bh>(b), right = load<__m512bh>(b + kPairBytes / 2);
 #pragma GCC unroll 8
@@ -62,7 +63,7 @@ STEEPEST_BF16 void multiply(const std::byte* a, int64_t, const std::byte* b, int
       const auto pair = load<int32_t>(a + i * static_cast<int64_t>(sizeof(int32_t)));
       const auto x = same_bits<__m512bh>(_mm512_set1_epi32(pair));
       sum[i][0] = _mm512_dpbf16_ps(sum[i][0], x, left);
-      sum[i][1] = _mm512_dpbf16_ps(sum[i][1], x, right);
+      if constexpr (!kHalf) sum[i][1] = _mm512_dpbf16_ps(sum[i][1], x, right);
     }
     a += kPairBytes;
     b += kPairBytes;
@@ -70,7 +71,7 @@ STEEPEST_BF16 void multiply(const std::byte* a, int64_t, const std::byte* b, int
 #pragma GCC unroll 8
   for (int64_t i = 0; i < kRows; ++i) {
 #pragma GCC unroll 2
-    for (int64_t j = 0; j < 2; ++j) {
+    for (int64_t j = 0; j < kRegisters; ++j) {
       float* const to = c + i * stride + j * kLanes;
       auto out = same_bits<Sixteen>(sum[i][j]);
       if constexpr (kAdd) out += load<Sixteen>(to);
@@ -164,6 +165,8 @@ const KernelChoice* bf16_kernel() {
                                    .tile_bytes = kRows * static_cast<int64_t>(sizeof(uint32_t)),
                                    .store = multiply<false>,
                                    .add = multiply<true>,
+                                   .store_half = multiply<false, true>,
+                                   .add_half = multiply<true, true>,
                                    .pack_a = pack,
                                    .pack_b = pack,
                                    .shares = true};

@@ -194,7 +194,9 @@ class Product {
                      int64_t j) const {
     float* const c = g_.c + i * stride_ + j;
     const bool first = steps.begin == 0;
-    const auto kernel = first ? kernel_.store : kernel_.add;
+    auto kernel = first ? kernel_.store : kernel_.add;
+    if (kernel_.store_half != nullptr && is_half_above(i, j))
+      kernel = first ? kernel_.store_half : kernel_.add_half;
     const int64_t a_stride = operands_.step_stride();
     const int64_t rows = std::min(kernel_.rows, m_ - i),
                   columns = std::min(kernel_.columns, n_ - j);
@@ -208,6 +210,12 @@ class Product {
         c[r * stride_ + s] = first ? x : c[r * stride_ + s] + x;
       }
     }
+  }
+
+  // Whether the right half of the tile whose first element is (i, j) lies above the diagonal of a
+  // symmetric C, where mirroring fills it.
+  bool is_half_above(int64_t i, int64_t j) const {
+    return g_.symmetric && j + kernel_.columns / 2 >= i + kernel_.rows;
   }
 
   // Computes C <- alpha C + beta D + epsilon E, as far as the product asks for it, for the `rows`

@@ -18,8 +18,8 @@ namespace {
 // Multiplies `steps` packed steps (values of k) of a panel of A and one of B: c[i][j] = sum_k
 // a[k][i] b[k][j] for kRows rows and kVectors vectors of columns of C, whose rows are `stride`
 // elements apart; with kAdd the sums are added to c. A step of A has a_stride elements, one of B
-// the columns of the tile.
-template <typename Vector, int kRows, int kVectors, bool kAdd>
+// kWidth, the columns of the whole tile.
+template <typename Vector, int kRows, int kVectors, int kWidth, bool kAdd>
 [[gnu::always_inline]] inline void multiply(const std::byte* a_panel, int64_t a_stride,
                                             const std::byte* b_panel, int64_t steps, float* c,
                                             int64_t stride) {
@@ -39,7 +39,7 @@ template <typename Vector, int kRows, int kVectors, bool kAdd>
       for (int j = 0; j < kVectors; ++j) sum[i][j] += x * row[j];
     }
     a += a_stride;
-    b += kVectors * kLanes;
+    b += kWidth;
   }
 #pragma GCC unroll 14
   for (int i = 0; i < kRows; ++i) {
@@ -63,15 +63,15 @@ template <bool kAdd>
 [[gnu::target("avx2,fma")]] void multiply_avx2(const std::byte* a, int64_t a_stride,
                                                const std::byte* b, int64_t steps, float* c,
                                                int64_t stride) {
-  multiply<Eight, 6, 2, kAdd>(a, a_stride, b, steps, c, stride);
+  multiply<Eight, 6, 2, 16, kAdd>(a, a_stride, b, steps, c, stride);
 }
 // multiply() for tiles of 8 x 32 elements, as a Kernel (gemm_kernel.h): 16 of AVX-512's 32
-// registers hold sums.
-template <bool kAdd>
+// registers hold sums. With kHalf only the first sixteen columns are computed.
+template <bool kAdd, bool kHalf = false>
 [[gnu::target("avx512f")]] void multiply_avx512(const std::byte* a, int64_t a_stride,
                                                 const std::byte* b, int64_t steps, float* c,
                                                 int64_t stride) {
-  multiply<Sixteen, 8, 2, kAdd>(a, a_stride, b, steps, c, stride);
+  multiply<Sixteen, 8, kHalf ? 1 : 2, 32, kAdd>(a, a_stride, b, steps, c, stride);
 }
 
 // Copies `rows` <= kWidth rows and `steps` columns of x into a panel of kWidth rows, column (a step
@@ -228,6 +228,8 @@ const KernelChoice* float_kernel() {
                                  .tile_bytes = 8 * 4,
                                  .store = multiply_avx512<false>,
                                  .add = multiply_avx512<true>,
+                                 .store_half = multiply_avx512<false, true>,
+                                 .add_half = multiply_avx512<true, true>,
                                  .pack_a = pack<8>,
                                  .pack_b = pack_b_avx512,
                                  .mirror = mirror_avx512,

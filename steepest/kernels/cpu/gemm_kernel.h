@@ -42,6 +42,8 @@ struct KernelChoice {
   int64_t tile_bytes;     // from a tile's first row in a panel of A to the next tile's
   float scaled_norm = 0;  // the Frobenius norm that either operand is scaled to; 0: not scaled
   Kernel store, add;      // tile = .., tile += ..
+  // The same for the left half of the tile's columns; may be missing.
+  Kernel store_half = nullptr, add_half = nullptr;
   Pack pack_a, pack_b;
   Mirror mirror = nullptr;  // may be missing
   bool shares = false;      // with A = B^T, rows of a panel of B may serve as a panel of A
