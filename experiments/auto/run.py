@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains four rows on three tasks with lr="auto", at a grid of rates, and with Momo at f* = 0.
+"""Trains four rows on three tasks: lr="auto", a grid of rates, Momo at f* = 0, at a tracked level.
 
     python experiments/auto/run.py             # what is not in results.json yet
     python experiments/auto/run.py --seeds 1   # of one seed only
@@ -32,6 +32,7 @@ Batch = tuple[Tensor, Tensor]
 Data = tuple[Callable[[torch.Generator], Batch], Batch]
 RESULTS = HERE / "results.json"
 SEEDS = 5
+WAYS = ("auto", "f*=0", "level")  # beside the tuned rate
 # The rates of the grid, and how much slower what is no matrix moves.
 ROWS = {
     "muon": ((0.003, 0.01, 0.03, 0.1, 0.3), 0.1),
@@ -85,6 +86,39 @@ TASKS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Data], int]] = {
 }
 
 
+class Level:
+    """Momo at lr 1 whose f* is a tracked level of the loss: f~ - f* is at most D d_t / (2 sqrt(t)).
+
+    d_t is the largest (f~ - 0) / (5 D) so far, with D at rate 1. As the engine has no such f*, lr,
+    the cap of Momo, is set to the length of the same step, by D and d of the step before.
+    """
+
+    # Hooks itself into the optimizer's steps; the first one is all but none.
+    def __init__(self, optimizer: torch.optim.Optimizer, regularized: bool) -> None:
+        self.regularized = regularized
+        self.distance = self.dual = self.steps = 0.0
+        optimizer.register_step_pre_hook(self.before)
+        optimizer.register_step_post_hook(self.after)
+
+    # Lowers the rate that the schedule has set to the level's.
+    def before(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
+        self.steps += 1
+        length = self.distance / 2 / self.steps**0.5
+        if self.regularized and self.dual > 0:
+            length /= self.dual
+        rate, most = optimizer.param_groups[0]["lr"], max(length, 1e-6)
+        for group in optimizer.param_groups:
+            group["lr"] *= most / rate if rate > most else 1
+
+    # Reads the dual norm and the loss of the step's model.
+    def after(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
+        step, rate = optimizer.stats()["step"], optimizer.param_groups[0]["lr"]
+        if rate > 0:  # and not at the schedule's end
+            self.dual = step["D"] / (rate**0.5 if self.regularized else rate)
+        if self.dual > 0:
+            self.distance = max(self.distance, step["model_gap"] / 5 / self.dual)
+
+
 def train(task: str, make: Callable[[nn.Module], torch.optim.Optimizer], seed: int) -> float:
     """The held-out loss, in nats, after training with the optimizer that ``make`` makes; or inf."""
     model_of, data_of, steps = TASKS[task]
@@ -111,12 +145,23 @@ def train(task: str, make: Callable[[nn.Module], torch.optim.Optimizer], seed: i
 
 
 def optimizer_of(row: str, way: str) -> Callable[[nn.Module], torch.optim.Optimizer]:
-    """What makes the row's optimizer: ``way`` is "auto", "f*=0" (Momo at lr 1), or a rate."""
+    """What makes the row's optimizer: ``way`` is "auto", "f*=0", "level" or a rate.
+
+    "f*=0" and "level" are Momo at lr 1.
+    """
     ratio = ROWS[row][1]
     if way == "auto":
         return lambda model: steepest.make(row + "-momo", model, lr="auto")
-    name, lr = (row + "-momo", 1.0) if way == "f*=0" else (row, float(way))
-    return lambda model: steepest.make(name, model, lr=lr, backup_lr=lr * ratio)
+    name, lr = (row + "-momo", 1.0) if way in ("f*=0", "level") else (row, float(way))
+
+    # Makes it with two rates, and with the level's hooks where they are asked for.
+    def make(model: nn.Module) -> torch.optim.Optimizer:
+        optimizer = steepest.make(name, model, lr=lr, backup_lr=lr * ratio)
+        if way == "level":
+            Level(optimizer, row == "muonmax")
+        return optimizer
+
+    return make
 
 
 def recorded() -> dict[str, float]:
@@ -147,7 +192,7 @@ def run_all(rows: list[str], names: list[str], seeds: int) -> None:
     for seed in range(seeds):
         for task in names:
             for row in rows:
-                for way in (best_rate(row, task), "auto", "f*=0"):
+                for way in (best_rate(row, task), *WAYS):
                     loss_of(row, task, way, seed)
 
 
