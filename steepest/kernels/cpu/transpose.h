@@ -3,6 +3,8 @@
 // inlined into functions of that target.
 #pragma once
 
+#include <initializer_list>
+
 namespace steepest::cpu {
 
 #if defined(__x86_64__) && defined(__GNUC__)
