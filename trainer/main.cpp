@@ -123,7 +123,7 @@ void load_cuda() {
 // secured before any file is opened, and AMX is tried before
 // torch's first operation.
 int main(int argc, char** argv) {
-  wait_passively(argv);
+  wait_briefly(argv);
   secure_standard_streams();
   load_cuda();
   CLI::App app{"Non-Euclidean steepest descent: trains, compares and explains the Muon family."};

@@ -28,11 +28,11 @@ bool computes(const char* command) {
 }  // namespace
 
 // By its own path, as /proc/self/exe would be shown as the name "exe".
-void wait_passively(char** argv) {
+void wait_briefly(char** argv) {
   if (argv[0] == nullptr || !computes(argv[1]) || is_said()) return;
   std::array<char, PATH_MAX> path{};
   if (readlink("/proc/self/exe", path.data(), path.size() - 1) <= 0) return;
-  setenv("OMP_WAIT_POLICY", "passive", 1);
+  setenv("GOMP_SPINCOUNT", "1000", 1);
   execv(path.data(), argv);
 }
 
