@@ -12,22 +12,24 @@ ROOT = HERE.parent.parent
 CONFIG = HERE / "demo.toml"
 SWEEP = HERE / "sweep.json"
 
-# The same number of trials for each, with one rate for the whole network.
+# The same number of trials for each, with one rate for the whole network: three decades in half
+# decades, and denser around the best.
+DECADES = [1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0]
 CURVES = {
     "adamw": {
         "title": "AdamW",
         "set": {"optimizer.recipe": "adamw"},
-        "lrs": [5e-4, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3],
+        "lrs": [*DECADES, 5e-4, 1.5e-3, 2e-3, 5e-3],
     },
     "muon": {
         "title": "Muon, torch's numbers, with AdamW",
         "set": {"optimizer.recipe": "muon"},
-        "lrs": [2.5e-3, 5e-3, 7.5e-3, 1e-2, 1.5e-2, 3e-2],
+        "lrs": [*DECADES, 2.5e-3, 5e-3, 7.5e-3, 1.5e-2],
     },
     "best": {
         "title": "Muon-Momo, the best of our catalog",
         "set": {"optimizer.recipe": "muon-momo"},
-        "lrs": [7.5e-3, 1e-2, 1.5e-2, 2e-2, 3e-2, 6e-2],
+        "lrs": [*DECADES, 7.5e-3, 1.5e-2, 2e-2, 6e-2],
     },
 }
 

@@ -111,7 +111,7 @@ def draw(out: pathlib.Path, sweep: dict, baselines: dict[str, float]) -> pathlib
     rates.set_title(f"the recorded sweep, {sweep['steps']} steps; star: best", fontsize=11)
     steps.legend(fontsize=9)
     seconds.legend(fontsize=9)
-    rates.legend(fontsize=9, loc="center right", bbox_to_anchor=(1, 0.38))
+    rates.legend(fontsize=9, loc="upper left")
     for axes in (steps, seconds, rates):
         axes.grid(alpha=0.25)
     picture = out / "demo.png"
