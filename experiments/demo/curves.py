@@ -26,10 +26,15 @@ CURVES = {
         "set": {"optimizer.recipe": "muon"},
         "lrs": [*DECADES, 2.5e-3, 5e-3, 7.5e-3, 1.5e-2],
     },
-    "best": {
-        "title": "Muon-Momo, the best of our catalog",
+    "momo": {
+        "title": "Muon-Momo, its step from the loss",
         "set": {"optimizer.recipe": "muon-momo"},
         "lrs": [*DECADES, 7.5e-3, 1.5e-2, 2e-2, 6e-2],
+    },
+    "normuon": {
+        "title": "NorMuon, rows of equal length",
+        "set": {"optimizer.recipe": "normuon"},
+        "lrs": [*DECADES, 5e-3, 7.5e-3, 1.5e-2, 2e-2],
     },
 }
 
@@ -80,6 +85,8 @@ def train(
 
 def recorded_sweep() -> dict:
     """Reads sweep.json: "steps", those of a trial, and "curves", a list of trials by curve.
+
+    "also_tried" has the trials of rows that are no curve.
 
     A trial has "lr", "val_loss" (None where it diverged) and "skipped", its refused steps.
     """

@@ -12,9 +12,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 # Okabe and Ito's colours, which colour-blind eyes tell apart; markers and strokes differ as well.
-COLORS = {"adamw": "#D55E00", "muon": "#0072B2", "best": "#009E73"}
-MARKERS = {"adamw": "s", "muon": "o", "best": "^"}
-STROKES = {"adamw": "--", "muon": "-", "best": "-."}
+COLORS = {"adamw": "#D55E00", "muon": "#0072B2", "momo": "#009E73", "normuon": "#CC79A7"}
+MARKERS = {"adamw": "s", "muon": "o", "momo": "^", "normuon": "D"}
+STROKES = {"adamw": "--", "muon": "-", "momo": "-.", "normuon": ":"}
 LINES = {"bigram": ":", "trigram": "--", "zlib": "-."}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""make train: three optimizers on one small GPT, each at the best of the recorded sweep.
+"""make train: four optimizers on one small GPT, each at the best of the recorded sweep.
 
     .venv/bin/python experiments/demo/run.py [--binary build/bin/steepest] [--out runs/demo]
 
