@@ -57,8 +57,9 @@ def low_rank_flops(r: int, c: int, k: float) -> float:
 
 
 def soap_flops(r: int, c: int) -> float:
-    """Of SOAP: the factors, the gradient and the momentum turned, the direction turned back."""
-    return factor_flops(r, c) + 3 * rotation_flops(r, c) + refresh_flops(r, c)
+    """Of SOAP: the factors, the gradient turned, the direction turned back, the momentum with Q."""
+    turns = 2 + 2 / REFRESH
+    return factor_flops(r, c) + turns * rotation_flops(r, c) + refresh_flops(r, c)
 
 
 # By the norm's name.
@@ -71,7 +72,12 @@ FLOPS: dict[str, Callable[[int, int], float]] = {
     "aurora": lambda r, c: 2 * polar_flops(r, c),
     "soap": soap_flops,
     "kl_soap": lambda r, c: soap_flops(r, c) + 2 * rotation_flops(r, c),
-    "soap_muon": lambda r, c: soap_flops(r, c) + polar_flops(r, c),
+    "soap_muon": lambda r, c: (
+        factor_flops(r, c)
+        + 3 * rotation_flops(r, c)
+        + REFRESH * refresh_flops(r, c)
+        + polar_flops(r, c)
+    ),
     "shampoo": lambda r, c: factor_flops(r, c) + rotation_flops(r, c) + refresh_flops(r, c),
     "kl_shampoo": lambda r, c: 2 * factor_flops(r, c) + rotation_flops(r, c) + refresh_flops(r, c),
     "nuclear": lambda r, c: low_rank_flops(r, c, 1),
