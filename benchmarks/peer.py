@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A row of the catalog beside a peer's class, from a file that you have fetched: time, difference.
+"""The time of a row of the catalog beside that of a peer's class, from a file you have fetched.
 
     python benchmarks/peer.py soap path/to/soap.py:SOAP [--layers 1] [--rounds 20]
-                              [--peer precondition_frequency=10] [--own ..]
+                              [--peer precondition_frequency=10]
 
 Both take the same matrices, those of GPT-2 small, and the same gradients, in float32. Times are
 sums over the rounds, interleaved step by step, as a step that refreshes a basis takes longer: take
@@ -39,7 +39,7 @@ def arguments(words: list[str]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Prints both times, their ratio round by round and over all rounds."""
+    """Prints both times, and their ratio over all rounds and in the median round."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("row")
     parser.add_argument("peer", metavar="FILE:CLASS")

@@ -20,12 +20,9 @@ at::Tensor Due::of(const at::Tensor& x) const {
   return indices_.defined() ? x.index_select(0, indices_) : x;
 }
 
-Sides Due::of(const Sides& sides) const {
-  Sides mine = sides;
-  for (auto& side : mine) {
-    side.factor = of(side.factor), side.basis = of(side.basis);
-    if (side.values.defined()) side.values = of(side.values);
-  }
+Sides Due::bases_of(const Sides& sides) const {
+  Sides mine;
+  for (const auto& side : sides) mine.push_back({.left = side.left, .basis = of(side.basis)});
   return mine;
 }
 

@@ -29,9 +29,10 @@ class Due {
   // Makes the turn of the matrices with these indices, out of `batch`.
   Due(const std::vector<int64_t>& indices, int64_t batch, const at::Device& device);
   bool none() const { return none_; }
-  // Returns the matrices of x [B, ..] whose turn it is, [B', ..], and what sides have of them.
+  // Returns the matrices of x [B, ..] whose turn it is, [B', ..].
   at::Tensor of(const at::Tensor& x) const;
-  Sides of(const Sides& sides) const;
+  // Returns the sides with the bases of these matrices alone, for to_basis() and from_basis().
+  Sides bases_of(const Sides& sides) const;
   // Writes y [B', ..], in any dtype, to the places in x [B, ..] that of() has read.
   void put(const at::Tensor& x, const at::Tensor& y) const;
 

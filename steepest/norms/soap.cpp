@@ -93,10 +93,10 @@ class Soap : public Norm {
   // Turns the bases of the matrices that are due, v and the momentum with them.
   void turn_all(const Sides& sides, const Due& due, const NormContext& context) const {
     const auto& momentum = context.slots[1];
-    const auto m = from_basis(at_least_float32(due.of(momentum)), due.of(sides));
+    const auto m = from_basis(at_least_float32(due.of(momentum)), due.bases_of(sides));
     for (const auto& side : sides)
       kl_ ? void(turn(side, due, /*sorted=*/false)) : turn_with(context.slots[0], side, due);
-    due.put(momentum, to_basis(m, due.of(sides)));
+    due.put(momentum, to_basis(m, due.bases_of(sides)));
   }
 
   // Returns the rounding errors of m's entries, [B, 1, 1] in float32. Along eigenvectors in which

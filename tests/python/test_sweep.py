@@ -169,29 +169,28 @@ def test_a_run_that_dies_is_a_line(tmp_path):
     assert "driven: left out: no trial of reg has ended well" in said
 
 
-def test_what_diverges_counts_as_the_worst(tmp_path):
-    text = SWEEP.split("[[arm]]")[0].replace("[11, 12, 13, 14]", "[]") + (
-        '[tune]\noptimizer.lr = { from = 0.001, to = 100000.0, step = "decade" }\n'
-    )
-    sweep = write_sweep(tmp_path / "diverges", text)
+def tuned(folder, axis):
+    """The lines of the table and the one choice of a sweep that tunes the rate over ``axis``."""
+    text = SWEEP.split("[[arm]]")[0].replace("[11, 12, 13, 14]", "[]")
+    sweep = write_sweep(folder, f"{text}[tune]\noptimizer.lr = {axis}\n")
     done = steepest("sweep", sweep, "--stage", "tune")
     assert done.returncode == 0, done.stderr
-    status = {line["values"]["optimizer.lr"]: line["status"] for line in table(sweep.parent)}
-    assert status[100000.0] == "diverged" and "done" in status.values()
     (choice,) = json.loads((sweep.parent / "sweep/choice.json").read_text())
+    return table(sweep.parent), choice
+
+
+def test_what_diverges_counts_as_the_worst(tmp_path):
+    axis = '{ from = 0.001, to = 100000.0, step = "decade" }'
+    lines, choice = tuned(tmp_path / "diverges", axis)
+    status = {line["values"]["optimizer.lr"]: line["status"] for line in lines}
+    assert status[100000.0] == "diverged" and "done" in status.values()
     assert status[choice["choice"]["optimizer.lr"]] == "done"
 
 
 def test_an_optimum_at_the_end_extends_the_grid_twice_at_most(tmp_path):
-    text = SWEEP.split("[[arm]]")[0].replace("[11, 12, 13, 14]", "[]") + (
-        "[tune]\noptimizer.lr = { from = 1e-6, to = 3e-6 }\n"
-    )
-    sweep = write_sweep(tmp_path / "grows", text)
-    done = steepest("sweep", sweep, "--stage", "tune")
-    assert done.returncode == 0, done.stderr
-    rates = sorted(line["values"]["optimizer.lr"] for line in table(sweep.parent))
+    lines, choice = tuned(tmp_path / "grows", "{ from = 1e-6, to = 3e-6 }")
+    rates = sorted(line["values"]["optimizer.lr"] for line in lines)
     assert len(rates) == 6
-    (choice,) = json.loads((sweep.parent / "sweep/choice.json").read_text())
     assert choice["edge"] == ["optimizer.lr"] and choice["trials"] == 6
 
 
