@@ -16,6 +16,7 @@ enum class DirectionStorage {
 };
 enum class BackupBlocks { per_tensor, flattened };
 enum class MomoModel { inner_products, recursive };  // of f~: from <m, w>, or from the steps taken
+enum class FStarRule { given, level, momo_star };    // or tracked above f_star
 enum class MomentumForm { ema, heavy_ball };
 enum class MomentumStart {
   zero,

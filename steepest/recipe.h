@@ -48,9 +48,9 @@ struct Recipe {
   Outer outer = Outer::max;
   UpdateForm update = UpdateForm::constrained;
   StepSize step_size = StepSize::fixed;
-  double f_star = 0;         // Momo's lower bound on the loss
-  bool f_star_auto = false;  // tracked online from f_star upwards (proved for outer l2 only)
-  bool lr_auto = false;      // lr is a factor of a rate that is found
+  double f_star = 0;  // Momo's lower bound on the loss
+  FStarRule f_star_rule = FStarRule::given;
+  bool lr_auto = false;  // lr is a factor of a rate that is found
   DualAge duals = DualAge::fresh;
   DirectionStorage directions = DirectionStorage::stored;
   BackupBlocks backup_blocks = BackupBlocks::per_tensor;
@@ -70,11 +70,12 @@ struct Overrides {
   std::optional<double> lr, backup_lr, momentum, backup_momentum, beta2, eps, dampening;
   std::optional<double> backup_beta2, backup_eps, nesterov_momentum;
   std::optional<double> weight_decay, backup_weight_decay, f_star;
-  std::optional<bool> nesterov, backup_nesterov, decoupled_weight_decay, f_star_auto, foreach;
+  std::optional<bool> nesterov, backup_nesterov, decoupled_weight_decay, foreach;
   std::optional<bool> error_feedback, lr_auto;
   std::optional<std::string> rescale, geometry, decay;
   std::optional<std::string> norm, backup, outer, update, step_size, duals, directions;
-  std::optional<std::string> backup_blocks, momo_model, nonfinite, radius, backup_radius;
+  std::optional<std::string> backup_blocks, momo_model, f_star_rule, nonfinite, radius,
+      backup_radius;
   std::optional<std::string> momentum_form, start, backup_start, momentum_place, momentum_dtype;
   std::optional<std::string> polar, polar_dtype, svd, svd_stop, svd_dtype;
   std::optional<std::vector<double>> polar_coefficients;  // a, b, c, a, b, c, ..: polar "custom"

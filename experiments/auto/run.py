@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains four rows on three tasks: lr="auto", a grid of rates, Momo at f* = 0, at a tracked level.
+"""Trains four rows on three tasks: lr="auto", a grid of rates, Momo at lr 1 with three f*.
 
     python experiments/auto/run.py             # what is not in results.json yet
     python experiments/auto/run.py --seeds 1   # of one seed only
@@ -32,7 +32,7 @@ Batch = tuple[Tensor, Tensor]
 Data = tuple[Callable[[torch.Generator], Batch], Batch]
 RESULTS = HERE / "results.json"
 SEEDS = 5
-WAYS = ("auto", "f*=0", "level")  # beside the tuned rate
+WAYS = ("auto", "f*=0", "f*=auto", "f*=given")  # beside the tuned rate
 # The rates of the grid, and how much slower what is no matrix moves.
 ROWS = {
     "muon": ((0.003, 0.01, 0.03, 0.1, 0.3), 0.1),
@@ -86,39 +86,6 @@ TASKS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Data], int]] = {
 }
 
 
-class Level:
-    """Momo at lr 1 whose f* is a tracked level of the loss: f~ - f* is at most D d_t / (2 sqrt(t)).
-
-    d_t is the largest (f~ - 0) / (5 D) so far, with D at rate 1. As the engine has no such f*, lr,
-    the cap of Momo, is set to the length of the same step, by D and d of the step before.
-    """
-
-    # Hooks itself into the optimizer's steps; the first one is all but none.
-    def __init__(self, optimizer: torch.optim.Optimizer, regularized: bool) -> None:
-        self.regularized = regularized
-        self.distance = self.dual = self.steps = 0.0
-        optimizer.register_step_pre_hook(self.before)
-        optimizer.register_step_post_hook(self.after)
-
-    # Lowers the rate that the schedule has set to the level's.
-    def before(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
-        self.steps += 1
-        length = self.distance / 2 / self.steps**0.5
-        if self.regularized and self.dual > 0:
-            length /= self.dual
-        rate, most = optimizer.param_groups[0]["lr"], max(length, 1e-6)
-        for group in optimizer.param_groups:
-            group["lr"] *= most / rate if rate > most else 1
-
-    # Reads the dual norm and the loss of the step's model.
-    def after(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
-        step, rate = optimizer.stats()["step"], optimizer.param_groups[0]["lr"]
-        if rate > 0:  # and not at the schedule's end
-            self.dual = step["D"] / (rate**0.5 if self.regularized else rate)
-        if self.dual > 0:
-            self.distance = max(self.distance, step["model_gap"] / 5 / self.dual)
-
-
 def train(task: str, make: Callable[[nn.Module], torch.optim.Optimizer], seed: int) -> float:
     """The held-out loss, in nats, after training with the optimizer that ``make`` makes; or inf."""
     model_of, data_of, steps = TASKS[task]
@@ -144,24 +111,20 @@ def train(task: str, make: Callable[[nn.Module], torch.optim.Optimizer], seed: i
     return value if value == value else float("inf")
 
 
-def optimizer_of(row: str, way: str) -> Callable[[nn.Module], torch.optim.Optimizer]:
-    """What makes the row's optimizer: ``way`` is "auto", "f*=0", "level" or a rate.
+def optimizer_of(row: str, task: str, way: str) -> Callable[[nn.Module], torch.optim.Optimizer]:
+    """What makes the row's optimizer: ``way`` is one of WAYS or a rate.
 
-    "f*=0" and "level" are Momo at lr 1.
+    "f*=.." are Momo at lr 1 with f* 0, "auto", or .9 times the tuned row's loss on this ``task``.
     """
     ratio = ROWS[row][1]
     if way == "auto":
         return lambda model: steepest.make(row + "-momo", model, lr="auto")
-    name, lr = (row + "-momo", 1.0) if way in ("f*=0", "level") else (row, float(way))
-
-    # Makes it with two rates, and with the level's hooks where they are asked for.
-    def make(model: nn.Module) -> torch.optim.Optimizer:
-        optimizer = steepest.make(name, model, lr=lr, backup_lr=lr * ratio)
-        if way == "level":
-            Level(optimizer, row == "muonmax")
-        return optimizer
-
-    return make
+    if way not in WAYS:
+        lr = float(way)
+        return lambda model: steepest.make(row, model, lr=lr, backup_lr=lr * ratio)
+    given = {"f*=0": 0.0, "f*=auto": "auto"}
+    f_star = given[way] if way in given else 0.9 * loss_of(row, task, best_rate(row, task), 0)
+    return lambda model: steepest.make(row + "-momo", model, lr=1.0, backup_lr=ratio, f_star=f_star)
 
 
 def recorded() -> dict[str, float]:
@@ -174,7 +137,7 @@ def loss_of(row: str, task: str, way: str, seed: int) -> float:
     losses, key = recorded(), f"{row} {task} {way} {seed}"
     if key not in losses:
         begin = time.perf_counter()
-        losses[key] = round(train(task, optimizer_of(row, way), seed), 4)
+        losses[key] = round(train(task, optimizer_of(row, task, way), seed), 4)
         print(f"{key}: {losses[key]} ({time.perf_counter() - begin:.1f} s)", flush=True)
         text = json.dumps(dict(sorted({**recorded(), key: losses[key]}.items())), indent=0)
         RESULTS.with_suffix(".new").write_text(text + "\n")
@@ -204,8 +167,10 @@ def cell(losses: list[float]) -> str:
 
 def table() -> str:
     """The recorded losses, a line a row and task, in the seeds that all ways have."""
-    lines = ["| task | row | tuned (rate) | auto | auto - tuned | Momo, lr 1, f* = 0 | seeds |"]
-    lines.append("|---|---|---|---|---|---|---|")
+    lines = [
+        "| task | row | tuned (rate) | auto | auto - tuned | f* = 0 | f* auto | f* given | seeds |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|---|---|")
     losses = recorded()
     for task in TASKS:
         for row in ROWS:
@@ -213,16 +178,16 @@ def table() -> str:
             tried = [way for way in grid if f"{row} {task} {way} 0" in losses]
             if len(tried) < len(grid):
                 continue
-            ways = (best_rate(row, task), "auto", "f*=0")
+            ways = (best_rate(row, task), *WAYS)
             keys = [[f"{row} {task} {way} {seed}" for way in ways] for seed in range(SEEDS)]
             whole = [[losses[key] for key in k] for k in keys if all(key in losses for key in k)]
             if not whole:
                 continue
-            tuned, auto, zero = ([losses[i] for losses in whole] for i in range(3))
+            tuned, auto, *momo = ([losses[i] for losses in whole] for i in range(len(ways)))
             gap = statistics.mean(auto) - statistics.mean(tuned)
             lines.append(
                 f"| {task} | {row} | {cell(tuned)} ({ways[0]}) | {cell(auto)} | {gap:+.3f} | "
-                f"{cell(zero)} | {len(whole)} |"
+                f"{' | '.join(map(cell, momo))} | {len(whole)} |"
             )
     return "\n".join(lines) + "\n"
 

@@ -18,7 +18,7 @@ from steepest._numbers import read_rate
 from steepest._observing import Observing
 from steepest._options import PLAIN, Group
 from steepest._plan import Plan
-from steepest._rates import sole_role, with_real_rates
+from steepest._rates import in_todays_keys, sole_role
 from steepest._saving import Stateful
 from steepest._shown import describe
 from steepest._table import SINCE_0_2
@@ -204,8 +204,8 @@ class Face(Groups, Observing, Stateful):
 def _complete_groups(optimizer: Face) -> None:
     """Gives an optimizer that an older version pickled the defaults and group keys of this one.
 
-    In place: missing keys are added, groups of version 0.1 are translated, and a rate kept as
-    lr * lr_ratio becomes lr.
+    In place: missing keys are added, groups of version 0.1 are translated, and keys that have
+    another name now are renamed.
     """
     defaults = optimizer.defaults
     if "backup_lr" not in defaults:
@@ -216,10 +216,10 @@ def _complete_groups(optimizer: Face) -> None:
     for group in optimizer.param_groups:
         if SINCE_0_2 not in group:
             group.update(optimizer._read_old(group))
-        if "lr_ratio" in group:
-            real = with_real_rates(group, sole_role(group))
+        renamed = in_todays_keys(group, sole_role(group))
+        if renamed is not group:
             group.clear()
-            group.update(real)
+            group.update(renamed)
         for key, value in initial.items():
             group.setdefault(key, value)
 

@@ -274,8 +274,7 @@ class Groups(Optimizer):
         """Gives all groups the first one's tensors of Momo's model, made here where it has none.
 
         These are "momo_step", the 0-dim count of its steps on the CPU, and "momo", float64 of
-        loss average, weight, f_star and the numbers of lr_auto: the same two objects in every
-        group.
+        loss average, weight, f_star and the numbers of auto: the same two objects in every group.
         """
         first = self.param_groups[0]
         if first["momo"] is None:
@@ -286,6 +285,7 @@ class Groups(Optimizer):
                 first["momo"] = torch.zeros(
                     _state.model_size(first), dtype=torch.float64, device=device
                 )
+        first["momo"] = _state.fitted_model(first["momo"], first)  # f_star may be "auto" by now
         for group in self.param_groups[1:]:
             group["momo_step"], group["momo"] = first["momo_step"], first["momo"]
 

@@ -14,7 +14,7 @@ from steepest._kinds import show
 from steepest._options import LAYOUT, PLAIN, Group
 from steepest._places import compare_place
 from steepest._plan import Plan
-from steepest._rates import role_of, sole_role, with_real_rates
+from steepest._rates import in_todays_keys, role_of, sole_role
 from steepest._snapshot import copied
 from steepest._source import Saved, Source, read_source
 
@@ -152,8 +152,7 @@ def load(optimizer: Stateful, state_dict: Any) -> dict[str, Any]:
     canonical = [[optimizer._canonical(group) for group in side] for side in (groups, before)]
     _choices.compare_groups(plan, canonical[0], canonical[1])
     if optimizer._momo():
-        size = _state.model_size(before[0])
-        set_model(groups, read_model(source.groups, optimizer._device(), size))
+        set_model(groups, read_model(source.groups, optimizer._device()))
     foreign = not _choices.saved_here(source.groups[0]) if source.groups else False
     state = _read_states(optimizer, optimizer._planned(groups), matched, foreign)
     if optimizer._momo():
@@ -170,7 +169,7 @@ def _loaded_groups(optimizer: Stateful, source: Source, matched: list[Saved | No
     """
     before = optimizer.param_groups
     saved_groups = [
-        with_real_rates(
+        in_todays_keys(
             saved if _table.SINCE_0_2 in saved else optimizer._read_old(saved), sole_role(group)
         )
         for group, saved in zip(before, _saved_groups(source, before, matched))
@@ -228,13 +227,22 @@ def check_model(group: Group, state: dict[Any, Any]) -> None:
 
 
 def set_model(groups: list[Group], model: tuple[Tensor, Tensor]) -> None:
-    """Puts Momo's step count and model, as :func:`read_model` returns them, into all groups."""
+    """Puts Momo's step count and model, as :func:`read_model` returns them, into all groups.
+
+    The model gets as many numbers as the groups' choices need.
+    """
+    step, numbers = model[0], _state.fitted_model(model[1], groups[0])
     for group in groups:
-        group["momo_step"], group["momo"] = model
+        group["momo_step"], group["momo"] = step, numbers
 
 
-def read_model(groups: list[Group], device: Any, size: int) -> tuple[Tensor, Tensor]:
-    """Momo's step count (0-dim, on the CPU) and model (float64 [size], on ``device``).
+def _model_shape(saved: Any) -> list[int]:
+    """The shape that Momo's saved model has to have: [8] where it is [8], and else [3]."""
+    return [8] if isinstance(saved, Tensor) and list(saved.shape) == [8] else [3]
+
+
+def read_model(groups: list[Group], device: Any) -> tuple[Tensor, Tensor]:
+    """Momo's step count (0-dim, on the CPU) and model (float64, on ``device``).
 
     They are read from the saved groups, which must all have the same; where none has any, a new
     model begins, all zero. Raises ValueError where it is no model.
@@ -245,7 +253,7 @@ def read_model(groups: list[Group], device: Any, size: int) -> tuple[Tensor, Ten
     for index, group in having:
         where = f"param_groups[{index}]: "
         step = _stored.read_step(where + "momo_step", group.get("momo_step"))
-        _stored.check_tensor(where + "momo", group.get("momo"), [size])
+        _stored.check_tensor(where + "momo", group.get("momo"), _model_shape(group.get("momo")))
         values = group["momo"].detach().to(device=device, dtype=torch.float64, copy=True)
         if float(step) > 0 and not float(values[1]) > 0:
             raise ValueError(f"{where}momo: received weight {float(values[1]):g}, allowed above 0")
@@ -256,4 +264,4 @@ def read_model(groups: list[Group], device: Any, size: int) -> tuple[Tensor, Ten
     if models:
         return models[0]
     count = torch.zeros((), dtype=_state.scalar_dtype(), device="cpu")
-    return count, torch.zeros(size, dtype=torch.float64, device=device)
+    return count, torch.zeros(3, dtype=torch.float64, device=device)

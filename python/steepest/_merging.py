@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from steepest import _choices, _names, _state, _stored
+from steepest import _choices, _names, _stored
 from steepest._loading import (
     all_names,
     check_model,
@@ -47,9 +47,8 @@ def merge(optimizer: Stateful, state_dicts: tuple[Any, ...]) -> dict[str, Any]:
             states[wanted.param] = state
     groups = [dict(group) for group in optimizer.param_groups]
     if optimizer._momo():
-        size = _state.model_size(groups[0])
         saved_groups = [group for source in sources for group in source.groups]
-        set_model(groups, read_model(saved_groups, optimizer._device(), size))
+        set_model(groups, read_model(saved_groups, optimizer._device()))
         check_model(groups[0], states)
     return {"state": states, "param_groups": groups}
 

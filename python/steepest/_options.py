@@ -43,7 +43,7 @@ PLAIN: Group = {
     "split_sizes": None,
     "num_heads": None,
     "split_dim": 0,
-    # Momo's running model: 0-dim step count; float64 [loss average, weight, f_star, lr_auto's].
+    # Momo's running model: 0-dim step count; float64 [loss average, weight, f_star, those of auto].
     "momo_step": None,
     "momo": None,
 }
@@ -244,8 +244,8 @@ def network_overrides(groups: list[Group]) -> Group:
 def network_options(groups: list[Group]) -> Group:
     """Returns the engine's options of the whole network, which every group holds.
 
-    f_star "auto" becomes 0 with f_star_auto. Raises ValueError where the groups differ in an
-    option, or f_star is another text.
+    f_star "auto" becomes 0 with f_star_rule "level". Raises ValueError where the groups differ in
+    an option, or f_star is another text.
     """
     first = groups[0]
     for index, group in enumerate(groups):
@@ -260,7 +260,7 @@ def network_options(groups: list[Group]) -> Group:
     if isinstance(f_star, str):
         if f_star != "auto":
             raise ValueError(f'f_star: received "{f_star}", allowed a number or "auto"')
-        return options | {"f_star": 0.0, "f_star_auto": True}
+        return options | {"f_star": 0.0, "f_star_rule": "level"}
     return options | {"f_star": float(f_star)}
 
 

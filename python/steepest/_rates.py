@@ -61,14 +61,21 @@ def backup_lr_ratio(lr: float | Tensor, backup_lr: float | Tensor) -> float:
     return other / rate
 
 
-def with_real_rates(saved: Group, sole: str | None) -> Group:
-    """A saved group of an older version, with the rate lr * lr_ratio, as one with the rate lr.
+def in_todays_keys(saved: Group, sole: str | None) -> Group:
+    """A saved group of an older version in the keys of this one; a group of this one as it is.
 
-    ``sole`` is the one role of its parameters, "matrix" or "backup", None where it has both. A
-    group without lr_ratio comes back as it is.
+    Its rate lr * lr_ratio becomes lr, and f_star_auto, which was MoMo*'s estimate, f_star_rule.
+    ``sole`` is the one role of its parameters, "matrix" or "backup", None where it has both.
     """
-    if "lr_ratio" not in saved:
-        return saved
+    if "f_star_auto" in saved:
+        rule = "momo_star" if saved["f_star_auto"] else "given"
+        saved = {key: value for key, value in saved.items() if key != "f_star_auto"}
+        saved.setdefault("f_star_rule", rule)
+    return _with_real_rates(saved, sole) if "lr_ratio" in saved else saved
+
+
+def _with_real_rates(saved: Group, sole: str | None) -> Group:
+    """A saved group with the rate lr * lr_ratio as one with the rate lr; ``sole`` as above."""
     named_or_bare = saved.get("role") is None  # its lr_ratio was the matrices' alone
     key = "backup_lr_ratio" if sole == "backup" and named_or_bare else "lr_ratio"
     factor = read_rate(key, saved[key])

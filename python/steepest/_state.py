@@ -59,8 +59,15 @@ def scalar_dtype() -> torch.dtype:
 
 
 def model_size(group: Mapping[str, Any]) -> int:
-    """How many numbers Momo's model has in group["momo"]: 3, and 5 more where lr is "auto"."""
-    return 8 if group.get("lr_auto") else 3
+    """How many numbers group["momo"] has, Momo's model: 3, or 8 where lr or f_star is "auto"."""
+    level = group.get("f_star") == "auto" or group.get("f_star_rule") == "level"
+    return 8 if level or group.get("lr_auto") else 3
+
+
+def fitted_model(momo: Tensor, group: Mapping[str, Any]) -> Tensor:
+    """Momo's model with as many numbers as the group needs: what it lacks begins with zeros."""
+    size = model_size(group)
+    return momo if len(momo) == size else torch.nn.functional.pad(momo, (0, size - len(momo)))
 
 
 def as_tensor(loss: Any) -> Tensor:

@@ -84,7 +84,7 @@ SIDES = of_scope("both", "momentum", "matrix")
 BACKUP = of_scope("backup")
 
 # A key that every group has, but those that 0.1 has saved.
-SINCE_0_2 = "f_star_auto"
+SINCE_0_2 = "backup_start"
 
 # None means "the default" or "none".
 OPTIONAL = {o.name for o in OPTIONS.values() if o.initial is None}

@@ -42,7 +42,7 @@ class Common(TypedDict, total=False):
     update: str
     step_size: str
     f_star: float | str
-    f_star_auto: bool
+    f_star_rule: str
     lr_auto: bool
     duals: str
     directions: str

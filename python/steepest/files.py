@@ -141,10 +141,9 @@ def _set_model(optimizer: Face, step: int, momo: Tensor) -> None:
     """Sets Momo's model in all groups of ``optimizer``, as a file has it.
 
     ``step`` is the count of its steps and ``momo`` float64: the average of the losses, its weight,
-    f_star and the numbers of lr_auto. What a file lacks of them begins with zeros.
+    f_star and the numbers of auto. What a file lacks of them begins with zeros.
     """
-    size = _state.model_size(optimizer.param_groups[0])
-    numbers = torch.cat([momo, torch.zeros(size - len(momo), dtype=torch.float64)])
+    numbers = _state.fitted_model(momo, optimizer.param_groups[0])
     for group in optimizer.param_groups:
         group["momo_step"] = _stored.read_step("momo_step", step)
         group["momo"] = numbers.to(optimizer._device())

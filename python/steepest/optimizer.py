@@ -50,7 +50,7 @@ class SteepestDescent(Face):
         update: ``"constrained"`` (a step of length lr) or ``"regularized"`` (times the dual norm).
         step_size: ``"fixed"`` or ``"momo"`` (arXiv 2305.07583), which needs the loss: see
             :meth:`observe`.
-        f_star: Momo's lower bound on the loss, or ``"auto"`` (proved for outer ``"l2"`` only).
+        f_star: Momo's lower bound on the loss, or ``"auto"``, a level of it: see ``f_star_rule``.
             Steps are 0 where the loss is below it: a loss that may be negative needs its own.
         duals: ``"fresh"``, or ``"stale"``: the matrices' duals of the step before.
         directions: of fresh duals: ``"stored"``, or ``"recomputed"`` for memory.

@@ -40,7 +40,7 @@ class BoundState {
 };
 
 // Returns the numbers of the whole network that Momo keeps, as copies: momo [3] float64 holds the
-// loss average, its weight and f_star, then, with lr_auto, the kAutoNumbers of GlobalState's
+// loss average, its weight and f_star, then, where it has them, the kAutoNumbers of GlobalState's
 // auto_rate; momo_step is the number of steps. The state is empty before the first step, and where
 // momo has fewer elements.
 GlobalState bind_global(const at::Tensor& momo_step, const at::Tensor& momo);

@@ -107,7 +107,7 @@ void check_stats(const Plan& plan, const at::Tensor& stats) {
 
 void check_momo(const Plan& plan, const at::Tensor& momo_step, const at::Tensor& momo) {
   if (plan.recipe.step_size == StepSize::fixed) return;
-  const int64_t size = plan.recipe.lr_auto ? 3 + engine::kAutoNumbers : 3;
+  const int64_t size = engine::has_auto_numbers(plan.recipe) ? 3 + engine::kAutoNumbers : 3;
   TORCH_CHECK_VALUE(momo.scalar_type() == at::kDouble && momo.dim() == 1 && momo.numel() == size,
                     "steepest::step_: momo: received ", momo.toString(), momo.sizes(),
                     ", allowed float64 of shape [", size, "]");

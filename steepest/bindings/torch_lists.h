@@ -51,9 +51,9 @@ void check_momentum(const Plan& plan, at::ArrayRef<double> momentum);
 // norm D, Momo's q and f~ - f*, then the coefficient of every matrix, a leaf of the outer norm), is
 // not float64 of shape [4 + leaves].
 void check_stats(const Plan& plan, const at::Tensor& stats);
-// Throws c10::ValueError under Momo where `momo` (loss average, weight, f_star; with lr_auto its
-// numbers too) is not float64 of shape [3], or [8], or its step count `momo_step` is not a whole
-// number from 0 up.
+// Throws c10::ValueError under Momo where `momo` (loss average, weight, f_star; with lr_auto or a
+// level its numbers too) is not float64 of shape [3], or [8], or its step count `momo_step` is not
+// a whole number from 0 up.
 void check_momo(const Plan& plan, const at::Tensor& momo_step, const at::Tensor& momo);
 
 }  // namespace steepest

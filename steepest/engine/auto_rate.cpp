@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "steepest/base/tensor.h"
 #include "steepest/outer.h"
@@ -11,9 +12,10 @@
 namespace steepest::engine {
 namespace {
 
-constexpr double kLevel = 0.2;   // of the way from the loss to f*, to which d leads at first
+constexpr double kLevel = 0.2;   // of the way from the loss to f*, to which d leads
 constexpr double kGuesses = 20;  // the steps at which d is guessed by that
 constexpr double kLength = 1;    // of the first step, in the distance found
+constexpr double kTrust = 0.5;   // of the first step towards a level, in the same
 
 // What GlobalState::auto_rate holds: the distance d, the sum of D^2, of how many steps it is, the
 // ratio of the sides (0: not known yet), and q of the last step.
@@ -26,6 +28,20 @@ at::Tensor mask_of(const Plan& plan, Role role, const at::Tensor& d) {
     if (block.role == role) std::fill_n(mask.begin() + block.leaf, block.batch, 1.0);
   }
   return at::tensor(mask, at::kDouble).to(d.device());
+}
+
+// Returns the factor by which the learning rate is in D: the largest of the groups' rates, or its
+// root in a regularized step; 0 where all are 0.
+double rate_in_dual(const StepInput& in) {
+  double lr = 0;
+  for (const auto& group : in.numbers) lr = std::max(lr, group.lr);
+  return in.plan.recipe.update == UpdateForm::regularized ? std::sqrt(lr) : lr;
+}
+
+// Returns the distance d, or fall / dual where that is more: a finite number, whatever they are.
+at::Tensor grown(const at::Tensor& d, const at::Tensor& fall, const at::Tensor& dual) {
+  const auto bound = safe_divide(fall, dual);
+  return at::where((bound > d).logical_and(bound.isfinite()), bound, d);
 }
 
 }  // namespace
@@ -43,19 +59,26 @@ at::Tensor side_factors(const Plan& plan, const at::Tensor& d, at::Tensor& numbe
 at::Tensor auto_length(const StepSizeInput& input, const at::Tensor& gap, at::Tensor& numbers) {
   const auto& in = input.in;
   const bool regularized = in.plan.recipe.update == UpdateForm::regularized;
-  double lr = 0;
-  for (const auto& group : in.numbers) lr = std::max(lr, group.lr);
-  if (lr == 0) return at::zeros_like(gap);
-  const auto dual = input.dual / (regularized ? std::sqrt(lr) : lr);
+  const double rate = rate_in_dual(in);
+  if (rate == 0) return at::zeros_like(gap);
+  const auto dual = input.dual / rate;
   const auto duals = numbers[kDuals] + dual.square(), steps = numbers[kSteps] + 1;
   auto d = numbers[kDistance];
-  for (const auto& fall : {kLevel * gap * (steps <= kGuesses), input.linear.origin}) {
-    const auto bound = safe_divide(fall, dual);
-    d = at::where(bound > d, bound, d);  // which a NaN leaves as it is
-  }
+  for (const auto& fall : {kLevel * gap * (steps <= kGuesses), input.linear.origin})
+    d = grown(d, fall, dual);
   numbers = at::stack({d, duals, steps, numbers[kRatio], numbers[kFound]});
   const auto length = kLength * d / steps.sqrt();
   return regularized ? safe_divide(length, (duals / steps).sqrt()) : length;
+}
+
+at::Tensor level_gap(const StepSizeInput& input, const at::Tensor& gap, at::Tensor& numbers) {
+  const double rate = rate_in_dual(input.in);
+  if (rate == 0) return gap;
+  if (!numbers.defined()) numbers = at::zeros({kAutoNumbers}, gap.options());
+  const auto dual = input.dual / rate, steps = numbers[kSteps] + 1;
+  const auto d = grown(numbers[kDistance], kLevel * gap, dual);
+  numbers = at::stack({d, numbers[kDuals], steps, numbers[kRatio], numbers[kFound]});
+  return at::minimum(gap, kTrust * dual * d / steps.sqrt());
 }
 
 void keep_found_rate(const at::Tensor& q, at::Tensor& numbers) {

@@ -26,7 +26,7 @@ struct GlobalState {
   at::Tensor loss_average;  // 0-dim float64, Momo's momentum of the loss
   at::Tensor weight;        // of the number 1
   at::Tensor f_star;        // tracked lower bound
-  at::Tensor auto_rate;     // of lr_auto
+  at::Tensor auto_rate;     // of lr_auto or a level
 };
 
 struct Param {

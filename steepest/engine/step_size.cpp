@@ -101,9 +101,13 @@ Size momo_size(const StepSizeInput& input, GlobalState& global) {
   }
   model = model + input.linear.here;
   const double floor = recipe.f_star;
-  if (recipe.f_star_auto) lower_f_star(global.f_star, model, rho, floor);
+  if (recipe.f_star_rule == FStarRule::momo_star) lower_f_star(global.f_star, model, rho, floor);
+  auto gap = model - rho * global.f_star;
+  if (recipe.f_star_rule == FStarRule::level) {
+    gap = level_gap(input, model - rho * floor, global.auto_rate);
+    global.f_star = (model - gap) / rho;
+  }
 
-  const auto gap = model - rho * global.f_star;
   const bool regularized = recipe.update == UpdateForm::regularized;
   // What a full step takes of the model; at D's own scale, as D^2 may be beyond float64.
   const auto scale = regularized ? power_of_two(input.dual) : at::ones_like(input.dual);
@@ -113,7 +117,7 @@ Size momo_size(const StepSizeInput& input, GlobalState& global) {
   const auto q = at::where(input.dual == 0, most,
                            at::minimum(gap.clamp_min(0) / scale / decrease / scale, most));
   if (recipe.lr_auto) keep_found_rate(q, global.auto_rate);
-  if (recipe.f_star_auto)
+  if (recipe.f_star_rule == FStarRule::momo_star)
     set_f_star_after_step(global.f_star, model, rho, q * decrease * scale * scale, floor);
   return {q, gap};
 }

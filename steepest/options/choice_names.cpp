@@ -39,6 +39,10 @@ const Names& names_of(MomoModel) {
   static const Names names = {"inner_products", "recursive"};
   return names;
 }
+const Names& names_of(FStarRule) {
+  static const Names names = {"given", "level", "momo_star"};
+  return names;
+}
 const Names& names_of(MomentumForm) {
   static const Names names = {"ema", "heavy_ball"};
   return names;

@@ -21,6 +21,7 @@ const std::vector<std::string>& names_of(DualAge);
 const std::vector<std::string>& names_of(DirectionStorage);
 const std::vector<std::string>& names_of(BackupBlocks);
 const std::vector<std::string>& names_of(MomoModel);
+const std::vector<std::string>& names_of(FStarRule);
 const std::vector<std::string>& names_of(MomentumForm);
 const std::vector<std::string>& names_of(MomentumStart);
 const std::vector<std::string>& names_of(MomentumPlace);

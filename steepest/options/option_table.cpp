@@ -206,8 +206,9 @@ std::vector<Option> options_of_network() {
               "lr as it is (fixed), or as much of it as the loss allows (momo)"),
       network("f_star", &O::f_star, &R::f_star, "Momo's lower bound on the loss")
           .changes(in_state_dict),
-      network("f_star_auto", &O::f_star_auto, &R::f_star_auto,
-              "track the bound from f_star upwards (proved for outer l2 only)")
+      network("f_star_rule", &O::f_star_rule, &R::f_star_rule,
+              "f_star as given, or tracked above it: a level of the loss, or MoMo*'s estimate")
+          .added_later()
           .changes(in_state_dict),
       network("lr_auto", &O::lr_auto, &R::lr_auto,
               "with momo, lr is a factor of a rate that the run finds for both sides")

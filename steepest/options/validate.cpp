@@ -154,7 +154,8 @@ void validate_lr_auto(const Recipe& recipe) {
   check(recipe.momo_model == MomoModel::inner_products, "momo_model recursive",
         "momo_model inner_products");
   check(recipe.duals == DualAge::fresh, "duals stale", "duals fresh");
-  check(!recipe.f_star_auto, "f_star_auto", "a number f_star");
+  check(recipe.f_star_rule == FStarRule::given, "f_star_rule " + name_of(recipe.f_star_rule),
+        "f_star_rule given");
 }
 
 }  // namespace

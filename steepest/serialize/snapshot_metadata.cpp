@@ -113,12 +113,20 @@ Recipe expected_recipe(const Plan& plan, const SnapshotTarget& target, bool trai
   return recipe;
 }
 
+// Renames the choice of files written before f_star_rule: f_star_auto, which was MoMo*'s estimate.
+void rename_f_star_auto(Json& choices) {
+  if (!choices.is_object() || !choices.contains("f_star_auto")) return;
+  if (choices["f_star_auto"] == true) choices["f_star_rule"] = name_of(FStarRule::momo_star);
+  choices.erase("f_star_auto");
+}
+
 // Throws c10::ValueError where the file's choices are not the plan's, as expected_recipe() gives
 // them. Those for the matrices, or for the backup, are passed over where the network has no such
 // parameter: nothing hangs on them.
 void check_choices(const Json& choices, const Plan& plan, const SnapshotTarget& target,
                    bool trained_only, const std::string& source) {
   auto received = choices;
+  rename_f_star_auto(received);
   auto allowed = Json::parse(recipe_json(expected_recipe(plan, target, trained_only)));
   for (const auto role : {Role::matrix, Role::backup}) {
     const auto has_role = [&](const PlannedGroup& group) { return group.role == role; };

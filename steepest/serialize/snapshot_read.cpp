@@ -185,7 +185,7 @@ GlobalState read_global(Reader& reader, const Plan& plan) {
   global.weight = read("global.weight", /*positive=*/true);
   global.f_star = read("global.f_star");
   const std::string found = "global.auto_rate";
-  if (plan.recipe.lr_auto && reader.has(found)) {  // a rate that is not there is found anew
+  if (engine::has_auto_numbers(plan.recipe) && reader.has(found)) {  // else they begin anew
     const auto numbers = reader.state(found, {engine::kAutoNumbers}, "");
     reader.require_none_below_zero(found, numbers);
     global.auto_rate = numbers.to(at::kDouble, /*non_blocking=*/false, /*copy=*/true);

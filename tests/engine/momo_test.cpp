@@ -78,7 +78,7 @@ double compare_with(MoMo momo, const Recipe& r) {
 Recipe momo_sgd(const std::string& start, double lb, bool automatic) {
   return recipe("sgd-momo", {.momentum = 0.9,
                              .f_star = lb,
-                             .f_star_auto = automatic,
+                             .f_star_rule = automatic ? "momo_star" : "given",
                              .momentum_form = "ema",
                              .start = start});
 }

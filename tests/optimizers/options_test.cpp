@@ -106,7 +106,6 @@ TEST(Options, that_came_later_say_so) {
                                        "update",
                                        "step_size",
                                        "f_star",
-                                       "f_star_auto",
                                        "duals",
                                        "directions",
                                        "backup_blocks",
@@ -162,6 +161,25 @@ TEST(Options, that_a_file_does_not_mention_have_their_defaults) {
   shot.metadata["choices"] = choices.dump();
   EXPECT_EQ(refusal([&] { shot.restore(optimizer, "here"); }),
             "here: matrix.norm: received null, allowed the optimizer's \"spectral\"");
+}
+
+// f_star_auto was MoMo*'s estimate, which f_star_rule names now.
+TEST(Options, of_files_before_f_star_rule_keep_their_meaning) {
+  for (const bool tracked : {false, true}) {
+    const std::string rule = tracked ? "momo_star" : "given";
+    Optimizer optimizer(groups_of(tiny_leaves()), recipe("muon-momo", {.f_star_rule = rule}));
+    auto shot = Snapshot::of(optimizer);
+    auto choices = Json::parse(shot.metadata["choices"]);
+    choices.erase("f_star_rule"), choices["f_star_auto"] = tracked;
+    shot.metadata["choices"] = choices.dump();
+    shot.restore(optimizer, "here");
+    choices["f_star_auto"] = !tracked;
+    shot.metadata["choices"] = choices.dump();
+    const auto line = refusal([&] { shot.restore(optimizer, "here"); });
+    EXPECT_EQ(line, "here: f_star_rule: received \"" +
+                        std::string(tracked ? "given" : "momo_star") +
+                        "\", allowed the optimizer's \"" + rule + "\"");
+  }
 }
 
 }  // namespace

@@ -158,7 +158,7 @@ TEST(Refusals, of_groups) {
   expect_line(make(with({.update = "regularized"})), {"update", "whole network"});
   expect_line(make(with({.step_size = "momo"})), {"step_size", "whole network"});
   expect_line(make(with({.f_star = 1})), {"f_star", "whole network"});
-  expect_line(make(with({.f_star_auto = true})), {"f_star_auto", "whole network"});
+  expect_line(make(with({.f_star_rule = "level"})), {"f_star_rule", "whole network"});
   expect_line(make(with({.backup_lr = 1})), {"backup_lr", "only in the recipe"});
   expect_line(make(with({.backup = "inf"})), {"backup", "only in the recipe"});
   expect_line(make(with({.lr = -1})), {"lr", "received -1"});

@@ -11,7 +11,7 @@
 namespace steepest::test {
 namespace {
 
-const Overrides kTracked{.f_star_auto = true, .duals = "stale"};
+const Overrides kTracked{.duals = "stale", .f_star_rule = "momo_star"};
 
 // A new optimizer whose weights are a copy of the other's.
 std::unique_ptr<Optimizer> twin_of(const Optimizer& other, const Recipe& r) {
@@ -60,6 +60,7 @@ TEST(State, a_run_continues_bit_by_bit) {
     for (const char* name :
          {"muonmax-momo", "muon-adam-momo", "adam-momo", "normalized-sgd-momo"}) {
       expect_continues(name, kTracked, move);
+      expect_continues(name, {.f_star_rule = "level"}, move);
       expect_continues(name, {.momo_model = "recursive"}, move);
     }
   }

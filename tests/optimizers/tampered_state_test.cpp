@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::json;
 
 Recipe tracked() {
-  return recipe("muonmax-momo", exactly({.f_star_auto = true, .duals = "stale"}));
+  return recipe("muonmax-momo", exactly({.duals = "stale", .f_star_rule = "momo_star"}));
 }
 
 Snapshot copy_of(const Optimizer& optimizer) {

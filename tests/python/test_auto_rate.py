@@ -7,57 +7,11 @@ import math
 import pytest
 import torch
 from networks import make_net, same, train, weights
+from quadratics import FORMS, Quadratic, combine, draw, sharp
 
 import steepest
 
-DOUBLE = torch.float64
-SHAPES = {"a.weight": (6, 4), "b.weight": (3, 6), "a.bias": (6,), "b.bias": (3,)}
 LEVEL, GUESSES, LENGTH = 0.2, 20, 1.0
-
-
-def draw(seed):
-    generator = torch.Generator().manual_seed(seed)
-    return {
-        name: torch.randn(shape, generator=generator, dtype=DOUBLE)
-        for name, shape in SHAPES.items()
-    }
-
-
-class Quadratic:
-    """f(w) = offset + 1/2 sum h (w - w*)^2 with h from .1 to 10: convex, with a known minimum."""
-
-    def __init__(self, offset=0.3):
-        self.best, self.offset = draw(1), offset
-        self.curvature = {name: 10 ** (t.clamp(-1, 1)) for name, t in draw(2).items()}
-
-    def loss(self, w, noise=None):
-        total = torch.tensor(self.offset, dtype=DOUBLE)
-        for name, p in w.items():
-            off = p - self.best[name] - (0.3 * noise[name] if noise else 0)
-            total = total + (self.curvature[name] * off.square()).sum() / 2
-        return total
-
-
-def sharp(name, u):
-    """The steepest direction of u and its dual norm, as the options of the test choose them."""
-    if u.dim() == 2:
-        left, s, right = torch.linalg.svd(u, full_matrices=False)
-        return left @ right, s.sum()
-    if name == "inf":
-        return u.sign(), u.abs().sum()
-    return u / u.norm(), u.norm()
-
-
-def combine(outer, duals, matrices):
-    """The network's dual norm, and each block's coefficient, of the duals times radii."""
-    if outer == "max":
-        total = sum(duals.values())
-        return total, dict.fromkeys(duals, total)
-    whole = sum((d for n, d in duals.items() if n in matrices), torch.zeros((), dtype=DOUBLE))
-    parts = [whole] if outer == "hybrid" else [d for n, d in duals.items() if n in matrices]
-    total = torch.stack(parts + [d for n, d in duals.items() if n not in matrices]).norm()
-    own = lambda n: whole if outer == "hybrid" and n in matrices else duals[n]
-    return total, {n: own(n) for n in duals}
 
 
 def plain_loop(problem, options, factors, noises):
@@ -137,14 +91,6 @@ def run(problem, options, factors, noises):
     return trace
 
 
-FORMS = [
-    {"outer": "max", "update": "constrained", "backup": "inf"},
-    {"outer": "hybrid", "update": "constrained", "backup": "l2"},
-    {"outer": "hybrid", "update": "regularized", "backup": "l2"},
-    {"outer": "l2", "update": "regularized", "backup": "l2"},
-]
-
-
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("form", FORMS)
 def test_the_rate_found_is_the_plain_loops(form, nesterov):
@@ -215,7 +161,7 @@ def test_a_resumed_run_goes_on_bit_for_bit(tmp_path, way):
         ({"lr": 0.1, "lr_auto": True}, "lr_auto: received True with lr 0.1"),
         ({"lr": "auto", "duals": "stale"}, "lr_auto: received true with duals stale"),
         ({"lr": "auto", "momo_model": "recursive"}, "lr_auto: received true with momo_model"),
-        ({"lr": "auto", "f_star": "auto"}, "lr_auto: received true with f_star_auto"),
+        ({"lr": "auto", "f_star": "auto"}, "lr_auto: received true with f_star_rule level"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(options, text):

@@ -215,7 +215,7 @@ def test_metrics_follow_a_bound_that_is_tracked(tmp_path):
         tmp_path, recipe=("muonmax-momo", "sgd-momo"), steps=("steps = 40", "steps = 6")
     )
     done = steepest(
-        "train", config, "--set", "optimizer.f_star_auto=true", "--set", "optimizer.lr=10"
+        "train", config, "--set", "optimizer.f_star_rule=momo_star", "--set", "optimizer.lr=10"
     )
     assert done.returncode == 0, done.stderr
     bounds = [row["f_star"] for row in losses(tmp_path / "run") if "loss" in row]

@@ -63,6 +63,8 @@ VARIANTS = [(name, {}) for name in NAMES] + [
     ("muon", {"momentum_dtype": "bfloat16", "lr": 0.05, "backup_lr": 0.01}),
     ("muon-momo", {"lr_auto": True, "polar": "svd"}),
     ("muonmax-momo", {"lr_auto": True, "nesterov": True, "directions": "recomputed"}),
+    ("scion-momo", {"f_star_rule": "level", "lr": 1.0}),
+    ("muonmax-momo", {"f_star_rule": "momo_star", "outer": "l2"}),
     ("adamw-momo", {"lr_auto": True, "decay": "anchored", "nonfinite": "skip"}),
 ]
 
@@ -153,9 +155,8 @@ def test_every_option_reaches_the_engine():
     for key, value in changes.items():
         params = [torch.zeros(3, 4), torch.zeros(3)]
         assert steepest.SteepestDescent(params, **{key: value})._plan().recipe != base, key
-    assert (
-        steepest.SteepestDescent([torch.zeros(2, 2)], f_star="auto")._plan().recipe["f_star_auto"]
-    )
+    level = steepest.SteepestDescent([torch.zeros(2, 2)], f_star="auto")._plan().recipe
+    assert level["f_star_rule"] == "level"
 
 
 # -- torch's optimizers of the same name -----------------------------------------------------------

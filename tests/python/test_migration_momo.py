@@ -72,7 +72,7 @@ def test_momo_is_sgd_with_momos_step_size(start, track):
     assert cases == {"zero", "between", "capped"}
     options = {"momentum": 0.9, "momentum_form": "ema"}
     options["start"] = "first" if start == "first" else "corrected"
-    options["f_star"] = "auto" if track else 0.0
+    options["f_star_rule"] = "momo_star" if track else "given"
     check(follow(steepest.SGD, lr=0.005, **options), expected, EXACT, f"Momo {start} {track}")
 
 
@@ -82,7 +82,7 @@ def test_momo_adam_is_adam_with_momos_step_size(kind, track):
     """Two rows: min(1, gap / D) in ada_inf and min(1, gap / D^2) in ada_2 are the same step."""
     expected, cases = momo(0.01, start="zero", beta2=0.999, track=track)
     assert cases == {"zero", "between", "capped"}
-    options = {"lr": 0.01, "f_star": "auto" if track else 0.0}
+    options = {"lr": 0.01, "f_star_rule": "momo_star" if track else "given"}
     if kind == "Adam":
         found = follow(steepest.Adam, **options)
     else:
