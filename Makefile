@@ -12,7 +12,7 @@ CONFIGURE = cmake -S . -G Ninja -DPython3_EXECUTABLE=$(PYTHON_VENV)
 FROM_BUILD = STEEPEST_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsteepest.so PYTHONPATH=$(CURDIR)/python
 CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp'
 
-.PHONY: help train build test test-asan test-faults test-torch test-install test-families setup examples bench measure \
+.PHONY: help train build test test-asan test-faults test-torch test-install test-families setup examples bench measure reproduce \
         docs wheel wheels format lint install clean
 
 help:           ## This list
@@ -59,6 +59,11 @@ examples: build ## Real Python programs with a few lines changed (installs examp
 bench: build    ## Speed beside the peers: build/bench (installs scipy). OLD=tree: beside an older build instead
 	@$(PYTHON_VENV) -c 'import scipy' 2>/dev/null || $(PYTHON_VENV) -m pip install --quiet scipy
 	@$(FROM_BUILD) $(PYTHON_VENV) benchmarks/$(if $(OLD),against.py $(OLD),run.py --out $(BUILD)/bench)
+
+reproduce: setup ## The papers' experiments and their verdicts, in hours; ONLY=lag: one of them; TEXT=folder: other Python sources
+	@$(CONFIGURE) -B $(BUILD)
+	@cmake --build $(BUILD) -j $(JOBS) --target steepest_cli
+	@$(PYTHON_VENV) experiments/reproduce.py --binary $(BUILD)/bin/steepest $(if $(ONLY),--only $(ONLY)) $(if $(TEXT),--text $(TEXT))
 
 measure:        ## The code in numbers: sizes, comments, complexity, headers, costs of adding (OLD=tree: beside it)
 	@python3 tests/house/measure.py $(OLD) $(CURDIR)

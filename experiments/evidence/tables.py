@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of sweeps: reading, storing, and the losses by arm, row and seed."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    from pip._vendor import tomli as tomllib
+
+Line = dict[str, Any]
+Row = tuple[tuple[str, Any], ...]  # names and values, sorted by name
+Place = tuple[str, Row]  # an arm and its row
+
+KEPT = """key stage arm row values seed status first_loss train_loss val_loss steps seconds
+cpu_seconds optimizer_share q_below_1 skipped error versions commit processor""".split()
+A_PATH = re.compile(r"(?<![\w.])/(?:\w[\w.+-]*/)+[\w.+-]*")
+
+
+def row_of(settings: dict[str, Any]) -> Row:
+    """Settings as something that can be compared."""
+    return tuple(sorted(settings.items()))
+
+
+class Sweep:
+    """What a sweep.toml says of its arms, their rows and where its table is."""
+
+    def __init__(self, folder: Path) -> None:
+        text = (folder / "sweep.toml").read_text()
+        file = tomllib.loads(text)
+        self.table = folder / file.get("out", "sweep") / "table.jsonl"
+        self.seeds: list[int] = file["seeds"]
+        self.rows: dict[str, list[Row]] = {}
+        for arm in file["arm"]:
+            axes = flat({**file.get("axes", {}), **arm.get("axes", {})})
+            names = list(axes)
+            self.rows[arm["name"]] = [
+                row_of(dict(zip(names, values))) for values in product(*axes.values())
+            ]
+
+
+def flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A TOML table with its inner tables' names dotted."""
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, dict) and "from" not in value:
+            found.update(flat(value, prefix + name + "."))
+        else:
+            found[prefix + name] = value
+    return found
+
+
+def read_lines(path: Path) -> list[Line]:
+    """The lines of a table; none where there is no such file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def thinned(line: Line) -> Line:
+    """What is stored of a line: no D, and a curve of three decimals of reported runs alone. A path
+    in an error becomes "..": tables name no folder of the machine."""
+    kept = {name: line[name] for name in KEPT if line.get(name) is not None}
+    for name, value in kept.items():
+        if isinstance(value, float):
+            kept[name] = round(value, 6)
+    if "error" in kept:
+        kept["error"] = A_PATH.sub("..", str(kept["error"]))
+    if line["stage"] == "report" and line.get("curve"):
+        kept["curve"] = [[step, round(loss, 3)] for step, loss in line["curve"]]
+    return kept
+
+
+def store(folder: Path, seeds: list[int]) -> int:
+    """Writes table.jsonl from the sweep's table: the runs of this sweep's arms and rows, tuning
+    and these seeds. Returns how many lines it has; 0, and nothing written, where there is none."""
+    sweep = Sweep(folder)
+    lines = []
+    for line in read_lines(sweep.table):
+        is_own = row_of(line["row"]) in sweep.rows.get(line["arm"], [])
+        if is_own and (line["stage"] == "tune" or line["seed"] in seeds):
+            lines.append(json.dumps(thinned(line), separators=(",", ":")))
+    if lines:
+        (folder / "table.jsonl").write_text("\n".join(lines) + "\n")
+    return len(lines)
+
+
+class Table:
+    """The stored runs of an experiment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sweep = Sweep(folder)
+        self.lines = read_lines(folder / "table.jsonl")
+        firsts = [line["first_loss"] for line in self.lines if line.get("first_loss")]
+        self.worst = max(firsts, default=float("nan"))
+        self.reported: dict[Place, dict[int, Line]] = {}
+        self.tuned: dict[Place, list[Line]] = {}
+        for line in self.lines:
+            place = (line["arm"], row_of(line["row"]))
+            if line["stage"] == "report":
+                self.reported.setdefault(place, {})[line["seed"]] = line
+            else:
+                self.tuned.setdefault(place, []).append(line)
+
+    def loss(self, line: Line, measure: str = "val_loss") -> float:
+        """The loss of a run: the worst value where it has diverged or died."""
+        return float(line[measure]) if line["status"] == "done" else self.worst
+
+    def losses(self, place: Place, seeds: list[int]) -> dict[int, float] | None:
+        """The losses of a row by seed; None where one is missing. A row of which every trial has
+        diverged has no reported runs, and has the worst value."""
+        trials = self.tuned.get(place, [])
+        if trials and all(line["status"] != "done" for line in trials):
+            return {seed: self.worst for seed in seeds}
+        runs = self.reported.get(place, {})
+        if any(seed not in runs for seed in seeds):
+            return None
+        return {seed: self.loss(runs[seed]) for seed in seeds}
+
+    def choice(self, place: Place) -> tuple[dict[str, Any], int, list[str]]:
+        """Of a row: the values that its reported runs have, the number of its trials, and the names
+        of three values or more whose best one is at an end of what was tried."""
+        trials = self.tuned.get(place, [])
+        runs = self.reported.get(place, {})
+        values = next(iter(runs.values()))["values"] if runs else {}
+        tried: dict[str, set[Any]] = {}
+        for line in trials:
+            for name, value in line["values"].items():
+                tried.setdefault(name, set()).add(value)
+        edges = [
+            name
+            for name, numbers in tried.items()
+            if len(numbers) > 2 and values.get(name) in (min(numbers), max(numbers))
+        ]
+        return values, len(trials), edges
