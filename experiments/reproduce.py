@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """make reproduce: runs the experiments of reproduce.json, judges them, and adds up the minutes.
 
-    python experiments/reproduce.py [--only lag] [--text FOLDER] [--binary build/bin/steepest] [--jobs 2]
+    python experiments/reproduce.py [--only lag] [--text FOLDER] [--binary FILE] [--jobs 2]
 
 What has been run already is not run again, and Ctrl-C may stop it at any time: the same command
 goes on. The stored tables are replaced once an experiment's sweep is complete.

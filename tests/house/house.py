@@ -20,7 +20,8 @@ def files(*folders, suffixes=SOURCES):
     """(name, lines) of each source file below the folders."""
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in suffixes and "__pycache__" not in path.parts:
+            is_run = folder == "experiments" and "sweep" in path.parts  # made here, not in git
+            if path.suffix in suffixes and "__pycache__" not in path.parts and not is_run:
                 yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8").splitlines()
 
 
