@@ -127,11 +127,13 @@ class Experiment:
         return None
 
     def rows(self) -> list[dict[str, Any]]:
-        """What verdict.json says of each row that has reported runs."""
+        """What verdict.json says of each row that has reported runs, or that has only diverged."""
         found = []
-        for place, runs in self.table.reported.items():
-            seeds = [seed for seed in self.expected["seeds"] if seed in runs]
-            losses = {seed: self.table.loss(runs[seed]) for seed in seeds}
+        hopeless = [place for place in self.table.tuned if self.table.is_hopeless(place)]
+        for place in [*self.table.reported, *hopeless]:
+            runs = self.table.reported.get(place, {})
+            seeds = [s for s in self.expected["seeds"] if s in runs or place in hopeless]
+            losses = self.table.losses(place, seeds) or {}
             values, trials, edges = self.table.choice(place)
             mean = Mean(list(losses.values())) if len(seeds) > 1 else None
             interval = mean.interval(0.95) if mean else None
@@ -146,7 +148,7 @@ class Experiment:
                     "low": tidy(interval.low) if interval else None,
                     "high": tidy(interval.high) if interval else None,
                     "seeds": {str(seed): tidy(loss) for seed, loss in losses.items()},
-                    "diverged": [seed for seed in seeds if runs[seed]["status"] != "done"],
+                    "diverged": [s for s in seeds if s not in runs or runs[s]["status"] != "done"],
                     "paper": self.paper_loss(place),
                 }
             )

@@ -112,11 +112,15 @@ class Table:
         """The loss of a run: the worst value where it has diverged or died."""
         return float(line[measure]) if line["status"] == "done" else self.worst
 
-    def losses(self, place: Place, seeds: list[int]) -> dict[int, float] | None:
-        """The losses of a row by seed; None where one is missing. A row of which every trial has
-        diverged has no reported runs, and has the worst value."""
+    def is_hopeless(self, place: Place) -> bool:
+        """Whether every trial of a row has diverged or died: it has no reported runs then."""
         trials = self.tuned.get(place, [])
-        if trials and all(line["status"] != "done" for line in trials):
+        return bool(trials) and all(line["status"] != "done" for line in trials)
+
+    def losses(self, place: Place, seeds: list[int]) -> dict[int, float] | None:
+        """The losses of a row by seed; None where one is missing. A hopeless row has the worst
+        value."""
+        if self.is_hopeless(place):
             return {seed: self.worst for seed in seeds}
         runs = self.reported.get(place, {})
         if any(seed not in runs for seed in seeds):

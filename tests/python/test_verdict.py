@@ -85,6 +85,9 @@ def test_a_row_that_never_trained_has_the_worst_value(tmp_path):
     found = judged(tmp_path / "e", [contrast(">")], lines)
     assert found["verdict"] == "confirmed"
     assert found["estimate"] == pytest.approx(FIRST_LOSS - 2.02, rel=1e-4)
+    (report,) = judge_all([Experiment(tmp_path / "e")])
+    (row,) = [row for row in report["rows"] if row["arm"] == "a"]
+    assert row["diverged"] == SEEDS and row["mean"] == FIRST_LOSS and row["trials"] == 1
 
 
 def test_a_missing_run_leaves_it_untested(tmp_path):
