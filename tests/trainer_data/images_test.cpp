@@ -4,6 +4,7 @@
 
 #include <ATen/ops/stack.h>
 
+#include <cmath>
 #include <filesystem>
 #include <set>
 
@@ -98,6 +99,118 @@ TEST(Images, AugmentationMirrorsAndShiftsInTrainingOnly) {
   EXPECT_TRUE(same(data->batch(Split::train, 7), make_dataset(cifar.spec)->batch(Split::train, 7)));
 }
 
+// What is left of a record's channel c after averaging squares of `width` pixels.
+double averaged_byte(const Records& records, int64_t i, int64_t c, int64_t y, int64_t x,
+                     int64_t width) {
+  double sum = 0;
+  for (int64_t dy = 0; dy < width; ++dy)
+    for (int64_t dx = 0; dx < width; ++dx)
+      sum += records[static_cast<size_t>(i * 3073 + 1 + c * 1024 + (y * width + dy) * 32 +
+                                         x * width + dx)];
+  return std::floor(sum / static_cast<double>(width * width) + 0.5);
+}
+
+TEST(Images, SideAveragesSquaresOfPixels) {
+  const double mean[]{.4914, .4822, .4465}, deviation[]{.2470, .2435, .2616};
+  for (const int64_t side : {1, 8, 16, 32}) {
+    Cifar cifar;
+    cifar.spec.side = side;
+    const auto data = make_dataset(cifar.spec);
+    EXPECT_EQ(data->size(Split::train), 20);
+    EXPECT_EQ(data->size(Split::validation), 6);
+    const Batch batch = data->validation_batch(0, 6);
+    ASSERT_EQ(batch.inputs.sizes(), (std::vector<int64_t>{6, 3, side, side}));
+    const auto image = batch.inputs.accessor<float, 4>();
+    for (int64_t i = 0; i < 6; ++i) {
+      EXPECT_EQ(batch.targets[i].item<int64_t>(), cifar.validation[i * 3073]);
+      for (int64_t c = 0; c < 3; ++c)
+        for (int64_t y = 0; y < side; ++y)
+          for (int64_t x = 0; x < side; ++x) {
+            const double byte = averaged_byte(cifar.validation, i, c, y, x, 32 / side);
+            ASSERT_NEAR(image[i][c][y][x], (byte / 255 - mean[c]) / deviation[c], 1e-5);
+          }
+    }
+  }
+}
+
+TEST(Images, SmallOnesAreMirroredAndShiftedToo) {
+  Cifar cifar;
+  cifar.spec.side = 4;
+  const at::Tensor plain = make_dataset(cifar.spec)->batch(Split::train, 0).inputs;
+  cifar.spec.flip = true;
+  cifar.spec.translate = 3;  // the most
+  const auto data = make_dataset(cifar.spec);
+  std::set<std::vector<int64_t>> met;
+  for (int64_t epoch = 0; epoch < 60; ++epoch) {
+    const at::Tensor image = data->batch(Split::train, epoch * 5, 0, 1).inputs[0];
+    for (const bool mirror : {false, true})
+      for (int64_t down = -3; down <= 3; ++down)
+        for (int64_t right = -3; right <= 3; ++right) {
+          const auto at_place = [&](int64_t i) { return i < 0 ? -i : i > 3 ? 6 - i : i; };
+          bool all = true;
+          for (int64_t y = 0; y < 4; ++y)
+            for (int64_t x = 0; x < 4; ++x) {
+              const int64_t from = at_place((mirror ? 3 - x : x) + right);
+              all &= image[2][y][x].equal(plain[0][2][at_place(y + down)][from]);
+            }
+          if (all) met.insert({epoch, mirror, down, right});
+        }
+  }
+  std::set<int64_t> epochs;
+  std::set<std::vector<int64_t>> variants;
+  for (const auto& hit : met) epochs.insert(hit[0]), variants.insert({hit.begin() + 1, hit.end()});
+  EXPECT_EQ(epochs.size(), 60u);    // each image is one of them
+  EXPECT_GT(variants.size(), 30u);  // and not always the same one
+  cifar.spec.translate = 4;
+  expect_refused(cifar.spec, {"data.translate", "received 4", "0..3"});
+}
+
+TEST(Images, LimitTakesTheFirstAndReadsNoFileBeyond) {
+  Cifar cifar;
+  const auto whole = make_dataset(cifar.spec);
+  cifar.spec.limit = 6;  // 4 of the first file, 2 of the second
+  for (const int i : {3, 4, 5})
+    std::filesystem::remove(cifar.folder / ("data_batch_" + std::to_string(i) + ".bin"));
+  const auto data = make_dataset(cifar.spec);
+  EXPECT_EQ(data->size(Split::train), 6);
+  EXPECT_EQ(data->size(Split::validation), 6);
+  EXPECT_EQ(count_of(*data, "train images"), 6);
+  for (int64_t i = 0; i < 6; ++i)
+    EXPECT_TRUE(same(data->batch(Split::train, i / 4, i % 4, 1),
+                     whole->batch(Split::train, i / 4, i % 4, 1)));
+  EXPECT_EQ(data->files().size(), 3u);
+  cifar.spec.limit = 9;
+  expect_refused(cifar.spec, {"data_batch_3.bin"});
+  write_cifar10(cifar.folder.path(), cifar.train, cifar.validation);
+  cifar.spec.limit = 21;
+  expect_refused(cifar.spec, {"data.limit", "received 21", "allowed 1..20"});
+  cifar.spec.limit = 3;
+  expect_refused(cifar.spec, {"batch.rows", "received 4 rows", "allowed 1..3"});
+}
+
+TEST(Images, TheFingerprintIsOfWhatIsTaken) {
+  Cifar cifar;
+  const auto taken = [&](std::optional<int64_t> limit, std::optional<int64_t> side) {
+    cifar.spec.limit = limit, cifar.spec.side = side;
+    return make_dataset(cifar.spec)->files();
+  };
+  const auto all = taken({}, {}), some = taken(6, {}), small = taken({}, 16);
+  EXPECT_EQ(all[0].size, 4u * 3073);
+  EXPECT_EQ(some[1].size, 2u * 3073);
+  EXPECT_EQ(small[0].size, 4u * 769);
+  EXPECT_EQ(data_difference(taken(20, 32), all), "");
+  EXPECT_NE(data_difference(some, all), "");
+  EXPECT_NE(data_difference(small, all), "");
+  EXPECT_EQ(data_difference(taken(6, {}), some), "");
+  std::string bytes = slurp(cifar.folder / "data_batch_2.bin");
+  bytes[3 * 3073 + 5] ^= 1;  // an image beyond the limit
+  spill(cifar.folder / "data_batch_2.bin", bytes);
+  EXPECT_EQ(data_difference(taken(6, {}), some), "");
+  bytes[5] ^= 1;
+  spill(cifar.folder / "data_batch_2.bin", bytes);
+  EXPECT_NE(data_difference(taken(6, {}), some).find("data_batch_2.bin"), std::string::npos);
+}
+
 TEST(Images, WrongFilesAreRefused) {
   const auto refused = [](auto damage, const std::vector<std::string>& parts) {
     Cifar cifar;
@@ -146,15 +259,19 @@ TEST(Images, DrawnOnesAreBalancedAndScaled) {
   spec.train_images = 200;
   spec.validation_images = 50;
   spec.batch = 200;
-  const auto data = make_dataset(spec);
-  const Batch batch = data->batch(Split::train, 0);
-  for (int64_t label = 0; label < 10; ++label)
-    EXPECT_EQ(batch.targets.eq(label).sum().item<int64_t>(), 20);
-  for (int64_t c = 0; c < 3; ++c) {
-    EXPECT_NEAR(batch.inputs.select(1, c).mean().item<double>(), 0, 1e-3);
-    EXPECT_NEAR(batch.inputs.select(1, c).std().item<double>(), 1, 1e-3);
+  for (const int64_t side : {32, 16}) {
+    spec.side = side;
+    const auto data = make_dataset(spec);
+    const Batch batch = data->batch(Split::train, 0);
+    for (int64_t label = 0; label < 10; ++label)
+      EXPECT_EQ(batch.targets.eq(label).sum().item<int64_t>(), 20);
+    for (int64_t c = 0; c < 3; ++c) {
+      EXPECT_NEAR(batch.inputs.select(1, c).mean().item<double>(), 0, 1e-3);
+      EXPECT_NEAR(batch.inputs.select(1, c).std().item<double>(), 1, 1e-3);
+    }
+    EXPECT_EQ(data->size(Split::validation), 50);
+    EXPECT_EQ(batch.inputs.size(3), side);
   }
-  EXPECT_EQ(data->size(Split::validation), 50);
 }
 
 // The nearest class mean is a linear rule; chance is 10 %.

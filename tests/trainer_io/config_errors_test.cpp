@@ -79,6 +79,24 @@ TEST(ConfigErrors, Numbers) {
   }
 }
 
+TEST(ConfigErrors, Images) {
+  const std::pair<std::string, std::string> sets[] = {
+      {"data.side=12", "data.side: received 12, allowed 1, 2, 4, 8, 16, 32"},
+      {"data.side=0", "data.side: received 0, allowed a whole number from 1 to 32"},
+      {"data.limit=5",
+       "data.limit: received a value with data.kind \"procedural\", allowed with cifar10"}};
+  for (const auto& [set, message] : sets)
+    EXPECT_EQ(error_of_set({set}), "--set " + set + ": " + message);
+  EXPECT_EQ(error_of_set({"data.side=4", "model.kind=cnn", "model.channels=[8, 8, 8]"}),
+            "--set model.channels=[8, 8, 8]: model.channels: received 3 blocks, allowed as many as "
+            "data.side = 4 can be halved");
+  const auto spec = parse_config(kBase, "run.toml"),
+             small = parse_config(kBase, "run.toml", {"data.side=8"});
+  EXPECT_EQ(small.model.mlp.inputs, 192);
+  EXPECT_EQ(first_difference(small, spec), "data.side: received 8, expected nothing");
+  EXPECT_NE(config_hash(small), config_hash(spec));
+}
+
 TEST(ConfigErrors, Syntax) {
   const std::pair<std::string, std::string> texts[] = {
       {"[run]\nsteps = 5 6\n", "run.toml:2: "},

@@ -10,6 +10,7 @@
 #include "steepest/optimizers/optimizers.h"
 #include "trainer/config/config.h"
 #include "trainer/config/config_schema.h"
+#include "trainer/data/images.h"
 #include "trainer/text.h"
 
 namespace steepest::trainer {
@@ -69,11 +70,16 @@ struct Check {
   }
 };
 
-// Sets the fields of spec.data that other sections of the run file give: seed, context and vocab.
+// Sets the fields that other sections of the run file give: of the data seed, context and vocab, of
+// the image models the pixels. Throws DataError for images of a side that cannot be had.
 void fill_linked_fields(RunSpec& spec) {
   spec.data.seed = spec.seed;
   spec.data.context = spec.model.gpt.context;
   spec.data.vocab = spec.model.gpt.vocab;
+  if (spec.data.kind != "cifar10" && spec.data.kind != "procedural") return;
+  const int64_t side = side_of(spec.data);
+  spec.model.cnn.side = side;
+  spec.model.mlp.inputs = image_channels * side * side;
 }
 
 // Throws ConfigError where the kind of data does not fit the model, a path that these data need is
@@ -125,8 +131,8 @@ void check_groups(const Check& check, const RunSpec& spec) {
 }  // namespace
 
 void complete(RunSpec& spec, const WhereOf& where) {
-  fill_linked_fields(spec);
   const Check check{where};
+  check.run("data", [&] { fill_linked_fields(spec); });
   check.run("model", [&] { validate(spec.model); });
   check.run("optimizer", [&] { recipe(spec.recipe, spec.optimizer); });
   check_data(check, spec);

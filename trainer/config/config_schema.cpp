@@ -116,6 +116,14 @@ std::vector<Key> data_keys(DataSpec& d) {
       Key{"translate", &d.translate, "shift training images by up to so many pixels"}
           .within({0, 31})
           .only_for(images),
+      Key{"limit", &d.limit, "how many training images, the first ones"}
+          .within(kFromOne)
+          .only_for({"cifar10"})
+          .since_later(),
+      Key{"side", &d.side, "average images down to side x side; divides 32"}
+          .within({1, 32})
+          .only_for(images)
+          .since_later(),
       Key{"train_images", &d.train_images, "how many to draw"}.within(kFromOne).only_for(
           {"procedural"}),
       Key{"validation_images", &d.validation_images, "how many to draw"}.within(kFromOne).only_for(

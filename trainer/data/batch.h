@@ -11,7 +11,7 @@ namespace steepest::trainer {
 enum class Split { train, validation };
 
 struct Batch {
-  at::Tensor inputs;   // tokens [rows, context] int64, or images [rows, 3, 32, 32] float32
+  at::Tensor inputs;   // tokens [rows, context] int64, or images [rows, 3, side, side] float32
   at::Tensor targets;  // the next tokens [rows, context] int64, or labels [rows] int64
   uint64_t seed = 0;   // the batch's own random number; a model in training draws dropout from it
 

@@ -3,6 +3,7 @@
 // a run resumes exactly, and micro-batches of any size make up the same step.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -33,6 +34,8 @@ struct DataSpec {
                                         // start, with replacement; "sequential": file order
   bool flip = false;                    // images in training: mirrored half of the time
   int64_t translate = 0;                // and shifted by up to so many pixels, edges reflected
+  std::optional<int64_t> limit;  // cifar10: training images, the first in file order; unset: all
+  std::optional<int64_t> side;   // images: averaged down to side x side; unset: 32 x 32 as they are
   int64_t train_images = 20000, validation_images = 4000;  // procedural
   uint64_t seed = 0;  // of the order and of augmentation; procedural pictures are always the same
   bool accept_changed = false;  // go on with other bytes than the run began with

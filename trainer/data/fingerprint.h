@@ -10,8 +10,9 @@
 
 namespace steepest::trainer {
 
-// A file as it was read, whole. The order of the files counts, their names do not: moved or renamed
-// data with the same content are the same data.
+// A file as it was taken: size and CRC-32 are those of all its bytes; of images, of the records
+// that data.limit leaves, as data.side averages them. The order of the files counts, their names do
+// not: moved or renamed data with the same content are the same data.
 struct DataFile {
   Split split = Split::train;  // of a file that is cut into both: train
   std::string name;            // relative to the data's folder

@@ -11,19 +11,45 @@
 namespace steepest::trainer {
 namespace {
 
-// Maps a coordinate up to 31 pixels outside of the image to the pixel 0..31 that is shown there, by
-// reflection without repeating the edge: -1 -> 1, 32 -> 30.
-constexpr int64_t reflect(int64_t i) {
-  if (i < 0) return -i;
-  return i < image_side ? i : 2 * (image_side - 1) - i;
+// Writes the plane [32, 32] at `from` to `to` [side, side], averaged over squares of pixels; a half
+// is rounded up.
+void average_plane(const uint8_t* from, int64_t side, uint8_t* to) {
+  const int64_t width = image_side / side, count = width * width;
+  for (int64_t y = 0; y < side; ++y)
+    for (int64_t x = 0; x < side; ++x) {
+      int64_t sum = count / 2;
+      for (int64_t i = 0; i < count; ++i)
+        sum += from[(y * width + i / width) * image_side + x * width + i % width];
+      *to++ = static_cast<uint8_t>(sum / count);
+    }
 }
 
 }  // namespace
+
+int64_t side_of(const DataSpec& spec) {
+  const int64_t side = spec.side.value_or(image_side);
+  if (side >= 1 && side <= image_side && image_side % side == 0) return side;
+  throw DataError("data.side: received " + std::to_string(side) + ", allowed 1, 2, 4, 8, 16, 32");
+}
+
+Records averaged(const Records& records, int64_t side) {
+  const int64_t count = static_cast<int64_t>(records.size()) / record_bytes;
+  Records out(static_cast<size_t>(count * record_bytes_of(side)));
+  for (int64_t i = 0; i < count; ++i) {
+    const uint8_t* from = records.data() + i * record_bytes;
+    uint8_t* to = out.data() + i * record_bytes_of(side);
+    *to++ = *from++;
+    for (int64_t c = 0; c < image_channels; ++c)
+      average_plane(from + c * image_side * image_side, side, to + c * side * side);
+  }
+  return out;
+}
 
 ImageDataset::ImageDataset(const DataSpec& spec, Records train, Records validation, Scaling scaling,
                            std::vector<std::pair<std::string, int64_t>> counts,
                            std::vector<DataFile> files)
     : Dataset(spec),
+      side_(side_of(spec)),
       train_(std::move(train)),
       validation_(std::move(validation)),
       counts_(std::move(counts)) {
@@ -35,30 +61,38 @@ ImageDataset::ImageDataset(const DataSpec& spec, Records train, Records validati
   check_batch_size();
 }
 
+// By reflection without repeating the edge: of 32 pixels -1 -> 1, 32 -> 30. One pixel shows itself
+// everywhere.
+int64_t ImageDataset::reflected(int64_t i) const {
+  const int64_t last = side_ - 1;
+  return last - std::abs(last - std::abs(i));
+}
+
 void ImageDataset::draw(const uint8_t* record, bool augment, uint64_t seed, float* out) const {
   CounterStream random(seed);
   const bool mirror = augment && spec().flip && (random.bits() & 1) != 0;
   const int64_t reach = augment ? spec().translate : 0;
   const int64_t down = random.range(-reach, reach), right = random.range(-reach, reach);
   for (size_t c = 0; c < 3; ++c)
-    for (int64_t y = 0; y < image_side; ++y) {
+    for (int64_t y = 0; y < side_; ++y) {
       const uint8_t* line =
-          record + 1 + (static_cast<int64_t>(c) * image_side + reflect(y + down)) * image_side;
-      for (int64_t x = 0; x < image_side; ++x)
-        *out++ = value_[c][line[reflect((mirror ? image_side - 1 - x : x) + right)]];
+          record + 1 + (static_cast<int64_t>(c) * side_ + reflected(y + down)) * side_;
+      for (int64_t x = 0; x < side_; ++x)
+        *out++ = value_[c][line[reflected((mirror ? side_ - 1 - x : x) + right)]];
     }
 }
 
 Batch ImageDataset::gather(const Picks& picks) const {
   const auto rows = static_cast<int64_t>(picks.rows.size());
-  Batch batch{at::empty({rows, image_channels, image_side, image_side}, at::kFloat),
+  Batch batch{at::empty({rows, image_channels, side_, side_}, at::kFloat),
               at::empty({rows}, at::kLong)};
   float* pixels = batch.inputs.mutable_data_ptr<float>();
   int64_t* labels = batch.targets.mutable_data_ptr<int64_t>();
   for (int64_t i = 0; i < rows; ++i) {
-    const uint8_t* record = records(picks.split).data() + picks.rows[i].index * record_bytes;
+    const uint8_t* record =
+        records(picks.split).data() + picks.rows[i].index * record_bytes_of(side_);
     labels[i] = record[0];
-    draw(record, picks.augment, picks.rows[i].seed, pixels + i * image_bytes);
+    draw(record, picks.augment, picks.rows[i].seed, pixels + i * image_channels * side_ * side_);
   }
   return batch;
 }

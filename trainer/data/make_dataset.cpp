@@ -34,7 +34,8 @@ std::unique_ptr<Dataset> make_dataset(const DataSpec& spec) {
   check_choice("order", spec.order, {"shuffled", "random", "sequential"});
   check_range("batch.rows", spec.batch, 1, int64_t{1} << 31);
   check_range("model.context", spec.context, 1, int64_t{1} << 31);
-  check_range("data.translate", spec.translate, 0, 31);
+  check_range("data.translate", spec.translate, 0, side_of(spec) - 1);
+  if (spec.limit) check_range("data.limit", *spec.limit, 1, int64_t{1} << 31);
   if (spec.kind == "text") return make_text(spec);
   if (spec.kind == "tokens") return make_tokens(spec);
   if (spec.kind == "cifar10") return make_cifar10(spec);

@@ -117,19 +117,20 @@ void paint(const Figure& figure, CounterStream& random, uint8_t* record) {
     }
 }
 
-// Mean and deviation of each channel over all records, of pixels from 0 to 1.
-ImageDataset::Scaling scaling_of(const Records& records) {
+// Mean and deviation of each channel over all records of side x side pixels, of values from 0 to 1.
+ImageDataset::Scaling scaling_of(const Records& records, int64_t side) {
   std::array<double, 3> sum{}, squares{};
   for (size_t i = 0; i < records.size(); ++i) {
-    const auto place = static_cast<int64_t>(i) % record_bytes - 1;
+    const auto place = static_cast<int64_t>(i) % record_bytes_of(side) - 1;
     if (place < 0) continue;
-    const auto c = static_cast<size_t>(place / (image_side * image_side));
+    const auto c = static_cast<size_t>(place / (side * side));
     const double value = records[i] / 255.0;
     sum[c] += value;
     squares[c] += value * value;
   }
   ImageDataset::Scaling scaling{};
-  const double n = static_cast<double>(records.size() / record_bytes) * image_side * image_side;
+  const double n = static_cast<double>(static_cast<int64_t>(records.size()) /
+                                       record_bytes_of(side) * side * side);
   for (size_t c = 0; c < 3; ++c) {
     const double mean = sum[c] / n;
     scaling.mean[c] = static_cast<float>(mean);
@@ -159,9 +160,10 @@ std::unique_ptr<Dataset> make_procedural(const DataSpec& spec) {
     if (count < 1 || count > 1'000'000)
       throw DataError("data.train_images and data.validation_images: received " +
                       std::to_string(count) + ", allowed 1..1000000");
-  Records train = draw_records(Split::train, spec.train_images, 0);
-  Records validation = draw_records(Split::validation, spec.validation_images, 0);
-  const auto scaling = scaling_of(train);
+  const int64_t side = side_of(spec);
+  Records train = averaged(draw_records(Split::train, spec.train_images, 0), side);
+  Records validation = averaged(draw_records(Split::validation, spec.validation_images, 0), side);
+  const auto scaling = scaling_of(train, side);
   const std::vector<std::pair<std::string, int64_t>> counts{
       {"train images", spec.train_images}, {"validation images", spec.validation_images}};
   return std::make_unique<ImageDataset>(spec, std::move(train), std::move(validation), scaling,

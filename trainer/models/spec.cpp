@@ -91,7 +91,7 @@ void validate_cnn(const CnnSpec& spec) {
   check_dropout(spec.dropout);
   if (spec.channels.size() > 20 || spec.side >> spec.channels.size() == 0)
     refuse("channels", std::to_string(spec.channels.size()) + " blocks",
-           "as many as model.side = " + std::to_string(spec.side) + " can be halved");
+           "as many as data.side = " + std::to_string(spec.side) + " can be halved");
 }
 
 // The spec of a GPT-2 of this size as it was published.
