@@ -27,23 +27,21 @@ std::string shape_text(const at::Tensor& t) {
   return text.str();
 }
 
-// Copies the weights into the model; refuses another model's, before any weight has changed.
+// Copies the weights, and the running means that belong to them, into the model; refuses another
+// model's, before any weight has changed.
 void copy_weights(Model& model, const NamedTensors& found, const std::string& run) {
   at::NoGradGuard no_grad;
-  const auto params = model.parameters();
-  for (const auto& p : params) {
-    const auto* weight = find_tensor(found, p.name);
-    if (weight == nullptr) refuse_start(run, "which has no " + p.name, "a run of the same model");
-    if (weight->sizes() == p.tensor.sizes()) continue;
-    refuse_start(run, "whose " + p.name + " is " + shape_text(*weight), shape_text(p.tensor));
+  auto own = model.tensors();
+  for (const auto& [name, tensor] : own) {
+    const auto* weight = find_tensor(found, name);
+    if (weight == nullptr) refuse_start(run, "which has no " + name, "a run of the same model");
+    if (weight->sizes() == tensor.sizes()) continue;
+    refuse_start(run, "whose " + name + " is " + shape_text(*weight), shape_text(tensor));
   }
-  if (found.size() != params.size())
+  if (found.size() != own.size())
     refuse_start(run, "which has " + std::to_string(found.size()) + " weights",
-                 std::to_string(params.size()));
-  for (const auto& p : params) {
-    auto target = p.tensor;
-    target.copy_(*find_tensor(found, p.name));
-  }
+                 std::to_string(own.size()));
+  for (auto& [name, target] : own) target.copy_(*find_tensor(found, name));
 }
 
 }  // namespace

@@ -84,13 +84,15 @@ class Loop {
   // Whether the last step is one of those in a row that were refused, or trained on, with NaN or
   // Inf.
   bool in_streak() const { return session_.skipped_in_a_row() > 0; }
+  // Whether this step was validated and meets the target of the run.
+  bool is_done() const { return meets_target(spec_, counters_, session_.step()); }
 
   // Trains to the last step, or to a signal, and records, validates and saves as the spec says;
   // returns the exit code. Throws Diverged after max_skipped steps in a row with NaN or Inf, once
   // the step before them is saved if it can be. A checkpoint that is due at such a step is saved
-  // after the next good one.
+  // after the next good one. The run ends before its last step where a validation meets the target.
   int train() {
-    while (session_.step() < spec_.steps) {
+    while (session_.step() < spec_.steps && !is_done()) {
       if (!in_streak()) before_streak_ = counters_, streak_loses_ = false;
       const auto result = session_.train_step();
       streak_loses_ |= !std::isfinite(result.loss) || !result.refused;
@@ -104,6 +106,7 @@ class Loop {
       save_due_ |= due(spec_.checkpoint_every);
       if (save_due_ && session_.step() < spec_.steps && is_good()) save();
     }
+    if (is_done()) note("the target is met after step " + std::to_string(session_.step()));
     return finish();
   }
 

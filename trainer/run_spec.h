@@ -29,8 +29,9 @@ struct RunSpec {
   std::string device = "cpu";
   bool bfloat16 = false;  // autocast of the forward pass
   int64_t eval_every = 0, eval_batches = 8, checkpoint_every = 0, log_every = 10;
-  int64_t accumulate = 1;      // micro-batches a step
-  double clip = 0;             // of the gradients' global norm; 0: none
+  std::optional<double> target_loss, target_accuracy;  // of a validation, at which the run ends
+  int64_t accumulate = 1;                              // micro-batches a step
+  double clip = 0;                                     // of the gradients' global norm; 0: none
   int64_t max_skipped = 10;    // steps refused in a row before the run stops
   bool measure_duals = false;  // D of every step, also where none needs it
   ModelSpec model;

@@ -126,22 +126,18 @@ bool Session::route_as(const Checkpoint& checkpoint) {
 }
 
 // What the model makes of one batch, on the run's device and in the dtype of its forward pass: the
-// loss with its graph, unless gradients are off, and of images how many are told right, else
-// undefined.
-Session::Outcome Session::outcome_of(const Batch& batch) {
+// loss with its graph, unless gradients are off, and how many rows are told right, undefined where
+// they have no one target.
+Outcome Session::outcome_of(const Batch& batch) {
   const at::Device device(spec_.device);
   const Autocast autocast(spec_.bfloat16, device.type());
   const Batch here = device.is_cpu() ? batch : batch.to(device);
-  const auto logits = model_->logits(here);
-  Outcome outcome{cross_entropy(logits, here.targets), {}};
-  if (model_->context() == 0)
-    outcome.right = logits.detach().argmax(-1).eq(here.targets).sum(at::kDouble);
-  return outcome;
+  return model_->outcome(here);
 }
 
 // Adds the gradients of the step's micro-batches to the parameters' and shows their losses to the
 // optimizer, for Momo. Sets result.loss to the mean over the whole batch, and result.accuracy, NaN
-// where there are no images.
+// where a row has no one target.
 void Session::forward_backward(StepResult& result) {
   const int64_t rows = spec_.data.batch / spec_.accumulate;
   const double weight = 1 / static_cast<double>(spec_.accumulate);
@@ -196,11 +192,18 @@ std::vector<std::string> Session::nonfinite_state() {
     const auto largest = at::linalg_vector_norm(t, std::numeric_limits<double>::infinity());
     if (!std::isfinite(largest.item<double>())) names.push_back(name);
   };
-  for (const auto& p : model_->parameters()) look(p.name, p.tensor);
+  for (const auto& [name, tensor] : model_->tensors()) look(name, tensor);
   for (const auto& [name, tensor] : Snapshot::of(*optimizer_).tensors) {
     if (name.starts_with("state.")) look(name, tensor);
   }
   return names;
+}
+
+// Copies of the model's buffers, which a forward pass in training changes.
+static NamedTensors copies_of_buffers(Model& model) {
+  NamedTensors copies = model.buffers();
+  for (auto& [name, tensor] : copies) tensor = tensor.clone();
+  return copies;
 }
 
 StepResult Session::train_step() {
@@ -208,6 +211,7 @@ StepResult Session::train_step() {
   if (skipped_in_a_row_ == 0) before_streak_ = now();
   StepResult result{.step = step_, .grad_norm = kNaN, .spike_z = kNaN};
   model_->train(true);
+  const NamedTensors buffers = copies_of_buffers(*model_);
   rates_.set(*optimizer_, step_);
   optimizer_->zero_grad();
   forward_backward(result);
@@ -220,10 +224,17 @@ StepResult Session::train_step() {
   result.optimizer_seconds = seconds_now() - before;
   result.lr = optimizer_->param_groups()[rate_group_].options().get_lr();
   note_nonfinite(result);
+  if (result.refused) restore_buffers(buffers);
   result.spike_z = losses_.add(result.loss);
   ++step_;
   result.seconds = seconds_now() - begin;
   return result;
+}
+
+// Sets the model's buffers to these copies of them: a refused step changes nothing.
+void Session::restore_buffers(const NamedTensors& copies) {
+  const at::NoGradGuard no_grad;
+  for (auto& [name, target] : model_->buffers()) target.copy_(*find_tensor(copies, name));
 }
 
 int64_t Session::validation_batches(int64_t batches) const {
@@ -253,8 +264,7 @@ Validation Session::evaluate(int64_t batches) {
 // weights share the model's memory: it is to be saved before the next step.
 Checkpoint Session::checkpoint_at(const std::string& config_hash, const Counters& counters) {
   Checkpoint out{.step = counters.step, .config_hash = config_hash};
-  for (const auto& p : model_->parameters())
-    out.model.tensors.emplace_back(p.name, p.tensor.detach());
+  out.model.tensors = model_->tensors();
   const auto shot = Snapshot::of(*optimizer_);
   out.optimizer = {shot.tensors, shot.metadata};
   for (auto& [name, tensor] : out.optimizer.tensors) {
@@ -278,10 +288,8 @@ void Session::restore(const Checkpoint& checkpoint, const std::string& source) {
   at::NoGradGuard no_grad;
   Snapshot{checkpoint.optimizer.tensors, checkpoint.optimizer.metadata}.restore(*optimizer_,
                                                                                 source);
-  for (const auto& p : model_->parameters()) {
-    auto target = p.tensor;
-    target.copy_(*find_tensor(checkpoint.model.tensors, p.name));
-  }
+  for (auto& [name, target] : model_->tensors())
+    target.copy_(*find_tensor(checkpoint.model.tensors, name));
   if (const auto* losses = find_tensor(checkpoint.state.tensors, "losses"))
     losses_.restore(*losses);
   rates_.restore(checkpoint);

@@ -23,7 +23,8 @@ struct StepResult {
   double q = 1, dual = 0;              // Momo's factor and D; NaN where the recipe has none
   double gap = 0, f_star = 0;          // Momo's f~ - f* and f*, the lower bound on the loss; NaN
                                        // without Momo
-  double accuracy = 0;                 // of the batch's images before the step; NaN without images
+  double accuracy = 0;                 // of the batch's rows before the step; NaN where a row
+                                       // has no one target (images, pairs)
   double grad_norm = 0;                // before clipping; NaN without clipping
   double spike_z = 0;                  // of the loss, where it is a spike; else NaN
   std::vector<std::string> nonfinite;  // what holds NaN or Inf: names of parameters with such
@@ -34,7 +35,8 @@ struct StepResult {
 // What a model is worth on the validation data.
 struct Validation {
   double loss = 0;      // mean over the targets, nats
-  double accuracy = 0;  // share of the images that are told right; NaN without images
+  double accuracy = 0;  // share of the rows that are told right; NaN where a row has no one
+                        // target
   int64_t batches = 0;  // how many batches that took
 };
 
@@ -105,10 +107,6 @@ class Session {
   void restore(const Checkpoint& checkpoint, const std::string& source);
 
  private:
-  // Of one batch: the mean loss in nats, and, of images, how many are told right.
-  struct Outcome {
-    at::Tensor loss, right;
-  };
   struct Counters {
     int64_t step = 0, skipped_in_a_row = 0, skipped = 0;
     LossWindow losses;
@@ -121,6 +119,7 @@ class Session {
   void forward_backward(StepResult& result);
   void clip_gradients(StepResult& result);
   void note_nonfinite(StepResult& result);
+  void restore_buffers(const NamedTensors& copies);
   Outcome outcome_of(const Batch& batch);
 
   RunSpec spec_;

@@ -50,10 +50,15 @@ std::string validation_text(const Counters& counters) {
   return std::string(loss) + accuracy;
 }
 
+bool meets_target(const RunSpec& spec, const Counters& counters, int64_t step) {
+  if (counters.val_step != step || step == 0) return false;
+  return (spec.target_loss && counters.val_loss <= *spec.target_loss) ||
+         (spec.target_accuracy && counters.val_accuracy >= *spec.target_accuracy);
+}
+
 Status step_status(const StepResult& result, Session& session, const Counters& counters) {
   const RunSpec& spec = session.spec();
-  const bool sequences = session.model().context() > 0;
-  const double units = static_cast<double>(spec.data.batch * (sequences ? spec.data.context : 1));
+  const auto units = static_cast<double>(spec.data.batch * session.data().targets());
   Status status{.step = session.step(), .steps = spec.steps, .loss = result.loss};
   if (!std::isnan(result.accuracy)) status.accuracy = result.accuracy;
   status.rate = units / result.seconds;

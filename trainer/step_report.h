@@ -25,6 +25,9 @@ nlohmann::ordered_json validation_record(const Counters& counters);
 // The same for people: "step 20  validation loss 1.3825  accuracy 52.0%".
 std::string validation_text(const Counters& counters);
 
+// Whether the last validation was after `step` steps, 1 or more, and meets the spec's target.
+bool meets_target(const RunSpec& spec, const Counters& counters, int64_t step);
+
 // What stderr shows of the step of this result: loss, accuracy, learning rate, Momo's q and D, the
 // bytes, tokens or images a second, and the share of the training time that the optimizer takes.
 Status step_status(const StepResult& result, Session& session, const Counters& counters);

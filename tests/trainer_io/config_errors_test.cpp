@@ -97,6 +97,31 @@ TEST(ConfigErrors, Images) {
   EXPECT_NE(config_hash(small), config_hash(spec));
 }
 
+TEST(ConfigErrors, DataThatDoNotFitTheModel) {
+  const std::pair<std::vector<std::string>, std::string> mistakes[] = {
+      {{"model.kind=gpt"},
+       "data.kind: received \"procedural\", allowed text, tokens, modular with "
+       "model.kind \"gpt\""},
+      {{"model.kind=matrix"},
+       "data.kind: received \"procedural\", allowed none with model.kind \"matrix\""},
+      {{"data.kind=modular"},
+       "data.kind: received \"modular\", allowed cifar10, procedural with model.kind \"mlp\""},
+      {{"model.kind=gpt", "data.kind=modular", "model.vocab=97"},
+       "model.vocab: received 97, allowed from data.modulus + 1 = 98"},
+      {{"model.kind=gpt", "data.kind=modular", "model.context=2"},
+       "model.context: received 2, allowed from 3 with data.kind \"modular\""},
+      {{"model.kind=resnet", "data.side=4", "batch.rows=1"},
+       "batch.rows: received 1, allowed 2 or more a micro-batch with data.side = 4"},
+      {{"model.kind=resnet", "data.side=4", "batch.accumulate=32"},
+       "batch.rows: received 32, allowed 2 or more a micro-batch with data.side = 4"}};
+  for (const auto& [sets, message] : mistakes) {
+    const std::string error = error_of_set(sets);
+    EXPECT_NE(error.find(": " + message), std::string::npos) << error;
+  }
+  EXPECT_EQ(error_of_set({"model.kind=resnet", "data.side=8", "batch.rows=1"}), "");
+  EXPECT_EQ(error_of_set({"model.kind=gpt", "data.kind=modular"}), "");
+}
+
 TEST(ConfigErrors, Syntax) {
   const std::pair<std::string, std::string> texts[] = {
       {"[run]\nsteps = 5 6\n", "run.toml:2: "},
@@ -136,7 +161,8 @@ TEST(ConfigErrors, KeysOfOtherKinds) {
             "run.toml:2: schedule.floor: received a value with schedule.kind \"constant\", allowed "
             "with constant_linear, cosine, replay");
   EXPECT_EQ(error_of_text("[model]\nkind = \"gtp\"\n"),
-            "run.toml:2: model.kind: received \"gtp\", allowed gpt, mlp, cnn; nearest: gpt");
+            "run.toml:2: model.kind: received \"gtp\", allowed gpt, mlp, cnn, resnet, matrix; "
+            "nearest: gpt");
 }
 
 TEST(ConfigErrors, Groups) {
@@ -176,7 +202,8 @@ TEST(ConfigErrors, Overrides) {
       {"run.steps=five", "run.steps: received \"five\", allowed a whole number from 1"},
       {"optimizer.lr=nan", "optimizer.lr: received nan, allowed a number from 0 to 1e+06"},
       {"optimizer.nesterov=yes", "optimizer.nesterov: received \"yes\", allowed true, false"},
-      {"model.kind=gtp", "model.kind: received \"gtp\", allowed gpt, mlp, cnn; nearest: gpt"},
+      {"model.kind=gtp",
+       "model.kind: received \"gtp\", allowed gpt, mlp, cnn, resnet, matrix; nearest: gpt"},
       {"group.0.lr=1",
        "group: received \"0\", allowed the number of one of the 0 [[group]] "
        "tables, from 0"}};
@@ -197,7 +224,8 @@ TEST(ConfigErrors, Combinations) {
       {{"schedule.warmup=11"},
        "--set schedule.warmup=11: schedule.warmup: received 11, allowed at most run.steps = 10"},
       {{"model.kind=gpt"},
-       "run.toml:4: data.kind: received \"procedural\", allowed text, tokens with model.kind "
+       "run.toml:4: data.kind: received \"procedural\", allowed text, tokens, modular with "
+       "model.kind "
        "\"gpt\""},
       {{"data.kind=text"},
        "--set data.kind=text: data.kind: received \"text\", allowed cifar10, procedural with "

@@ -57,6 +57,16 @@ TEST(Spec, Gpt) {
   expect_refused([](auto& s) { s.gpt.logit_cap = -1; }, {"model.logit_cap", "received -1"});
 }
 
+TEST(Spec, ResnetAndMatrix) {
+  for (const int64_t bad : {0, 2, 7, 9, 19, 1208})
+    expect_refused([&](auto& s) { s.kind = "resnet", s.resnet.depth = bad; },
+                   {"model.depth", "received " + std::to_string(bad), "6 n + 2 from 8 to 1202"});
+  expect_refused([](auto& s) { s.kind = "resnet", s.resnet.width = 0; }, {"model.width", "0"});
+  expect_refused([](auto& s) { s.kind = "matrix", s.matrix.size = 0; }, {"model.size", "0"});
+  for (const double bad : {-1., std::nan("")})
+    expect_refused([&](auto& s) { s.kind = "matrix", s.matrix.noise = bad; }, {"model.noise"});
+}
+
 TEST(Spec, ImageModels) {
   const auto mlp = [](auto change) {
     return [change](ModelSpec& s) { s.kind = "mlp", change(s.mlp); };

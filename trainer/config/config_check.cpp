@@ -82,20 +82,45 @@ void fill_linked_fields(RunSpec& spec) {
   spec.model.mlp.inputs = image_channels * side * side;
 }
 
+// The kinds of data that a kind of model learns from.
+std::vector<std::string> data_for(const std::string& model) {
+  if (model == "gpt") return {"text", "tokens", "modular"};
+  if (model == "matrix") return {"none"};
+  return {"cifar10", "procedural"};
+}
+
+// Throws ConfigError where the model has too few tokens for the rows a, b, "=" of numbers mod p.
+void check_modular(const Check& check, const RunSpec& spec) {
+  const int64_t tokens = spec.data.modulus + 1;
+  check.require(spec.model.gpt.vocab >= tokens, "model.vocab", std::to_string(spec.model.gpt.vocab),
+                "from data.modulus + 1 = " + std::to_string(tokens));
+  check.require(spec.model.gpt.context >= 3, "model.context",
+                std::to_string(spec.model.gpt.context), "from 3 with data.kind \"modular\"");
+}
+
+// Throws ConfigError where a channel of the last stage of a resnet has one value in a micro-batch,
+// of which there is no deviation.
+void check_normalized(const Check& check, const RunSpec& spec) {
+  if (spec.model.kind != "resnet") return;
+  const int64_t side = (side_of(spec.data) + 3) / 4, rows = spec.data.batch / spec.accumulate;
+  check.require(rows * side * side > 1, "batch.rows", std::to_string(spec.data.batch),
+                "2 or more a micro-batch with data.side = " + std::to_string(side_of(spec.data)));
+}
+
 // Throws ConfigError where the kind of data does not fit the model, a path that these data need is
 // not given, or the model's vocabulary is too small for the bytes of a text.
 void check_data(const Check& check, const RunSpec& spec) {
   const DataSpec& d = spec.data;
-  const bool text = d.kind == "text" || d.kind == "tokens", gpt = spec.model.kind == "gpt";
-  check.require(text == gpt, "data.kind", in_quotes(d.kind),
-                (gpt ? "text, tokens" : "cifar10, procedural") + std::string(" with model.kind ") +
-                    in_quotes(spec.model.kind));
-  check.require(!d.path.empty() || d.kind == "procedural", "data.path", "nothing",
-                "a file, folder or glob");
+  const auto fitting = data_for(spec.model.kind);
+  check.require(std::ranges::count(fitting, d.kind) > 0, "data.kind", in_quotes(d.kind),
+                steepest::join(fitting) + " with model.kind " + in_quotes(spec.model.kind));
+  const bool files = d.kind == "text" || d.kind == "tokens" || d.kind == "cifar10";
+  check.require(!d.path.empty() || !files, "data.path", "nothing", "a file, folder or glob");
   check.require(!d.validation_path.empty() || d.kind != "tokens", "data.validation_path", "nothing",
                 "a shard or a glob of shards");
   check.require(d.kind != "text" || spec.model.gpt.vocab >= 256, "model.vocab",
                 std::to_string(spec.model.gpt.vocab), "from 256 with data.kind \"text\"");
+  if (d.kind == "modular") check_modular(check, spec);
 }
 
 // Throws ConfigError where the micro-batches do not divide the batch, or the warm-up is longer than
@@ -137,6 +162,7 @@ void complete(RunSpec& spec, const WhereOf& where) {
   check.run("optimizer", [&] { recipe(spec.recipe, spec.optimizer); });
   check_data(check, spec);
   check_steps(check, spec);
+  check_normalized(check, spec);
   check_other_runs(check, spec);
   check_groups(check, spec);
 }

@@ -34,6 +34,14 @@ std::vector<Key> run_keys(RunSpec& s) {
       Key{"max_skipped", &s.max_skipped, "steps in a row with NaN or Inf before the run stops"}
           .within(kFromOne)
           .changeable(),
+      Key{"target_loss", &s.target_loss,
+          "ends the run at a validation (eval_every) of at most this"}
+          .changeable()
+          .since_later(),
+      Key{"target_accuracy", &s.target_accuracy, "ends it at an accuracy from this on, 0.95"}
+          .within(kPart)
+          .changeable()
+          .since_later(),
       Key{"measure_duals", &s.measure_duals, "D of every step, also where none needs it"}
           .changeable()};
 }
@@ -45,6 +53,9 @@ double* dropout_of(ModelSpec& m) {
   return m.kind == "cnn" ? &m.cnn.dropout : &m.gpt.dropout;
 }
 
+// As dropout_of, of the width.
+int64_t* width_of(ModelSpec& m) { return m.kind == "resnet" ? &m.resnet.width : &m.gpt.width; }
+
 // Returns the keys of [model] that only a gpt has, each bound to the field of g that it sets;
 // dropout, which other models have too, is left out.
 std::vector<Key> gpt_keys(GptSpec& g) {
@@ -53,7 +64,6 @@ std::vector<Key> gpt_keys(GptSpec& g) {
       Key{"context", &g.context, "tokens a row"}.within(kFromOne),
       Key{"layers", &g.layers, "blocks"}.within(kFromOne),
       Key{"heads", &g.heads, "of attention; they divide the width"}.within(kFromOne),
-      Key{"width", &g.width, "of the residual stream"}.within(kFromOne),
       Key{"mlp_width", &g.mlp_width, "0: 4 width, or 8/3 of it for swiglu"}.within(kFromZero),
       Key{"positions", &g.positions, "how a token knows its place"}.one_of({"rotary", "learned"}),
       Key{"normalization", &g.normalization, "of the stream"}.one_of({"rms", "layer"}),
@@ -81,13 +91,25 @@ std::vector<Key> model_keys(ModelSpec& m, std::optional<std::string>& preset) {
                      .one_of({"tiny", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"})
                      .only_for({"gpt"}));
   for (auto& key : gpt_keys(m.gpt)) keys.push_back(key);
+  keys.push_back(Key{"width", width_of(m), "of the residual stream; channels of the first stage"}
+                     .within(kFromOne)
+                     .only_for({"gpt", "resnet"}));
+  keys.push_back(
+      Key{"depth", &m.resnet.depth, "layers, 6 n + 2"}.within({8, 1202}).only_for({"resnet"}));
+  keys.push_back(Key{"size", &m.matrix.size, "rows and columns of X in F(X) = <X, M X N> / 2"}
+                     .within(kFromOne)
+                     .only_for({"matrix"}));
+  keys.push_back(Key{"noise", &m.matrix.noise, "deviation of the gradient's entries, of one row"}
+                     .within({0, 1e6, false, true})
+                     .only_for({"matrix"}));
   keys.push_back(
       Key{"widths", &m.mlp.widths, "of the hidden layers"}.within(kFromOne).only_for({"mlp"}));
   keys.push_back(
       Key{"channels", &m.cnn.channels, "of each block"}.within(kFromOne).only_for({"cnn"}));
   keys.push_back(
       Key{"hidden", &m.cnn.hidden, "between the linear maps"}.within(kFromOne).only_for({"cnn"}));
-  keys.push_back(Key{"dropout", dropout_of(m), "probability"}.within(kBelowOne));
+  keys.push_back(Key{"dropout", dropout_of(m), "probability"}.within(kBelowOne).only_for(
+      {"gpt", "mlp", "cnn"}));
   return keys;
 }
 
@@ -124,6 +146,10 @@ std::vector<Key> data_keys(DataSpec& d) {
           .within({1, 32})
           .only_for(images)
           .since_later(),
+      Key{"modulus", &d.modulus, "p of a + b mod p"}.within({2, 10000}).only_for({"modular"}),
+      Key{"train_fraction", &d.train_fraction, "of the pairs a, b: what training shows"}
+          .within({0, 1, true, true})
+          .only_for({"modular"}),
       Key{"train_images", &d.train_images, "how many to draw"}.within(kFromOne).only_for(
           {"procedural"}),
       Key{"validation_images", &d.validation_images, "how many to draw"}.within(kFromOne).only_for(

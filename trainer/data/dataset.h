@@ -37,6 +37,8 @@ struct DataSpec {
   std::optional<int64_t> limit;  // cifar10: training images, the first in file order; unset: all
   std::optional<int64_t> side;   // images: averaged down to side x side; unset: 32 x 32 as they are
   int64_t train_images = 20000, validation_images = 4000;  // procedural
+  int64_t modulus = 97;                                    // modular: p of a + b mod p
+  double train_fraction = 0.5;  // modular: of the pairs, which training shows
   uint64_t seed = 0;  // of the order and of augmentation; procedural pictures are always the same
   bool accept_changed = false;  // go on with other bytes than the run began with
 };
@@ -59,9 +61,10 @@ class Dataset {
   // How many batches of `rows` rows hold all validation data.
   int64_t validation_batches(int64_t rows) const;
 
-  virtual int64_t size(Split split) const = 0;  // items: non-overlapping windows, or images
-  virtual int64_t classes() const = 0;          // size of the vocabulary, or number of labels
-  virtual std::string unit() const = 0;         // what a loss is per: "byte", "token", "image"
+  virtual int64_t size(Split split) const = 0;   // items: non-overlapping windows, or images
+  virtual int64_t classes() const = 0;           // size of the vocabulary, or number of labels
+  virtual std::string unit() const = 0;          // what a loss is per: "byte", "token", "image"
+  virtual int64_t targets() const { return 1; }  // of one item
 
   // What was read: {"train files", 2300}, {"duplicate files", 12}, ...
   virtual std::vector<std::pair<std::string, int64_t>> counts() const = 0;

@@ -5,6 +5,7 @@
 
 #include "steepest/base/text.h"
 #include "trainer/data/images.h"
+#include "trainer/data/modular.h"
 #include "trainer/data/text.h"
 #include "trainer/data/tokens.h"
 
@@ -27,7 +28,9 @@ void check_choice(const char* key, const std::string& value, const std::vector<s
 
 }  // namespace
 
-std::vector<std::string> data_kinds() { return {"text", "tokens", "cifar10", "procedural"}; }
+std::vector<std::string> data_kinds() {
+  return {"text", "tokens", "cifar10", "procedural", "modular", "none"};
+}
 
 std::unique_ptr<Dataset> make_dataset(const DataSpec& spec) {
   check_choice("kind", spec.kind, data_kinds());
@@ -39,7 +42,10 @@ std::unique_ptr<Dataset> make_dataset(const DataSpec& spec) {
   if (spec.kind == "text") return make_text(spec);
   if (spec.kind == "tokens") return make_tokens(spec);
   if (spec.kind == "cifar10") return make_cifar10(spec);
-  return make_procedural(spec);
+  if (spec.kind == "procedural") return make_procedural(spec);
+  if (spec.kind == "none") return std::make_unique<NoData>(spec);
+  check_range("data.modulus", spec.modulus, 2, 10000);
+  return std::make_unique<ModularDataset>(spec);
 }
 
 }  // namespace steepest::trainer

@@ -70,6 +70,8 @@ class WindowDataset : public Dataset {
   int64_t classes() const override { return source_.classes; }
   // What a loss is the mean over: "byte" or "token".
   std::string unit() const override { return source_.unit; }
+  // Each token of a window has the next one as its target.
+  int64_t targets() const override { return spec().context; }
   // What was read, as names and numbers for describe(), such as {"train files", 2300}.
   std::vector<std::pair<std::string, int64_t>> counts() const override { return source_.counts; }
   // All bytes of the split, for statistics of bytes; empty unless the data are text, which is in

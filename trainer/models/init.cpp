@@ -36,6 +36,11 @@ void fill_gpt2(const std::string& name, at::Tensor& p, const Init& init, at::Gen
   p.normal_(0, .02 * scale, random);
 }
 
+// The deviation of the rules "kaiming" and "normal" for a weight `p`.
+double deviation_of(const std::string& rule, const at::Tensor& p) {
+  return rule == "kaiming" ? std::sqrt(2 / fan_in(p)) : 0.1;
+}
+
 // Fills a weight or an embedding `p` of this name by the rule "torch": an embedding N(0, 1), unless
 // it is the head too, and all else uniform within +-1/sqrt(fan_in). By "zero_proj" the head and
 // what projects into the residual stream are 0 instead.
@@ -83,6 +88,8 @@ void initialize(torch::nn::Module& module, const Init& init) {
       p.fill_(1);
     else if (init.rule == "gpt2")
       fill_gpt2(name, p, init, random);
+    else if (init.rule == "kaiming" || init.rule == "normal")
+      p.normal_(0, deviation_of(init.rule, p), random);
     else
       fill_uniform(name, p, init, random);
   }

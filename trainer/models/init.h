@@ -4,6 +4,8 @@
 // - gpt2: N(0, .02), projections into the residual stream N(0, .02 / sqrt(2 layers)); biases 0
 // - zero_proj: uniform +-1/sqrt(fan in), but those projections and the head 0; embeddings N(0, 1);
 //   biases 0
+// - kaiming: N(0, 2 / fan in), as before a ReLU; biases 0
+// - normal: N(0, .1); biases 0
 #pragma once
 
 #include <torch/nn/module.h>

@@ -6,9 +6,12 @@
 
 #include <iomanip>
 #include <sstream>
+#include <stdexcept>
 
 #include "trainer/models/gpt.h"
 #include "trainer/models/init.h"
+#include "trainer/models/matrix.h"
+#include "trainer/models/resnet.h"
 #include "trainer/models/vision.h"
 
 namespace steepest::trainer {
@@ -28,6 +31,18 @@ class ModelOf : public Model {
  protected:
   std::shared_ptr<Net> net_;
   int64_t classes_;
+};
+
+// A model whose forward gives the loss itself.
+class MatrixModel : public ModelOf<Matrix> {
+ public:
+  using ModelOf::ModelOf;
+  // There are none.
+  at::Tensor logits(const Batch&) override {
+    throw std::logic_error("matrix: this model has no logits");
+  }
+  // The loss that the network returns; nothing is told right or wrong.
+  Outcome outcome(const Batch& batch) override { return {net_->forward(batch), {}}; }
 };
 
 class GptModel : public ModelOf<Gpt> {
@@ -65,12 +80,32 @@ at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets) {
   return at::cross_entropy_loss(logits.flatten(0, -2), targets.flatten());
 }
 
-at::Tensor Model::loss(const Batch& batch) { return cross_entropy(logits(batch), batch.targets); }
+Outcome Model::outcome(const Batch& batch) {
+  at::Tensor z = logits(batch);
+  const bool one = batch.targets.dim() == 1;
+  if (one && z.dim() == 3) z = z.select(1, -1);
+  Outcome outcome{cross_entropy(z, batch.targets), {}};
+  if (one) outcome.right = z.detach().argmax(-1).eq(batch.targets).sum(at::kDouble);
+  return outcome;
+}
 
 std::vector<Parameter> Model::parameters() {
   std::vector<Parameter> all;
   for (const auto& item : module().named_parameters())
     all.push_back({item.key(), item.value(), parameter_kind(item.key(), item.value())});
+  return all;
+}
+
+NamedTensors Model::buffers() {
+  NamedTensors all;
+  for (const auto& item : module().named_buffers()) all.emplace_back(item.key(), item.value());
+  return all;
+}
+
+NamedTensors Model::tensors() {
+  NamedTensors all;
+  for (const auto& p : parameters()) all.emplace_back(p.name, p.tensor.detach());
+  for (auto& buffer : buffers()) all.push_back(std::move(buffer));
   return all;
 }
 
@@ -87,6 +122,13 @@ std::unique_ptr<Model> make_model(const ModelSpec& spec, uint64_t seed, at::Devi
   if (spec.kind == "cnn")
     return initialized_model<ModelOf<Cnn>>(std::make_shared<Cnn>(spec.cnn, made), spec.cnn.classes,
                                            {.seed = seed}, device);
+  if (spec.kind == "resnet")
+    return initialized_model<ModelOf<Resnet>>(std::make_shared<Resnet>(spec.resnet, made),
+                                              spec.resnet.classes,
+                                              {.rule = "kaiming", .seed = seed}, device);
+  if (spec.kind == "matrix")
+    return initialized_model<MatrixModel>(std::make_shared<Matrix>(spec.matrix, made), 0,
+                                          {.rule = "normal", .seed = seed}, device);
   const Init init{spec.gpt.init, spec.gpt.layers, spec.gpt.tied, seed};
   return initialized_model<GptModel>(std::make_shared<Gpt>(spec.gpt, made), spec.gpt.vocab, init,
                                      device);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "steepest/io/safetensors.h"
 #include "trainer/data/batch.h"
 #include "trainer/models/spec.h"
 
@@ -23,21 +24,36 @@ struct Parameter {
   std::string kind;  // "matrix", "conv", "embedding", "head", "gain", "bias"
 };
 
+// What a model makes of a batch.
+struct Outcome {
+  at::Tensor loss;   // a scalar, nats where there are targets
+  at::Tensor right;  // how many rows are told right, float64, where each has one target; else
+                     // undefined
+};
+
 class Model {
  public:
   virtual ~Model() = default;
 
   // The logits [rows, context, vocab] or [rows, classes]. In training, dropout is a function of
-  // batch.seed.
+  // batch.seed. Throws std::logic_error where the model tells no classes.
   virtual at::Tensor logits(const Batch& batch) = 0;
   virtual torch::nn::Module& module() = 0;
   virtual int64_t classes() const = 0;           // size of the vocabulary, or number of labels
   virtual int64_t context() const { return 0; }  // most tokens a row; 0: no sequences
 
-  // The mean cross-entropy over the batch's targets in nats, a scalar.
-  at::Tensor loss(const Batch& batch);
+  // The mean cross-entropy over the batch's targets, and how many are told right. Where a row has
+  // one target and logits of several tokens, the last token's are meant.
+  virtual Outcome outcome(const Batch& batch);
+  // The loss alone.
+  at::Tensor loss(const Batch& batch) { return outcome(batch).loss; }
   // All parameters, in the order of state_dict.
   std::vector<Parameter> parameters();
+  // What training changes beside them, as the running means of batch normalization, by name.
+  NamedTensors buffers();
+  // All that a checkpoint keeps of the model: its parameters, detached, then its buffers. They
+  // share the model's memory.
+  NamedTensors tensors();
   // Puts the model into training, with dropout, or out of it.
   void train(bool on = true);
   // Whether the model is in training, with dropout.

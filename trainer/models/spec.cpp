@@ -94,6 +94,20 @@ void validate_cnn(const CnnSpec& spec) {
            "as many as data.side = " + std::to_string(spec.side) + " can be halved");
 }
 
+// Throws std::invalid_argument for the first choice that no Resnet can be built with.
+void validate_resnet(const ResnetSpec& spec) {
+  check_size("width", spec.width);
+  check_size("classes", spec.classes);
+  if (spec.depth < 8 || spec.depth > 1202 || spec.depth % 6 != 2)
+    refuse("depth", spec.depth, "6 n + 2 from 8 to 1202: 8, 14, 20, ..");
+}
+
+// Throws std::invalid_argument for the first choice that no Matrix can be built with.
+void validate_matrix(const MatrixSpec& spec) {
+  check_size("size", spec.size);
+  if (!(spec.noise >= 0 && spec.noise < 1e6)) refuse("noise", spec.noise, "0 (none) or more");
+}
+
 // The spec of a GPT-2 of this size as it was published.
 GptSpec published_gpt2(int64_t layers, int64_t heads, int64_t width) {
   GptSpec spec{.vocab = 50257, .context = 1024, .layers = layers, .heads = heads, .width = width};
@@ -107,13 +121,15 @@ GptSpec published_gpt2(int64_t layers, int64_t heads, int64_t width) {
 
 }  // namespace
 
-std::vector<std::string> model_kinds() { return {"gpt", "mlp", "cnn"}; }
+std::vector<std::string> model_kinds() { return {"gpt", "mlp", "cnn", "resnet", "matrix"}; }
 
 void validate(const ModelSpec& spec) {
   check_choice("kind", spec.kind, model_kinds());
   if (spec.kind == "gpt") validate_gpt(spec.gpt);
   if (spec.kind == "mlp") validate_mlp(spec.mlp);
   if (spec.kind == "cnn") validate_cnn(spec.cnn);
+  if (spec.kind == "resnet") validate_resnet(spec.resnet);
+  if (spec.kind == "matrix") validate_matrix(spec.matrix);
 }
 
 GptSpec gpt_preset(const std::string& name) {

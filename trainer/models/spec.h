@@ -40,14 +40,27 @@ struct CnnSpec {
   double dropout = 0.25;  // before each linear map
 };
 
+struct ResnetSpec {
+  int64_t depth = 20;  // 6n + 2 layers: a stem, three stages of n blocks of two, a head
+  int64_t width = 16;  // channels of the first stage; each next one has twice as many
+  int64_t classes = 10;
+};
+
+struct MatrixSpec {
+  int64_t size = 500;  // rows and columns of the one matrix
+  double noise = 0;    // deviation of an entry of the gradient of one row of the batch
+};
+
 struct ModelSpec {
-  std::string kind = "gpt";  // "gpt", "mlp", "cnn"
+  std::string kind = "gpt";  // see model_kinds()
   GptSpec gpt;
   MlpSpec mlp;
   CnnSpec cnn;
+  ResnetSpec resnet;
+  MatrixSpec matrix;
 };
 
-// What ModelSpec::kind may be.
+// What ModelSpec::kind may be: "gpt", "mlp", "cnn", "resnet", "matrix".
 std::vector<std::string> model_kinds();
 
 // Throws std::invalid_argument, with key, received and allowed, for the first choice that cannot be

@@ -14,7 +14,7 @@ struct Counters {
   double seconds = 0, optimizer_seconds = 0;  // of training, over all starts
   double val_loss = 0;                        // at val_step
   int64_t val_step = -1;                      // -1: there was no validation yet
-  double val_accuracy = kNone;                // of images, from 0 to 1; NaN without images
+  double val_accuracy = kNone;                // from 0 to 1; NaN where rows have no one target
 };
 
 // Adds the counters to the tensors of a checkpoint's state, each a float64 scalar under its name.
