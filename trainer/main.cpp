@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// steepest: train, evaluate, sample, compare, sweep, list, polar-curve, polar-search, info. Data on
-// stdout, progress and errors on stderr.
+// steepest: train, evaluate, sample, compare, sweep, report, list, polar-curve, polar-search, info.
+// Data on stdout, progress and errors on stderr.
 #include <c10/util/Exception.h>
 #include <dlfcn.h>
 
@@ -137,6 +137,7 @@ int main(int argc, char** argv) {
   add_sample(app, exit_code);
   add_compare(app, exit_code);
   add_sweep(app, exit_code);
+  add_report(app, exit_code);
   add_list(app, exit_code);
   add_polar_curve(app, exit_code);
   add_polar_search(app, exit_code);

@@ -34,6 +34,7 @@ void add_sample(CLI::App& app, int& exit_code);
 void add_compare(CLI::App& app, int& exit_code);
 void add_list(CLI::App& app, int& exit_code);
 void add_sweep(CLI::App& app, int& exit_code);
+void add_report(CLI::App& app, int& exit_code);
 void add_polar_curve(CLI::App& app, int& exit_code);
 void add_polar_search(CLI::App& app, int& exit_code);
 void add_info(CLI::App& app, int& exit_code);

@@ -24,20 +24,24 @@ bool is_line(const std::optional<SweepValue>& json) {
 
 }  // namespace
 
+std::vector<SweepValue> parse_table(const std::string& text, const std::string& name) {
+  std::vector<SweepValue> lines;
+  for (size_t begin = 0, stop = 0; (stop = text.find('\n', begin)) != text.npos; begin = stop + 1) {
+    auto json = parse_bounded(std::string_view(text).substr(begin, stop - begin), 8);
+    if (!is_line(json))
+      throw RunError(name + ":" + std::to_string(lines.size() + 1) + ": not a line of a sweep");
+    lines.push_back(std::move(*json));
+  }
+  return lines;
+}
+
 Table::Table(const std::string& path)
     : file_(std::make_unique<File>(path, O_RDWR | O_CREAT | O_APPEND)) {
   if (::flock(file_->descriptor(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
     throw RunError(path + ": another sweep is writing to it");
   const std::string text = read_file(path);
+  lines_ = parse_table(text, path);
   const size_t end = text.rfind('\n') == text.npos ? 0 : text.rfind('\n') + 1;
-  for (size_t begin = 0; begin < end;) {
-    const size_t stop = text.find('\n', begin);
-    auto json = parse_bounded(std::string_view(text).substr(begin, stop - begin), 8);
-    if (!is_line(json))
-      throw RunError(path + ":" + std::to_string(lines_.size() + 1) + ": not a line of a sweep");
-    lines_.push_back(std::move(*json));
-    begin = stop + 1;
-  }
   if (end == text.size()) return;
   system_call("shorten", path,
               [&] { return ::ftruncate(file_->descriptor(), static_cast<off_t>(end)); });

@@ -11,6 +11,10 @@
 
 namespace steepest::trainer {
 
+// Returns the lines of a table's text, which messages call `name`, but a last one without its line
+// break, which something has cut off. Throws RunError, with the line's number, for what is none.
+std::vector<SweepValue> parse_table(const std::string& text, const std::string& name);
+
 class Table {
  public:
   // Opens the table, or makes it, and locks it; a last line that something cut off is dropped.
