@@ -74,10 +74,10 @@ def polar(
     Args:
         x: ``[.., r, c]``, float64, float32, float16 or bfloat16, of any scale; not modified.
         method: ``"svd"`` (exact), ``"polar_express"`` (arXiv 2505.16932), ``"jordan"``,
-            ``"you"``, ``"cans"``, ``"cubic"``, ``"quintic"``, ``"baseline"``, ``"newton"``, or
-            ``"gram_"`` and one of these; ``"fast_"`` and one of these: in the dtype that the device
-            multiplies fastest (bfloat16 with AMX, AVX-512 BF16 or CUDA, float16 with AVX-512
-            FP16, else float32). ``"auto"``: see ``tol``.
+            ``"you"``, ``"cans"``, ``"cubic"``, ``"cubic5"``, ``"quintic"``, ``"baseline"``,
+            ``"newton"``, or ``"gram_"`` and one of these; ``"fast_"`` and one of these: in the
+            dtype that the device multiplies fastest (bfloat16 with AMX, AVX-512 BF16 or CUDA,
+            float16 with AVX-512 FP16, else float32). ``"auto"``: see ``tol``.
         steps: of the iteration; by default the method's own number: 5 for most.
         dtype: of the products; by default that of ``x``.
         tol: with method ``"auto"`` alone: the largest :math:`|1 - \sigma|` that the answer's

