@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains four rows on three tasks: lr="auto", a grid of rates, Momo at lr 1 with three f*.
+"""Trains four rows on three tasks: lr="auto", a grid of rates, Momo at lr 1.
 
     python experiments/auto/run.py             # what is not in results.json yet
     python experiments/auto/run.py --seeds 1   # of one seed only
@@ -32,7 +32,7 @@ Batch = tuple[Tensor, Tensor]
 Data = tuple[Callable[[torch.Generator], Batch], Batch]
 RESULTS = HERE / "results.json"
 SEEDS = 5
-WAYS = ("auto", "f*=0", "f*=auto", "f*=given")  # beside the tuned rate
+WAYS = ("auto", "f*=0", "f*=auto")  # beside the tuned rate
 # The rates of the grid, and how much slower what is no matrix moves.
 ROWS = {
     "muon": ((0.003, 0.01, 0.03, 0.1, 0.3), 0.1),
@@ -111,10 +111,10 @@ def train(task: str, make: Callable[[nn.Module], torch.optim.Optimizer], seed: i
     return value if value == value else float("inf")
 
 
-def optimizer_of(row: str, task: str, way: str) -> Callable[[nn.Module], torch.optim.Optimizer]:
+def optimizer_of(row: str, way: str) -> Callable[[nn.Module], torch.optim.Optimizer]:
     """What makes the row's optimizer: ``way`` is one of WAYS or a rate.
 
-    "f*=.." are Momo at lr 1 with f* 0, "auto", or .9 times the tuned row's loss on this ``task``.
+    "f*=0" and "f*=auto" are Momo at lr 1.
     """
     ratio = ROWS[row][1]
     if way == "auto":
@@ -122,8 +122,7 @@ def optimizer_of(row: str, task: str, way: str) -> Callable[[nn.Module], torch.o
     if way not in WAYS:
         lr = float(way)
         return lambda model: steepest.make(row, model, lr=lr, backup_lr=lr * ratio)
-    given = {"f*=0": 0.0, "f*=auto": "auto"}
-    f_star = given[way] if way in given else 0.9 * loss_of(row, task, best_rate(row, task), 0)
+    f_star = "auto" if way == "f*=auto" else 0.0
     return lambda model: steepest.make(row + "-momo", model, lr=1.0, backup_lr=ratio, f_star=f_star)
 
 
@@ -137,7 +136,7 @@ def loss_of(row: str, task: str, way: str, seed: int) -> float:
     losses, key = recorded(), f"{row} {task} {way} {seed}"
     if key not in losses:
         begin = time.perf_counter()
-        losses[key] = round(train(task, optimizer_of(row, task, way), seed), 4)
+        losses[key] = round(train(task, optimizer_of(row, way), seed), 4)
         print(f"{key}: {losses[key]} ({time.perf_counter() - begin:.1f} s)", flush=True)
         text = json.dumps(dict(sorted({**recorded(), key: losses[key]}.items())), indent=0)
         RESULTS.with_suffix(".new").write_text(text + "\n")
@@ -167,10 +166,8 @@ def cell(losses: list[float]) -> str:
 
 def table() -> str:
     """The recorded losses, a line a row and task, in the seeds that all ways have."""
-    lines = [
-        "| task | row | tuned (rate) | auto | auto - tuned | f* = 0 | f* auto | f* given | seeds |"
-    ]
-    lines.append("|---|---|---|---|---|---|---|---|---|")
+    lines = ["| task | row | tuned (rate) | auto | auto - tuned | f* = 0 | f* auto | seeds |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
     losses = recorded()
     for task in TASKS:
         for row in ROWS:

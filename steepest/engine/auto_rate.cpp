@@ -72,9 +72,9 @@ at::Tensor auto_length(const StepSizeInput& input, const at::Tensor& gap, at::Te
 }
 
 at::Tensor level_gap(const StepSizeInput& input, const at::Tensor& gap, at::Tensor& numbers) {
+  if (!numbers.defined()) numbers = at::zeros({kAutoNumbers}, gap.options());
   const double rate = rate_in_dual(input.in);
   if (rate == 0) return gap;
-  if (!numbers.defined()) numbers = at::zeros({kAutoNumbers}, gap.options());
   const auto dual = input.dual / rate, steps = numbers[kSteps] + 1;
   const auto d = grown(numbers[kDistance], kLevel * gap, dual);
   numbers = at::stack({d, numbers[kDuals], steps, numbers[kRatio], numbers[kFound]});

@@ -25,7 +25,9 @@
 // f >= f_star, the sum of l_t is finite, while that of min(lr, d_1 / (2 sqrt(t))) is not; so
 // (f - f_star) / D_t, the third bound of l_t, is the least again and again and goes to 0. D_t^2 <=
 // 2 L (f - f_star) bounds D_t, so f - f_star goes to 0, and with it D_t. The level is no lower
-// bound of the loss: it says how far the model is trusted.
+// bound of the loss: it says how far the model is trusted. As lr is a cap
+// that may be far above the steps, weight decay follows them: lr q of the step before stands for
+// lr.
 #pragma once
 
 #include "steepest/engine/step_size.h"

@@ -137,7 +137,7 @@ StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& 
   if (!has_gradients(params)) return {};
   StepInput in(plan, params, rates);
   in.measure_duals = measure_duals;
-  if (plan.recipe.lr_auto) read_found_rates(plan, global.auto_rate, in.found_rate);
+  if (has_auto_numbers(plan.recipe)) read_found_rates(plan, global.auto_rate, in.found_rate);
   if (plan.recipe.nonfinite == Nonfinite::propagate) return Stepper(in, global).run(loss);
   return checked_step(in, global, loss);
 }

@@ -29,7 +29,7 @@ struct StepInput {
   std::vector<GroupNumbers> numbers;  // one a group
   // Whether the step measures every block's dual, also where it needs none.
   bool measure_duals = false;
-  // With lr_auto: what lr is multiplied by where it stands for a decay, by Role; 1 without.
+  // What lr is multiplied by where it stands for a decay, by Role: see auto_rate.h; 1 elsewhere.
   double found_rate[2] = {1, 1};
 
   // Returns the block's parameter: its value, gradient and state.

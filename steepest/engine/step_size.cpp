@@ -116,7 +116,7 @@ Size momo_size(const StepSizeInput& input, GlobalState& global) {
   const auto most = recipe.lr_auto ? auto_length(input, gap, global.auto_rate) : at::ones_like(gap);
   const auto q = at::where(input.dual == 0, most,
                            at::minimum(gap.clamp_min(0) / scale / decrease / scale, most));
-  if (recipe.lr_auto) keep_found_rate(q, global.auto_rate);
+  if (has_auto_numbers(recipe)) keep_found_rate(q, global.auto_rate);
   if (recipe.f_star_rule == FStarRule::momo_star)
     set_f_star_after_step(global.f_star, model, rho, q * decrease * scale * scale, floor);
   return {q, gap};

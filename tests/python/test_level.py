@@ -41,8 +41,10 @@ def plain_loop(problem, options, rates, noises):
             d = max(d, LEVEL * gap / dual)
             gap = min(gap, TRUST * dual * d / math.sqrt(steps))
             q = min(1.0, max(gap, 0.0) / total ** (2 if regularized else 1))
+            before, wd = (shares[-1] if shares else 0.0), options["weight_decay"]
             shares.append(q)
             for n in w:
+                w[n] = w[n] * (1 - lr * before * wd)
                 moved = q * radius * float(c[n] if regularized else c[n] / total)
                 w[n] = w[n] - moved * s[n][0]
         trace.append(({n: p.clone() for n, p in w.items()}, [model - gap, d]))
@@ -77,6 +79,7 @@ def run(problem, options, rates, noises):
 @pytest.mark.parametrize("form", FORMS)
 def test_the_steps_are_the_plain_loops(form, f_star):
     options = {**form, "momentum": 0.9, "norm": "spectral", "f_star": f_star}
+    options["weight_decay"] = 0.1
     rates = [0.25] + [1.0] * 20 + [1e-4, 1e-4, 0.0, 0.5]
     larger = lambda t: {n: x * (1 if t < 5 else 8) for n, x in draw(10 + t).items()}
     noises = [larger(t) for t in range(len(rates))]
