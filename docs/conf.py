@@ -214,6 +214,16 @@ class Rates(SphinxDirective):
         return self.parse_text_to_nodes(judge.table(judge.recorded()))
 
 
+class Guide(SphinxDirective):
+    """The table of the guide, with the verdicts that the experiments have stored."""
+
+    def run(self):
+        sys.path.insert(0, str(HERE))
+        import guide
+
+        return self.parse_text_to_nodes(guide.table())
+
+
 def leave_out_arguments(app, what, name, obj, options, lines):
     """Takes the arguments from a named optimizer's entry: the table of options has them once."""
     if obj in CLASSES.values() and "Args:" in lines:
@@ -236,6 +246,7 @@ def short_signature(app, what, name, obj, options, signature, returned):
 def setup(app):
     app.add_directive("rates", Rates)
     app.add_directive("uses", Uses)
+    app.add_directive("guide", Guide)
     app.connect("autodoc-process-docstring", leave_out_arguments, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", short_signature)
     app.add_directive("rows", Rows)

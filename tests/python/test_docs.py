@@ -210,6 +210,19 @@ def test_every_row_has_its_use_and_no_other():
     assert sorted(found) == sorted(steepest.catalog.CLASSES)
 
 
+def test_the_guide_gives_each_advice_with_what_carries_it(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    guide = importlib.import_module("guide")
+    known = guide.contrasts()
+    lines = guide.table().splitlines()[2:]
+    assert len(lines) == len(guide.advices()) > 10
+    for row, line in zip(guide.advices(), lines):
+        assert row["setting"] and row["advice"].endswith(".")
+        for name in row["contrasts"]:
+            assert known[name].get("verdict", "not tested") in line, name
+        assert row["contrasts"] or row.get("else") or line.endswith("| untested |")
+
+
 # -- the site --------------------------------------------------------------------------------------
 
 NEEDED = ("sphinx", "myst_parser", "furo", "sphinx-mathjax-offline")
