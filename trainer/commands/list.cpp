@@ -11,6 +11,7 @@
 #include "steepest/serialize/recipe_json.h"
 #include "trainer/commands/commands.h"
 #include "trainer/commands/table.h"
+#include "trainer/config/presets.h"
 #include "trainer/run/output.h"
 
 namespace steepest::trainer {
@@ -67,18 +68,32 @@ void print_norms() {
             "\nMixtures: 0.5*spectral+0.5*frobenius (F-Muon), 0.5*spectral+0.0015*inf (S-Muon).\n");
 }
 
+// Prints every preset with what it is.
+void print_presets() {
+  std::vector<std::vector<std::string>> rows = {{"preset", "what it is"}};
+  for (const auto& preset : presets()) rows.push_back({preset.name, preset.summary});
+  print_out(
+      aligned(rows) +
+      "\nsteepest train --preset NAME --set data.path=.. --set run.out=..; with --dry-run it is "
+      "shown.\npreset = \"NAME\" at the top of a run file begins with it.\n");
+}
+
 }  // namespace
 
-// Adds `steepest list`, which prints the catalog of optimizers, or the norms; its callback sets
-// `exit_code`.
+// Adds `steepest list`, which prints the catalog of optimizers, the norms or the presets; its
+// callback sets `exit_code`.
 void add_list(CLI::App& app, int& exit_code) {
   auto json = std::make_shared<bool>(false), norms = std::make_shared<bool>(false);
+  auto named = std::make_shared<bool>(false);
   auto* command =
       app.add_subcommand("list", "The catalog: each optimizer's row of choices and paper");
   command->add_flag("--json", *json, "Every choice, as JSON");
   command->add_flag("--norms", *norms, "The norms instead");
-  command->callback([json, norms, &exit_code] {
-    if (*norms) {
+  command->add_flag("--presets", *named, "The published experiments instead");
+  command->callback([json, norms, named, &exit_code] {
+    if (*named) {
+      print_presets();
+    } else if (*norms) {
       print_norms();
     } else if (*json) {
       Json rows = Json::array();

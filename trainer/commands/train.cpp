@@ -3,60 +3,43 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
-#include <sstream>
 
 #include "steepest/base/text.h"
 #include "steepest/io/file_io.h"
 #include "trainer/commands/commands.h"
 #include "trainer/config/config.h"
+#include "trainer/config/presets.h"
+#include "trainer/dry_run.h"
 #include "trainer/exit_code.h"
 #include "trainer/loop.h"
 #include "trainer/run/data_paths.h"
 #include "trainer/run/output.h"
 #include "trainer/run/own_output.h"
-#include "trainer/session.h"
 #include "trainer/text.h"
 
 namespace steepest::trainer {
 namespace {
 
 struct Options {
-  std::optional<std::string> config, resume;
+  std::optional<std::string> config, preset, resume;
   std::vector<std::string> set, allow_change;
   bool dry_run = false, quiet = false, help_config = false;
 };
 
-// Returns a line for each of the optimizer's groups: its role, the number of its tensors, and the
-// learning rate and weight decay with which a run begins, before the schedule's factor.
-std::string rates_text(Optimizer& optimizer) {
-  std::string text;
-  for (auto& group : optimizer.param_groups()) {
-    const auto& options = static_cast<const GroupOptions&>(group.options());
-    text += (options.group.role == Role::matrix ? "matrix: " : "non-matrix: ") +
-            std::to_string(group.params().size()) + " tensors, lr " + print_number(options.lr) +
-            ", weight_decay " + print_number(options.weight_decay) + "\n";
-  }
-  return text;
+// Returns the spec of a named run file under overrides; throws ConfigError for another name.
+RunSpec preset_spec(const std::string& name, const std::vector<std::string>& overrides) {
+  if (find_preset(name) == nullptr)
+    throw ConfigError("--preset: received " + in_quotes(one_line(name, 100)) + ", allowed " +
+                      join(preset_names()) + nearest(name.substr(0, 100), preset_names()));
+  return parse_config("preset = '" + name + "'", "preset " + name, overrides);
 }
 
-// Prints what a run would be, and writes nothing: the resolved config, the model, every parameter's
-// group, the rates, the plan, the data.
-void print_dry_run(const RunSpec& spec) {
-  Session session(spec);
-  std::ostringstream text;
-  text << resolved_toml(spec) << "\n"
-       << describe(session.model()) << "\n"
-       << session.groups() << "\n"
-       << rates_text(session.optimizer()) << "\n"
-       << session.optimizer().print_plan() << "\n"
-       << session.data().describe() << "\n";
-  print_out(text.str());
-}
-
-// Returns the run's spec: from the run file, or with --resume from that folder's own config.toml
-// unless a file is given. With --resume a run.out that names another folder throws ConfigError. The
-// folder is set as a value, not as a piece of TOML: it may hold quotes and backslashes.
+// Returns the run's spec: from the run file, or the preset, or with --resume from that folder's own
+// config.toml unless a file is given. With --resume a run.out that names another folder throws
+// ConfigError. The folder is set as a value, not as a piece of TOML: it may hold quotes and
+// backslashes.
 RunSpec spec_of(const Options& o) {
+  if (o.preset) return preset_spec(*o.preset, o.set);
   if (!o.resume) return load_config(o.config.value_or(""), o.set);
   RunSpec spec = load_config(o.config.value_or(*o.resume + "/config.toml"), o.set);
   const bool set = std::any_of(o.set.begin(), o.set.end(),
@@ -95,7 +78,7 @@ int train(const Options& o) {
   const AllowedChanges allowed(o.allow_change);
   const auto spec = with_absolute_data(spec_of(o));
   if (o.dry_run) {
-    print_dry_run(spec);
+    print_out(dry_run_text(spec));
     return kDone;
   }
   require_out(spec, o);
@@ -110,19 +93,28 @@ int train(const Options& o) {
 void add_train(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("train", "Train a model as a run file says");
-  command->add_option("config", o->config, "TOML run file; without one, the defaults");
+  auto* config =
+      command->add_option("config", o->config, "TOML run file; without one, the defaults");
   command->add_option("--set", o->set, "Override a key: --set optimizer.lr=0.02 (repeatable)")
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->take_all();
-  command->add_option("--resume", o->resume, "Go on with the run in this folder")->type_name("RUN");
+  auto* resume = command->add_option("--resume", o->resume, "Go on with the run in this folder")
+                     ->type_name("RUN");
+  command
+      ->add_option("--preset", o->preset,
+                   "A published experiment, in place of a run file: steepest list --presets")
+      ->type_name("NAME")
+      ->excludes(config)
+      ->excludes(resume);
   command
       ->add_option("--allow-change", o->allow_change,
                    "With --resume: lr, steps or schedule may differ from the run's so far")
       ->type_name("KEY")
       ->expected(1)
       ->take_all();
-  command->add_flag("--dry-run", o->dry_run, "Print config, model and routing; write nothing");
+  command->add_flag("--dry-run", o->dry_run,
+                    "Print config, model, routing, memory and FLOPs; read and write nothing");
   command->add_flag("--quiet", o->quiet, "No progress on stderr");
   command->add_flag("--help-config", o->help_config, "Every key of a run file, with its default");
   command->callback([o, &exit_code] { exit_code = train(*o); });

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "steepest/base/spec.h"
 #include "steepest/base/text.h"
@@ -10,6 +11,7 @@
 #include "trainer/config/config.h"
 #include "trainer/config/config_text.h"
 #include "trainer/config/config_value.h"
+#include "trainer/config/presets.h"
 #include "trainer/text.h"
 
 namespace steepest::trainer {
@@ -130,7 +132,31 @@ Sources::Sources(const std::string& given, const std::string& name) : name_(name
   } catch (const toml::parse_error& error) {
     fail(line_of(name_, error.source()), fault_text(error));
   }
-  for (const auto& [key, node] : file_) {
+  for (const auto& [key, node] : file_)
+    if (key.str() == "preset") add_preset(line_of(name_, key.source()), node);
+  add_sections(file_, true);
+}
+
+// Adds the entries of the preset that the node names, with its groups where the file has none.
+// Throws ConfigError, with the place `where`, for another name.
+void Sources::add_preset(const std::string& where, const toml::node& node) {
+  const auto name = node.value<std::string>().value_or("");
+  const Preset* preset = node.is_string() ? find_preset(name) : nullptr;
+  if (preset == nullptr)
+    fail(where, "preset: received " + received(node) + ", allowed " +
+                    steepest::join(preset_names()) + nearest(name.substr(0, 100), preset_names()));
+  const std::string file_name = std::exchange(name_, "preset " + name);
+  preset_ = toml::parse(preset->text);
+  add_sections(preset_, !file_.contains("group"));
+  name_ = file_name;
+}
+
+// Adds the entries of all sections of a run file to entries_, in the order of its text: the first
+// error to be reported is the first of the file, not of the alphabet.
+void Sources::add_sections(const toml::table& file, bool with_groups) {
+  const auto before = static_cast<std::ptrdiff_t>(entries_.size());
+  for (const auto& [key, node] : file) {
+    if (key.str() == "preset" || (key.str() == "group" && !with_groups)) continue;
     const std::string where = line_of(name_, key.source());
     require_section(where, std::string(key.str()));
     if (key.str() == "group") {
@@ -142,8 +168,7 @@ Sources::Sources(const std::string& given, const std::string& name) : name_(name
                       std::string(key.str()) + "]");
     }
   }
-  // The first error to be reported is the first of the file, not of the alphabet.
-  std::stable_sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
+  std::stable_sort(entries_.begin() + before, entries_.end(), [](const auto& a, const auto& b) {
     return a.value->source().begin < b.value->source().begin;
   });
 }

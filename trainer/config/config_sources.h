@@ -28,7 +28,9 @@ struct Entry {
 
 class Sources {
  public:
-  // Reads the text `given` of a run file into entries(); `name` is the file's name in messages.
+  // Reads the text `given` of a run file into entries(), behind those of the preset that its key
+  // `preset` names, whose [[group]] tables it replaces by its own; `name` is the file's name in
+  // messages.
   // Throws ConfigError for a text that is too long, has a fault of find_fault or is not TOML, and
   // for unknown sections.
   Sources(const std::string& given, const std::string& name);
@@ -42,12 +44,14 @@ class Sources {
   size_t groups() const { return groups_; }
 
  private:
+  void add_preset(const std::string& where, const toml::node& node);
+  void add_sections(const toml::table& file, bool with_groups);
   void add_table(const std::string& section, size_t group, const toml::table& table);
   void add_groups(const std::string& where, const toml::node& node);
   size_t group_index(const std::string& where, const std::string& text) const;
 
   std::string name_;
-  toml::table file_;
+  toml::table file_, preset_;
   std::list<toml::table> overrides_;  // a list, because entries point into its items
   std::vector<Entry> entries_;
   size_t groups_ = 0;
