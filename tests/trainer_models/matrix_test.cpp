@@ -16,10 +16,11 @@ namespace {
 
 using namespace test;
 
-std::unique_ptr<Model> problem(int64_t size, double noise = 0, uint64_t seed = 1) {
+std::unique_ptr<Model> problem(int64_t size, double noise = 0, uint64_t seed = 1,
+                               uint64_t number = 0) {
   ModelSpec spec;
   spec.kind = "matrix";
-  spec.matrix = {.size = size, .noise = noise};
+  spec.matrix = {.size = size, .problem = number, .noise = noise};
   return make_model(spec, seed);
 }
 
@@ -87,6 +88,9 @@ TEST(Matrix, IsTheSameProblemForEverySeedFromAnotherPoint) {
   const at::Tensor x = one->parameters()[0].tensor.detach().clone();
   EXPECT_FALSE(other->parameters()[0].tensor.equal(x));
   EXPECT_EQ(at_point(*one, x, rows(1)).first, at_point(*other, x, rows(1)).first);
+  auto third = problem(6, 0, 1, 1);
+  EXPECT_TRUE(third->parameters()[0].tensor.equal(x));  // X is the seed's, M and N are not
+  EXPECT_NE(at_point(*one, x, rows(1)).first, at_point(*third, x, rows(1)).first);
 }
 
 TEST(Matrix, NoiseIsUnbiasedShrinksWithTheRowsAndIsGoneOutOfTraining) {

@@ -99,6 +99,9 @@ std::vector<Key> model_keys(ModelSpec& m, std::optional<std::string>& preset) {
   keys.push_back(Key{"size", &m.matrix.size, "rows and columns of X in F(X) = <X, M X N> / 2"}
                      .within(kFromOne)
                      .only_for({"matrix"}));
+  keys.push_back(Key{"problem", &m.matrix.problem, "which M and N are drawn, whatever the seed"}
+                     .within(kFromZero)
+                     .only_for({"matrix"}));
   keys.push_back(Key{"noise", &m.matrix.noise, "deviation of the gradient's entries, of one row"}
                      .within({0, 1e6, false, true})
                      .only_for({"matrix"}));

@@ -32,8 +32,8 @@ at::Tensor draw_definite(int64_t size, uint64_t seed) {
 Matrix::Matrix(const MatrixSpec& spec, at::Device device) : noise_(spec.noise) {
   weight = register_parameter("weight", at::empty({spec.size, spec.size}, device));
   if (device.is_meta()) return;
-  left_ = draw_definite(spec.size, 1);
-  right_ = draw_definite(spec.size, 2);
+  left_ = draw_definite(spec.size, 2 * spec.problem + 1);
+  right_ = draw_definite(spec.size, 2 * spec.problem + 2);
 }
 
 at::Tensor Matrix::forward(const Batch& batch) {

@@ -10,9 +10,9 @@
 namespace steepest::trainer {
 
 struct Matrix : torch::nn::Module {
-  // Makes X [size, size], empty, and M and N, which are the same for every seed: symmetric, with
-  // eigenvalues uniform in (0, 1) and eigenvectors from the Haar measure. On the meta device they
-  // have no values.
+  // Makes X [size, size], empty, and M and N, which spec.problem draws, not the seed: symmetric,
+  // with eigenvalues uniform in (0, 1) and eigenvectors from the Haar measure. On the meta device
+  // they have no values.
   Matrix(const MatrixSpec& spec, at::Device device);
   // Returns the mean over the batch's rows of F(X) + <Z, X>, a scalar, whose gradient is M X N + Z.
   // In training Z is normal with the spec's noise as the deviation of an entry, drawn for each row

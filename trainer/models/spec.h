@@ -47,8 +47,9 @@ struct ResnetSpec {
 };
 
 struct MatrixSpec {
-  int64_t size = 500;  // rows and columns of the one matrix
-  double noise = 0;    // deviation of an entry of the gradient of one row of the batch
+  int64_t size = 500;    // rows and columns of the one matrix
+  uint64_t problem = 0;  // which M and N are drawn
+  double noise = 0;      // deviation of an entry of the gradient of one row of the batch
 };
 
 struct ModelSpec {
