@@ -8,10 +8,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "steepest/base/workspace.h"
 #include "trainer/begin.h"
 #include "trainer/config/config.h"
 #include "trainer/exit_code.h"
+#include "trainer/record/recorder.h"
 #include "trainer/resume.h"
 #include "trainer/run/counters.h"
 #include "trainer/run/metrics.h"
@@ -26,8 +26,6 @@
 namespace steepest::trainer {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // NaN or Inf where the run cannot go on from; one line.
 struct Diverged : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -36,6 +34,7 @@ struct Diverged : std::runtime_error {
 // The session of a run. A resumed one has what it took from other runs in its checkpoint.
 Session new_session(const RunSpec& spec, bool resumed) {
   Session session(spec);
+  require_matches(spec.record, session.optimizer());
   if (!resumed) begin_run(session);
   return session;
 }
@@ -63,6 +62,8 @@ class Loop {
     const bool exists = access(metrics.c_str(), F_OK) == 0;
     metrics_ = std::make_unique<Metrics>(exists ? Metrics::resume(metrics, session_.step())
                                                 : Metrics::create(metrics));
+    recorder_ =
+        std::make_unique<Recorder>(spec_.record, folder_ / "records.jsonl", session_.step());
     folder_.add_environment({kVersion, spec.device});
   }
 
@@ -94,7 +95,9 @@ class Loop {
   int train() {
     while (session_.step() < spec_.steps && !is_done()) {
       if (!in_streak()) before_streak_ = counters_, streak_loses_ = false;
+      recorder_->before_step(session_.optimizer(), session_.step() + 1);
       const auto result = session_.train_step();
+      recorder_->after_step(session_.optimizer(), session_.step(), result.refused);
       streak_loses_ |= !std::isfinite(result.loss) || !result.refused;
       record_step(result);
       if (due(spec_.eval_every)) evaluate();
@@ -193,7 +196,7 @@ class Loop {
   // Writes the checkpoint with these counters added to it, once the metrics before it are on the
   // disk; last_good_ is then its folder.
   void write_checkpoint(Checkpoint checkpoint, const Counters& counters) {
-    metrics_->sync();
+    metrics_->sync(), recorder_->sync();
     put_counters(counters, checkpoint.state.tensors);
     const auto saved = save_checkpoint(folder_.path(), checkpoint);
     last_good_ = saved.folder;
@@ -255,16 +258,7 @@ class Loop {
   // Prints the result as a line of JSON on stdout. Returns kDone, or kFailed where stdout cannot be
   // written; a reader that has gone away is no failure of the run, which is saved by now.
   int print_result() {
-    Json result{{"run", folder_.path()},
-                {"recipe", session_.optimizer().recipe().name},
-                {"steps", session_.step()},
-                {"val_loss", counters_.val_loss}};
-    if (!std::isnan(counters_.val_accuracy)) result["val_accuracy"] = counters_.val_accuracy;
-    result["val_batches"] = session_.validation_batches(spec_.eval_batches);
-    result["seconds"] = counters_.seconds;
-    result["optimizer_share"] = counters_.optimizer_seconds / std::max(counters_.seconds, 1e-9);
-    result["workspace_mb"] = static_cast<double>(workspace_bytes()) / 1e6;
-    result["skipped"] = session_.optimizer().skipped_steps();
+    const auto result = result_record(folder_.path(), session_, counters_);
     try {
       print_out(result.dump() + "\n");
     } catch (const OutputError& error) {
@@ -281,6 +275,7 @@ class Loop {
   Progress progress_;
   bool quiet_;
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<Recorder> recorder_;
   Counters counters_, before_streak_;
   bool streak_loses_ = false;  // a step of the streak had no loss, or was not refused
   bool save_due_ = false;      // a step that is no good one puts a save off

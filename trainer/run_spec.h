@@ -9,6 +9,7 @@
 #include "steepest/recipe.h"
 #include "trainer/data/dataset.h"
 #include "trainer/models/spec.h"
+#include "trainer/record/record_spec.h"
 #include "trainer/schedule.h"
 
 namespace steepest::trainer {
@@ -40,6 +41,7 @@ struct RunSpec {
   Overrides optimizer{.nonfinite = "skip"};  // in the library: propagate
   std::vector<GroupSpec> groups;
   ScheduleSpec schedule;
+  RecordSpec record;
 };
 
 }  // namespace steepest::trainer

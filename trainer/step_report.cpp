@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "steepest/base/text.h"
+#include "steepest/base/workspace.h"
 
 namespace steepest::trainer {
 
@@ -39,6 +40,21 @@ nlohmann::ordered_json validation_record(const Counters& counters) {
   if (!std::isnan(counters.val_accuracy)) line["val_accuracy"] = counters.val_accuracy;
   line["seconds"] = counters.seconds;
   return line;
+}
+
+nlohmann::ordered_json result_record(const std::string& folder, Session& session,
+                                     const Counters& counters) {
+  nlohmann::ordered_json result{{"run", folder},
+                                {"recipe", session.optimizer().recipe().name},
+                                {"steps", session.step()},
+                                {"val_loss", counters.val_loss}};
+  if (!std::isnan(counters.val_accuracy)) result["val_accuracy"] = counters.val_accuracy;
+  result["val_batches"] = session.validation_batches(session.spec().eval_batches);
+  result["seconds"] = counters.seconds;
+  result["optimizer_share"] = counters.optimizer_seconds / std::max(counters.seconds, 1e-9);
+  result["workspace_mb"] = static_cast<double>(workspace_bytes()) / 1e6;
+  result["skipped"] = session.optimizer().skipped_steps();
+  return result;
 }
 
 std::string validation_text(const Counters& counters) {

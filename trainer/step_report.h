@@ -20,6 +20,10 @@ std::string first_names(const std::vector<std::string>& names);
 nlohmann::ordered_json step_record(const StepResult& result, int64_t step,
                                    const Counters& counters);
 
+// What a run that has ended prints as a line of JSON: its folder, losses, times and memory.
+nlohmann::ordered_json result_record(const std::string& folder, Session& session,
+                                     const Counters& counters);
+
 // The line of metrics.jsonl for the last validation, which the counters have.
 nlohmann::ordered_json validation_record(const Counters& counters);
 // The same for people: "step 20  validation loss 1.3825  accuracy 52.0%".

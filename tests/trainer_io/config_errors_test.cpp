@@ -142,7 +142,7 @@ TEST(ConfigErrors, Syntax) {
 }
 
 TEST(ConfigErrors, Sections) {
-  const std::string all = "run, model, data, batch, optimizer, schedule, group";
+  const std::string all = "run, model, data, batch, optimizer, schedule, record, group";
   EXPECT_EQ(error_of_text("[modle]\nkind = 1\n"),
             "run.toml:1: \"modle\": unknown section: allowed " + all + "; nearest: model");
   EXPECT_EQ(error_of_text("steps = 1\n"), "run.toml:1: \"steps\": unknown section: allowed " + all);
@@ -194,7 +194,7 @@ TEST(ConfigErrors, Overrides) {
       {"steps=1", "received \"steps=1\", allowed section.key=value"},
       {"rum.steps=1",
        "\"rum\": unknown section: allowed run, model, data, batch, optimizer, "
-       "schedule, group; nearest: run"},
+       "schedule, record, group; nearest: run"},
       {"run.step=1", "run.step: unknown key; nearest: steps"},
       {"run.steps=", "run.steps: received \"\", allowed a whole number from 1"},
       {"run.steps=1e3", "run.steps: received 1000.0, allowed a whole number from 1"},

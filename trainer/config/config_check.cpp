@@ -153,6 +153,12 @@ void check_groups(const Check& check, const RunSpec& spec) {
   }
 }
 
+// Throws ConfigError where [record] says what to tell, but not of which steps.
+void check_record(const Check& check, const RunSpec& spec) {
+  check.require(spec.record.is_on() || spec.record == RecordSpec{}, "record.every", "0",
+                "a whole number from 1, or record.steps, beside other keys of [record]");
+}
+
 }  // namespace
 
 void complete(RunSpec& spec, const WhereOf& where) {
@@ -165,6 +171,7 @@ void complete(RunSpec& spec, const WhereOf& where) {
   check_normalized(check, spec);
   check_other_runs(check, spec);
   check_groups(check, spec);
+  check_record(check, spec);
 }
 
 }  // namespace steepest::trainer

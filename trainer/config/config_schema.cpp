@@ -187,6 +187,20 @@ std::vector<Key> schedule_keys(ScheduleSpec& s) {
       Key{"detrend", &s.detrend, "divide the numbers out, instead"}.only_for({"replay"})};
 }
 
+// Returns the keys of [record], each bound to the field of the spec that it sets. All may change
+// within a run, as they change nothing of it.
+std::vector<Key> record_keys(RecordSpec& r) {
+  std::vector<Key> keys = {
+      Key{"every", &r.every, "steps; 0: only those listed"}.within(kFromZero),
+      Key{"steps", &r.steps, "whose matrices records.jsonl tells of"}.within(kFromOne),
+      Key{"what", &r.what, "ranks and norms, or all singular values too"}.one_of(
+          {"summary", "spectra"}),
+      Key{"of", &r.of, "matrices"}.one_of({"gradient", "momentum", "update", "weights"}),
+      Key{"match", &r.match, "globs of parameter names; []: all matrices"}};
+  for (auto& key : keys) key.may_change = true;
+  return keys;
+}
+
 }  // namespace
 
 std::vector<Section> sections_of(RunSpec& spec, std::optional<std::string>& preset) {
@@ -195,7 +209,8 @@ std::vector<Section> sections_of(RunSpec& spec, std::optional<std::string>& pres
           {"data", data_keys(spec.data), spec.data.kind},
           {"batch", batch_keys(spec)},
           {"optimizer", optimizer_keys(spec)},
-          {"schedule", schedule_keys(spec.schedule), spec.schedule.kind}};
+          {"schedule", schedule_keys(spec.schedule), spec.schedule.kind},
+          {"record", record_keys(spec.record), "", spec.record == RecordSpec{}}};
 }
 
 bool applies(const Section& section, const Key& key) {

@@ -56,6 +56,7 @@ struct Section {
   std::string name;
   std::vector<Key> keys;
   std::string kind = {};  // the value of its key "kind", where it has one
+  bool left_out = false;  // of the file that is written, as nothing of it was given
 };
 
 // Returns all sections of a run file but [[group]], with their keys bound to the fields of `spec`

@@ -65,6 +65,7 @@ std::string resolved_toml(const RunSpec& spec) {
   std::optional<std::string> preset;
   std::string text;
   for (const auto& section : sections_of(copy, preset)) {
+    if (section.left_out) continue;  // so that the text of runs without it stays the same
     text += (text.empty() ? "[" : "\n[") + section.name + "]\n" + lines_of(section);
   }
   for (auto& group : copy.groups) text += "\n[[group]]\n" + lines_of(group_section(group));

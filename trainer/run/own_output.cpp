@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 // One of each kind of file that a run writes, and the folders they lie in.
 const std::vector<std::string> kFiles = {
-    "config.toml", "metrics.jsonl",        "env.json",
+    "config.toml", "metrics.jsonl",        "records.jsonl",           "env.json",
     ".lock",       "ckpt-1/manifest.json", "ckpt-1/model.safetensors"};
 const std::vector<std::string> kFolders = {"", "ckpt-1"};
 
