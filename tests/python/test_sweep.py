@@ -194,6 +194,37 @@ def test_an_optimum_at_the_end_extends_the_grid_twice_at_most(tmp_path):
     assert choice["edge"] == ["optimizer.lr"] and choice["trials"] == 6
 
 
+def test_cpu_seconds_of_all_starts_add_up(tmp_path):
+    text = SWEEP.split("[[arm]]")[0].replace("[11, 12, 13, 14]", "[]")
+    sweep = write_sweep(tmp_path / "adds", text + "[tune]\noptimizer.lr = [1e-4]\n")
+    steps = "steps = 3000\ncheckpoint_every = 100"
+    (sweep.parent / "base.toml").write_text(BASE.replace("steps = 30\ncheckpoint_every = 5", steps))
+    process = subprocess.Popen([CLI, "sweep", sweep, "--jobs", "1"], stderr=subprocess.DEVNULL)
+    wait_for(lambda: list((sweep.parent / "sweep/runs").glob("*/ckpt-*")))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    (kept,) = (sweep.parent / "sweep/runs").glob("*.cpu")
+    assert 0 < float(kept.read_text()) < 1000
+    kept.write_text("1000")
+    done = steepest("sweep", sweep)
+    assert done.returncode == 0, done.stderr
+    (line,) = table(sweep.parent)
+    assert line["resumed"] and 1000 < line["cpu_seconds"] < 2000
+    assert not kept.exists()
+
+
+def test_lines_of_another_commit_are_told(tmp_path):
+    tuned(tmp_path / "old", "[1e-5, 1e-4, 3e-4]")
+    path = tmp_path / "old/sweep/table.jsonl"
+    first, *others = path.read_text().splitlines()
+    commit = json.loads(first)["commit"]
+    older = [line.replace(f'"commit":"{commit}"', '"commit":"older"') for line in others]
+    path.write_text("\n".join([first, *older]) + "\n")
+    done = steepest("sweep", tmp_path / "old/sweep.toml", "--stage", "tune")
+    assert done.returncode == 0
+    assert done.stderr == f"{path}: 2 of 3 runs are of commit older, this is {commit}\n"
+
+
 def test_a_dry_run_counts_and_leaves_nothing(tmp_path):
     sweep = write_sweep(tmp_path / "dry")
     done = steepest("sweep", sweep, "--dry-run")

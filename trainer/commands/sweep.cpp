@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <iostream>
 #include <map>
 #include <memory>
 
@@ -18,6 +19,8 @@
 #include "trainer/sweep/estimate.h"
 #include "trainer/sweep/read_sweep.h"
 #include "trainer/sweep/tuning.h"
+#include "trainer/text.h"
+#include "trainer/version.h"
 
 namespace steepest::trainer {
 namespace {
@@ -95,6 +98,8 @@ int run_stages(const Options& o, const SweepSpec& spec, bool tunes, bool reports
   std::filesystem::create_directories(spec.out, error);
   if (error) throw RunError(spec.out + ": cannot create: " + error.message());
   Table table(spec.out + "/table.jsonl");
+  for (const auto& said : other_commits(table.lines(), kCommit))
+    std::cerr << one_line(spec.out + "/table.jsonl: " + said + ", this is " + kCommit) << std::endl;
   const std::string path = spec.out + "/choice.json";
   auto choices = Choices::load(path);
   Runner runner(spec, table, o.jobs > 0 ? o.jobs : processors());

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <ctime>
 
 #include "steepest/io/file_io.h"
 
@@ -34,7 +35,7 @@ double seconds_of(const timeval& time) {
 }  // namespace
 
 void Children::start(size_t id, const std::vector<std::string>& arguments, const std::string& log,
-                     bool resumed) {
+                     std::optional<double> earlier) {
   // One thread each, from the first library that is loaded on.
   ::setenv("OMP_NUM_THREADS", "1", 1);
   std::vector<std::string> words = {"steepest"};
@@ -46,7 +47,7 @@ void Children::start(size_t id, const std::vector<std::string>& arguments, const
   const pid_t parent = ::getpid();
   const auto child = static_cast<pid_t>(system_call("start", log, [] { return ::fork(); }));
   if (child == 0) become(pointers.data(), file.descriptor(), parent);
-  children_[child] = {id, 0, 0, resumed, log};
+  children_[child] = {id, 0, earlier.value_or(0), earlier.has_value(), log};
 }
 
 std::optional<ChildEnd> Children::take_ended() {
@@ -58,8 +59,22 @@ std::optional<ChildEnd> Children::take_ended() {
   ChildEnd end = found->second;
   children_.erase(found);
   end.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  end.cpu_seconds = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
+  end.cpu_seconds += seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
   return end;
+}
+
+std::vector<std::pair<size_t, double>> Children::cpu_seconds() const {
+  std::vector<std::pair<size_t, double>> seconds;
+  for (const auto& [child, end] : children_) {
+    clockid_t clock = 0;
+    timespec time{};
+    const bool known =
+        ::clock_getcpuclockid(child, &clock) == 0 && ::clock_gettime(clock, &time) == 0;
+    const double own =
+        known ? static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9 : 0;
+    seconds.emplace_back(end.id, end.cpu_seconds + own);
+  }
+  return seconds;
 }
 
 void Children::ask_to_end() const {

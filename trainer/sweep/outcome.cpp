@@ -130,7 +130,7 @@ void add_losses(SweepValue& line, const Curves& curves, const std::optional<Swee
 // Adds what the run took, and with what it was made.
 void add_costs(SweepValue& line, const Curves& curves, const ChildEnd& end) {
   line["seconds"] = curves.seconds, line["cpu_seconds"] = end.cpu_seconds;
-  line["resumed"] = end.resumed;  // then the CPU seconds are those of the last start
+  line["resumed"] = end.resumed;  // then the CPU seconds are those of all starts
   line["optimizer_share"] = curves.optimizer_seconds / curves.seconds;
   line["q_below_1"] = share_below_one(curves.shares);
   line["skipped"] = curves.refused;

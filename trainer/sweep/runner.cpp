@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <set>
 
 #include "steepest/base/text.h"
@@ -22,6 +23,7 @@ namespace steepest::trainer {
 namespace {
 
 constexpr useconds_t kPause = 20'000;  // microseconds between two looks at the processes
+constexpr int kKeep = 250;             // looks after which their CPU seconds are kept again
 
 // What a line has come to, for people: "2.0541, 5.5 s" or "diverged".
 std::string outcome_text(const SweepValue& line) {
@@ -44,6 +46,16 @@ void remove_checkpoints(const std::string& folder) {
   } catch (const FileError& error) {
     std::cerr << one_line(error.what()) << std::endl;
   }
+}
+
+// The file beside a run's folder that has the CPU seconds of its starts so far.
+std::string seconds_file(const Job& job) { return job.folder + ".cpu"; }
+
+// The CPU seconds that this file has; 0 where there is none, or it is damaged.
+double kept_seconds(const std::string& path) {
+  if (::access(path.c_str(), F_OK) != 0) return 0;
+  const double seconds = read_number(read_file(path)).value_or(0);
+  return std::isfinite(seconds) && seconds > 0 ? seconds : 0;
 }
 
 }  // namespace
@@ -85,11 +97,16 @@ void Runner::start(const Job& job, size_t id) {
   if (!begun) write_file(beside + ".toml", resolved_toml(job.spec));
   const auto words = begun ? std::vector<std::string>{"train", "--resume", job.folder, "--quiet"}
                            : std::vector<std::string>{"train", beside + ".toml", "--quiet"};
-  children_.start(id, words, beside + ".log", begun);
+  const auto earlier = begun ? std::optional(kept_seconds(seconds_file(job))) : std::nullopt;
+  children_.start(id, words, beside + ".log", earlier);
 }
 
 void Runner::record(const Job& job, const ChildEnd& end) {
   append(job, line_of(job, end, spec_.reach));
+  if (end.code == kDone || end.code == kNumeric)
+    ::unlink(seconds_file(job).c_str());
+  else  // whoever takes its line out of the table goes on with the run
+    write_file(seconds_file(job), print_number(end.cpu_seconds));
   if (!spec_.keep_checkpoints && end.code == kDone) remove_checkpoints(job.folder);
 }
 
@@ -97,9 +114,18 @@ void Runner::record(const Job& job, const ChildEnd& end) {
 // was killed by that before it could listen, gets no line.
 void Runner::record_ended(const std::vector<Job>& jobs) {
   while (const auto end = children_.take_ended()) {
+    const Job& job = jobs[end->id];
     const bool by_itself = end->code == kDone || end->code == kNumeric;
-    if (by_itself || StopSignals::received() == 0) record(jobs[end->id], *end);
+    if (by_itself || StopSignals::received() == 0)
+      record(job, *end);
+    else
+      write_file(seconds_file(job), print_number(end->cpu_seconds));
   }
+}
+
+void Runner::keep_seconds(const std::vector<Job>& jobs) {
+  for (const auto& [id, seconds] : children_.cpu_seconds())
+    write_file(seconds_file(jobs[id]), print_number(seconds));
 }
 
 int Runner::run(const std::vector<Job>& jobs) {
@@ -107,6 +133,7 @@ int Runner::run(const std::vector<Job>& jobs) {
   done_ = count_ = 0;
   const auto ids = pending(jobs);
   bool asked = false;
+  int looks = 0;
   for (size_t next = 0; next < ids.size() || children_.running() > 0;) {
     const int signal = StopSignals::received();
     if (signal != 0 && !asked) children_.ask_to_end(), asked = true;
@@ -116,6 +143,7 @@ int Runner::run(const std::vector<Job>& jobs) {
       ++next;
     }
     record_ended(jobs);
+    if (++looks % kKeep == 0) keep_seconds(jobs);
     ::usleep(kPause);
   }
   pending(jobs);  // the same runs under other names

@@ -26,8 +26,10 @@ class Runner {
   std::vector<size_t> pending(const std::vector<Job>& jobs);
   // Starts a run, or goes on with what an earlier start has left of it.
   void start(const Job& job, size_t id);
-  // Records every process that has ended since.
+  // Records every process that has ended since; of one that has no line yet the CPU seconds.
   void record_ended(const std::vector<Job>& jobs);
+  // Keeps the CPU seconds of the runs that are under way, for whoever goes on with them.
+  void keep_seconds(const std::vector<Job>& jobs);
   // Appends the line of a run whose process has ended.
   void record(const Job& job, const ChildEnd& end);
   // Appends a line and tells it.

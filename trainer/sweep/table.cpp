@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <limits>
+#include <map>
 
 #include "trainer/run/bounded_json.h"
 #include "trainer/run/run_folder.h"
@@ -67,6 +68,24 @@ void Table::append(const SweepValue& line) {
   file_->write_all(text.data(), text.size());
   file_->sync();
   lines_.push_back(SweepValue::parse(text));
+}
+
+std::vector<std::string> other_commits(const std::vector<SweepValue>& lines,
+                                       const std::string& own) {
+  std::map<std::string, std::string> commits;  // of each run
+  for (const auto& line : lines) {
+    const auto found = line.find("commit");
+    const bool known = found != line.end() && found->is_string();
+    commits[line["key"].get<std::string>()] = known ? found->get<std::string>() : own;
+  }
+  std::map<std::string, size_t> counts;
+  for (const auto& [key, commit] : commits) ++counts[commit];
+  counts.erase(own);
+  std::vector<std::string> said;
+  for (const auto& [commit, count] : counts)
+    said.push_back(std::to_string(count) + " of " + std::to_string(commits.size()) +
+                   " runs are of commit " + commit);
+  return said;
 }
 
 double judged_loss(const SweepValue& line) {
