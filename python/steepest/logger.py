@@ -7,11 +7,14 @@ import json
 import math
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+
+from steepest import _spectrum
 
 if TYPE_CHECKING:
     from steepest._face import Face
@@ -36,12 +39,16 @@ class Logger:
         optimizer: a steepest optimizer for rates and stats, any other for rates; None: neither.
         every: calls of :meth:`log` from one ``stats()`` to the next, which costs about a step;
             0: never.
+        of: of ``"gradient"``, ``"momentum"``, ``"weights"``: those whose ``stable_rank``,
+            ``entropy_rank`` and ``condition_99`` are told beside ``stats()``, with ``weight_rms``
+            and ``gradient_cosine``, as in the trainer's records.jsonl. That takes the singular
+            values of each matrix.
         tensorboard: a folder, or a ``SummaryWriter``, which gets the same numbers and is closed
             only where the logger has made it.
 
     Raises:
         ImportError: ``tensorboard`` is a folder and the package is missing.
-        ValueError: ``every`` is below 0.
+        ValueError: ``every`` is below 0, or ``of`` has another name.
         OSError: the file cannot be opened.
 
     Example:
@@ -53,13 +60,14 @@ class Logger:
 
     # Opens the file to append to it, and makes its folder; the class's docstring has the arguments.
     # A log that is there goes on, without a last line cut off, and "seconds" count on. ValueError
-    # for ``every`` below 0.
+    # for ``every`` below 0 and for what ``of`` may not have.
     def __init__(
         self,
         path: str | os.PathLike[str],
         optimizer: Face | Any = None,
         *,
         every: int = 1,
+        of: Sequence[str] = (),
         tensorboard: Any = None,
     ) -> None:
         if every < 0:
@@ -67,6 +75,7 @@ class Logger:
         self.path = Path(path)
         self.optimizer = optimizer
         self.every = every
+        self._of = _spectrum.check(of)
         self._own_writer = isinstance(tensorboard, (str, os.PathLike))
         self._writer = _summary_writer(tensorboard) if self._own_writer else tensorboard
         self._calls = 0
@@ -94,7 +103,7 @@ class Logger:
             line["loss"] = _number("loss", loss)
         line |= _rates(self.optimizer)
         if self._stats_are_due():
-            line |= _stats(self.optimizer)
+            line |= _stats(self.optimizer, self._of)
         for name, value in numbers.items():
             if name in line:
                 raise ValueError(f"Logger: {name}: received twice, allowed a name of your own")
@@ -196,18 +205,30 @@ def _rates(optimizer: Any) -> dict[str, Any]:
     return {"lr": first} | ({"lrs": rates} if len(set(rates)) > 1 else {})
 
 
-def _stats(optimizer: Any) -> dict[str, Any]:
+def _stats(optimizer: Any, of: Sequence[str]) -> dict[str, Any]:
     """What a line has of ``optimizer.stats()``: the step's numbers and, by name, the parameters'.
 
-    Numbers that the recipe does not have are left out.
+    Numbers that the recipe does not have are left out. ``of`` says which matrices are told of, too.
     """
     stats = optimizer.stats()
     line = {key: _number(key, v) for key, v in stats["step"].items() if v is not None}
-    parameters = {
+    parameters: dict[str, dict[str, Any]] = {
         name: {key: _number(key, row[key]) for key in _PARAMETER_NUMBERS if row[key] is not None}
         for name, row in stats["parameters"].items()
     }
+    if of:
+        for name, row in _spectrum.rows(optimizer, of).items():
+            parameters[name] |= row
     return {**line, "parameters": parameters}
+
+
+def _flat(row: dict[str, Any]) -> dict[str, float]:
+    """A parameter's numbers under one name each, "momentum/stable_rank"; None is left out."""
+    flat: dict[str, Any] = {}
+    for key, entry in row.items():
+        inner = entry if isinstance(entry, dict) else {"": entry}
+        flat |= {f"{key}/{name}".rstrip("/"): number for name, number in inner.items()}
+    return {key: number for key, number in flat.items() if number is not None}
 
 
 def _to_tensorboard(writer: Any, line: dict[str, Any]) -> None:
@@ -219,7 +240,7 @@ def _to_tensorboard(writer: Any, line: dict[str, Any]) -> None:
                 writer.add_scalar(f"lr/{index}", rate, step)
         elif key == "parameters":
             for name, row in value.items():
-                for number, entry in row.items():
+                for number, entry in _flat(row).items():
                     writer.add_scalar(f"{number}/{name}", entry, step)
         elif key != "step" and value is not None:
             writer.add_scalar(key, value, step)

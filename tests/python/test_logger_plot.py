@@ -12,6 +12,7 @@ from torch import nn
 
 import steepest
 from steepest import plot
+from steepest._spectrum import ranks, singular_values
 from steepest.logger import Logger
 
 needs_matplotlib = pytest.mark.skipif(
@@ -26,6 +27,15 @@ def lines(path):
     """The objects of a file, refusing what JSON has not (NaN)."""
     refuse = lambda word: pytest.fail(f"{word} is no JSON")  # noqa: E731
     return [json.loads(line, parse_constant=refuse) for line in path.read_text().splitlines()]
+
+
+class Writer:
+    """In place of a SummaryWriter: keeps the tags."""
+
+    tags: set[str] = set()
+
+    def add_scalar(self, tag, _value, _step):
+        self.tags.add(tag)
 
 
 def train(path, steps, first=1, name="muonmax-momo", **options):
@@ -61,6 +71,40 @@ def test_keys_are_the_trainers(tmp_path):
     }
     seconds = [row["seconds"] for row in rows]
     assert seconds == sorted(seconds)
+
+
+def test_ranks_have_the_names_of_the_trainers_records(tmp_path):
+    of = ["gradient", "momentum", "weights"]
+    optimizer = train(tmp_path / "run.jsonl", 2, of=of, tensorboard=Writer())
+    row = lines(tmp_path / "run.jsonl")[-1]["parameters"]["0.weight"]
+    (weight,) = (p for p in optimizer._params() if p.shape == (8, 6))
+    momentum = optimizer.state[weight]["momentum_buffer"]
+    for name, tensor in zip(of, (weight.grad, momentum, weight)):
+        s = torch.linalg.svdvals(tensor.detach().double())
+        p = s**2 / (s**2).sum()
+        enough = next(k for k in range(6) if p[: k + 1].sum() >= 0.99)
+        assert row[name] == pytest.approx(
+            {
+                "stable_rank": float((s**2).sum() / s[0] ** 2),
+                "entropy_rank": float(torch.exp(-(p * p.log()).sum())),
+                "condition_99": float(s[0] / s[enough]),
+            },
+            rel=1e-6,
+        )
+    assert row["weight_rms"] == pytest.approx(float(weight.detach().square().mean().sqrt()))
+    cosine = torch.cosine_similarity(momentum.flatten(), weight.grad.flatten(), dim=0)
+    assert row["gradient_cosine"] == pytest.approx(float(cosine), rel=1e-5)
+    assert "weight_rms" not in lines(tmp_path / "run.jsonl")[-1]["parameters"]["0.bias"]
+    assert "momentum/stable_rank/0.weight" in Writer.tags
+    with pytest.raises(ValueError, match="of: received 'update', allowed gradient, momentum, w"):
+        Logger(tmp_path / "other.jsonl", of=["update"])
+
+
+def test_a_matrix_without_numbers_has_no_ranks():
+    for value in (0.0, float("nan"), float("inf")):
+        assert set(ranks(torch.full((2, 3), value)).values()) == {None}
+    lossy = torch.diag(torch.tensor([1.0, 1e-7, 1e-10], dtype=torch.float64))
+    assert len(singular_values(lossy)) == 2
 
 
 def test_goes_on_and_repairs(tmp_path):
