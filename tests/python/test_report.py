@@ -51,6 +51,7 @@ def write_experiment(folder):
         for i, v, e, lo, hi, _, _ in CONTRASTS
     ]
     verdicts[0]["by_row"] = [{"row": {"x": EVIL}, "estimate": 0.125, "low": 0.1, "high": 0.15}]
+    verdicts[1]["tost"] = {"low": 0.0432, "high": 0.0613, "p": 0.9}
     verdicts[3]["why"] = "14 seeds would do"
     verdict = {"contrasts": verdicts, "notes": [EVIL]}
     (folder / "verdict.json").write_text(json.dumps(verdict))
@@ -116,7 +117,13 @@ def test_every_verdict_and_number_is_there(made):
         assert f"{name} claim {name} {verdict} {text} +0.282 2 reg 3, con 2" in page.text
     assert "B1 never tried not tested – 9 of 9 – –" in page.text
     assert "6 claims in 2 experiments. 1 confirmed 1 contradicted" in page.text
-    for text in ("+0.125 [+0.100, +0.150]", "14 seeds would do", "no machine", "con/max"):
+    for text in (
+        "+0.125 [+0.100, +0.150]",
+        "90 %: [+0.043, +0.061]",
+        "14 seeds would do",
+        "no machine",
+        "con/max",
+    ):
         assert text in page.text
     assert (
         "9 runs, 5 of them trials of the tuning; 1 diverged or died; 18 CPU seconds." in page.text

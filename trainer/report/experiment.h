@@ -26,6 +26,9 @@ struct Contrast {
   std::optional<double> bound;      // the smallest effect that counts, or the margin's upper end
   std::optional<double> effect;     // ours
   std::optional<double> low, high;  // its interval: none where both are missing, else without bound
+  // The interval of level .9 that must lie within the margin, or below the least effect, of a
+  // verdict that there is none.
+  std::optional<double> inner_low, inner_high;
   std::optional<int64_t> seeds;
   std::string trials;            // of a row of each arm that is compared: "reg 5, con 12 to 16"
   std::vector<Contrast> by_row;  // each row's own effect, its name as the claim

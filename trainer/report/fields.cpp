@@ -62,6 +62,12 @@ std::vector<Fields> Fields::objects(const char* name) const {
   return objects;
 }
 
+std::optional<Fields> Fields::object(const char* name) const {
+  const auto* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  return Fields(*value, where_ + ": " + name);
+}
+
 std::vector<std::string> Fields::texts(const char* name) const {
   std::vector<std::string> texts;
   for (const auto& entry : list(name)) {

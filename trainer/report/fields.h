@@ -27,6 +27,8 @@ class Fields {
   std::optional<int64_t> count(const char* name) const;
   // Returns the objects of the list under this name, each with its place in messages.
   std::vector<Fields> objects(const char* name) const;
+  // Returns the object under this name; nothing where there is none or null.
+  std::optional<Fields> object(const char* name) const;
   // Returns the texts of the list under this name.
   std::vector<std::string> texts(const char* name) const;
   // Returns the lists of numbers in the list under this name; null among the numbers is NaN.

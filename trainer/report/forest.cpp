@@ -74,19 +74,35 @@ void add_shape(Html& html, const char* kind, double at, const char* path) {
   html.leaf("path", {{"class", kind}, {"d", path}});
 }
 
-// Adds the interval; an end beyond the picture is an arrow.
+// Adds a line from one number to another, at the height of the marks.
+void add_span(Html& html, const char* kind, double from, double to) {
+  html.leaf("line", {{"class", kind},
+                     {"x1", percent_text(from)},
+                     {"x2", percent_text(to)},
+                     {"y1", "16"},
+                     {"y2", "16"}});
+}
+
+// Adds the interval, and thicker the inner one; an end beyond the picture is an arrow.
 void add_interval(Html& html, const Contrast& c, const Scale& scale) {
   if (!c.has_interval()) return;
   const double low = place(scale, c.low.value_or(-kInfinity));
   const double high = place(scale, c.high.value_or(kInfinity));
-  html.leaf("line", {{"class", "interval"},
-                     {"x1", percent_text(low)},
-                     {"x2", percent_text(high)},
-                     {"y1", "16"},
-                     {"y2", "16"}});
+  add_span(html, "interval", low, high);
+  if (c.inner_low && c.inner_high)
+    add_span(html, "inner", place(scale, *c.inner_low), place(scale, *c.inner_high));
   const double first = place(scale, -kInfinity), last = place(scale, kInfinity);
   add_shape(html, "end", low, low <= first ? "M5-5L-1 0L5 5" : "M0-5V5");
   add_shape(html, "end", high, high >= last ? "M-5-5L1 0L-5 5" : "M0-5V5");
+}
+
+// What the interval of level .9 is, for people; "" where there is none.
+std::string inner_text(const Contrast& c) {
+  if (!c.inner_low || !c.inner_high) return "";
+  const int decimals = decimals_for((*c.inner_high - *c.inner_low) / 2);
+  const bool plus = c.reference == 0;
+  return "90 %: [" + decimal_text(*c.inner_low, decimals, plus) + ", " +
+         decimal_text(*c.inner_high, decimals, plus) + "]";
 }
 
 // Adds the picture of one contrast.
@@ -128,6 +144,7 @@ void add_contrast(Html& html, const Contrast& c, const Scale& scale) {
   const Element numbers(html, "div");
   if (!c.verdict.empty()) add_verdict(html, c);
   if (c.effect) html.element("span", effect_text(c), {{"class", "number"}});
+  if (const auto inner = inner_text(c); !inner.empty()) html.element("small", inner);
   if (c.paper || !c.paper_text.empty()) html.element("small", "paper " + paper_text(c));
   if (!c.why.empty()) html.element("small", c.why);
 }
@@ -152,11 +169,13 @@ void add_key(Html& html) {
   struct Sign {
     const char *kind, *path, *text;
   };
-  static constexpr Sign kSigns[] = {{"ours", "M10 3h8v8h-8Z", "ours, with its interval"},
-                                    {"paper", "M14 0L20 7L14 14L8 7Z", "the paper's"},
-                                    {"counts", "M0 0H28V14H0Z",
-                                     "where the claim holds: within the margin, or beyond the "
-                                     "smallest effect that counts"}};
+  static constexpr Sign kSigns[] = {
+      {"ours", "M10 3h8v8h-8Z", "ours, with its interval"},
+      {"inner", "M2 7H26", "its interval of 90 %, which says that there is no difference"},
+      {"paper", "M14 0L20 7L14 14L8 7Z", "the paper's"},
+      {"counts", "M0 0H28V14H0Z",
+       "where the claim holds: within the margin, or beyond the "
+       "smallest effect that counts"}};
   const Element key(html, "ul", {{"class", "key"}});
   for (const auto& sign : kSigns) {
     const Element item(html, "li");

@@ -61,6 +61,8 @@ void take_verdict(Contrast& c, const Fields& fields) {
   take_text(c.verdict, fields, "verdict");
   take_text(c.why, fields, "why");
   c.seeds = fields.count("seeds");
+  if (const auto tost = fields.object("tost"))
+    c.inner_low = tost->number("low"), c.inner_high = tost->number("high");
   for (const auto& entry : fields.objects("by_row")) {
     Contrast row;
     row.claim = row_text(entry), row.side = c.side;

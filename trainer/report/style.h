@@ -59,6 +59,7 @@ svg text { font-size: 11px; fill: var(--faint); stroke: none; }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .reference { stroke: var(--faint); stroke-width: 1.5; }
 .interval, path.end { stroke: var(--text); stroke-width: 2; fill: none; }
+.inner { stroke: var(--text); stroke-width: 5; fill: none; }
 .ours { fill: var(--text); }
 .paper { fill: var(--back); stroke: var(--s1); stroke-width: 2; }
 .key { list-style: none; margin: .5rem 0; padding: 0; display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; font-size: .85rem; color: var(--faint); }
