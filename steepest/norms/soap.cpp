@@ -10,6 +10,7 @@
 // KL-Shampoo, kl.h, and unsorted.
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "steepest/base/tensor.h"
@@ -66,7 +67,7 @@ class Soap : public Norm {
     const auto rotated = context.is_momentum ? context.slots[1].to(v.scalar_type())
                                              : to_basis(m.to(v.scalar_type()), sides);
     auto metric = v.sqrt().add_(context.eps);
-    if (is_half(m.scalar_type())) metric = at::maximum(metric, rounding_of(m));
+    if (m.scalar_type() != at::kDouble) at::maximum_out(metric, metric, rounding_of(m));
     auto s = rotated / metric;
     if (context.eps <= 0) s = at::where(rotated == 0, 0, s);  // else 0 / 0
     if (context.correction != 1) s.mul_(std::sqrt(context.correction));
@@ -99,10 +100,15 @@ class Soap : public Norm {
     due.put(momentum, to_basis(m, due.bases_of(sides)));
   }
 
-  // Returns the rounding errors of m's entries, [B, 1, 1] in float32. Along eigenvectors in which
-  // no gradient has had a part they are all that m has, and v knows nothing of them.
+  // Returns how large the rounding errors of m's entries in the eigenbasis may be, [B, 1, 1] in
+  // float32. Along eigenvectors in which no gradient has had a part they are all that m has there:
+  // beside the diagonal in the first step, whose basis is the gradient's own. Divided by themselves
+  // they would be entries of size 1.
   static at::Tensor rounding_of(const at::Tensor& m) {
-    const double relative = m.scalar_type() == at::kHalf ? 0x1p-10 : 0x1p-7;
+    const auto terms = static_cast<double>(std::max(m.size(1), m.size(2)));  // of a product
+    const double relative = m.scalar_type() == at::kHalf       ? 0x1p-10
+                            : m.scalar_type() == at::kBFloat16 ? 0x1p-7
+                                                               : 0x1p-20 * std::sqrt(terms);
     return at::linalg_vector_norm(m.to(at::kFloat), 2, {1, 2}, /*keepdim=*/true)
         .mul_(relative / std::sqrt(static_cast<double>(m.size(1) * m.size(2))));
   }

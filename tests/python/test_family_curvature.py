@@ -278,3 +278,18 @@ def test_a_wrong_argument_is_answered_in_one_line():
     for norm in ("shampoo(graft=lion)", "soap(sides=top)", "shampoo(power=2)"):
         with pytest.raises(ValueError, match="graft|sides|power"):
             steepest.make("soap", [weight((4, 4))], norm=norm)
+
+
+@pytest.mark.parametrize("name", ["soap", "kl-soap"])
+@pytest.mark.parametrize("shape", [(16, 16), (24, 16), (16, 40)])
+def test_the_first_step_in_float32_is_that_in_float64(name, shape):
+    """Beside the diagonal the first gradient has nothing in its own basis but rounding errors."""
+    g = torch.randn(shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    moved = []
+    for dtype in (torch.float32, torch.float64):
+        p = torch.nn.Parameter(torch.zeros(shape, dtype=dtype))
+        optimizer = steepest.make(name, [p], lr=1.0, weight_decay=0.0)
+        p.grad = g.to(dtype)
+        optimizer.step()
+        moved.append(p.detach().double())
+    assert float((moved[0] - moved[1]).norm() / moved[1].norm()) < 0.15
