@@ -10,7 +10,6 @@
 // KL-Shampoo, kl.h, and unsorted.
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "steepest/base/tensor.h"
@@ -67,7 +66,8 @@ class Soap : public Norm {
     const auto rotated = context.is_momentum ? context.slots[1].to(v.scalar_type())
                                              : to_basis(m.to(v.scalar_type()), sides);
     auto metric = v.sqrt().add_(context.eps);
-    if (m.scalar_type() != at::kDouble) at::maximum_out(metric, metric, rounding_of(m));
+    const bool is_first = context.step == 1 && m.scalar_type() == at::kFloat;
+    if (is_first || is_half(m.scalar_type())) metric = at::maximum(metric, rounding_of(m));
     auto s = rotated / metric;
     if (context.eps <= 0) s = at::where(rotated == 0, 0, s);  // else 0 / 0
     if (context.correction != 1) s.mul_(std::sqrt(context.correction));
@@ -100,15 +100,12 @@ class Soap : public Norm {
     due.put(momentum, to_basis(m, due.bases_of(sides)));
   }
 
-  // Returns how large the rounding errors of m's entries in the eigenbasis may be, [B, 1, 1] in
-  // float32. Along eigenvectors in which no gradient has had a part they are all that m has there:
-  // beside the diagonal in the first step, whose basis is the gradient's own. Divided by themselves
-  // they would be entries of size 1.
+  // Returns how large errors of m's entries in the eigenbasis may be, [B, 1, 1] in float32. Along
+  // eigenvectors in which no gradient has had a part they are all that m has, and v knows nothing
+  // of them. So it is in float32 beside the diagonal in the first step, whose basis is that of the
+  // gradient itself: there they come from the eigenvectors, whose factors are squares of g.
   static at::Tensor rounding_of(const at::Tensor& m) {
-    const auto terms = static_cast<double>(std::max(m.size(1), m.size(2)));  // of a product
-    const double relative = m.scalar_type() == at::kHalf       ? 0x1p-10
-                            : m.scalar_type() == at::kBFloat16 ? 0x1p-7
-                                                               : 0x1p-20 * std::sqrt(terms);
+    const double relative = m.scalar_type() == at::kHalf ? 0x1p-10 : 0x1p-7;
     return at::linalg_vector_norm(m.to(at::kFloat), 2, {1, 2}, /*keepdim=*/true)
         .mul_(relative / std::sqrt(static_cast<double>(m.size(1) * m.size(2))));
   }
