@@ -78,8 +78,8 @@ TEST_P(HalfPolar, IsTheIterationInFloat64ButForFourPercent) {
 }
 
 // The matrices are square, so that the form is the standard one. Of equal singular values (.999)
-// cubic5's errors, .023 and .017, are both what its slopes make of the rounding of X, and either may
-// be the smaller one.
+// cubic5's errors, .023 and .017, are both what its slopes make of the rounding of X, and either
+// may be the smaller one.
 TEST_P(HalfPolar, IsCloserToItThanBfloat16Throughout) {
   for (const double low : {.999, .3, 1e-2, 1e-3}) {
     const auto x = with_spectrum(logarithmic(96, low), 96, 96, 6).to(at::kFloat);
