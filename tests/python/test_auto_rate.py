@@ -135,10 +135,14 @@ def test_the_distance_is_at_most_that_to_the_minimum_and_the_dual_falls(form, mo
     assert min(losses) < 0.02 * losses[0]
 
 
+LEVEL_OPTIONS = {"lr": 1.0, "step_size": "momo", "f_star": "auto"}  # see test_level.py
+
+
 @pytest.mark.parametrize("way", ["state_dict", "file"])
-def test_a_resumed_run_goes_on_bit_for_bit(tmp_path, way):
+@pytest.mark.parametrize("options", [{"lr": "auto"}, LEVEL_OPTIONS])
+def test_a_resumed_run_goes_on_bit_for_bit(tmp_path, way, options):
     nets = [make_net() for _ in range(3)]
-    whole, half, resumed = (steepest.Muon(net, lr="auto") for net in nets)
+    whole, half, resumed = (steepest.MuonMax(net, **options) for net in nets)
     train(nets[0], whole, range(12))
     train(nets[1], half, range(6))
     nets[2].load_state_dict(nets[1].state_dict())
@@ -151,6 +155,7 @@ def test_a_resumed_run_goes_on_bit_for_bit(tmp_path, way):
     assert same(weights(nets[0]), weights(nets[2]))
     assert torch.equal(whole.param_groups[0]["momo"], resumed.param_groups[0]["momo"])
     assert whole.param_groups[0]["momo"].shape == (8,)
+    assert float(whole.param_groups[0]["momo"][3]) > 0  # the distance
 
 
 @pytest.mark.parametrize(
