@@ -101,6 +101,8 @@ def test_run_files_train(tmp_path):
     assert files
     for text in files:
         is_sweep = text.startswith("base = ")  # of the run file before it
+        if text.startswith("[record]"):  # a part of it
+            text = (tmp_path / "run.toml").read_text().replace("/first", "/recorded") + text
         (tmp_path / ("sweep.toml" if is_sweep else "run.toml")).write_text(text)
         command = [os.environ["STEEPEST_CLI"], "train", "run.toml", "--set", "run.threads=1"]
         if is_sweep:

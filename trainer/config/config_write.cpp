@@ -102,6 +102,12 @@ namespace {
 std::string hash_with(const RunSpec& spec, const std::string& nonfinite) {
   auto values = fixed_values(spec);
   values["optimizer.nonfinite"] = nonfinite;
+  values["optimizer.f_star_auto"] = "nothing";  // which f_star_rule was called, when it had two
+  if (const auto rule = values.find("optimizer.f_star_rule");
+      rule != values.end() && rule->second == "'momo_star'") {
+    values["optimizer.f_star_auto"] = "true";
+    values.erase(rule);
+  }
   std::string text;
   for (const auto& [key, value] : values) text += key + " = " + value + "\n";
   return crc32_text(crc32_of(text.data(), text.size()));
