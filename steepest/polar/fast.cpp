@@ -144,9 +144,10 @@ PolynomialIteration half_iteration(const Schedule& schedule, int64_t steps, int6
                                    bool is_long) {
   PolynomialIteration it{
       .steps = schedule.first(steps), .safety = schedule.safety, .half_operands = true};
+  if (!is_long) return it;  // the standard form, which has no restarts
   const double first_norm = 1 / std::sqrt(static_cast<double>(rows));
   it.restarts = gram_restarts(schedule, steps, kMaxHalfErrorGrowth, first_norm);
-  it.gram = is_long && 2 * (std::ssize(it.restarts) + 1) <= steps + 1;
+  it.gram = 2 * (std::ssize(it.restarts) + 1) <= steps + 1;
   return it;
 }
 

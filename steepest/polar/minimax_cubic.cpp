@@ -40,7 +40,7 @@ double error_of(double low, int64_t steps) {
   return 1 - sigma;
 }
 
-// Throws c10::ValueError unless the number of steps and the safety factor of `rule` are in range.
+// Throws c10::ValueError unless the number of steps and the safety factor are in range.
 void check_rule(int64_t steps, double safety) {
   TORCH_CHECK_VALUE(steps >= 1 && steps <= 100, "steepest::minimax_cubic: steps: received ", steps,
                     ", allowed 1 to 100");
