@@ -76,9 +76,12 @@ def loss_or_none(loss: Any) -> Tensor | None:
 class LossCheck:
     """Says once where a loss is below Momo's bound, and once where it is NaN or Inf.
 
-    A loss on a GPU is copied to the host beside the step and looked at when it has arrived, a step
-    or more later: nobody waits for it.
+    A loss on a CUDA GPU is copied to the host beside the step and looked at when it has arrived, a
+    step or more later: nobody waits for it. On other accelerators one has to wait, and looks at the
+    losses of steps 1, 2, 4, 8 and so on.
     """
+
+    _calls = 0  # of check(); here, as an older version has pickled objects without it
 
     # Begins with nothing warned of, and no loss on its way from a GPU.
     def __init__(self) -> None:
@@ -95,8 +98,10 @@ class LossCheck:
         """
         if len(self._warned) == 2:
             return
+        self._calls += 1
         if not loss.is_cuda:
-            self._warn_of(float(loss), group)
+            if loss.device.type == "cpu" or self._calls & (self._calls - 1) == 0:
+                self._warn_of(float(loss), group)
         elif not torch.cuda.is_current_stream_capturing():
             self._check_later(loss, group)
 

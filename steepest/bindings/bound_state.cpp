@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <list>
 #include <mutex>
 
@@ -28,6 +29,30 @@ std::shared_ptr<const Plan> plan_of(const std::string& text) {
   return kept.front().second;
 }
 
+namespace {
+
+// Copies from tensor to tensor, collected: on an accelerator a few launches do them all.
+class Copies {
+ public:
+  void add(const at::Tensor& to, const at::Tensor& from) {
+    auto own = std::find_if(lists_.begin(), lists_.end(),
+                            [&](const Lists& each) { return each.to[0].device() == to.device(); });
+    if (own == lists_.end()) own = lists_.insert(own, Lists{});
+    own->to.push_back(to), own->from.push_back(from);
+  }
+  void make() const {
+    for (const auto& each : lists_) at::_foreach_copy_(each.to, each.from);
+  }
+
+ private:
+  struct Lists {
+    std::vector<at::Tensor> to, from;
+  };
+  std::vector<Lists> lists_;  // of each device
+};
+
+}  // namespace
+
 BoundState::BoundState(const Plan& plan, const StepLists& lists, const char* op)
     : plan_(plan), lists_(lists) {
   check_lists(plan, lists, op);
@@ -49,16 +74,18 @@ BoundState::BoundState(const Plan& plan, const StepLists& lists, const char* op)
 }
 
 void BoundState::write_back() const {
+  Copies copies;
   size_t at = 0;
   for (size_t k = 0; k < lists_.live.size(); ++k) {
     auto state = states_[lists_.live[k]];
     lists_.steps[k].fill_(static_cast<double>(state.step));
     for (const auto& entry : engine::state_entries(plan_, lists_.live[k])) {
       const auto& now = entry.of(state);
-      if (now.defined() && !now.is_same(lists_.state[at])) lists_.state[at].copy_(now);
+      if (now.defined() && !now.is_same(lists_.state[at])) copies.add(lists_.state[at], now);
       ++at;
     }
   }
+  copies.make();
 }
 
 // Undefines, in the state of parameter number `index` before its first step, the entries that are

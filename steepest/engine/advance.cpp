@@ -7,6 +7,7 @@
 
 #include "steepest/base/tensor.h"
 #include "steepest/engine/entries.h"
+#include "steepest/engine/momentum_lists.h"
 #include "steepest/engine/state_batch.h"
 #include "steepest/kernels/cpu/scratch.h"
 
@@ -94,11 +95,48 @@ at::Tensor memory_for(at::IntArrayRef sizes, const at::TensorOptions& options, b
   return at::from_blob(cpu::scratch<float>(cpu::Scratch::update, size), sizes, options);
 }
 
+// Whether all blocks of the bucket, more than one, lie on an accelerator, where every launch costs
+// time, and their momenta, if any, go on alike, so that lists of tensors can be given to each.
+bool advances_as_list(const StepInput& in, const Bucket& bucket) {
+  const auto& map = in.map(bucket.first());
+  return !bucket.in_memory && bucket.blocks.size() > 1 &&
+         std::all_of(bucket.blocks.begin(), bucket.blocks.end(), [&](const Block* block) {
+           return &in.map(*block) == &map && block->has_contiguous_matrices();
+         });
+}
+
+// Returns joined_update() of a bucket that advances_as_list(): in four launches at most, however
+// many blocks there are.
+at::Tensor listed_update(const StepInput& in, const Bucket& bucket, const Gradients& gradients,
+                         Momenta momenta) {
+  const auto& map = in.map(bucket.first());
+  std::vector<at::Tensor> m, g, matrices, parts;
+  if (!has_momentum(in, bucket.first())) {
+    for (size_t i = 0; i < gradients.size(); ++i)
+      matrices.push_back(bucket.blocks[i]->matrices_of(gradients[i]));
+    return joined(matrices);
+  }
+  for (size_t i = 0; i < bucket.blocks.size(); ++i) {
+    const auto& block = *bucket.blocks[i];
+    m.push_back(block.piece(in.param(block).state->momentum_buffer));
+    g.push_back(gradients[i].to(m[i].scalar_type()));
+    matrices.push_back(block.matrices_of(m[i]));
+  }
+  if (momenta == Momenta::advance) advance_each(m, g, map);
+  auto u = joined(matrices);
+  each_block(bucket, [&](const Block& block, int64_t at) {
+    parts.push_back(u.narrow(0, at, block.batch).view(g[parts.size()].sizes()));
+  });
+  look_ahead_each(parts, g, map);
+  return u;
+}
+
 // Returns u [B, r, c], what the norm is given, of the whole bucket: that of a single block without
 // a copy where its layout allows it, those of several stacked in the memory that `storage` names.
 // `gradients` and `momenta` are as gradients_of() and update_of() have them.
 at::Tensor joined_update(const StepInput& in, const Bucket& bucket, const Gradients& gradients,
                          Momenta momenta, Storage storage) {
+  if (advances_as_list(in, bucket)) return listed_update(in, bucket, gradients, momenta);
   const auto& first = bucket.first();
   const auto& value = in.param(first).value;
   const auto options = in.param(first).grad.options().dtype(dtype_of_update(in, first));

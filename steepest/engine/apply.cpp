@@ -146,4 +146,31 @@ void apply_update(const StepInput& in, const Block& block, const at::Tensor& s,
   piece.copy_(block.unmatrices(after, piece));
 }
 
+bool can_apply_together(const StepInput& in, const Bucket& bucket) {
+  const auto& first = bucket.first();
+  const auto& slots = in.plan.layout_of(first).decay;
+  return !bucket.in_memory && bucket.blocks.size() > 1 && slots.empty() &&
+         !is_cautious(in, first) && !in.plan.rules_of(first).geometry &&
+         std::all_of(bucket.blocks.begin(), bucket.blocks.end(), [&](const Block* block) {
+           return block->radius == first.radius && in.decay(*block) == in.decay(first);
+         });
+}
+
+void apply_updates(const StepInput& in, const Bucket& bucket, const at::Tensor& s,
+                   const Coefficient& coefficient) {
+  const bool number = !coefficient.tensor.defined();
+  const bool plain = number && is_scalar_of(coefficient.number, s.scalar_type());
+  const auto moves = plain    ? s
+                     : number ? s.to(at::kDouble) * coefficient.number
+                              : scaled(s, coefficient.tensor);
+  std::vector<at::Tensor> pieces, parts;
+  each_block(bucket, [&](const Block& block, int64_t at) {
+    pieces.push_back(block.piece(in.param(block).value));
+    parts.push_back(block.unmatrices(moves.narrow(0, at, block.batch), pieces.back()));
+  });
+  const double keep = 1 - in.decay(bucket.first());
+  if (keep != 1) at::_foreach_mul_(pieces, keep);
+  at::_foreach_add_(pieces, parts, plain ? -coefficient.number : -1.0);
+}
+
 }  // namespace steepest::engine

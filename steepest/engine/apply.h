@@ -21,6 +21,14 @@ struct Coefficient {
 void apply_update(const StepInput& in, const Block& block, const at::Tensor& s,
                   const Coefficient& coefficient, const Kernels& kernels);
 
+// Whether apply_updates() serves the bucket: it lies on an accelerator, and its blocks, more than
+// one, move alike: with one radius, a plain decay, and no manifold.
+bool can_apply_together(const StepInput& in, const Bucket& bucket);
+// Does apply_update() of all blocks of the bucket, for their directions s [B, r, c] and one
+// coefficient, or one for each matrix: in a few launches, however many blocks there are.
+void apply_updates(const StepInput& in, const Bucket& bucket, const at::Tensor& s,
+                   const Coefficient& coefficient);
+
 // Returns the matrices [b, r, c] of which the decay takes the share StepInput::decay() away, given
 // the direction s: W itself; of a cautious one its entries with s w >= 0; of an anchored one W -
 // W_0.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "steepest/base/constants.h"
 #include "steepest/base/tensor.h"
 #include "steepest/outer.h"
 
@@ -27,7 +28,7 @@ at::Tensor mask_of(const Plan& plan, Role role, const at::Tensor& d) {
   for (const auto& block : plan.blocks) {
     if (block.role == role) std::fill_n(mask.begin() + block.leaf, block.batch, 1.0);
   }
-  return at::tensor(mask, at::kDouble).to(d.device());
+  return constants(mask, d.device());
 }
 
 // Returns the factor by which the learning rate is in D: the largest of the groups' rates, or its

@@ -21,11 +21,7 @@ void Job::advance(Storage storage) {
 void Job::advance_early(LinearModel& model) {
   if (!needed_for_dual_ && !model.needs_products()) return;
   advance(Storage::own);
-  if (model.needs_products()) {
-    each_block(bucket_, [&](const Block& block, int64_t at) {
-      model.record_products(block, update_.matrices.narrow(0, at, block.batch));
-    });
-  }
+  if (model.needs_products()) model.record_products(bucket_, update_.matrices);
   update_.owned = false;  // D is summed of inner_product()'s bits
   if (needed_for_dual_) measure(Wanted::both);
   update_ = {}, state_ = {};
@@ -58,6 +54,17 @@ Wanted Job::wanted() const {
 }
 
 void Job::apply(const StepScales& scales, LinearModel& model) {
+  if (!model.tracks_steps() && can_apply_together(in_, bucket_))
+    apply_updates(in_, bucket_, direction_.s,
+                  scales.coefficient_of(bucket_, direction_.scale, direction_.factor));
+  else
+    apply_each(scales, model);
+  if (direction_.dual.defined()) store_duals(in_, bucket_, direction_.dual);
+  finish(in_, bucket_, direction_);
+  direction_ = {};
+}
+
+void Job::apply_each(const StepScales& scales, LinearModel& model) {
   each_block(bucket_, [&](const Block& block, int64_t at) {
     const auto of_block = [&](const at::Tensor& t) {
       return t.defined() ? t.narrow(0, at, block.batch) : t;
@@ -68,11 +75,7 @@ void Job::apply(const StepScales& scales, LinearModel& model) {
     if (model.tracks_steps())
       model.record_step(block, s, of_block(direction_.inner_product), c.tensor);
     apply_update(in_, block, s, c, *bucket_.kernels);
-    if (stores_dual(in_, block) && direction_.dual.defined())
-      stored_dual(in_, block).copy_(of_block(direction_.dual));
   });
-  finish(in_, bucket_, direction_);
-  direction_ = {};
 }
 
 }  // namespace steepest::engine

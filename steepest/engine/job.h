@@ -49,6 +49,8 @@ class Job {
   // transforms. The first call in a step advances the momenta; later calls make the same u again
   // and change none (update_again()). `storage` says whose memory u takes.
   void advance(Storage storage);
+  // Moves the weights as apply() says, block after block.
+  void apply_each(const StepScales& scales, LinearModel& model);
   // Asks the norm for the direction, and the dual norm where it is `wanted`, of the u that
   // advance() has kept, and sets direction_ to the answer; only the first time in a step do the
   // transforms take the direction into their state.

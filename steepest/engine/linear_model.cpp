@@ -27,6 +27,27 @@ void LinearModel::record_products(const Block& block, const at::Tensor& u) {
   products.back = inner_product(u, w0 - w).sum();
 }
 
+void LinearModel::record_products(const Bucket& bucket, const at::Tensor& u) {
+  if (bucket.in_memory) {
+    each_block(bucket, [&](const Block& block, int64_t at) {
+      record_products(block, u.narrow(0, at, block.batch));
+    });
+    return;
+  }
+  std::vector<at::Tensor> w, g, w0;
+  for (const auto* block : bucket.blocks) {
+    const auto& slots = in_.plan.layout_of(*block).origin;
+    const auto& param = in_.param(*block);
+    w.push_back(block->matrices(param.value));
+    g.push_back(block->matrices_of(gradient(in_, *block)).to(u.scalar_type()));
+    if (!slots.empty()) w0.push_back(block->matrices(param.state->slots[slots[0].index]));
+  }
+  const auto weights = joined(w);
+  Products products{inner_product(joined(g), weights), inner_product(u, weights), {}};
+  if (!w0.empty()) products.back = inner_product(u, joined(w0) - weights);
+  listed_.add(in_, bucket, products);
+}
+
 void LinearModel::record_step(const Block& block, const at::Tensor& s,
                               const at::Tensor& inner_product, const at::Tensor& c) {
   const auto m = block.matrices(in_.param(block).state->momentum_buffer);
@@ -40,26 +61,26 @@ void LinearModel::record_step(const Block& block, const at::Tensor& s,
 LinearParts LinearModel::sum_of_linear_parts() const {
   if (!momo_) return {};
   std::vector<Products> sums(in_.params.size());
-  const auto add = [](at::Tensor& sum, const at::Tensor& x) { sum = sum.defined() ? sum + x : x; };
   for (size_t i = 0; i < products_.size(); ++i) {
     if (!products_[i].look.defined()) continue;
     auto& sum = sums[in_.plan.blocks[i].param];
-    add(sum.gradient, products_[i].gradient), add(sum.look, products_[i].look);
-    if (products_[i].back.defined()) add(sum.back, products_[i].back);
+    add_to(sum.gradient, products_[i].gradient), add_to(sum.look, products_[i].look);
+    if (products_[i].back.defined()) add_to(sum.back, products_[i].back);
   }
-  LinearParts all;
+  auto all = listed_.sum_of_linear_parts(in_);
   for (size_t i = 0; i < in_.params.size(); ++i) {
     const auto& param = in_.params[i];
+    if (listed_.has(i)) continue;
     if (!param.grad.defined()) {
-      if (param.state->step > 0) add(all.here, frozen_part(in_, param));
+      if (param.state->step > 0) add_to(all.here, frozen_part(in_, param));
       continue;
     }
     const auto& numbers = in_.numbers_of_param(i);
     const auto& map = param.state->step == 1 ? numbers.first_map : numbers.map;
     const auto part = linear_part(in_, map, param, sums[i]);
-    add(all.here, part);
+    add_to(all.here, part);
     if (sums[i].back.defined())
-      add(all.origin, part + sums[i].back / correction_of(in_, *param.state));
+      add_to(all.origin, part + sums[i].back / correction_of(in_, *param.state));
   }
   return all;
 }

@@ -3,6 +3,8 @@
 // thread, and summed in the plan's order.
 #pragma once
 
+#include "steepest/engine/bucket.h"
+#include "steepest/engine/listed_products.h"
 #include "steepest/engine/step_input.h"
 #include "steepest/engine/step_size.h"
 
@@ -22,6 +24,9 @@ class LinearModel {
   // Records <g, w>, <u, w> and, with lr_auto, <u, w_0 - w> of the block, for its gradient g, its
   // weights w as they are before the step, and u [b, r, c], what its norm is given.
   void record_products(const Block& block, const at::Tensor& u);
+  // Records the same of every block of a bucket, given all their u [B, r, c]: on an accelerator in
+  // a few launches, however many blocks there are.
+  void record_products(const Bucket& bucket, const at::Tensor& u);
   // Records -<m, dw> = <m, c s + decayed part> of the block, whose weights are about to change by
   // dw: to move by -c s, for s [b, r, c] and c [b], and to decay. m is its momentum; inner_product
   // [b] is <u, s>, which spares a pass where u = m, without a look-ahead.
@@ -40,7 +45,8 @@ class LinearModel {
  private:
   const StepInput& in_;
   bool momo_, recursive_;
-  std::vector<Products> products_;  // of each block
+  std::vector<Products> products_;  // of each block that lies on the CPU
+  ListedProducts listed_;           // of the others
   std::vector<at::Tensor> moved_;   // of each block: -<m, dw>, for its change dw of the weights
 };
 

@@ -5,8 +5,10 @@
 
 #include <cmath>
 
+#include "steepest/base/constants.h"
 #include "steepest/base/tensor.h"
 #include "steepest/engine/auto_rate.h"
+#include "steepest/engine/bucket.h"
 #include "steepest/engine/step_size.h"
 
 namespace steepest::engine {
@@ -30,8 +32,31 @@ at::Tensor StepScales::scaled_duals(std::vector<at::Tensor> duals) {
     auto& dual = duals[in_.index(block)];
     dual = dual.defined() ? dual.to(device) : at::zeros({block.batch}, options);
   }
-  radii_ = at::tensor(radii, at::kDouble).to(device);
+  radii_ = device.is_cpu() ? at::tensor(radii, at::kDouble) : radii_on(device);
   return duals.empty() ? at::zeros({0}, options) : at::cat(duals) * radii_;
+}
+
+// A rate goes to the device as the argument of a launch, which waits for nothing, as a new tensor
+// of the host would have to. The products are the ones of radius(), to the bit.
+at::Tensor StepScales::radii_on(const at::Device& device) const {
+  const auto options = at::TensorOptions(at::kDouble).device(device);
+  std::vector<double> radii;
+  std::vector<at::Tensor> rates;  // of neighbouring leaves of a group
+  int64_t group = -1, first = 0;
+  const auto end_group = [&] {
+    const auto leaves = static_cast<int64_t>(radii.size()) - first;
+    if (leaves == 0) return;
+    const double lr = in_.numbers[group].lr;
+    rates.push_back(at::full({leaves}, regularized() ? std::sqrt(lr) : lr, options));
+    first += leaves;
+  };
+  for (const auto& block : in_.plan.blocks) {
+    if (block.group != group) end_group();
+    group = block.group;
+    radii.insert(radii.end(), block.batch, block.radius);
+  }
+  end_group();
+  return radii.empty() ? at::zeros({0}, options) : joined(rates) * constants(radii, device);
 }
 
 at::Tensor StepScales::dual_norm(std::vector<at::Tensor> duals) {
@@ -68,6 +93,21 @@ Coefficient StepScales::coefficient_of(const Block& block, double scale, const a
     const auto c = coefficients_.narrow(0, block.leaf, block.batch);
     return {0, (scale == 1 ? c : c * scale).to(device)};
   }
+  return fixed_coefficient(block, scale, factor);
+}
+
+Coefficient StepScales::coefficient_of(const Bucket& bucket, double scale,
+                                       const at::Tensor& factor) const {
+  if (!coefficients_.defined()) return fixed_coefficient(bucket.first(), scale, factor);
+  std::vector<at::Tensor> parts;
+  for (const auto* block : bucket.blocks)
+    parts.push_back(coefficients_.narrow(0, block->leaf, block->batch));
+  const auto c = joined(parts);
+  return {0, scale == 1 ? c : c * scale};
+}
+
+Coefficient StepScales::fixed_coefficient(const Block& block, double scale,
+                                          const at::Tensor& factor) const {
   const double lr = in_.numbers_of(block).lr;
   // direction: R_l = lr r;  sharp: R_l^2 = lr r^2.
   const double square = in_.plan.needs == Needs::sharp ? block.radius : 1;

@@ -36,6 +36,8 @@ class StepScales {
   // of a sharp direction: both are the Direction's, see measure.h.
   Coefficient coefficient_of(const Block& block, double scale, const at::Tensor& factor,
                              const at::Device& device) const;
+  // Returns the same of all blocks of a bucket whose radii are equal: a number, or a tensor [B].
+  Coefficient coefficient_of(const Bucket& bucket, double scale, const at::Tensor& factor) const;
 
  private:
   // Whether updates grow with the dual norm of the whole network.
@@ -44,9 +46,15 @@ class StepScales {
   // radius r that the recipe's rule gives the block.
   double radius(const Block& block) const;
 
+  // Returns R_l of each leaf, [leaves] float64, on an accelerator.
+  at::Tensor radii_on(const at::Device& device) const;
+
   // Sets radii_, and returns the leaves' duals times them, d [leaves] float64; `duals` is as of
   // combine().
   at::Tensor scaled_duals(std::vector<at::Tensor> duals);
+
+  // Returns what coefficient_of() does where the duals of other blocks play no part.
+  Coefficient fixed_coefficient(const Block& block, double scale, const at::Tensor& factor) const;
 
   const StepInput& in_;
   at::Tensor radii_;         // R_l of each leaf, [leaves] float64

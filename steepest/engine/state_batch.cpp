@@ -28,14 +28,17 @@ void StateBatch::join() {
 }
 
 void StateBatch::write_back() const {
+  std::vector<at::Tensor> own, now;
   int64_t at = 0;
   for (const auto& part : parts_) {
     const int64_t size = part.batch.size(0);
-    const auto own = tensor_.narrow(0, at, size);
+    const auto batch = tensor_.narrow(0, at, size);
     at += size;
-    if (own.is_alias_of(part.own)) continue;
-    part.own.copy_(part.like_param ? part.block->unmatrices(own, part.own) : own);
+    if (batch.is_alias_of(part.own)) continue;
+    own.push_back(part.own);
+    now.push_back(part.like_param ? part.block->unmatrices(batch, part.own) : batch);
   }
+  if (!own.empty()) at::_foreach_copy_(own, now);
 }
 
 namespace {

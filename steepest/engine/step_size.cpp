@@ -61,10 +61,16 @@ double correction_of(const StepInput& in, const ParamState& state) {
   return momentum_correction(in.plan.recipe.matrix, model_momentum(in), state.step);
 }
 
+at::Tensor& intercept_of(const Param& param) {
+  auto& intercept = param.state->intercept;
+  if (!intercept.defined()) intercept = zero_beside(param.value);
+  return intercept;
+}
+
 at::Tensor linear_part(const StepInput& in, const MomentumMap& map, const Param& param,
                        const Products& products) {
   auto& state = *param.state;
-  if (!state.intercept.defined()) state.intercept = zero_beside(param.value);
+  intercept_of(param);
   const double rho = correction_of(in, state);
   if (in.plan.recipe.momo_model == MomoModel::recursive) {
     state.intercept = state.intercept * map.keep;  // + take * (<g, w> - <g, w>)
@@ -99,7 +105,7 @@ Size momo_size(const StepSizeInput& input, GlobalState& global) {
     model = model / rho;
     rho = at::ones_like(rho);
   }
-  model = model + input.linear.here;
+  model = model + input.linear.here.to(model.device());
   const double floor = recipe.f_star;
   if (recipe.f_star_rule == FStarRule::momo_star) lower_f_star(global.f_star, model, rho, floor);
   auto gap = model - rho * global.f_star;

@@ -29,6 +29,9 @@ struct LinearParts {
 // state.
 double correction_of(const StepInput& in, const ParamState& state);
 
+// Returns the intercept that Momo's model keeps of a parameter: 0 before its first step.
+at::Tensor& intercept_of(const Param& param);
+
 // Returns h_l = <u, w> - (momentum of <g, w>), which this parameter adds to Momo's model of the
 // loss, divided by its bias correction, 0-dim float64, and updates state.intercept. Its momentum
 // must have advanced by `map`. What the intercept is depends on momo_model: inner_products: the

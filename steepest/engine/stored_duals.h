@@ -2,6 +2,7 @@
 // Stale duals: those that the last step left in the state, one a matrix of a parameter.
 #pragma once
 
+#include "steepest/engine/bucket.h"
 #include "steepest/engine/step_input.h"
 
 namespace steepest::engine {
@@ -17,6 +18,9 @@ bool has_stored_dual(const StepInput& in, const Block& block);
 // Returns the duals that the last step has left of the block's matrices: [batch] float64, a view of
 // the state. It may be called where has_stored_dual(), or after make_stored_duals().
 at::Tensor stored_dual(const StepInput& in, const Block& block);
+
+// Keeps duals [B] of the bucket's matrices for the next step, of the blocks that store theirs.
+void store_duals(const StepInput& in, const Bucket& bucket, const at::Tensor& duals);
 
 // Makes the duals, as zeros, in the state of the parameters that have a gradient and are to store
 // some but have none yet; before any bucket stores its own.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "steepest/base/constants.h"
 #include "steepest/base/tensor.h"
 #include "steepest/norms/symmetric.h"
 
@@ -13,7 +14,7 @@ namespace steepest::norms {
 
 Due::Due(const std::vector<int64_t>& indices, int64_t batch, const at::Device& device)
     : none_(indices.empty()) {
-  if (static_cast<int64_t>(indices.size()) < batch) indices_ = at::tensor(indices).to(device);
+  if (static_cast<int64_t>(indices.size()) < batch) indices_ = constants(indices, device);
 }
 
 at::Tensor Due::of(const at::Tensor& x) const {

@@ -45,3 +45,84 @@ def furthest(received: list[torch.Tensor], expected: list[torch.Tensor]) -> floa
 def test_every_row_ends_where_it_ends_on_the_cpu(name, options, dtype):
     received = trained(name, options, dtype, DEVICE)
     assert furthest(received, trained(name, options, dtype, "cpu")) < DTYPES[dtype]
+
+
+# Whose launches grow with the number of blocks, by the part that goes through them one by one.
+BY_MATRIX = {
+    "geometries": ("muonh", "adamh", "muown"),
+    "eigenvectors, whose refreshes are staggered": (
+        "soap",
+        "kl-soap",
+        "shampoo",
+        "asgo",
+        "kl-shampoo",
+        "shampoomax",
+    ),
+    "truncated decompositions": ("neon", "f-star", "fanion", "k-rank", "f-neon"),
+}
+IN_LISTS = [
+    each for each in classes.KINDS if not any(each[0] in names for names in BY_MATRIX.values())
+]
+BLOCK = ((12, 8), (8, 8), (8,), (16, 8), (8, 16))
+
+
+def counts_of(name: str, options, blocks: int) -> dict[str, int]:
+    """What the third step of a model of equal blocks asks of the device; its loss lies there."""
+    params = [torch.nn.Parameter(torch.randn(s).to(DEVICE)) for _ in range(blocks) for s in BLOCK]
+    optimizer = classes.make(name, params, **options)
+    loss = torch.ones((), device=DEVICE)
+
+    def act() -> None:
+        optimizer.step(loss=loss) if optimizer._momo() else optimizer.step()
+
+    for _ in range(3):
+        for p in params:
+            p.grad = torch.randn(p.shape).to(DEVICE)
+        counts = standin.counted(act)
+    return counts
+
+
+@pytest.mark.parametrize(("name", "options"), IN_LISTS, ids=lambda v: str(v))
+def test_a_step_asks_the_device_as_often_for_six_blocks_as_for_two(name, options):
+    two, six = counts_of(name, options, 2), counts_of(name, options, 6)
+    assert six["launch"] == two["launch"] > 0
+    assert six["host_read"] == two["host_read"] == 0
+    assert six["upload"] == two["upload"] == 0
+
+
+@pytest.mark.parametrize("name", ["muon", "muon-adam", "scion", "muonmax", "soap"])
+@pytest.mark.parametrize("options", [{}, {"step_size": "momo"}], ids=["fixed", "momo"])
+def test_a_step_between_two_devices(name, options):
+    """Half of the model elsewhere: the step is that of one device."""
+    on_two = [torch.device("standin:1") if i % 2 else DEVICE for i in range(len(SHAPES))]
+
+    def train(devices) -> list[torch.Tensor]:
+        params = parameters(torch.float64, torch.device("cpu"))
+        params = [torch.nn.Parameter(p.detach().to(d)) for p, d in zip(params, devices)]
+        optimizer = classes.make(name, params, **options)
+        for t in range(STEPS):
+            step(optimizer, t)
+        return [p.detach().cpu() for p in params]
+
+    assert furthest(train(on_two), train(["cpu"] * len(SHAPES))) < 1e-9
+
+
+@pytest.mark.parametrize("name", ["muon", "soap", "normuon", "neon", "muonmax"])
+def test_a_run_goes_on_where_another_device_left_it(name):
+    """Saved on the device and loaded on the CPU, and back."""
+
+    def go_on(first, second) -> list[torch.Tensor]:
+        params = parameters(torch.float64, torch.device(first))
+        optimizer = classes.make(name, params)
+        for t in range(2):
+            step(optimizer, t)
+        moved = [torch.nn.Parameter(p.detach().to(second, copy=True)) for p in params]
+        again = classes.make(name, moved)
+        again.load_state_dict(optimizer.state_dict())
+        for t in range(2, STEPS):
+            step(again, t)
+        return [p.detach().cpu() for p in moved]
+
+    expected = go_on("cpu", "cpu")
+    assert furthest(go_on(DEVICE, "cpu"), expected) < 1e-9
+    assert furthest(go_on("cpu", DEVICE), expected) < 1e-9
