@@ -13,6 +13,7 @@ import re
 import sys
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.ext.napoleon import GoogleDocstring
 from sphinx.util.docutils import SphinxDirective
 
@@ -214,14 +215,38 @@ class Rates(SphinxDirective):
         return self.parse_text_to_nodes(judge.table(judge.recorded()))
 
 
+sys.path.insert(0, str(HERE))
+import guide  # noqa: E402
+
+
 class Guide(SphinxDirective):
     """The table of the guide, with the verdicts that the experiments have stored."""
 
     def run(self):
-        sys.path.insert(0, str(HERE))
-        import guide
-
         return self.parse_text_to_nodes(guide.table())
+
+
+class Results(SphinxDirective):
+    """The report's tables of a paper's experiments, with the verdicts that these have stored."""
+
+    required_arguments = 1
+
+    def run(self):
+        return self.parse_text_to_nodes(guide.results(self.arguments[0]))
+
+
+class ByRow(SphinxDirective):
+    """The effect of a contrast in each of its rows."""
+
+    required_arguments = 1
+
+    def run(self):
+        return self.parse_text_to_nodes(guide.by_row(self.arguments[0]))
+
+
+def found(name, rawtext, text, lineno, inliner, options=None, content=()):
+    """The role of a contrast's effect, interval and verdict within a sentence."""
+    return [nodes.inline("", f"{text}: {guide.finding(guide.contrasts()[text])}")], []
 
 
 def leave_out_arguments(app, what, name, obj, options, lines):
@@ -247,6 +272,9 @@ def setup(app):
     app.add_directive("rates", Rates)
     app.add_directive("uses", Uses)
     app.add_directive("guide", Guide)
+    app.add_directive("results", Results)
+    app.add_directive("by-row", ByRow)
+    app.add_role("found", found)
     app.connect("autodoc-process-docstring", leave_out_arguments, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", short_signature)
     app.add_directive("rows", Rows)

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of the guide: each advice with what the experiments have found of it."""
+"""What the experiments have found, for the guide and the report: read from their verdicts."""
 
 from __future__ import annotations
 
 import json
 import pathlib
+import sys
 from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXPERIMENTS = HERE.parent / "experiments"
+sys.path.insert(0, str(EXPERIMENTS))
+from verdict import contrast_lines, effect, number  # noqa: E402
+
+NOT_RUN = {"verdict": "not tested", "why": "not run", "estimate": None, "by_row": []}
 
 
 def contrasts() -> dict[str, dict[str, Any]]:
@@ -18,7 +23,12 @@ def contrasts() -> dict[str, dict[str, Any]]:
         verdict = file.with_name("verdict.json")
         own = json.loads((verdict if verdict.exists() else file).read_text(encoding="utf-8"))
         for contrast in own["contrasts"]:
-            found[contrast["id"]] = contrast | {"folder": str(file.parent.relative_to(HERE.parent))}
+            about = {
+                "folder": str(file.parent.relative_to(HERE.parent)),
+                "question": own["question"],
+                "runs": own.get("runs"),
+            }
+            found[contrast["id"]] = NOT_RUN | contrast | about
     return found
 
 
@@ -30,13 +40,14 @@ def advices() -> list[dict[str, Any]]:
 
 def evidence(contrast: dict[str, Any]) -> str:
     """A contrast in a cell: its id, claim, effect with its interval, and verdict."""
-    verdict = contrast.get("verdict", "not tested")
-    text = f"`{contrast['id']}` {contrast['claim']}: "
-    if contrast.get("estimate") is not None:
-        ends = [contrast.get(end) for end in ("low", "high")]
-        shown = ", ".join("…" if end is None else f"{end:+.3f}" for end in ends)
-        text += f"{contrast['estimate']:+.3f} [{shown}], "
-    return text + verdict
+    return f"`{contrast['id']}` {contrast['claim']}: {finding(contrast)}"
+
+
+def finding(contrast: dict[str, Any]) -> str:
+    """A contrast's effect with its interval, and its verdict."""
+    if contrast["estimate"] is None:
+        return str(contrast["verdict"])
+    return f"{effect(contrast)}, {contrast['verdict']}"
 
 
 def table() -> str:
@@ -47,4 +58,36 @@ def table() -> str:
         parts = [evidence(known[name]) for name in row["contrasts"]]
         parts += [row["else"]] if row.get("else") else []
         lines.append(f"| {row['setting']} | {row['advice']} | {'; '.join(parts) or 'untested'} |")
+    return "\n".join(lines) + "\n"
+
+
+def results(paper: str) -> str:
+    """The report's tables of a paper in Markdown: one for each experiment of which something is
+    decided, and one of the claims that are not tested."""
+    own = [c for c in contrasts().values() if c["folder"].startswith(f"experiments/{paper}/")]
+    decided = [c for c in own if c["verdict"] != "not tested"]
+    lines = []
+    for folder in dict.fromkeys(c["folder"] for c in decided):
+        here = [c for c in decided if c["folder"] == folder]
+        runs = here[0]["runs"]
+        lines += [f"**{here[0]['question']}** `{folder}`, {runs['report']} reported runs.", ""]
+        lines += [*contrast_lines({"contrasts": here}), ""]
+    left = [c for c in own if c["verdict"] == "not tested"]
+    if left:
+        lines += ["Not tested:", "", "| id | claim | paper | experiment |", "|---|---|---|---|"]
+    for c in left:
+        told = number(c["paper"]) if isinstance(c["paper"], (int, float)) else c["paper"] or "-"
+        lines.append(f"| {c['id']} | {c['claim']} | {told} | `{c['folder']}` |")
+    return "\n".join(lines) + "\n"
+
+
+def by_row(name: str) -> str:
+    """A contrast's effect in each row, with the paper's, in Markdown."""
+    rows = contrasts()[name]["by_row"]
+    lines = ["| " + " | ".join([*(k.split(".")[-1] for k in rows[0]["row"]), "here", "paper"])]
+    lines = [lines[0] + " |", "|---" * (len(rows[0]["row"]) + 2) + "|"]
+    for row in rows:
+        paper = "-" if row["paper"] is None else number(row["paper"])
+        cells = [*(f"`{value}`" for value in row["row"].values()), effect(row), paper]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
