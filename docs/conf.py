@@ -256,6 +256,12 @@ def leave_out_arguments(app, what, name, obj, options, lines):
         del lines[begin:end]
 
 
+def escape_bars(app, what, name, obj, options, lines):
+    """In an option's help ``|x|`` is a length; reStructuredText would look for a substitution."""
+    if obj is steepest.SteepestDescent:
+        lines[:] = [re.sub(r"(?<!\\)\|", r"\\|", line) for line in lines]  # \| is of a formula
+
+
 def short_signature(app, what, name, obj, options, signature, returned):
     """A named optimizer's own arguments, and ``**options`` for those that all have."""
     if obj not in CLASSES.values():
@@ -276,6 +282,7 @@ def setup(app):
     app.add_directive("by-row", ByRow)
     app.add_role("found", found)
     app.connect("autodoc-process-docstring", leave_out_arguments, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", escape_bars, priority=400)
     app.connect("autodoc-process-signature", short_signature)
     app.add_directive("rows", Rows)
     app.add_directive("options", Options)

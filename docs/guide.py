@@ -11,7 +11,7 @@ from typing import Any
 HERE = pathlib.Path(__file__).resolve().parent
 EXPERIMENTS = HERE.parent / "experiments"
 sys.path.insert(0, str(EXPERIMENTS))
-from verdict import contrast_lines, effect, number  # noqa: E402
+from verdict import effect, number, outcome, told, wanted  # noqa: E402
 
 NOT_RUN = {"verdict": "not tested", "why": "not run", "estimate": None, "by_row": []}
 
@@ -71,13 +71,18 @@ def results(paper: str) -> str:
         here = [c for c in decided if c["folder"] == folder]
         runs = here[0]["runs"]
         lines += [f"**{here[0]['question']}** `{folder}`, {runs['report']} reported runs.", ""]
-        lines += [*contrast_lines({"contrasts": here}), ""]
+        lines += [
+            "| id | claim | found | verdict | expected | paper |",
+            "|---|---|---|---|---|---|",
+        ]
+        for c in here:
+            cells = [c["id"], c["claim"], effect(c), outcome(c), wanted(c), told(c)]
+            lines.append("| " + " | ".join(cells) + " |")
+        lines.append("")
     left = [c for c in own if c["verdict"] == "not tested"]
     if left:
         lines += ["Not tested:", "", "| id | claim | paper | experiment |", "|---|---|---|---|"]
-    for c in left:
-        told = number(c["paper"]) if isinstance(c["paper"], (int, float)) else c["paper"] or "-"
-        lines.append(f"| {c['id']} | {c['claim']} | {told} | `{c['folder']}` |")
+    lines += [f"| {c['id']} | {c['claim']} | {told(c)} | `{c['folder']}` |" for c in left]
     return "\n".join(lines) + "\n"
 
 

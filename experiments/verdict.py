@@ -56,22 +56,29 @@ def wanted(entry: dict[str, Any]) -> str:
     return f"{entry['side']} {entry['least']:g}"
 
 
+def told(entry: dict[str, Any]) -> str:
+    """What the paper says: a number, a text, or nothing."""
+    paper = entry["paper"]
+    return number(paper) if isinstance(paper, (int, float)) else paper or "-"
+
+
+def outcome(entry: dict[str, Any]) -> str:
+    """The verdict, with what is missing where there is none."""
+    words: str = entry["verdict"]
+    if words == "not resolved":
+        needed = entry["seeds_needed"]
+        return f"{words} ({f'{needed} seeds would do' if needed else entry['why']})"
+    return f"{words} ({entry['why']})" if words == "not tested" else words
+
+
 def contrast_lines(verdict: dict[str, Any]) -> list[str]:
     """The table of contrasts, in Markdown."""
     lines = ["| id | claim | contrast | expected | paper | found | verdict |"]
     lines.append("|---|---|---|---|---|---|---|")
     for entry in verdict["contrasts"]:
-        paper = entry["paper"]
-        paper = number(paper) if isinstance(paper, (int, float)) else paper or "-"
-        words = entry["verdict"]
-        if words == "not resolved":
-            needed = entry["seeds_needed"]
-            words += f" ({f'{needed} seeds would do' if needed else entry['why']})"
-        elif words == "not tested":
-            words += f" ({entry['why']})"
         contrast = entry["contrast"].replace("|", " or ")
-        cells = (entry["id"], entry["claim"], contrast, wanted(entry), paper, effect(entry), words)
-        lines.append("| " + " | ".join(cells) + " |")
+        cells = [entry["id"], entry["claim"], contrast, wanted(entry), told(entry)]
+        lines.append("| " + " | ".join([*cells, effect(entry), outcome(entry)]) + " |")
     return lines
 
 

@@ -42,17 +42,17 @@ def test_the_tables_show_what_the_verdicts_have(guide):
     for paper in PAPERS:
         for line in guide.results(paper).splitlines():
             cells = [cell.strip() for cell in line.strip("|").split("|")]
-            if len(cells) in (4, 7) and cells[0] not in ("id", "---"):
+            if len(cells) in (4, 6) and cells[0] not in ("id", "---"):
                 assert cells[0] not in shown
                 shown[cells[0]] = cells
     assert sorted(shown) == sorted(guide.contrasts())  # each claim once, tested or not
     for name, cells in shown.items():
         own = known.get(name, {"verdict": "not tested"})
         assert (own["verdict"] == "not tested") == (len(cells) == 4), name
-        if len(cells) == 7:
-            assert cells[6].startswith(own["verdict"]), name
+        if len(cells) == 6:
+            assert cells[3].startswith(own["verdict"]), name
             wanted = [own[key] for key in ("estimate", "low", "high") if own[key] is not None]
-            assert numbers(cells[5]) == pytest.approx(wanted, rel=0.06, abs=6e-4), name
+            assert numbers(cells[2]) == pytest.approx(wanted, rel=0.06, abs=6e-4), name
 
 
 def test_the_effects_of_each_row_are_the_verdicts(guide):
@@ -79,7 +79,9 @@ def test_the_sentences_rest_on_verdicts_that_stand():
     found = {name: known[name]["verdict"] for names in SAID.values() for name in names}
     assert found == {name: verdict for verdict, names in SAID.items() for name in names}
     share = f"{100 * known['L7']['estimate']:.0f} %"
-    assert all(share in page.read_text() for page in REPORT if page.stem in ("report", "experiments"))
+    assert all(
+        share in page.read_text() for page in REPORT if page.stem in ("report", "experiments")
+    )
     assert all(e > 0 for e in known["C1"]["seeds"].values())  # "in all five seeds"
     assert 0.4 < known["L5"]["estimate"] / -known["L1"]["estimate"] < 0.6  # "mends half of it"
     assert known["L4"]["low"] > 0  # "small and not 0"
@@ -90,7 +92,10 @@ def test_the_sentences_rest_on_verdicts_that_stand():
 def test_a_claim_that_was_not_run_is_shown_as_not_tested(guide, tmp_path, monkeypatch):
     folder = tmp_path / "experiments/neon/made"
     folder.mkdir(parents=True)
-    claims = [{"id": "Z1", "claim": "it holds", "paper": None}, {"id": "Z2", "claim": "so", "paper": 1}]
+    claims = [
+        {"id": "Z1", "claim": "it holds", "paper": None},
+        {"id": "Z2", "claim": "so", "paper": 1},
+    ]
     (folder / "expected.json").write_text(json.dumps({"question": "?", "contrasts": claims}))
     monkeypatch.setattr(guide, "HERE", tmp_path / "docs")
     monkeypatch.setattr(guide, "EXPERIMENTS", tmp_path / "experiments")
@@ -112,5 +117,9 @@ def test_every_test_that_the_report_names_exists():
     assert len(python) >= 5 and len(cpp) >= 4
     assert all(f"def {name}(" in text for name in python)
     assert all(re.search(rf"TEST\w*\({t.replace('.', ', ')}\)", text) for t in cpp), cpp
-    paths = {t for t in named if re.fullmatch(r"(tests|docs|steepest|benchmarks|experiments)/[\w./-]+", t)}
+    paths = {
+        t
+        for t in named
+        if re.fullmatch(r"(tests|docs|steepest|benchmarks|experiments)/[\w./-]+", t)
+    }
     assert all((ROOT / path).exists() for path in paths), paths

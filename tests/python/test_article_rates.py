@@ -127,7 +127,7 @@ def descend(problem, pair, noises, length, alpha):
 @pytest.mark.parametrize("name", NORMS)
 @pytest.mark.parametrize("sigma", [0.02, 1.0])
 def test_the_stochastic_rate_with_momentum(name, sigma):
-    """Theorem 2, its middle and its end; every run's own middle inequality, without expectations."""
+    """Theorem 2, its two bounds; and the sum in its proof, which holds in every single run."""
     pair, rho, _ = NORMS[name]
     problem, steps, runs = Quadratic(), 150, 4
     smooth, gap = problem.smoothness(name), problem.loss(problem.start)
@@ -145,8 +145,8 @@ def test_the_stochastic_rate_with_momentum(name, sigma):
     drift = smooth * length * decay / alpha
     noise = rho * sigma * (1 / (alpha * steps) + math.sqrt(alpha / (2 - alpha)))
     assert sum(mean_errors) / runs <= drift + noise
-    middle = gap / (length * steps) + 2 * smooth * length / alpha + 2 * rho * sigma / (
-        alpha * steps
+    middle = (
+        gap / (length * steps) + 2 * smooth * length / alpha + 2 * rho * sigma / (alpha * steps)
     )
     middle += 2 * rho * sigma * math.sqrt(alpha)
     end = 4 * math.sqrt(rho * sigma * root) + 6 * root + 2 * (rho * sigma) ** 2 / (root * steps)
@@ -171,7 +171,9 @@ def test_inexact_directions_lose_a_factor(update):
 
 def spectral_run(update, ratio, rates, duals=None):
     """A network of two matrices and two biases; the network's D of each step, and the weights."""
-    net = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3)).double()
+    net = torch.nn.Sequential(
+        torch.nn.Linear(5, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3)
+    ).double()
     x, y = torch.randn(20, 5, dtype=DOUBLE), torch.randn(20, 3, dtype=DOUBLE)
     options = {"norm": "spectral", "backup": "ada_2", "polar": "svd", "momentum": 0.9}
     options |= {"outer": "hybrid", "update": update, "weight_decay": 0.0}

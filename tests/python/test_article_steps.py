@@ -122,7 +122,7 @@ def test_the_regularized_step_is_the_minimizer(name, shape):
         step = -(dual / (2 * lam)) * (u * x @ vh)
         objective = lambda d, g=g, lam=lam: inner(g, d) + lam * float(norm(values(d))) ** 2
         least = objective(step)
-        assert least == pytest.approx(-float(dual) ** 2 / (4 * lam), rel=1e-10)
+        assert least == pytest.approx(-(float(dual) ** 2) / (4 * lam), rel=1e-10)
         for scale in (1e-5, 1e-3, 1e-1, 1.0):
             for _ in range(30):
                 assert objective(step + scale * normal(*shape)) >= least - 1e-12
@@ -139,7 +139,7 @@ def test_f_star_has_the_factor_1_over_lambda_and_neon_half_of_it():
     assert torch.allclose(dual / (2 * lam) * x, d / lam, rtol=1e-12)
     objective = lambda t: -t * float(s[0]) + lam * t * t  # of the step -t u_1 v_1^T
     minimizer, printed = float(s[0]) / (2 * lam), float(s[0]) / lam
-    assert objective(minimizer) == pytest.approx(-float(s[0]) ** 2 / (4 * lam))
+    assert objective(minimizer) == pytest.approx(-(float(s[0]) ** 2) / (4 * lam))
     assert objective(printed) == pytest.approx(0, abs=1e-12)  # nothing is gained
 
 
