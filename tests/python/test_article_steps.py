@@ -80,6 +80,10 @@ def first(sigma, k):
 # norm of the singular values; the direction's singular values and the dual, of those of m
 NORMS = {
     "spectral": (lambda s: s.max(), lambda s: (torch.ones_like(s), s.sum())),
+    "schatten": (  # p = 4, q = 4/3
+        lambda s: s.pow(4).sum().pow(1 / 4),
+        lambda s: ((s / s.norm(4 / 3)).pow(1 / 3), s.norm(4 / 3)),
+    ),
     "nuclear": (lambda s: s.sum(), lambda s: (first(s, 1), s[0])),
     "ky_fan": (
         lambda s: torch.maximum(s.max(), s.sum() / 2),
