@@ -60,10 +60,10 @@ bench: build    ## Speed beside the peers: build/bench (installs scipy). OLD=tre
 	@$(PYTHON_VENV) -c 'import scipy' 2>/dev/null || $(PYTHON_VENV) -m pip install --quiet scipy
 	@$(FROM_BUILD) $(PYTHON_VENV) benchmarks/$(if $(OLD),against.py $(OLD),run.py --out $(BUILD)/bench)
 
-reproduce: setup ## The papers' experiments and their verdicts, in hours; ONLY=lag: one of them; TEXT=folder: other Python sources
+reproduce: setup ## The papers' experiments and their verdicts, in hours; ONLY=lag: one of them; TEXT=folder, CIFAR10=folder: data
 	@$(CONFIGURE) -B $(BUILD)
 	@cmake --build $(BUILD) -j $(JOBS) --target steepest_cli
-	@$(PYTHON_VENV) experiments/reproduce.py --binary $(BUILD)/bin/steepest $(if $(ONLY),--only $(ONLY)) $(if $(TEXT),--text $(TEXT))
+	@$(PYTHON_VENV) experiments/reproduce.py --binary $(BUILD)/bin/steepest $(if $(ONLY),--only $(ONLY)) $(if $(TEXT),--text $(TEXT)) $(if $(CIFAR10),--cifar10 $(CIFAR10))
 
 measure:        ## The code in numbers: sizes, comments, complexity, headers, costs of adding (OLD=tree: beside it)
 	@python3 tests/house/measure.py $(OLD) $(CURDIR)

@@ -20,6 +20,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from evidence.experiment import Experiment, judge_all  # noqa: E402
+from evidence.measures import measure_named  # noqa: E402
 from evidence.tables import store  # noqa: E402
 
 BLOCK = re.compile(r"(<!-- verdict -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -46,6 +47,8 @@ def effect(entry: dict[str, Any]) -> str:
     """An effect with its interval."""
     if entry["estimate"] is None:
         return "-"
+    if entry["interval"] == "none":
+        return number(entry["estimate"])
     return f"{number(entry['estimate'])} [{number(entry['low'])}, {number(entry['high'])}]"
 
 
@@ -88,14 +91,15 @@ def row_name(row: dict[str, Any]) -> str:
     return " ".join(words)
 
 
-def loss_lines(verdict: dict[str, Any]) -> list[str]:
-    """The table of rows: values chosen, trials, loss."""
-    lines = ["| arm and row | chosen by seed 0 | trials | last validation loss | paper |"]
+def row_lines(verdict: dict[str, Any]) -> list[str]:
+    """The table of rows: values chosen, trials, what was measured."""
+    label = measure_named(verdict["measure"]).label
+    lines = [f"| arm and row | chosen by seed 0 | trials | {label} | paper |"]
     lines.append("|---|---|---|---|---|")
     for row in verdict["rows"]:
         values = ", ".join(f"{k.split('.')[-1]} {v:g}" for k, v in row["values"].items())
         edge = f" (an edge: {', '.join(row['edges'])})" if row["edges"] else ""
-        loss = f"{row['mean']:.4f}"
+        loss = "-" if row["mean"] is None else f"{row['mean']:.4f}"
         if row["low"] is not None:
             loss += f" ± {(row['high'] - row['low']) / 2:.4f}"
         if row["diverged"]:
@@ -137,7 +141,7 @@ def block(verdict: dict[str, Any]) -> str:
         "",
         "<details><summary>Rows, with their 95 % t intervals</summary>",
         "",
-        *loss_lines(verdict),
+        *row_lines(verdict),
         "",
         "</details>",
     ]

@@ -5,22 +5,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from evidence.contrast import Formula, parse
 from evidence.decide import UNTESTED, Decision, decide
-from evidence.intervals import Evidence, Mean, Ratio, Resampled, holm
+from evidence.intervals import Evidence, Exact, Mean, Ratio, Resampled, holm
 from evidence.notes import rank_notes, rate_curves
 from evidence.rates import Window
+from evidence.summary import curves_of, machine_of, rows_of, runs_of, tidy
 from evidence.tables import Place, Table, row_of
 
-GIVEN = ("id", "claim", "contrast", "over", "side", "least", "margin", "null", "interval", "paper")
-
-
-def tidy(number: float | None) -> float | None:
-    """A number of verdict.json: five significant digits."""
-    return None if number is None else float(f"{number:.5g}")
+GIVEN = """id claim contrast over side least margin null interval measure paper""".split()
 
 
 class Experiment:
@@ -29,7 +24,7 @@ class Experiment:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.expected: dict[str, Any] = json.loads((folder / "expected.json").read_text())
-        self.table = Table(folder)
+        self.table = Table(folder, self.expected["measure"])
         self.window: Window | None = None
         if "robustness" in self.expected:
             self.window = self.window_of(self.expected["robustness"])
@@ -50,7 +45,8 @@ class Experiment:
         if not self.table.lines:
             return "not run"
         places = self.places_of(contrast)
-        gone = [p for p in places if self.table.losses(p, self.seeds(contrast)) is None]
+        seeds, measure = self.seeds(contrast), contrast.get("measure")
+        gone = [p for p in places if self.table.values(p, seeds, measure) is None]
         if not gone:
             return ""
         return f"runs are missing in {len(gone)} of {len(places)} rows, first in {name_of(gone[0])}"
@@ -66,16 +62,20 @@ class Experiment:
             places = list(dict.fromkeys(places + self.window.places))
         return places
 
-    def by_seed(self, places: list[Place], seeds: list[int]) -> list[dict[Place, float]]:
-        """The losses of the rows at each seed."""
-        found = {place: self.table.losses(place, seeds) or {} for place in places}
+    def by_seed(
+        self, places: list[Place], seeds: list[int], measure: str | None = None
+    ) -> list[dict[Place, float]]:
+        """What was measured of the rows at each seed."""
+        found = {place: self.table.values(place, seeds, measure) or {} for place in places}
         return [{place: found[place][seed] for place in places} for seed in seeds]
 
     def evidence(self, contrast: dict[str, Any]) -> Evidence:
         """The estimate of a contrast with its interval, by the way that it asks for."""
         formula, seeds = self.formula(contrast), self.seeds(contrast)
-        losses = self.by_seed(self.places_of(contrast), seeds)
+        losses = self.by_seed(self.places_of(contrast), seeds, contrast.get("measure"))
         kind = contrast.get("interval", "t")
+        if kind == "none":
+            return Exact(formula.value(losses[0]))
         if kind == "t":
             return Mean([formula.value(at) for at in losses])
         if kind == "Fieller":
@@ -102,11 +102,14 @@ class Experiment:
         first, second = ({row: (arm, row) for arm, row in p.places} for p in formula.parts)
         if len(first) < 2 or list(first) != list(second):
             return []
-        return [self.row_effect(first[row], second[row], seeds) for row in first]
+        measure = contrast.get("measure")
+        return [self.row_effect(first[row], second[row], seeds, measure) for row in first]
 
-    def row_effect(self, first: Place, second: Place, seeds: list[int]) -> dict[str, Any]:
+    def row_effect(
+        self, first: Place, second: Place, seeds: list[int], measure: str | None
+    ) -> dict[str, Any]:
         """The difference of two arms in one row, with its own interval."""
-        losses = self.by_seed([first, second], seeds)
+        losses = self.by_seed([first, second], seeds, measure)
         mean = Mean([at[first] - at[second] for at in losses])
         interval = mean.interval(0.95)
         papers = [self.paper_loss(place) for place in (first, second)]
@@ -125,75 +128,6 @@ class Experiment:
             if row_of(said["row"]) == place[1]:
                 return said.get(place[0])
         return None
-
-    def rows(self) -> list[dict[str, Any]]:
-        """What verdict.json says of each row that has reported runs, or that has only diverged."""
-        found = []
-        hopeless = [place for place in self.table.tuned if self.table.is_hopeless(place)]
-        for place in [*self.table.reported, *hopeless]:
-            runs = self.table.reported.get(place, {})
-            seeds = [s for s in self.expected["seeds"] if s in runs or place in hopeless]
-            losses = self.table.losses(place, seeds) or {}
-            values, trials, edges = self.table.choice(place)
-            mean = Mean(list(losses.values())) if len(seeds) > 1 else None
-            interval = mean.interval(0.95) if mean else None
-            found.append(
-                {
-                    "arm": place[0],
-                    "row": dict(place[1]),
-                    "values": values,
-                    "trials": trials,
-                    "edges": edges,
-                    "mean": tidy(fmean(losses.values())) if losses else None,
-                    "low": tidy(interval.low) if interval else None,
-                    "high": tidy(interval.high) if interval else None,
-                    "seeds": {str(seed): tidy(loss) for seed, loss in losses.items()},
-                    "diverged": [s for s in seeds if s not in runs or runs[s]["status"] != "done"],
-                    "paper": self.paper_loss(place),
-                }
-            )
-        return found
-
-    def runs(self) -> dict[str, Any]:
-        """How many runs there are, and how long they took."""
-        lines = self.table.lines
-        unique = {line["key"]: line for line in lines}.values()
-        count = lambda name, value: sum(line[name] == value for line in lines)
-        return {
-            "tune": count("stage", "tune"),
-            "report": count("stage", "report"),
-            "diverged": count("status", "diverged"),
-            "failed": count("status", "failed"),
-            "cpu_minutes": round(sum(line.get("cpu_seconds", 0) for line in unique) / 60, 1),
-        }
-
-    def curves(self) -> list[dict[str, Any]]:
-        """The mean training loss of each reported row, where all its seeds have the same steps."""
-        found = []
-        for (arm, row), runs in self.table.reported.items():
-            curves = [line["curve"] for line in runs.values() if line.get("curve")]
-            steps = {tuple(step for step, _ in curve) for curve in curves}
-            if len(steps) != 1:
-                continue
-            means = [fmean(point[1] for point in at) for at in zip(*curves)]
-            points = [[step, round(mean, 3)] for step, mean in zip(next(iter(steps)), means)]
-            found.append({"arm": arm, "row": dict(row), "points": points})
-        return found
-
-    def machine(self) -> dict[str, list[str]]:
-        """Which processors, versions and commits the runs had."""
-        lines = self.table.lines
-        versions = {
-            ", ".join(f"{name} {number}" for name, number in line["versions"].items())
-            for line in lines
-            if "versions" in line
-        }
-        found = {"processors": "processor", "commits": "commit"}
-        machine = {
-            key: sorted({line[name] for line in lines if line.get(name)})
-            for key, name in found.items()
-        }
-        return {**machine, "versions": sorted(versions)}
 
     def judged(self, contrast: dict[str, Any], evidence: Evidence, level: float) -> Decision:
         """The verdict on a contrast whose runs are there."""
@@ -256,7 +190,8 @@ def judge_all(experiments: list[Experiment]) -> list[dict[str, Any]]:
         for contrast in experiment.expected["contrasts"]:
             here = None if experiment.missing(contrast) else experiment.evidence(contrast)
             known.append((experiment, contrast, here))
-    sides = [i for i, (_, c, here) in enumerate(known) if here and c["side"] != "="]
+    tested = [(i, c) for i, (_, c, here) in enumerate(known) if here and here.kind != "none"]
+    sides = [i for i, c in tested if c["side"] != "="]
     p_values = []
     for i in sides:
         evidence = known[i][2]
@@ -275,11 +210,11 @@ def report_of(experiment: Experiment, contrasts: list[dict[str, Any]]) -> dict[s
     given = {name: experiment.expected[name] for name in ("question", "paper", "measure", "seeds")}
     return {
         **given,
-        "runs": experiment.runs(),
-        **experiment.machine(),
+        "runs": runs_of(experiment.table),
+        **machine_of(experiment.table),
         "contrasts": contrasts,
-        "rows": experiment.rows(),
+        "rows": rows_of(experiment),
         "notes": rank_notes(experiment),
         "rates": rate_curves(experiment),
-        "curves": experiment.curves(),
+        "curves": curves_of(experiment.table),
     }

@@ -154,7 +154,28 @@ class Resampled:
         return (now.high - now.low) / 2 * math.sqrt(self.count / seeds)
 
 
-Evidence = Mean | Ratio | Resampled
+class Exact:
+    """A number that was counted: it has no noise, and is no test."""
+
+    kind = "none"
+
+    def __init__(self, value: float) -> None:
+        self.estimate = value
+
+    def interval(self, level: float) -> Interval:
+        """The number itself."""
+        return Interval(self.estimate, self.estimate, level)
+
+    def p_value(self, null: float) -> float:
+        """Whether it is the null: 1, or 0 where it is not."""
+        return float(self.estimate == null)
+
+    def half_width(self, level: float, seeds: int) -> float:
+        """None, whatever the seeds."""
+        return 0.0
+
+
+Evidence = Mean | Ratio | Resampled | Exact
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def rank_notes(experiment: Experiment) -> list[str]:
     bit = {place: float(i) for i, name in enumerate(said["arms"]) for place in groups[name]}
     lines = []
     for name, places in groups.items():
-        losses = [experiment.table.losses(p, experiment.expected["seeds"]) for p in places]
+        losses = [experiment.table.values(p, experiment.expected["seeds"]) for p in places]
         papers = [experiment.paper_loss(place) for place in places]
         if any(x is None for x in losses) or any(x is None for x in papers):
             return []
@@ -49,7 +49,7 @@ def rank_notes(experiment: Experiment) -> list[str]:
 
 def point_of(experiment: Experiment, window: Window, place: Place) -> list[float]:
     """A point of a curve: factor of the best rate, mean loss, ends of its 95 % t interval."""
-    losses = experiment.table.losses(place, experiment.expected["seeds"]) or {}
+    losses = experiment.table.values(place, experiment.expected["seeds"]) or {}
     mean = Mean(list(losses.values()))
     interval = mean.interval(0.95)
     assert interval.low is not None and interval.high is not None
@@ -61,7 +61,7 @@ def rate_curves(experiment: Experiment) -> list[dict[str, Any]]:
     """Of each curve of the window: its points, mean excess and decades, with bootstrap intervals.
     Empty where there is no window, or not yet all of its runs."""
     window, seeds = experiment.window, experiment.expected["seeds"]
-    if window is None or any(experiment.table.losses(p, seeds) is None for p in window.places):
+    if window is None or any(experiment.table.values(p, seeds) is None for p in window.places):
         return []
     losses = experiment.by_seed(window.places, seeds)
     columns = {place: [at[place] for at in losses] for place in window.places}

@@ -35,6 +35,14 @@ class Window:
     """The curves of an experiment: `axis` is the factor of the best rate, `arms` all of them."""
 
     def __init__(self, axis: str, places: list[Place], within: float) -> None:
+        """Throws ValueError where 1, the best rate, is not among the factors: these are rates."""
+        factors = {dict(row)[axis] for _, row in places}
+        if 1 not in factors:
+            received = ", ".join(f"{factor:g}" for factor in sorted(factors))
+            raise ValueError(
+                f"robustness.axis {axis!r}: received {received}, "
+                "allowed factors of the best rate, 1 among them"
+            )
         self.axis, self.places, self.within = axis, places, within
 
     def sorted_places(self, places: list[Place]) -> list[Place]:

@@ -29,3 +29,55 @@ def test_reproduce_runs_and_judges_what_is_asked_for(monkeypatch, capsys):
     assert ended.value.code == 130 and len(commands) == 3
     with pytest.raises(SystemExit, match="received 'x', allowed lag, table"):
         reproduce.chosen("x")
+
+
+def test_what_runs_where_no_sweep_is_run(monkeypatch, capsys):
+    commands, listed = (
+        [],
+        [
+            {"name": "text", "folder": "muon/overhead", "minutes": 1, "script": "run.py"},
+            {"name": "plain", "folder": "neon/convex", "minutes": 1, "data": "none"},
+            {"name": "images", "folder": "neon/convex", "minutes": 1, "data": "cifar10"},
+        ],
+    )
+    done = SimpleNamespace(returncode=0)
+    monkeypatch.setattr(reproduce.subprocess, "run", lambda c: commands.append(c) or done)
+    monkeypatch.setattr(reproduce, "chosen", lambda only: listed)
+    arguments = ["reproduce.py", "--text", "TEXT", "--binary", "steepest", "--jobs", "1"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    reproduce.main()
+    script = str(claims.EXPERIMENTS / "muon/overhead/run.py")
+    assert commands[0] == [sys.executable, script, "--binary", "steepest", "--text", "TEXT"]
+    sweep = ["steepest", "sweep", str(claims.EXPERIMENTS / "neon/convex/sweep.toml")]
+    assert commands[2] == [*sweep, "--jobs", "1"] and len(commands) == 4
+    assert "images: not run, needs --cifar10" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", [*arguments, "--cifar10", "PICTURES"])
+    reproduce.main()
+    assert commands[-2] == [*sweep, "--set", "data.path=PICTURES", "--jobs", "1"]
+    monkeypatch.setattr(sys, "argv", [*arguments, "--plan"])
+    count = len(commands)
+    reproduce.main()
+    assert len(commands) == count
+
+
+def test_the_plan_counts_grids_that_grow(tmp_path, monkeypatch):
+    (tmp_path / "sweep.toml").write_text("""
+seeds = [11, 12]
+[axes]
+n = ["a", "b", "c"]
+[[arm]]
+name = "a"
+tune = { r = { from = 0.01, to = 1.0, step = "decade" }, lr = { from = 0.003, to = 0.1 } }
+[[arm]]
+name = "b"
+tune = { k = [1, 2] }
+[[arm]]
+name = "c"
+""")
+    # 3 rows of 3 x 4 trials and 2 seeds, of 2 and 2, of 2; grown: 3 rows of 7 x 8 trials.
+    assert reproduce.runs_of(tmp_path) == (42 + 12 + 6, 3 * 58 + 12 + 6)
+    monkeypatch.setattr(reproduce, "HERE", tmp_path)
+    (sum_line,) = reproduce.plan_lines([{"name": "x", "folder": ".", "minutes": 60}])[1:]
+    assert (
+        sum_line == "sum             60 CPU minutes: 0.5 hours on 2 cores, 1.6 where all grids grow"
+    )
