@@ -259,7 +259,25 @@ def test_stored_tables_are_small_and_name_no_folder(folder):
     assert len(text) < 1_000_000 and not A_PATH.search(text)
 
 
+def test_the_claims_without_a_folder_are_those_of_not_run_json():
+    index = (EXPERIMENTS / "README.md").read_text().partition("\n## Contrasts\n")[2]
+    rows = [[c.strip() for c in row.split("|")[1:-1]] for row in index.splitlines()[3:]]
+    own = {
+        said["id"]
+        for f in FOLDERS
+        for said in json.loads((f / "expected.json").read_text())["contrasts"]
+    }
+    listed = json.loads((EXPERIMENTS / "not_run.json").read_text())["contrasts"]
+    rest = [[said["id"], said["claim"], said["not_tested"], "not tested"] for said in listed]
+    assert [row for row in rows if row[0] not in own] == rest
+
+
 def test_the_experiments_of_make_reproduce_are_there():
     listed = json.loads((EXPERIMENTS / "reproduce.json").read_text())
     assert sorted(each["folder"] for each in listed) == sorted(NAMES)
     assert sum(each["minutes"] for each in listed) < 2 * 8 * 60
+    assert all(each["minutes"] <= 2 * 45 for each in listed)
+    for each in listed:
+        folder = EXPERIMENTS / each["folder"]
+        assert ("script" in each) == (not (folder / "sweep.toml").exists())
+        assert (folder / each.get("script", "sweep.toml")).exists()
