@@ -54,7 +54,7 @@ def test_a_summary_says_what_it_is_asked(tmp_path):
             row = line[kind]
             assert 1 <= row["stable_rank"] <= row["entropy_rank"] <= least * (1 + 1e-9)
             assert row["condition_99"] >= 1 and "singular_values" not in row
-        assert line["update_rms"] > 0 and line["weight_rms"] > 0
+        assert line["change_rms"] > 0 and line["weight_rms"] > 0
         assert -1 <= line["gradient_cosine"] <= 1
         # At the first step there is no last momentum.
         assert ("momentum_cosine" in line) == (line["step"] > 1)
@@ -80,7 +80,7 @@ def test_singular_values_are_whole(tmp_path):
             assert row["stable_rank"] == pytest.approx(energy / values[0] ** 2, rel=1e-12)
         energy = sum(value * value for value in line["update"]["singular_values"])
         mean = energy / line["rows"] / line["cols"]
-        assert line["update_rms"] == pytest.approx(mean**0.5, rel=1e-9)
+        assert line["change_rms"] == pytest.approx(mean**0.5, rel=1e-9)
 
 
 def test_a_killed_run_goes_on_without_gaps_or_doubles(tmp_path):

@@ -111,7 +111,7 @@ Json Recorder::line_of(const Before& before, const Block& block, const Param& pa
              momentum = of_block(param.state->momentum_buffer);
   const auto update = weights.to(at::kDouble) - before.weights.select(0, i).to(at::kDouble);
   Json line{{"rows", weights.size(0)}, {"cols", weights.size(1)}, {"dual_norm", dual}};
-  line["update_rms"] = root_mean_square(update), line["weight_rms"] = root_mean_square(weights);
+  line["change_rms"] = root_mean_square(update), line["weight_rms"] = root_mean_square(weights);
   if (momentum.defined()) {
     line["gradient_cosine"] = cosine(momentum, gradient);
     if (before.momentum.defined())

@@ -10,6 +10,7 @@
 #include "steepest/base/text.h"
 #include "steepest/io/file_io.h"
 #include "trainer/config/config.h"
+#include "trainer/report/fields.h"
 #include "trainer/report/read_contrasts.h"
 #include "trainer/report/runs.h"
 #include "trainer/run/run_folder.h"
@@ -102,6 +103,18 @@ void read_settings(Experiment& experiment) {
   for (const auto& path : paths) experiment.files.emplace_back(path.filename(), read_file(path));
 }
 
+// The claims of which no experiment has a folder, as a section of their own.
+Experiment claims_without(const std::string& path) {
+  Experiment section{.name = "not_run.json", .title = "Claims without an experiment"};
+  const auto json = read_json(path);
+  for (const auto& fields : Fields(json, path).objects("contrasts"))
+    section.contrasts.push_back({.id = fields.text("id"),
+                                 .claim = fields.text("claim"),
+                                 .verdict = "not tested",
+                                 .why = fields.text("not_tested")});
+  return section;
+}
+
 }  // namespace
 
 Experiment read_experiment(const std::string& folder, const std::string& name) {
@@ -125,6 +138,7 @@ std::vector<Experiment> read_experiments(const std::string& folder) {
   while (root.size() > 1 && root.back() == '/') root.pop_back();
   std::vector<Experiment> found;
   add_experiments(root, root.size(), found);
+  if (const auto path = root + "/not_run.json"; exists(path)) found.push_back(claims_without(path));
   if (found.empty())
     throw ConfigError("report: received " + in_quotes(folder) +
                       ", allowed a folder with an expected.json or a verdict.json in it or below");

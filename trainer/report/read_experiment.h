@@ -11,7 +11,8 @@ namespace steepest::trainer {
 
 // Returns the experiments in `folder` and below it: each folder with an expected.json or a
 // verdict.json, in the order of their paths; runs' own folders ("runs") and links are not looked
-// into. What an experiment lacks is in its `missing`. Throws ConfigError where there is none;
+// into. Last come the claims of `folder`/not_run.json, if there is one, which have no experiment.
+// What an experiment lacks is in its `missing`. Throws ConfigError where there is none;
 // RunError or FileError, in one line that names the file, for one that cannot be read.
 std::vector<Experiment> read_experiments(const std::string& folder);
 

@@ -28,18 +28,59 @@ std::string name_of_row(const SweepValue& line) {
   return row_name(arm, row);
 }
 
+// An arm that an expression names, with the words in brackets that choose among its rows:
+// "k[ky_fan(k=4)|ky_fan(k=8)]".
+struct Named {
+  std::string arm, words;
+
+  std::string text() const { return words.empty() ? arm : arm + "[" + words + "]"; }
+};
+
 // The words of an expression: names of arms and of what is done with them. A minus sign within a
 // word belongs to it.
-std::vector<std::string> words_of(const std::string& expression) {
-  std::vector<std::string> words = {""};
+std::vector<Named> words_of(const std::string& expression) {
+  std::vector<Named> found = {{}};
+  bool within = false;  // the brackets
   for (const char c : expression) {
     const bool part = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_';
-    if (part)
-      words.back() += c;
+    if (within && c != ']')
+      found.back().words += c;
+    else if (c == '[' || (c == ']' && within))
+      within = c == '[';
+    else if (part)
+      found.back().arm += c;
     else
-      words.emplace_back();
+      found.emplace_back();
   }
-  return words;
+  return found;
+}
+
+// The parts of a text between separators that are in no parentheses.
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts = {""};
+  int depth = 0;
+  for (const char c : text) {
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    if (c == separator && depth == 0)
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  }
+  return parts;
+}
+
+// Whether the row has one of the words between "|" for each part between ",".
+bool is_chosen(const SweepValue& row, const std::string& words) {
+  const auto has = [&](const std::string& word) {
+    for (const auto& [name, value] : row.items())
+      if (override_text(value) == word) return true;
+    return false;
+  };
+  for (const auto& part : split(words, ',')) {
+    const auto any = split(part, '|');
+    if (!part.empty() && std::none_of(any.begin(), any.end(), has)) return false;
+  }
+  return true;
 }
 
 // What a run was made with, for people.
@@ -81,16 +122,15 @@ const SweepValue& values_of_line(const SweepValue& line) {
 
 std::string trials_text(const std::vector<RunsOfRow>& rows, const std::string& expression) {
   std::vector<std::string> parts, named;
-  const auto arms = arms_of(rows);
   for (const auto& word : words_of(expression)) {
-    const bool again = std::find(named.begin(), named.end(), word) != named.end();
-    if (again || std::find(arms.begin(), arms.end(), word) == arms.end()) continue;
-    named.push_back(word);
+    const bool again = std::find(named.begin(), named.end(), word.text()) != named.end();
     std::set<size_t> counts;
     for (const auto& row : rows)
-      if (row.arm == word) counts.insert(row.tuned.size());
+      if (row.arm == word.arm && is_chosen(row.row, word.words)) counts.insert(row.tuned.size());
+    if (again || counts.empty()) continue;
+    named.push_back(word.text());
     const auto least = std::to_string(*counts.begin()), most = std::to_string(*counts.rbegin());
-    parts.push_back(word + " " + least + (counts.size() > 1 ? " to " + most : ""));
+    parts.push_back(word.text() + " " + least + (counts.size() > 1 ? " to " + most : ""));
   }
   return join(parts);
 }
