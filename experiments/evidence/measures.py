@@ -83,6 +83,11 @@ MEASURES = {
         plain("rank_share"),
         reads=("rank_share",),
     ),
+    "update_rank_share": Measure(
+        "stable rank of the update over its full rank",
+        plain("update_rank_share"),
+        reads=("update_rank_share",),
+    ),
     "overhead": Measure("optimizer over model, over T m / B", plain("overhead")),
     "slope": Measure("slope", plain("slope")),
 }

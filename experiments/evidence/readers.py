@@ -23,14 +23,18 @@ def accuracies(folder: Path) -> list[list[float]]:
     return [[x["step"], x["val_accuracy"]] for x in found if "val_accuracy" in x]
 
 
-def rank_share(folder: Path) -> float | None:
-    """The stable rank of the momentum over its full rank, the mean over matrices and steps."""
+def rank_share(folder: Path, matrix: str) -> float | None:
+    """The stable rank of a recorded matrix over its full rank, the mean over blocks and steps."""
     shares = [
-        x["momentum"]["stable_rank"] / min(x["rows"], x["cols"])
+        x[matrix]["stable_rank"] / min(x["rows"], x["cols"])
         for x in lines_in(folder / "records.jsonl")
-        if x.get("momentum", {}).get("stable_rank")
+        if x.get(matrix, {}).get("stable_rank")
     ]
     return round(fmean(shares), 6) if shares else None
 
 
-READERS: dict[str, Callable[[Path], Any]] = {"accuracies": accuracies, "rank_share": rank_share}
+READERS: dict[str, Callable[[Path], Any]] = {
+    "accuracies": accuracies,
+    "rank_share": lambda folder: rank_share(folder, "momentum"),
+    "update_rank_share": lambda folder: rank_share(folder, "update"),
+}

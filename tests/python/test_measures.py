@@ -15,7 +15,13 @@ from verdict import block
 
 OF_A_LINE = {"steps": 100, "seconds": 50.0, "cpu_seconds": 20.0, "optimizer_share": 0.25}
 OF_A_LINE |= {"val_loss": 2.0, "val_accuracy": 0.5, "stage": "report", "status": "done"}
-OF_A_LINE |= {"rank_share": 0.1, "overhead": 0.7, "slope": -0.5, "accuracies": [[50, 0.4]]}
+OF_A_LINE |= {
+    "rank_share": 0.1,
+    "update_rank_share": 0.2,
+    "overhead": 0.7,
+    "slope": -0.5,
+    "accuracies": [[50, 0.4]],
+}
 
 
 def test_every_measure_of_a_line():
@@ -30,6 +36,7 @@ def test_every_measure_of_a_line():
         "log_optimizer_seconds": math.log(0.05),
         "log_seconds_to_accuracy": math.log(10),  # 50 steps
         "rank_share": 0.1,
+        "update_rank_share": 0.2,
         "overhead": 0.7,
         "slope": -0.5,
     }
@@ -64,7 +71,8 @@ def test_a_diverged_run_has_the_worst_of_each_measure(tmp_path):
 
 def test_store_reads_the_folders_of_the_runs(tmp_path):
     lines = [line(arm, s, 2.0) for arm in ("a", "b") for s in SEEDS]
-    folder = write(tmp_path / "e", [contrast("<", 0.1)], lines, measure="rank_share")
+    said = [contrast("<", 0.1), contrast("=", 0.1, measure="update_rank_share")]
+    folder = write(tmp_path / "e", said, lines, measure="rank_share")
     for each in lines:
         run = folder / "sweep" / "runs" / each["key"]
         run.mkdir(parents=True)
@@ -73,11 +81,12 @@ def test_store_reads_the_folders_of_the_runs(tmp_path):
             {"rows": 8, "cols": 20, "momentum": {"stable_rank": 8 * (share + d)}} for d in (0, 0.2)
         ]
         records.append({"rows": 8, "cols": 20, "momentum": {"stable_rank": None}})
+        records[0]["update"] = {"stable_rank": 4.0}
         (run / "records.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
     store(folder, SEEDS)
     (report,) = judge_all([Experiment(folder)])
     assert [row["mean"] for row in report["rows"]] == pytest.approx([0.2, 0.4])
-    assert report["contrasts"][0]["estimate"] == pytest.approx(-0.2)
+    assert [c["estimate"] for c in report["contrasts"]] == pytest.approx([-0.2, 0.0])
     assert "stable rank of the momentum over its full rank" in block(report)
 
 
