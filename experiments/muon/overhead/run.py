@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
-from evidence.scripts import Line, arguments, line_of, write_table  # noqa: E402
+from evidence.scripts import Line, arguments, line_of, seeds_of, write_table  # noqa: E402
 
 SMALL = HERE.parents[1] / "variants/lag/base.toml"
 MUON = ["optimizer.recipe=muon-jordan", "optimizer.polar=jordan", "optimizer.polar_steps=5"]
@@ -83,10 +83,10 @@ def main() -> None:
         row = {"model": f"small-{batch}"}
         found = counted(given.binary, SMALL, [f"batch.rows={batch // 64}"])
         lines.append(line_of("counted", row, 11, **found))
-        for seed in (11, 12, 13):
+        for seed in seeds_of(HERE, given):
             took = timed(given.binary, given.text, batch, seed, found["bound"])
             lines.append(line_of("time", row, seed, **took))
-    write_table(HERE, lines)
+    write_table(HERE, lines, given.is_trial)
 
 
 if __name__ == "__main__":
