@@ -3,7 +3,8 @@
 
 Left: every contrast with its interval, what was expected of it, and the paper's number where it
 fits; differences and ratios apart. Right: mean training loss of each arm, or, where the experiment
-has them, curves of rates. Writes picture.png beside it; all numbers drawn are in verdict.json.
+has them, curves of rates; what was measured of each row, where that is no loss. Writes picture.png
+beside it; all numbers drawn are in verdict.json.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from evidence.measures import measure_named  # noqa: E402
 
 COLORS = {
     "confirmed": "#009E73",
@@ -56,11 +60,11 @@ def draw_contrasts(axes: Axes, contrasts: list[dict[str, Any]]) -> None:
         axes.barh(place, right - left, 0.8, left, color="#DDDDDD", zorder=0)
         axes.plot(ends(entry, reach), [place, place], color=color, lw=2, solid_capstyle="butt")
         axes.plot(entry["estimate"], place, "o", color=color, ms=5)
+        axes.plot(2 * [entry["null"]], [place - 0.4, place + 0.4], color="black", lw=0.6)
         if isinstance(entry["paper"], (int, float)):
             axes.plot(entry["paper"], place, "x", color="black", ms=5)
     names = [name_of(entry) for entry in reversed(contrasts)]
     axes.set_yticks(range(len(names)), names, fontsize=7)
-    axes.axvline(contrasts[0]["null"], color="black", lw=0.6)
     axes.set_xlim(-reach if any(x is None or x < 0 for x in numbers[::4]) else 0, reach)
 
 
@@ -83,6 +87,18 @@ def draw_curves(axes: Axes, curves: list[dict[str, Any]]) -> None:
     axes.set_ylim(top=axes.get_ylim()[0] + 0.35 * (axes.get_ylim()[1] - axes.get_ylim()[0]))
     axes.set_xlabel("step")
     axes.set_ylabel("training loss, mean over rows and seeds")
+
+
+def draw_rows(axes: Axes, rows: list[dict[str, Any]], label: str) -> None:
+    """What was measured of each row, with its interval, from the top."""
+    for place, row in enumerate(reversed(rows)):
+        if row["low"] is not None:
+            axes.plot([row["low"], row["high"]], [place, place], color=CYCLE[0], lw=2)
+        axes.plot(row["mean"], place, "o", color=CYCLE[0], ms=5)
+    names = [" ".join([row["arm"], *map(str, row["row"].values())]) for row in reversed(rows)]
+    axes.set_yticks(range(len(rows)), names, fontsize=7)
+    axes.grid(axis="x", color="#DDDDDD", lw=0.6)
+    axes.set_xlabel(label)
 
 
 def draw_rates(axes: Axes, rates: list[dict[str, Any]]) -> None:
@@ -116,9 +132,12 @@ def draw(folder: Path) -> Path:
     right = figure.add_subplot(grid[:, 1])
     if verdict["rates"]:
         draw_rates(right, verdict["rates"])
-    elif verdict["curves"]:
+    elif verdict["curves"] and verdict["measure"] == "val_loss":
         draw_curves(right, verdict["curves"])
-    right.legend(fontsize=7)
+    else:
+        draw_rows(right, verdict["rows"], measure_named(verdict["measure"]).label)
+    if right.get_legend_handles_labels()[0]:
+        right.legend(fontsize=7)
     figure.suptitle(verdict["question"], fontsize=10)
     file = folder / "picture.png"
     figure.savefig(file, dpi=110, metadata={"Software": None})

@@ -186,3 +186,55 @@ def test_bad_input_is_one_line(made, tmp_path):
     assert not (broken / "report.html").exists()
     code, text = refusal(made[0], "--out", tmp_path / "no" / "page.html")
     assert code == 4 and "page.html" in text
+
+
+def test_trials_are_those_of_the_rows_that_a_contrast_names(tmp_path):
+    folder = tmp_path / "e"
+    folder.mkdir()
+    rows = {"ky_fan(k=4)": 2, "ky_fan(k=16,q=2)": 3, "spectral": 1}
+    lines = []
+    for norm, trials in rows.items():
+        for seed, count in ((0, trials), (11, 1)):
+            for i in range(count):
+                line = run_line("k", "report" if seed else "tune", seed, 0.1 * i, 2.0)
+                lines.append(line | {"row": {"norm": norm, "k": 8}, "key": f"{norm} {seed} {i}"})
+    (folder / "table.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    claims = {
+        "C1": ("k[ky_fan(k=4)] - k[spectral]", "k[ky_fan(k=4)] 2, k[spectral] 1"),
+        "C2": ("k[ky_fan(k=16,q=2),8] / k", "k[ky_fan(k=16,q=2),8] 3, k 1 to 3"),
+        "C3": ("k[spectral|ky_fan(k=4)] - k[9]", "k[spectral|ky_fan(k=4)] 1 to 2"),
+    }
+    contrasts = [{"id": i, "claim": f"claim {i}", "contrast": c} for i, (c, _) in claims.items()]
+    (folder / "expected.json").write_text(json.dumps({"contrasts": contrasts}))
+    assert steepest("report", tmp_path).returncode == 0
+    page = Page((tmp_path / "report.html").read_text())
+    for i, (_, trials) in claims.items():
+        assert f"{i} claim {i} not tested – – – {trials}" in page.text
+
+
+def test_claims_without_an_experiment_are_there(tmp_path):
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "expected.json").write_text('{"contrasts": [{"id": "A1", "claim": "a"}]}')
+    claims = [{"id": "S1", "claim": "at the published size", "not_tested": "no such machine"}]
+    listed = tmp_path / "not_run.json"
+    listed.write_text(json.dumps({"contrasts": claims}))
+    assert steepest("report", tmp_path).returncode == 0
+    page = Page((tmp_path / "report.html").read_text())
+    assert "2 claims in 1 experiment." in page.text
+    assert "S1 at the published size not tested" in page.text and "no such machine" in page.text
+    assert "Claims without an experiment" in page.text
+    listed.write_text('{"contrasts": [3]}')
+    done = steepest("report", tmp_path)
+    assert done.returncode == 4 and "not_run.json" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_has_no_loss_shows_none(tmp_path):
+    (tmp_path / "expected.json").write_text('{"contrasts": [{"id": "A1", "claim": "a"}]}')
+    line = run_line("counted", "report", 11, 0.1, 2.0)
+    for name in ("val_loss", "curve"):
+        del line[name]
+    (tmp_path / "table.jsonl").write_text(json.dumps(line) + "\n")
+    assert steepest("report", tmp_path).returncode == 0
+    page = Page((tmp_path / "report.html").read_text())
+    assert "counted/max optimizer.lr = 0.1 0 1 – 0 2" in page.text

@@ -35,8 +35,9 @@ void add_page_head(Html& html) {
 // Adds how many claims there are, and how many of them have which verdict.
 void add_counts(Html& html, const std::vector<Experiment>& experiments) {
   std::vector<std::pair<Contrast, int64_t>> counts;  // the first contrast of a verdict
-  int64_t all = 0;
+  int64_t all = 0, folders = 0;
   for (const auto& experiment : experiments) {
+    folders += !experiment.folder.empty();
     for (const auto& c : experiment.contrasts) {
       ++all;
       const auto known = std::find_if(counts.begin(), counts.end(), [&](const auto& entry) {
@@ -49,8 +50,8 @@ void add_counts(Html& html, const std::vector<Experiment>& experiments) {
     }
   }
   html.element("p", std::to_string(all) + (all == 1 ? " claim in " : " claims in ") +
-                        std::to_string(experiments.size()) +
-                        (experiments.size() == 1 ? " experiment." : " experiments."));
+                        std::to_string(folders) +
+                        (folders == 1 ? " experiment." : " experiments."));
   const Element list(html, "ul", {{"class", "counts-of"}});
   for (const auto& [contrast, count] : counts) {
     const Element item(html, "li");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/report/section.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -26,10 +27,15 @@ class Details {
   Element outer_;
 };
 
+// Whether a run is one of something that has no loss.
+bool has_no_loss(const SweepValue* line) {
+  return (*line)["status"] == "done" && !line->contains("val_loss");
+}
+
 // Mean and deviation of the reported runs' validation losses, "2.0114 ± 0.0031"; infinite where one
 // has diverged or died.
 std::string losses_text(const std::vector<const SweepValue*>& lines) {
-  if (lines.empty()) return "–";
+  if (std::all_of(lines.begin(), lines.end(), has_no_loss)) return "–";
   double sum = 0, squares = 0;
   const auto count = static_cast<double>(lines.size());
   for (const auto* line : lines) sum += judged_loss(*line);

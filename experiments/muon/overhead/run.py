@@ -75,7 +75,9 @@ def main() -> None:
     given, lines = arguments(__doc__ or ""), list[Line]()
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "run.toml"
-        empty.write_text('[run]\nsteps = 1\n[data]\nkind = "tokens"\npath = "none"\nvalidation_path = "none"\n')
+        empty.write_text(
+            '[run]\nsteps = 1\n[data]\nkind = "tokens"\npath = "none"\nvalidation_path = "none"\n'
+        )
         for model, settings in LARGE.items():
             row = {"model": model}
             lines.append(line_of("counted", row, 11, **counted(given.binary, empty, settings)))
