@@ -81,3 +81,18 @@ name = "c"
     assert (
         sum_line == "sum             60 CPU minutes: 0.5 hours on 2 cores, 1.6 where all grids grow"
     )
+
+
+def test_a_vocabulary_is_made_before_its_sweep():
+    (experiment,) = reproduce.chosen("vocabulary")
+    given = SimpleNamespace(binary="steepest", text="TEXT", cifar10=None, jobs=1)
+    shards, sweep, verdict = reproduce.commands_of(experiment, given)
+    folder = claims.EXPERIMENTS / "muon/vocabulary"
+    out = f"{folder}/sweep/shards"
+    assert shards[2:] == ["TEXT", "--out", out, "--extensions", ".py", "--vocab", "4096"]
+    assert sweep[3:] == [
+        *("--set", f"data.path={out}/train.bin"),
+        *("--set", f"data.validation_path={out}/validation.bin"),
+        *("--jobs", "1"),
+    ]
+    assert verdict[2:] == [str(folder), "--store"]
