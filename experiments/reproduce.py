@@ -94,7 +94,8 @@ def plan_lines(experiments: list[dict]) -> list[str]:
 
 
 def commands_of(experiment: dict, given: argparse.Namespace) -> list[list[str]]:
-    """The commands that run and judge an experiment; none where its data are not given."""
+    """The commands that run and judge an experiment, after those that turn its text into tokens,
+    where it has a vocabulary; none where its data are not given."""
     folder, data = HERE / experiment["folder"], experiment.get("data", "text")
     if data == "cifar10" and not given.cifar10:
         return []
@@ -104,9 +105,16 @@ def commands_of(experiment: dict, given: argparse.Namespace) -> list[list[str]]:
         script = [sys.executable, str(folder / experiment["script"]), "--binary", given.binary]
         return [[*script, *(["--text", text] if text else [])], judge]
     path = {"text": text, "cifar10": given.cifar10}.get(data)
-    sets = ["--set", f"data.path={path}"] if path else []
+    sets, first = ["--set", f"data.path={path}"] if path else [], []
+    if "vocab" in experiment:
+        shards = folder / "sweep" / "shards"
+        program = [sys.executable, str(HERE.parent / "scripts" / "token_shards.py"), text]
+        options = ["--out", str(shards), "--extensions", ".py", "--vocab", str(experiment["vocab"])]
+        first = [program + options]
+        validation = f"data.validation_path={shards}/validation.bin"
+        sets = ["--set", f"data.path={shards}/train.bin", "--set", validation]
     sweep = [given.binary, "sweep", str(folder / "sweep.toml"), *sets, "--jobs", str(given.jobs)]
-    return [sweep, judge]
+    return [*first, sweep, judge]
 
 
 def run(experiment: dict, given: argparse.Namespace) -> float | None:
