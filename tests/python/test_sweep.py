@@ -179,6 +179,34 @@ def tuned(folder, axis):
     return table(sweep.parent), choice
 
 
+def test_an_arm_sets_groups(tmp_path):
+    text = (
+        SWEEP.split("[[arm]]")[0].replace("[11, 12, 13, 14]", "[11]")
+        + """
+[[arm]]
+name = "as-routed"
+[[arm]]
+name = "frozen"
+set = { group.0.match = ["*.weight"], group.0.lr = 0.0 }
+[[arm]]
+name = "slow"
+set = { group.0.match = "*.weight" }
+tune = { part = [0.5] }
+ties = { group.0.lr = "part * 0.002" }
+"""
+    )
+    sweep = write_sweep(tmp_path / "groups", text)
+    done = steepest("sweep", sweep)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in table(sweep.parent) if line["stage"] == "report"]
+    assert [line["arm"] for line in lines] == ["as-routed", "frozen", "slow"]
+    assert len({line["val_loss"] for line in lines}) == 3
+    runs = sweep.parent / "sweep/runs"
+    files = [(runs / line["key"] / "config.toml").read_text() for line in lines]
+    assert [text.count("[[group]]") for text in files] == [0, 1, 1]
+    assert "lr = 0.001" in files[2].split("[[group]]")[1]
+
+
 def test_what_diverges_counts_as_the_worst(tmp_path):
     axis = '{ from = 0.001, to = 100000.0, step = "decade" }'
     lines, choice = tuned(tmp_path / "diverges", axis)

@@ -204,9 +204,9 @@ TEST(ConfigErrors, Overrides) {
       {"optimizer.nesterov=yes", "optimizer.nesterov: received \"yes\", allowed true, false"},
       {"model.kind=gtp",
        "model.kind: received \"gtp\", allowed gpt, mlp, cnn, resnet, matrix; nearest: gpt"},
-      {"group.0.lr=1",
-       "group: received \"0\", allowed the number of one of the 0 [[group]] "
-       "tables, from 0"}};
+      {"group.1.lr=1",
+       "group: received \"1\", allowed the number of one of the 0 [[group]] "
+       "tables, from 0, or 0 for one more"}};
   for (const auto& [set, message] : sets) {
     EXPECT_EQ(error_of_set({set}), "--set " + set + ": " + message);
   }

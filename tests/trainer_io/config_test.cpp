@@ -105,6 +105,15 @@ TEST(Config, OverridesComeLastAndInOrder) {
   EXPECT_FALSE(spec.bfloat16);
 }
 
+TEST(Config, AnOverrideAddsAGroup) {
+  const RunSpec spec =
+      parse_config(kRun, "run.toml", {"group.2.lr=0.5", "group.2.match=head.*", "group.3.match=*"});
+  ASSERT_EQ(spec.groups.size(), 4);
+  EXPECT_EQ(spec.groups[2].match, std::vector<std::string>{"head.*"});
+  EXPECT_EQ(spec.groups[2].options.lr, 0.5);
+  EXPECT_EQ(resolved_toml(parse_config(resolved_toml(spec), "again")), resolved_toml(spec));
+}
+
 TEST(Config, OverridesAloneMakeARun) {
   const RunSpec spec = load_config(
       "", {"model.kind=mlp", "data.kind=procedural", "model.widths=[64, 32]", "model.dropout=0.5"});

@@ -173,16 +173,18 @@ void Sources::add_sections(const toml::table& file, bool with_groups) {
   });
 }
 
-// The number of the [[group]] table that an override names, the 2 of "group.2.lr"; throws
-// ConfigError where there is no such table.
-size_t Sources::group_index(const std::string& where, const std::string& text) const {
+// The number of the [[group]] table that an override names, the 2 of "group.2.lr"; the next number
+// after the last adds a table. Throws ConfigError for any other.
+size_t Sources::group_index(const std::string& where, const std::string& text) {
   size_t index = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
   const bool number = error == std::errc() && end == text.data() + text.size();
-  if (!number || index >= groups_) {
+  if (!number || index > groups_) {
     fail(where, "group: received " + in_quotes(text) + ", allowed the number of one of the " +
-                    std::to_string(groups_) + " [[group]] tables, from 0");
+                    std::to_string(groups_) + " [[group]] tables, from 0, or " +
+                    std::to_string(groups_) + " for one more");
   }
+  groups_ = std::max(groups_, index + 1);
   return index;
 }
 

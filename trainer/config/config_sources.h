@@ -48,7 +48,7 @@ class Sources {
   void add_sections(const toml::table& file, bool with_groups);
   void add_table(const std::string& section, size_t group, const toml::table& table);
   void add_groups(const std::string& where, const toml::node& node);
-  size_t group_index(const std::string& where, const std::string& text) const;
+  size_t group_index(const std::string& where, const std::string& text);
 
   std::string name_;
   toml::table file_, preset_;
