@@ -93,7 +93,7 @@ void add_info(CLI::App& app, int& exit_code) {
       ->add_option("--data", o->data,
                    "A run file: what its data are, and simple predictors' losses")
       ->type_name("CONFIG");
-  command->add_option("--set", o->set, "Override a key of it")->expected(1);
+  command->add_option("--set", o->set, "Override a key of it")->expected(1)->take_all();
   command->add_flag("--polar-errors", o->polar_errors,
                     "max |1 - sigma| after 1 to 8 steps of every coefficient schedule");
   command->callback([o, &exit_code] {
