@@ -25,7 +25,8 @@ bool had_schedule(const Checkpoint& checkpoint, const ScheduleSpec& schedule) {
 
 }  // namespace
 
-void GroupRates::start_from(Optimizer& optimizer) {
+void GroupRates::start_from(Optimizer& optimizer, std::vector<int64_t> steps) {
+  group_steps_ = std::move(steps);
   base_.clear();
   for (const auto& group : optimizer.param_groups()) base_.push_back(group.options().get_lr());
 }
@@ -33,13 +34,16 @@ void GroupRates::start_from(Optimizer& optimizer) {
 void GroupRates::read_replayed() { replayed_ = replay_factors(schedule_, steps_); }
 
 void GroupRates::set(Optimizer& optimizer, int64_t step) {
-  double factor = schedule_factor(schedule_, step, steps_);
+  double replayed = 1;
   if (schedule_.kind == "replay") {
     if (replayed_.empty()) read_replayed();
-    factor *= replayed_.at(static_cast<size_t>(step));
+    replayed = replayed_.at(static_cast<size_t>(step));
   }
-  for (size_t g = 0; g < base_.size(); ++g)
-    optimizer.param_groups()[g].options().set_lr(base_[g] * factor);
+  for (size_t g = 0; g < base_.size(); ++g) {
+    const int64_t steps = group_steps_.at(g);
+    const double factor = step < steps ? schedule_factor(schedule_, step, steps) : 0;
+    optimizer.param_groups()[g].options().set_lr(base_[g] * (factor * replayed));
+  }
 }
 
 void GroupRates::save(NamedTensors& state) const {

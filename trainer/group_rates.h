@@ -17,8 +17,9 @@ class GroupRates {
   GroupRates(ScheduleSpec schedule, int64_t steps)
       : schedule_(std::move(schedule)), steps_(steps) {}
 
-  // Takes the groups' present rates as those that the factors multiply.
-  void start_from(Optimizer& optimizer);
+  // Takes the groups' present rates as those that the factors multiply, and for each group the
+  // steps of its schedule, after which its rate is 0.
+  void start_from(Optimizer& optimizer, std::vector<int64_t> steps);
   // Sets every group's rate to the one of this step, from 0. Throws ConfigError where numbers are
   // replayed, no checkpoint has brought them, and they cannot be had.
   void set(Optimizer& optimizer, int64_t step);
@@ -37,6 +38,7 @@ class GroupRates {
   ScheduleSpec schedule_;
   int64_t steps_;
   std::vector<double> base_, replayed_;
+  std::vector<int64_t> group_steps_;
 };
 
 }  // namespace steepest::trainer

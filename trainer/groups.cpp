@@ -2,11 +2,20 @@
 // From a model's routing and the run file's [[group]] tables to parameter groups.
 #include <torch/nn/module.h>
 
+#include <algorithm>
+
 #include "steepest/base/text.h"
 #include "trainer/session.h"
 
 namespace steepest::trainer {
 namespace {
+
+// Whether the table's globs match this parameter's name.
+bool is_hit(const GroupSpec& spec, const std::string& name) {
+  bool hit = false;
+  for (const auto& glob : spec.match) hit |= matches_glob(name, glob);
+  return hit;
+}
 
 // Takes the parameters that `spec`, a [[group]] table of the run file, matches out of `group`,
 // which keeps the others, and returns them as a group of their own, with the table's view and
@@ -16,9 +25,7 @@ Group split_off(Group& group, const GroupSpec& spec) {
   Group kept = group;
   kept.params.clear(), kept.reasons.clear();
   for (size_t i = 0; i < group.params.size(); ++i) {
-    const auto& name = group.params[i].first;
-    bool hit = false;
-    for (const auto& glob : spec.match) hit |= matches_glob(name, glob);
+    const bool hit = is_hit(spec, group.params[i].first);
     auto& target = hit ? taken : kept;
     target.params.push_back(group.params[i]);
     target.reasons.push_back(hit ? "group table" : group.reasons[i]);
@@ -45,6 +52,18 @@ RouteOptions unsplit_options(const Groups& routed) {
 }
 
 }  // namespace
+
+std::vector<int64_t> schedule_steps(const Groups& groups, const std::vector<GroupSpec>& specs,
+                                    int64_t steps) {
+  std::vector<int64_t> all;
+  for (const auto& group : groups) {
+    // The first table that matches a parameter wins, so all of a group have the same.
+    const auto table = std::ranges::find_if(
+        specs, [&](const auto& spec) { return is_hit(spec, group.params.front().first); });
+    all.push_back(table == specs.end() ? steps : table->steps.value_or(steps));
+  }
+  return all;
+}
 
 // Routes the model's parameters to groups and takes what each [[group]] table in `specs` matches
 // out into a group of its own, the first table that matches winning; with Fused::whole a fused

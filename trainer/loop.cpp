@@ -157,6 +157,7 @@ class Loop {
   void evaluate() {
     const auto found = session_.evaluate(spec_.eval_batches);
     counters_.val_loss = found.loss, counters_.val_accuracy = found.accuracy;
+    counters_.hellaswag = found.hellaswag;
     counters_.val_step = session_.step();
     metrics_->write(validation_record(counters_));
     require_finite_state();

@@ -18,6 +18,7 @@ struct GroupSpec {  // [[group]]: options for the parameters whose names match
   std::vector<std::string> match;
   std::string role;  // "matrix", "backup" or empty: as routed
   View view;
+  std::optional<int64_t> steps;  // of its schedule; unset: the run's
   Overrides options;
 };
 

@@ -2,7 +2,6 @@
 #include "trainer/session.h"
 
 #include <ATen/ATen.h>
-#include <ATen/autocast_mode.h>
 #include <torch/nn/utils/clip_grad.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include "steepest/base/text.h"
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/serialize/snapshot.h"
+#include "trainer/autocast.h"
 #include "trainer/config/config.h"
 #include "trainer/data/files.h"
 #include "trainer/data/make_dataset.h"
@@ -32,30 +32,6 @@ double seconds_now() {
 
 // The number in a tensor of one element, NaN where it is undefined.
 double number_or_nan(const at::Tensor& t) { return t.defined() ? t.item<double>() : kNaN; }
-
-// Half precision in the forward pass; the weights and the loss stay float32.
-class Autocast {
- public:
-  // Makes torch compute products in bfloat16 on the device while this object lives, if `on`.
-  Autocast(bool on, at::DeviceType device) : on_(on), device_(device) {
-    if (!on_) return;
-    at::autocast::set_autocast_dtype(device_, at::kBFloat16);
-    at::autocast::set_autocast_enabled(device_, true);
-  }
-  // Switches that off again, and drops torch's bfloat16 copies of the weights, which the next step
-  // changes.
-  ~Autocast() {
-    if (!on_) return;
-    at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(device_, false);
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  bool on_;
-  at::DeviceType device_;
-};
 
 // Returns the spec; throws c10::ValueError, in one line with the key, where its device is not
 // there. (torch tells of that in several lines, and names no key.)
@@ -100,6 +76,8 @@ Session::Session(const RunSpec& spec, DataUse use)
       rates_(spec.schedule, spec.steps) {
   TORCH_CHECK_VALUE(spec.data.batch % spec.accumulate == 0, "batch: accumulate: received ",
                     spec.accumulate, ", allowed a divisor of ", spec.data.batch);
+  const int64_t images = data_ ? model_->images_to_prepare() : 0;
+  if (images > 0) model_->prepare(data_->first_items(Split::train, images).inputs);
   make_optimizer();
 }
 
@@ -109,7 +87,7 @@ void Session::make_optimizer() {
   groups_ = make_groups(*model_, spec_.groups, fused_);
   optimizer_ = std::make_unique<Optimizer>(groups_, recipe(spec_.recipe, spec_.optimizer));
   optimizer_->measure_duals(spec_.measure_duals);
-  rates_.start_from(*optimizer_);
+  rates_.start_from(*optimizer_, schedule_steps(groups_, spec_.groups, spec_.steps));
   const auto matrices = std::ranges::find(groups_, std::optional(Role::matrix), &Group::role);
   rate_group_ = matrices == groups_.end() ? 0 : static_cast<size_t>(matrices - groups_.begin());
 }
@@ -235,28 +213,6 @@ StepResult Session::train_step() {
 void Session::restore_buffers(const NamedTensors& copies) {
   const at::NoGradGuard no_grad;
   for (auto& [name, target] : model_->buffers()) target.copy_(*find_tensor(copies, name));
-}
-
-int64_t Session::validation_batches(int64_t batches) const {
-  const int64_t all = data_->validation_batches(spec_.data.batch / spec_.accumulate);
-  return batches > 0 ? std::min(batches, all) : all;
-}
-
-Validation Session::evaluate(int64_t batches) {
-  at::NoGradGuard no_grad;
-  model_->train(false);
-  const int64_t rows = spec_.data.batch / spec_.accumulate;
-  const int64_t count = validation_batches(batches);
-  double sum = 0, right = 0, targets = 0;  // the last batch may be shorter
-  for (int64_t i = 0; i < count; ++i) {
-    const auto batch = data_->validation_batch(i, rows);
-    const auto n = static_cast<double>(batch.targets.numel());
-    const auto outcome = outcome_of(batch);
-    sum += outcome.loss.item<double>() * n;
-    right += number_or_nan(outcome.right);
-    targets += n;
-  }
-  return {sum / targets, right / targets, count};
 }
 
 // A checkpoint of the present weights and optimizer state, under this hash of the options and the

@@ -37,6 +37,8 @@ struct Validation {
   double loss = 0;      // mean over the targets, nats
   double accuracy = 0;  // share of the rows that are told right; NaN where a row has no one
                         // target
+  double hellaswag =
+      0;  // share of the questions that are answered right; NaN without data.hellaswag
   int64_t batches = 0;  // how many batches that took
 };
 
@@ -121,6 +123,7 @@ class Session {
   void note_nonfinite(StepResult& result);
   void restore_buffers(const NamedTensors& copies);
   Outcome outcome_of(const Batch& batch);
+  double answered_right();
 
   RunSpec spec_;
   std::unique_ptr<Dataset> data_;
@@ -134,6 +137,11 @@ class Session {
   LossWindow losses_;
   Counters before_streak_;
 };
+
+// For each of these groups, the steps of its schedule: those of the first [[group]] table that
+// matches its parameters and says so, else `steps`, the run's.
+std::vector<int64_t> schedule_steps(const Groups& groups, const std::vector<GroupSpec>& specs,
+                                    int64_t steps);
 
 // The routed groups with the spec's own [[group]] tables applied; throws where one matches nothing.
 Groups make_groups(Model& model, const std::vector<GroupSpec>& specs, Fused fused = Fused::parts);

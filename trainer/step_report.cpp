@@ -38,6 +38,7 @@ nlohmann::ordered_json step_record(const StepResult& result, int64_t step,
 nlohmann::ordered_json validation_record(const Counters& counters) {
   nlohmann::ordered_json line{{"step", counters.val_step}, {"val_loss", counters.val_loss}};
   if (!std::isnan(counters.val_accuracy)) line["val_accuracy"] = counters.val_accuracy;
+  if (!std::isnan(counters.hellaswag)) line["hellaswag"] = counters.hellaswag;
   line["seconds"] = counters.seconds;
   return line;
 }
@@ -49,6 +50,7 @@ nlohmann::ordered_json result_record(const std::string& folder, Session& session
                                 {"steps", session.step()},
                                 {"val_loss", counters.val_loss}};
   if (!std::isnan(counters.val_accuracy)) result["val_accuracy"] = counters.val_accuracy;
+  if (!std::isnan(counters.hellaswag)) result["hellaswag"] = counters.hellaswag;
   result["val_batches"] = session.validation_batches(session.spec().eval_batches);
   result["seconds"] = counters.seconds;
   result["optimizer_share"] = counters.optimizer_seconds / std::max(counters.seconds, 1e-9);
@@ -58,12 +60,14 @@ nlohmann::ordered_json result_record(const std::string& folder, Session& session
 }
 
 std::string validation_text(const Counters& counters) {
-  char loss[96], accuracy[32] = "";
+  char loss[96], accuracy[32] = "", answers[32] = "";
   snprintf(loss, sizeof loss, "step %ld  validation loss %.4f",
            static_cast<long>(counters.val_step), counters.val_loss);
   if (!std::isnan(counters.val_accuracy))
     snprintf(accuracy, sizeof accuracy, "  accuracy %.1f%%", 100 * counters.val_accuracy);
-  return std::string(loss) + accuracy;
+  if (!std::isnan(counters.hellaswag))
+    snprintf(answers, sizeof answers, "  HellaSwag %.1f%%", 100 * counters.hellaswag);
+  return std::string(loss) + accuracy + answers;
 }
 
 bool meets_target(const RunSpec& spec, const Counters& counters, int64_t step) {

@@ -7,7 +7,8 @@ from trainer import steepest
 def test_presets_are_named():
     text = steepest("list", "--presets").stdout
     names = [line.split()[0] for line in text.split("\n\n")[0].splitlines()[1:]]
-    assert names == ["track3", "resnet20", "nanogpt-char", "ned-small", "ned-large"]
+    known = ["track3", "resnet20", "airbench94", "nanogpt-char", "ned-small", "ned-large"]
+    assert names == known
     for name in names:  # no data are read
         done = steepest("train", "--preset", name, "--dry-run", "--set", "run.seed=5")
         assert done.returncode == 0 and "seed = 5\n" in done.stdout, done.stderr

@@ -12,6 +12,12 @@ SETS = {
         *("model.kind=resnet", "model.depth=8", "model.width=4", "data.kind=procedural"),
         *("data.side=8", "data.train_images=60", "data.validation_images=24", "batch.rows=10"),
     ],
+    "airbench": [
+        *("model.kind=airbench", "model.channels=[4, 6]", "model.views=6", "data.kind=procedural"),
+        *("model.label_smoothing=0.2", "data.flip=true", "data.alternating=true", "data.side=8"),
+        *("data.train_images=60", "data.validation_images=24", "batch.rows=10"),
+        *("group.0.match=whiten.bias", "group.0.steps=5", "optimizer.geometry=hyperball"),
+    ],
     "matrix": ["model.kind=matrix", "model.size=20", "model.noise=0.1", "data.kind=none"],
     "modular": [
         *("model.layers=1", "model.width=16", "model.heads=2", "model.vocab=8", "model.context=3"),

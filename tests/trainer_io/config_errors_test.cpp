@@ -160,9 +160,10 @@ TEST(ConfigErrors, KeysOfOtherKinds) {
   EXPECT_EQ(error_of_text("[schedule]\nfloor = 0.1\n"),
             "run.toml:2: schedule.floor: received a value with schedule.kind \"constant\", allowed "
             "with constant_linear, cosine, replay");
-  EXPECT_EQ(error_of_text("[model]\nkind = \"gtp\"\n"),
-            "run.toml:2: model.kind: received \"gtp\", allowed gpt, mlp, cnn, resnet, matrix; "
-            "nearest: gpt");
+  EXPECT_EQ(
+      error_of_text("[model]\nkind = \"gtp\"\n"),
+      "run.toml:2: model.kind: received \"gtp\", allowed gpt, mlp, cnn, resnet, airbench, matrix; "
+      "nearest: gpt");
 }
 
 TEST(ConfigErrors, Groups) {
@@ -203,7 +204,8 @@ TEST(ConfigErrors, Overrides) {
       {"optimizer.lr=nan", "optimizer.lr: received nan, allowed a number from 0 to 1e+06"},
       {"optimizer.nesterov=yes", "optimizer.nesterov: received \"yes\", allowed true, false"},
       {"model.kind=gtp",
-       "model.kind: received \"gtp\", allowed gpt, mlp, cnn, resnet, matrix; nearest: gpt"},
+       "model.kind: received \"gtp\", allowed gpt, mlp, cnn, resnet, airbench, matrix; nearest: "
+       "gpt"},
       {"group.1.lr=1",
        "group: received \"1\", allowed the number of one of the 0 [[group]] "
        "tables, from 0, or 0 for one more"}};

@@ -36,6 +36,7 @@ void evaluate(const Options& o) {
   nlohmann::ordered_json result{
       {"run", o.run}, {"step", session->step()}, {"val_loss", found.loss}};
   if (!std::isnan(found.accuracy)) result["val_accuracy"] = found.accuracy;
+  if (!std::isnan(found.hellaswag)) result["hellaswag"] = found.hellaswag;
   result["batches"] = found.batches;
   result["unit"] = session->data().unit();
   note_batches(*session, found.batches);
@@ -51,7 +52,8 @@ void add_eval(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("eval", "Validation loss of a run's latest checkpoint");
   command->add_option("run", o->run, "Folder of the run")->required();
   command->add_option("--set", o->set, "Override a key of its config: --set data.path=..")
-      ->expected(1);
+      ->expected(1)
+      ->take_all();
   command->add_option("--batches", o->batches, "How many; 0: all the validation data")
       ->check(whole_number(0));
   command->callback([o, &exit_code] {

@@ -17,7 +17,8 @@ namespace {
 void require_data(RunSpec spec, const std::vector<std::string>& overrides, const Session& session,
                   const Checkpoint& found) {
   const bool chosen = std::any_of(overrides.begin(), overrides.end(), [](const auto& text) {
-    return text.starts_with("data.path=") || text.starts_with("data.validation_path=");
+    return text.starts_with("data.path=") || text.starts_with("data.validation_path=") ||
+           text.starts_with("data.hellaswag=");
   });
   spec.data.accept_changed |= chosen;
   const auto accepted = require_same_data(spec, session.data().files(), found);

@@ -78,7 +78,7 @@ void fill_linked_fields(RunSpec& spec) {
   spec.data.vocab = spec.model.gpt.vocab;
   if (spec.data.kind != "cifar10" && spec.data.kind != "procedural") return;
   const int64_t side = side_of(spec.data);
-  spec.model.cnn.side = side;
+  spec.model.cnn.side = spec.model.airbench.side = side;
   spec.model.mlp.inputs = image_channels * side * side;
 }
 
@@ -98,11 +98,14 @@ void check_modular(const Check& check, const RunSpec& spec) {
                 std::to_string(spec.model.gpt.context), "from 3 with data.kind \"modular\"");
 }
 
-// Throws ConfigError where a channel of the last stage of a resnet has one value in a micro-batch,
-// of which there is no deviation.
+// Throws ConfigError where a channel of the last stage of a resnet or an airbench has one value in
+// a micro-batch, of which there is no deviation.
 void check_normalized(const Check& check, const RunSpec& spec) {
-  if (spec.model.kind != "resnet") return;
-  const int64_t side = (side_of(spec.data) + 3) / 4, rows = spec.data.batch / spec.accumulate;
+  const bool airbench = spec.model.kind == "airbench";
+  if (spec.model.kind != "resnet" && !airbench) return;
+  const int64_t whole = side_of(spec.data), rows = spec.data.batch / spec.accumulate;
+  const int64_t side =
+      airbench ? (whole - 1) >> spec.model.airbench.channels.size() : (whole + 3) / 4;
   check.require(rows * side * side > 1, "batch.rows", std::to_string(spec.data.batch),
                 "2 or more a micro-batch with data.side = " + std::to_string(side_of(spec.data)));
 }
@@ -118,6 +121,9 @@ void check_data(const Check& check, const RunSpec& spec) {
   check.require(!d.path.empty() || !files, "data.path", "nothing", "a file, folder or glob");
   check.require(!d.validation_path.empty() || d.kind != "tokens", "data.validation_path", "nothing",
                 "a shard or a glob of shards");
+  check.require(!d.hellaswag || !d.hellaswag->empty(), "data.hellaswag", "nothing", "a file");
+  check.require(!d.alternating.value_or(false) || d.flip, "data.alternating", "true",
+                "false without data.flip");
   check.require(d.kind != "text" || spec.model.gpt.vocab >= 256, "model.vocab",
                 std::to_string(spec.model.gpt.vocab), "from 256 with data.kind \"text\"");
   if (d.kind == "modular") check_modular(check, spec);
@@ -150,6 +156,10 @@ void check_groups(const Check& check, const RunSpec& spec) {
   for (size_t i = 0; i < spec.groups.size(); ++i) {
     check.require(!spec.groups[i].match.empty(), "group." + std::to_string(i) + ".match", "nothing",
                   "a list of globs of parameter names");
+    const int64_t steps = spec.groups[i].steps.value_or(spec.steps);
+    check.require(steps >= spec.schedule.warmup, "group." + std::to_string(i) + ".steps",
+                  std::to_string(steps),
+                  "from schedule.warmup = " + std::to_string(spec.schedule.warmup));
   }
 }
 

@@ -56,7 +56,10 @@ Section group_section(GroupSpec& group) {
       Key{"transposed", &group.view.transposed, "stored (in, out)"},
       Key{"split_sizes", &group.view.split_sizes, "parts of a fused matrix"}.within({.low = 1}),
       Key{"num_heads", &group.view.num_heads, "or so many equal parts; 0: none"}.within({.low = 0}),
-      Key{"split_dim", &group.view.split_dim, "0 (out) or 1 (in)"}.within({0, 1})};
+      Key{"split_dim", &group.view.split_dim, "0 (out) or 1 (in)"}.within({0, 1}),
+      Key{"steps", &group.steps, "its schedule ends after so many, and its rate is 0 from then on"}
+          .within({.low = 1})
+          .since_later()};
   for (const auto& option : options()) {
     if (is_of_groups(option)) keys.push_back(key_of(option, group.options));
   }

@@ -53,6 +53,11 @@ double* dropout_of(ModelSpec& m) {
   return m.kind == "cnn" ? &m.cnn.dropout : &m.gpt.dropout;
 }
 
+// As dropout_of, of the channels.
+std::vector<int64_t>* channels_of(ModelSpec& m) {
+  return m.kind == "airbench" ? &m.airbench.channels : &m.cnn.channels;
+}
+
 // As dropout_of, of the width.
 int64_t* width_of(ModelSpec& m) { return m.kind == "resnet" ? &m.resnet.width : &m.gpt.width; }
 
@@ -107,12 +112,20 @@ std::vector<Key> model_keys(ModelSpec& m, std::optional<std::string>& preset) {
                      .only_for({"matrix"}));
   keys.push_back(
       Key{"widths", &m.mlp.widths, "of the hidden layers"}.within(kFromOne).only_for({"mlp"}));
-  keys.push_back(
-      Key{"channels", &m.cnn.channels, "of each block"}.within(kFromOne).only_for({"cnn"}));
+  keys.push_back(Key{"channels", channels_of(m), "of each block"}.within(kFromOne).only_for(
+      {"cnn", "airbench"}));
   keys.push_back(
       Key{"hidden", &m.cnn.hidden, "between the linear maps"}.within(kFromOne).only_for({"cnn"}));
   keys.push_back(Key{"dropout", dropout_of(m), "probability"}.within(kBelowOne).only_for(
       {"gpt", "mlp", "cnn"}));
+  keys.push_back(Key{"label_smoothing", &m.label_smoothing, "what all classes share of a target"}
+                     .within(kBelowOne)
+                     .only_for({"gpt", "mlp", "cnn", "resnet", "airbench"})
+                     .since_later());
+  keys.push_back(Key{"views", &m.views, "of an image in validation: 1, 2 or 6"}
+                     .within({1, 6})
+                     .only_for({"mlp", "cnn", "resnet", "airbench"})
+                     .since_later());
   return keys;
 }
 
@@ -126,6 +139,10 @@ std::vector<Key> data_keys(DataSpec& d) {
       Key{"validation_path", &d.validation_path, "instead of a part of path"}
           .only_for({"text", "tokens"})
           .changeable(),
+      Key{"hellaswag", &d.hellaswag, "llm.c's file of HellaSwag, answered at each validation"}
+          .only_for({"tokens"})
+          .changeable()
+          .since_later(),
       Key{"extensions", &d.extensions, "of a folder's files; []: all"}.only_for({"text"}),
       Key{"validation_fraction", &d.validation_fraction, "of path"}
           .within({0, 1, true, true})
@@ -138,6 +155,9 @@ std::vector<Key> data_keys(DataSpec& d) {
           .changeable(),
       Key{"order", &d.order, "of the rows"}.one_of({"shuffled", "random", "sequential"}),
       Key{"flip", &d.flip, "mirror half of the training images"}.only_for(images),
+      Key{"alternating", &d.alternating, "with flip: an image is mirrored in every second epoch"}
+          .only_for(images)
+          .since_later(),
       Key{"translate", &d.translate, "shift training images by up to so many pixels"}
           .within({0, 31})
           .only_for(images),

@@ -82,6 +82,59 @@ recipe = "muon-adam"
 nesterov = true
 )";
 
+// Not as published: bfloat16 for float16, and where a step is SGD's there, it has unit root mean
+// square here, as the optimizer has one form of update for all: those rates are to be tuned.
+constexpr char kAirbench94[] = R"([run]
+steps = 200              # 8 epochs
+dtype = "bfloat16"
+eval_batches = 0
+
+[model]
+kind = "airbench"
+label_smoothing = 0.2
+views = 6
+
+[data]
+kind = "cifar10"
+path = "cifar-10-batches-bin"
+flip = true
+alternating = true
+translate = 2
+
+[batch]
+rows = 2000
+
+[optimizer]
+recipe = "muon-jordan"
+lr = 0.24
+momentum = 0.6
+polar = "jordan"
+polar_steps = 3
+radius = "none"
+geometry = "hyperball"   # filters keep the norm sqrt(out), which they begin with
+backup = "l2"
+backup_radius = "scion"
+backup_lr = 0.01
+backup_momentum = 0.85
+backup_nesterov = true
+
+[[group]]
+match = "whiten.bias"
+steps = 75               # 3 epochs
+
+[[group]]
+match = "head.weight"
+lr = 0.05
+
+[[group]]
+match = "groups.*.conv*.weight"
+role = "matrix"
+
+[schedule]
+kind = "constant_linear"
+constant_fraction = 0
+)";
+
 constexpr char kNanogptChar[] = R"([run]
 steps = 5000
 eval_every = 250
@@ -194,6 +247,7 @@ const std::vector<Preset>& presets() {
       {"track3", "modded-nanogpt's Track 3: a GPT of 162 million parameters on FineWeb, Muon",
        kTrack3},
       {"resnet20", "ResNet-20 on CIFAR-10, 50 epochs, Muon (Crawshaw et al. 2025)", kResnet20},
+      {"airbench94", "airbench94 on CIFAR-10, 8 epochs, Muon (Jordan 2024)", kAirbench94},
       {"nanogpt-char", "nanoGPT's small GPT on Shakespeare, AdamW", kNanogptChar},
       {"ned-small",
        "GPT-2 small on a billion tokens of FineWeb, MuonMax-Momo (Crawshaw et al. 2025)",

@@ -18,14 +18,14 @@ void Dataset::check_batch_size() const {
 
 Dataset::Pick Dataset::pick(Split split, int64_t step, int64_t row) const {
   const uint64_t seed = hash_words(spec_.seed, split, step, row);
-  if (spec_.order == "random")
-    return {static_cast<int64_t>(below(scramble(seed), static_cast<uint64_t>(starts(split)))),
-            seed};
   const int64_t n = size(split), position = step * spec_.batch + row;
   const int64_t epoch = position / n, index = position % n;
-  if (spec_.order == "sequential") return {index, seed};
+  if (spec_.order == "random")
+    return {static_cast<int64_t>(below(scramble(seed), static_cast<uint64_t>(starts(split)))), seed,
+            epoch};
+  if (spec_.order == "sequential") return {index, seed, epoch};
   const Permutation shuffle(static_cast<uint64_t>(n), hash_words(spec_.seed, split, epoch));
-  return {static_cast<int64_t>(shuffle(static_cast<uint64_t>(index))), seed};
+  return {static_cast<int64_t>(shuffle(static_cast<uint64_t>(index))), seed, epoch};
 }
 
 Batch Dataset::batch(Split split, int64_t step, int64_t row, int64_t rows) const {
@@ -40,6 +40,12 @@ Batch Dataset::batch(Split split, int64_t step, int64_t row, int64_t rows) const
   return made;
 }
 
+Batch Dataset::first_items(Split split, int64_t count) const {
+  Picks picks{split, false, false, {}};
+  for (int64_t i = 0; i < std::min(count, size(split)); ++i) picks.rows.push_back({i, 0});
+  return gather(picks);
+}
+
 int64_t Dataset::validation_batches(int64_t rows) const {
   return (size(Split::validation) + rows - 1) / rows;
 }
@@ -52,6 +58,11 @@ Batch Dataset::validation_batch(int64_t i, int64_t rows) const {
   Picks picks{Split::validation, false, false, {}};
   for (int64_t k = i * rows; k < std::min(n, (i + 1) * rows); ++k) picks.rows.push_back({k, 0});
   return gather(picks);
+}
+
+const std::vector<Question>& Dataset::questions() const {
+  static const std::vector<Question> none;
+  return none;
 }
 
 // One line for the log: the kind and what was read, "cifar10: train images 50000, ..".

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "trainer/data/batch.h"
+#include "trainer/data/completions.h"
 #include "trainer/data/fingerprint.h"
 
 namespace steepest::trainer {
@@ -24,16 +25,18 @@ struct DataSpec {
   std::string kind = "text";  // see make_dataset.h
   std::string path;           // text: file, folder or glob; tokens: shard or glob; cifar10: folder
   std::string validation_path;  // tokens: shard or glob; text: optional, in place of a fraction
-  std::vector<std::string> extensions;  // text: of a folder's files, {".py"}; empty: every file
-  double validation_fraction = 0.05;    // text: of the files, or of the one file's end
-  int64_t separator = 0;                // text: the byte between two files
-  int64_t vocab = 50257;                // tokens: ids allowed are 0..vocab-1
-  int64_t context = 128;                // text, tokens: tokens a row
-  int64_t batch = 32;                   // rows a step, over all micro-batches
-  std::string order = "shuffled";       // "shuffled": every item once an epoch; "random": any
-                                        // start, with replacement; "sequential": file order
-  bool flip = false;                    // images in training: mirrored half of the time
-  int64_t translate = 0;                // and shifted by up to so many pixels, edges reflected
+  std::vector<std::string> extensions;   // text: of a folder's files, {".py"}; empty: every file
+  double validation_fraction = 0.05;     // text: of the files, or of the one file's end
+  int64_t separator = 0;                 // text: the byte between two files
+  std::optional<std::string> hellaswag;  // tokens: llm.c's file of questions; unset: none
+  int64_t vocab = 50257;                 // tokens: ids allowed are 0..vocab-1
+  int64_t context = 128;                 // text, tokens: tokens a row
+  int64_t batch = 32;                    // rows a step, over all micro-batches
+  std::string order = "shuffled";        // "shuffled": every item once an epoch; "random": any
+                                         // start, with replacement; "sequential": file order
+  bool flip = false;                     // images in training: mirrored half of the time
+  std::optional<bool> alternating;       // with flip: half of them in each epoch, by turns
+  int64_t translate = 0;                 // and shifted by up to so many pixels, edges reflected
   std::optional<int64_t> limit;  // cifar10: training images, the first in file order; unset: all
   std::optional<int64_t> side;   // images: averaged down to side x side; unset: 32 x 32 as they are
   int64_t train_images = 20000, validation_images = 4000;  // procedural
@@ -58,6 +61,8 @@ class Dataset {
   // shorter. Over i < validation_batches(rows) every item is seen once. Throws DataError for other
   // i.
   Batch validation_batch(int64_t i, int64_t rows) const;
+  // The first items of the split in file order, without augmentation: at most so many.
+  Batch first_items(Split split, int64_t count) const;
   // How many batches of `rows` rows hold all validation data.
   int64_t validation_batches(int64_t rows) const;
 
@@ -77,13 +82,18 @@ class Dataset {
   // text.
   virtual std::span<const uint8_t> bytes(Split) const { return {}; }
 
+  // Questions with completions, which a validation of a language model answers; empty where
+  // spec().hellaswag names none.
+  virtual const std::vector<Question>& questions() const;
+
   // The spec that the data were made from.
   const DataSpec& spec() const { return spec_; }
 
  protected:
   struct Pick {
-    int64_t index;  // of an item, or of a start where Picks::anywhere
-    uint64_t seed;  // for augmentation
+    int64_t index;      // of an item, or of a start where Picks::anywhere
+    uint64_t seed;      // for augmentation
+    int64_t epoch = 0;  // how often the order has gone through all items before
   };
   struct Picks {
     Split split;

@@ -68,9 +68,14 @@ int64_t ImageDataset::reflected(int64_t i) const {
   return last - std::abs(last - std::abs(i));
 }
 
-void ImageDataset::draw(const uint8_t* record, bool augment, uint64_t seed, float* out) const {
-  CounterStream random(seed);
-  const bool mirror = augment && spec().flip && (random.bits() & 1) != 0;
+bool ImageDataset::is_mirrored(const Pick& pick, uint64_t random) const {
+  if (!spec().alternating.value_or(false)) return (random & 1) != 0;
+  return ((hash_words(spec().seed, pick.index) + static_cast<uint64_t>(pick.epoch)) & 1) != 0;
+}
+
+void ImageDataset::draw(const uint8_t* record, bool augment, const Pick& pick, float* out) const {
+  CounterStream random(pick.seed);
+  const bool mirror = augment && spec().flip && is_mirrored(pick, random.bits());
   const int64_t reach = augment ? spec().translate : 0;
   const int64_t down = random.range(-reach, reach), right = random.range(-reach, reach);
   for (size_t c = 0; c < 3; ++c)
@@ -92,7 +97,7 @@ Batch ImageDataset::gather(const Picks& picks) const {
     const uint8_t* record =
         records(picks.split).data() + picks.rows[i].index * record_bytes_of(side_);
     labels[i] = record[0];
-    draw(record, picks.augment, picks.rows[i].seed, pixels + i * image_channels * side_ * side_);
+    draw(record, picks.augment, picks.rows[i], pixels + i * image_channels * side_ * side_);
   }
   return batch;
 }

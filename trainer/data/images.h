@@ -57,8 +57,11 @@ class ImageDataset : public Dataset {
   // The records of the split, one after another, each a label and a picture.
   const Records& records(Split split) const { return split == Split::train ? train_ : validation_; }
   // Writes the scaled picture of one record, its label skipped, to `out` [3, side, side]; with
-  // `augment`, mirrored and shifted at random as `seed` and the spec say.
-  void draw(const uint8_t* record, bool augment, uint64_t seed, float* out) const;
+  // `augment`, mirrored and shifted at random as the pick's seed and the spec say.
+  void draw(const uint8_t* record, bool augment, const Pick& pick, float* out) const;
+  // Whether training shows the picked image mirrored: at random, or where that alternates, in every
+  // second epoch, from the first or the second on.
+  bool is_mirrored(const Pick& pick, uint64_t random) const;
 
   // The pixel that is shown at a coordinate up to side - 1 outside of the image.
   int64_t reflected(int64_t i) const;

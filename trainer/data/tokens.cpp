@@ -162,6 +162,11 @@ std::unique_ptr<Dataset> make_tokens(const DataSpec& spec) {
                    {"train tokens", total_tokens(source.train)},
                    {"validation shards", static_cast<int64_t>(source.validation.size())},
                    {"validation tokens", total_tokens(source.validation)}};
+  if (spec.hellaswag) {
+    source.questions = read_questions(*spec.hellaswag, spec.vocab, spec.context);
+    source.files.push_back(question_file(*spec.hellaswag));
+    source.counts.emplace_back("questions", static_cast<int64_t>(source.questions.size()));
+  }
   return std::make_unique<WindowDataset>(spec, std::move(source));
 }
 

@@ -59,6 +59,7 @@ class WindowDataset : public Dataset {
     std::string unit, name;  // name: for errors
     std::vector<std::pair<std::string, int64_t>> counts;
     std::vector<DataFile> files;
+    std::vector<Question> questions;
   };
   // Makes the dataset of the windows in the source's runs. Throws DataError where a split has no
   // window, or training has fewer than a batch has rows.
@@ -74,6 +75,8 @@ class WindowDataset : public Dataset {
   int64_t targets() const override { return spec().context; }
   // What was read, as names and numbers for describe(), such as {"train files", 2300}.
   std::vector<std::pair<std::string, int64_t>> counts() const override { return source_.counts; }
+  // The questions that were read beside the tokens.
+  const std::vector<Question>& questions() const override { return source_.questions; }
   // All bytes of the split, for statistics of bytes; empty unless the data are text, which is in
   // memory.
   std::span<const uint8_t> bytes(Split split) const override;

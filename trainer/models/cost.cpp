@@ -96,6 +96,26 @@ PassCost resnet(const ResnetSpec& s, int64_t side) {
   return cost;
 }
 
+// The whitening filters, then for each group a convolution before its maxima and one behind them,
+// each with what normalization and gelu make of it.
+PassCost airbench(const AirbenchSpec& s) {
+  int64_t side = s.side - 1;
+  const auto pixels = [&] { return static_cast<double>(side * side); };
+  double in = 24;
+  PassCost cost = linear(pixels(), 12, in);
+  cost.values += 2 * in * pixels();
+  for (const int64_t channels : s.channels) {
+    const auto out = static_cast<double>(channels);
+    cost += convolution(pixels(), in, out);
+    side /= 2;
+    cost += convolution(pixels(), out, out);
+    cost.values += 5 * out * pixels();
+    in = out;
+  }
+  cost += linear(1, in, static_cast<double>(s.classes));
+  return cost;
+}
+
 }  // namespace
 
 PassCost pass_cost(const ModelSpec& spec, int64_t tokens, int64_t side) {
@@ -103,6 +123,7 @@ PassCost pass_cost(const ModelSpec& spec, int64_t tokens, int64_t side) {
   if (spec.kind == "mlp") return mlp(spec.mlp);
   if (spec.kind == "cnn") return cnn(spec.cnn);
   if (spec.kind == "resnet") return resnet(spec.resnet, side);
+  if (spec.kind == "airbench") return airbench(spec.airbench);
   return {};  // of a matrix: no rows pass through it
 }
 

@@ -3,6 +3,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -57,6 +58,20 @@ void fill_uniform(const std::string& name, at::Tensor& p, const Init& init, at::
     p.uniform_(-bound, bound, random);
 }
 
+// Fills a convolution's weight or the head by the rule "airbench".
+void fill_airbench(at::Tensor& p, at::Generator& random) {
+  const double bound = 1 / std::sqrt(fan_in(p));
+  p.uniform_(-bound, bound, random);
+  if (p.dim() == 2) {
+    p.div_(p.std());
+    return;
+  }
+  const int64_t passed = std::min(p.size(0), p.size(1));
+  p.narrow(0, 0, passed).zero_();
+  p.select(3, p.size(3) / 2).select(2, p.size(2) / 2).narrow(0, 0, passed).fill_diagonal_(1);
+  p.mul_(p.norm().reciprocal() * std::sqrt(static_cast<double>(p.size(0))));
+}
+
 // Fills a bias `p`: by the rule "torch" uniform within +-1/sqrt(fan_in) of its layer's `weight`,
 // else with 0. A `weight` of one dimension is a normalization's gain, whose bias begins at 0.
 void fill_bias(at::Tensor& p, const at::Tensor& weight, const Init& init, at::Generator& random) {
@@ -82,7 +97,13 @@ void initialize(torch::nn::Module& module, const Init& init) {
     const std::string& name = item.key();
     at::Tensor p = item.value();
     at::Generator random = make_generator(at::kCPU, seed_of(name, init.seed));
-    if (name.ends_with("bias"))
+    if (name == "whiten.bias")  // its weight is no parameter
+      p.uniform_(-1 / std::sqrt(12.0), 1 / std::sqrt(12.0), random);
+    else if (init.rule == "airbench" && p.dim() == 1)
+      p.zero_();
+    else if (init.rule == "airbench")
+      fill_airbench(p, random);
+    else if (name.ends_with("bias"))
       fill_bias(p, parameters[name.substr(0, name.size() - 4) + "weight"], init, random);
     else if (p.dim() == 1)
       p.fill_(1);

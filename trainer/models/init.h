@@ -6,6 +6,9 @@
 //   biases 0
 // - kaiming: N(0, 2 / fan in), as before a ReLU; biases 0
 // - normal: N(0, .1); biases 0
+// - airbench: uniform +-1/sqrt(fan in); of a convolution to n channels the first filters, one for
+//   each channel that it reads, pass that channel on, and it is scaled to Frobenius norm sqrt(n);
+//   the head is divided by its deviation; biases 0, but of the first layer +-1/sqrt(12)
 #pragma once
 
 #include <torch/nn/module.h>

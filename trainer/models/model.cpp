@@ -8,10 +8,12 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "trainer/models/airbench.h"
 #include "trainer/models/gpt.h"
 #include "trainer/models/init.h"
 #include "trainer/models/matrix.h"
 #include "trainer/models/resnet.h"
+#include "trainer/models/views.h"
 #include "trainer/models/vision.h"
 
 namespace steepest::trainer {
@@ -45,6 +47,16 @@ class MatrixModel : public ModelOf<Matrix> {
   Outcome outcome(const Batch& batch) override { return {net_->forward(batch), {}}; }
 };
 
+// A model that looks at images before its first step.
+class AirbenchModel : public ModelOf<Airbench> {
+ public:
+  using ModelOf::ModelOf;
+  // As many as were published.
+  int64_t images_to_prepare() const override { return 5000; }
+  // Sets the filters that whiten patches of the images [n, 3, side, side].
+  void prepare(const at::Tensor& images) override { net_->whiten_by(images); }
+};
+
 class GptModel : public ModelOf<Gpt> {
  public:
   using ModelOf::ModelOf;
@@ -76,15 +88,18 @@ std::unique_ptr<Model> initialized_model(std::shared_ptr<Net> net, int64_t class
 
 }  // namespace
 
-at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets) {
-  return at::cross_entropy_loss(logits.flatten(0, -2), targets.flatten());
+at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets, double smoothing) {
+  constexpr int64_t ignored = -100;  // torch's default: none of ours is
+  return at::cross_entropy_loss(logits.flatten(0, -2), targets.flatten(), {}, at::Reduction::Mean,
+                                ignored, smoothing);
 }
 
 Outcome Model::outcome(const Batch& batch) {
-  at::Tensor z = logits(batch);
+  const bool training = is_training();
+  at::Tensor z = training ? logits(batch) : mean_logits(*this, batch, views_);
   const bool one = batch.targets.dim() == 1;
   if (one && z.dim() == 3) z = z.select(1, -1);
-  Outcome outcome{cross_entropy(z, batch.targets), {}};
+  Outcome outcome{cross_entropy(z, batch.targets, training ? label_smoothing_ : 0), {}};
   if (one) outcome.right = z.detach().argmax(-1).eq(batch.targets).sum(at::kDouble);
   return outcome;
 }
@@ -113,8 +128,10 @@ void Model::train(bool on) { module().train(on); }
 bool Model::is_training() { return module().is_training(); }
 void Model::to(at::Device device) { module().to(device); }
 
-std::unique_ptr<Model> make_model(const ModelSpec& spec, uint64_t seed, at::Device device) {
-  validate(spec);
+namespace {
+
+// The model of a valid spec, by its kind.
+std::unique_ptr<Model> model_of_kind(const ModelSpec& spec, uint64_t seed, at::Device device) {
   const at::Device made = device.is_meta() ? device : at::Device(at::kCPU);
   if (spec.kind == "mlp")
     return initialized_model<ModelOf<Mlp>>(std::make_shared<Mlp>(spec.mlp, made), spec.mlp.classes,
@@ -126,12 +143,25 @@ std::unique_ptr<Model> make_model(const ModelSpec& spec, uint64_t seed, at::Devi
     return initialized_model<ModelOf<Resnet>>(std::make_shared<Resnet>(spec.resnet, made),
                                               spec.resnet.classes,
                                               {.rule = "kaiming", .seed = seed}, device);
+  if (spec.kind == "airbench")
+    return initialized_model<AirbenchModel>(std::make_shared<Airbench>(spec.airbench, made),
+                                            spec.airbench.classes,
+                                            {.rule = "airbench", .seed = seed}, device);
   if (spec.kind == "matrix")
     return initialized_model<MatrixModel>(std::make_shared<Matrix>(spec.matrix, made), 0,
                                           {.rule = "normal", .seed = seed}, device);
   const Init init{spec.gpt.init, spec.gpt.layers, spec.gpt.tied, seed};
   return initialized_model<GptModel>(std::make_shared<Gpt>(spec.gpt, made), spec.gpt.vocab, init,
                                      device);
+}
+
+}  // namespace
+
+std::unique_ptr<Model> make_model(const ModelSpec& spec, uint64_t seed, at::Device device) {
+  validate(spec);
+  auto model = model_of_kind(spec, seed, device);
+  model->set_outcome(spec.label_smoothing.value_or(0), spec.views.value_or(1));
+  return model;
 }
 
 int64_t parameter_count(Model& model) {

@@ -47,6 +47,15 @@ class Model {
   virtual Outcome outcome(const Batch& batch);
   // The loss alone.
   at::Tensor loss(const Batch& batch) { return outcome(batch).loss; }
+  // How many training images, the first ones, prepare() takes before the first step; mostly none.
+  virtual int64_t images_to_prepare() const { return 0; }
+  // Sets what the model has of the data but does not train, such as filters that whiten them.
+  virtual void prepare(const at::Tensor&) {}
+  // Sets how outcome() looks at a batch: the part of each target that all classes share, in
+  // training, and the number of views of an image (views.h), out of it.
+  void set_outcome(double label_smoothing, int64_t views) {
+    label_smoothing_ = label_smoothing, views_ = views;
+  }
   // All parameters, in the order of state_dict.
   std::vector<Parameter> parameters();
   // What training changes beside them, as the running means of batch normalization, by name.
@@ -60,10 +69,15 @@ class Model {
   bool is_training();
   // Moves the parameters, in place, to the device.
   void to(at::Device device);
+
+ private:
+  double label_smoothing_ = 0;
+  int64_t views_ = 1;
 };
 
-// The mean cross-entropy over all targets, in nats; logits [.., classes], targets [..].
-at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets);
+// The mean cross-entropy over all targets, in nats; logits [.., classes], targets [..]. With
+// smoothing e a target is 1 - e of its class and e of all classes alike.
+at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets, double smoothing = 0);
 
 // Builds the model of a spec, which it validates. Every parameter is a function of seed and its own
 // name, the same on each device (it is drawn on the CPU); the global random generator is not used.

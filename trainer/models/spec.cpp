@@ -2,6 +2,8 @@
 // Checks of the models' choices, and the published sizes.
 #include "trainer/models/spec.h"
 
+#include "trainer/models/views.h"
+
 #include <algorithm>
 #include <sstream>
 #include <stdexcept>
@@ -102,6 +104,20 @@ void validate_resnet(const ResnetSpec& spec) {
     refuse("depth", spec.depth, "6 n + 2 from 8 to 1202: 8, 14, 20, ..");
 }
 
+// Throws std::invalid_argument for the first choice that no Airbench can be built with: the first
+// filters take one pixel of the side, and each group halves what is left, which must stay 1 or
+// more.
+void validate_airbench(const AirbenchSpec& spec) {
+  for (const int64_t channels : spec.channels) check_size("channels", channels);
+  check_size("classes", spec.classes);
+  check_size("side", spec.side);
+  if (spec.channels.empty() || spec.channels.size() > 20 ||
+      (spec.side - 1) >> spec.channels.size() == 0)
+    refuse("channels", std::to_string(spec.channels.size()) + " groups",
+           "1 or more, as many as data.side - 1 = " + std::to_string(spec.side - 1) +
+               " can be halved");
+}
+
 // Throws std::invalid_argument for the first choice that no Matrix can be built with.
 void validate_matrix(const MatrixSpec& spec) {
   check_size("size", spec.size);
@@ -121,7 +137,9 @@ GptSpec published_gpt2(int64_t layers, int64_t heads, int64_t width) {
 
 }  // namespace
 
-std::vector<std::string> model_kinds() { return {"gpt", "mlp", "cnn", "resnet", "matrix"}; }
+std::vector<std::string> model_kinds() {
+  return {"gpt", "mlp", "cnn", "resnet", "airbench", "matrix"};
+}
 
 void validate(const ModelSpec& spec) {
   check_choice("kind", spec.kind, model_kinds());
@@ -129,7 +147,12 @@ void validate(const ModelSpec& spec) {
   if (spec.kind == "mlp") validate_mlp(spec.mlp);
   if (spec.kind == "cnn") validate_cnn(spec.cnn);
   if (spec.kind == "resnet") validate_resnet(spec.resnet);
+  if (spec.kind == "airbench") validate_airbench(spec.airbench);
   if (spec.kind == "matrix") validate_matrix(spec.matrix);
+  const double smoothing = spec.label_smoothing.value_or(0);
+  if (!(smoothing >= 0 && smoothing < 1))
+    refuse("label_smoothing", smoothing, "0 <= label_smoothing < 1");
+  check_views(spec.views.value_or(1));
 }
 
 GptSpec gpt_preset(const std::string& name) {

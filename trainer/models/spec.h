@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,11 @@ struct ResnetSpec {
   int64_t classes = 10;
 };
 
+struct AirbenchSpec {
+  std::vector<int64_t> channels = {64, 256, 256};  // of each group of two convolutions
+  int64_t side = 32, classes = 10;
+};
+
 struct MatrixSpec {
   int64_t size = 500;    // rows and columns of the one matrix
   uint64_t problem = 0;  // which M and N are drawn
@@ -58,10 +64,14 @@ struct ModelSpec {
   MlpSpec mlp;
   CnnSpec cnn;
   ResnetSpec resnet;
+  AirbenchSpec airbench;
   MatrixSpec matrix;
+  std::optional<double>
+      label_smoothing;           // in training: the part of a target that all classes share
+  std::optional<int64_t> views;  // of an image, out of training: see views.h; unset: 1
 };
 
-// What ModelSpec::kind may be: "gpt", "mlp", "cnn", "resnet", "matrix".
+// What ModelSpec::kind may be: "gpt", "mlp", "cnn", "resnet", "airbench", "matrix".
 std::vector<std::string> model_kinds();
 
 // Throws std::invalid_argument, with key, received and allowed, for the first choice that cannot be

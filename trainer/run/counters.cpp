@@ -16,6 +16,7 @@ void put_counters(const Counters& counters, NamedTensors& state) {
   put("val_loss", counters.val_loss);
   put("val_step", static_cast<double>(counters.val_step));
   if (!std::isnan(counters.val_accuracy)) put("val_accuracy", counters.val_accuracy);
+  if (!std::isnan(counters.hellaswag)) put("hellaswag", counters.hellaswag);
 }
 
 Counters counters_of(const NamedTensors& state) {
@@ -30,6 +31,7 @@ Counters counters_of(const NamedTensors& state) {
   counters.val_step =
       static_cast<int64_t>(take("val_step", static_cast<double>(counters.val_step)));
   counters.val_accuracy = take("val_accuracy", counters.val_accuracy);
+  counters.hellaswag = take("hellaswag", counters.hellaswag);
   return counters;
 }
 

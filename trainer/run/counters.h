@@ -14,6 +14,7 @@ struct Counters {
   double seconds = 0, optimizer_seconds = 0;  // of training, over all starts
   double val_loss = 0;                        // at val_step
   int64_t val_step = -1;                      // -1: there was no validation yet
+  double hellaswag = kNone;                   // share answered right; NaN without questions
   double val_accuracy = kNone;                // from 0 to 1; NaN where rows have no one target
 };
 

@@ -25,6 +25,7 @@ std::string absolute_data_path(const std::string& path) {
 RunSpec with_absolute_data(RunSpec spec) {
   for (auto* path : {&spec.data.path, &spec.data.validation_path, &spec.schedule.path})
     *path = absolute_data_path(*path);
+  if (spec.data.hellaswag) *spec.data.hellaswag = absolute_data_path(*spec.data.hellaswag);
   if (spec.start_from) *spec.start_from = absolute_data_path(*spec.start_from);
   return spec;
 }

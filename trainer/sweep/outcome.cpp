@@ -121,7 +121,7 @@ void add_losses(SweepValue& line, const Curves& curves, const std::optional<Swee
   line["steps"] = curves.losses.size();
   line["first_loss"] = curves.losses.empty() ? std::nan("") : curves.losses.front();
   line["train_loss"] = curve.empty() ? SweepValue() : curve.back()[1];
-  for (const char* name : {"val_loss", "val_accuracy"})
+  for (const char* name : {"val_loss", "val_accuracy", "hellaswag"})
     if (result && result->contains(name)) line[name] = (*result)[name];
   line["curve"] = curve;
   if (const auto duals = thinned(curves.duals, kPoints); !duals.empty()) line["D"] = duals;

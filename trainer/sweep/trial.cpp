@@ -42,6 +42,7 @@ std::string key_of(RunSpec spec, const std::string& other) {
   const std::string data = data_identity(spec);
   spec.out.clear(), spec.data.path.clear(), spec.data.validation_path.clear();
   spec.schedule.path = spec.schedule.path.empty() ? "" : other;
+  if (spec.data.hellaswag) spec.data.hellaswag = "";
   if (spec.start_from) spec.start_from = other;
   return hash_text(resolved_toml(spec) + data);
 }
