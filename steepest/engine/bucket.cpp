@@ -13,7 +13,7 @@ namespace steepest::engine {
 namespace {
 
 // On the CPU a bucket stays in a core's cache; elsewhere one call should fill the device.
-constexpr int64_t kCacheBytes = int64_t{1} << 19, kDeviceBytes = int64_t{64} << 20;
+constexpr int64_t kCacheBytes = int64_t{1} << 19, kDeviceBytes = int64_t{256} << 20;
 constexpr int64_t kMinAloneBytes = int64_t{1} << 16;
 
 // Blocks of one key may share a bucket: see key_of().

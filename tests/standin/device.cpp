@@ -142,32 +142,14 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("_copy_from", copy_from);
   m.impl("_copy_from_and_resize", copy_from_and_resize);
   m.impl("_local_scalar_dense", local_scalar);
-  // Where torch has one kernel for CUDA and a loop for every other device, the stand-in counts as
-  // CUDA does. Those that return new tensors are left to the loop.
-  for (const char* const name : {"_foreach_add_.List",
-                                 "_foreach_add_.Scalar",
-                                 "_foreach_add_.ScalarList",
-                                 "_foreach_sub_.List",
-                                 "_foreach_mul_.Scalar",
-                                 "_foreach_mul_.List",
-                                 "_foreach_mul_.ScalarList",
-                                 "_foreach_mul_.Tensor",
-                                 "_foreach_div_.List",
-                                 "_foreach_lerp_.List",
-                                 "_foreach_lerp_.Scalar",
-                                 "_foreach_addcmul_.Scalar",
-                                 "_foreach_addcdiv_.Scalar",
-                                 "_foreach_sqrt_",
-                                 "_foreach_sign_",
-                                 "_foreach_copy_",
-                                 "_foreach_zero_",
-                                 "_foreach_norm.Scalar",
-                                 "_foreach_max",
-                                 "_foreach_abs_",
-                                 "_amp_foreach_non_finite_check_and_unscale_",
-                                 "_fused_adamw_",
-                                 "_fused_adam_"})
-    m.impl(name, torch::CppFunction::makeFromBoxedFunction<&compute>());
+  // Lists of tensors are one kernel on CUDA, and a loop on any other device: the stand-in counts as
+  // CUDA does.
+  for (const auto& op : c10::Dispatcher::singleton().getAllOpNames()) {
+    if (!op.name.starts_with("aten::_foreach_") && !op.name.starts_with("aten::_fused_adam"))
+      continue;
+    const auto name = op.name.substr(6) + (op.overload_name.empty() ? "" : "." + op.overload_name);
+    m.impl(name.c_str(), torch::CppFunction::makeFromBoxedFunction<&compute>());
+  }
 }
 
 const bool registered = [] {
