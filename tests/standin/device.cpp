@@ -154,6 +154,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
 
 const bool registered = [] {
   c10::register_privateuse1_backend("standin");
+  c10::SetAllocator(kDevice, &Memory::instance());
   at::RegisterPrivateUse1HooksInterface(new Hooks);  // torch keeps it to the end of the process
   return true;
 }();
