@@ -37,6 +37,7 @@ CELLS = {
     "muon/low-rank": "sgd",
     "muon/polar": "after",
     "muon/shampoo": "soap",
+    "muon/vocabulary": "adamw",
     "neon/batch": "muon-1024",
     "neon/cnn": "adamw",
     "neon/convex": "f-muon",
@@ -53,7 +54,8 @@ CELLS = {
     "variants/warm-up": "muon-clip",
 }
 LISTED = json.loads((EXPERIMENTS / "reproduce.json").read_text())
-DATA = {each["folder"]: each.get("data", "text") for each in LISTED}
+TOKENS = {each["folder"]: "tokens" for each in LISTED if "vocab" in each}
+DATA = {each["folder"]: each.get("data", "text") for each in LISTED} | TOKENS
 
 
 def stored(folder):
