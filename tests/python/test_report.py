@@ -229,8 +229,11 @@ def test_claims_without_an_experiment_are_there(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_what_has_no_loss_shows_none(tmp_path):
-    (tmp_path / "expected.json").write_text('{"contrasts": [{"id": "A1", "claim": "a"}]}')
+def test_what_is_counted_has_no_loss_and_no_interval(tmp_path):
+    contrasts = [{"id": "A1", "claim": "a", "estimate": 0.5, "low": 0.5, "high": 0.5}]
+    contrasts[0] |= {"interval": "none", "verdict": "confirmed", "measure": "overhead"}
+    contrasts.append({**contrasts[0], "id": "A2", "interval": "t", "measure": "steps"})
+    (tmp_path / "verdict.json").write_text(json.dumps({"contrasts": contrasts}))
     line = run_line("counted", "report", 11, 0.1, 2.0)
     for name in ("val_loss", "curve"):
         del line[name]
@@ -238,3 +241,6 @@ def test_what_has_no_loss_shows_none(tmp_path):
     assert steepest("report", tmp_path).returncode == 0
     page = Page((tmp_path / "report.html").read_text())
     assert "counted/max optimizer.lr = 0.1 0 1 – 0 2" in page.text
+    assert "A1 a confirmed +0.500 – – –" in page.text
+    assert "A2 a confirmed +0.500 [+0.500, +0.500] – – –" in page.text
+    assert "overhead" in page.text and "steps" in page.text  # each unit has a picture of its own

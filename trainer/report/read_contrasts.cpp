@@ -22,12 +22,18 @@ void take_text(std::string& text, const Fields& fields, const char* name) {
   if (auto own = fields.text(name); !own.empty()) text = std::move(own);
 }
 
+// The unit of differences of what an experiment measures.
+std::string unit_of(const std::string& measure) {
+  return measure == "val_loss" ? "nats of validation loss" : measure;
+}
+
 // Takes what both files may tell of a contrast.
 void take_claim(Contrast& c, const Fields& fields) {
   take_text(c.claim, fields, "claim");
   take_text(c.side, fields, "side");
   take_text(c.expression, fields, "contrast");
   take_text(c.over, fields, "over");
+  if (fields.has("measure")) c.unit = unit_of(fields.text("measure"));
   if (c.expression.find('/') != c.expression.npos) c.unit = kRatio;
   if (fields.has("paper")) {
     c.paper = fields.number("paper", /*or_text=*/true);
@@ -49,9 +55,10 @@ std::string row_text(const Fields& fields) {
   return join(words);
 }
 
-// Takes an effect and its interval.
+// Takes an effect and its interval, which what was counted has not.
 void take_effect(Contrast& c, const Fields& fields) {
   c.effect = fields.number("estimate");
+  if (fields.text("interval") == "none") return;
   c.low = fields.number("low"), c.high = fields.number("high");
 }
 
@@ -92,11 +99,6 @@ Contrast& contrast_of(Experiment& experiment, const std::string& id) {
     found->id = id, found->verdict = kUntested;
   }
   return *found;
-}
-
-// The unit of differences of what an experiment measures.
-std::string unit_of(const std::string& measure) {
-  return measure == "val_loss" ? "nats of validation loss" : measure;
 }
 
 // Takes what one of the files tells.
