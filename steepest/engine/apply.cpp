@@ -39,6 +39,13 @@ bool fit_float32(const at::Tensor& coefficients) {
   return std::all_of(data, data + c.numel(), is_in_float32_range);
 }
 
+// Returns what each matrix of s [b, r, c] is multiplied by, in two factors, times it: in float32 at
+// least.
+at::Tensor scaled(const at::Tensor& s, const Coefficient& c) {
+  const auto wide = at_least_float32(s);
+  return wide * per_matrix(c.tensor, wide) * per_matrix(c.power, wide);
+}
+
 // Returns c[i] s[i] of each matrix of s [b, r, c], for c [b] in float64. The result is float64
 // where s is, or where c lies on the CPU and does not fit into float32; else float32. On an
 // accelerator the host does not read c: s is multiplied by c / p and then by p, a power of two near
@@ -46,10 +53,7 @@ bool fit_float32(const at::Tensor& coefficients) {
 at::Tensor scaled(const at::Tensor& s, const at::Tensor& c) {
   if (s.scalar_type() == at::kDouble) return s * per_matrix(c, s);
   const auto wide = at_least_float32(s);
-  if (!c.is_cpu()) {
-    const auto power = power_of_two(c.abs().sqrt());
-    return wide * per_matrix(c / power, wide) * per_matrix(power, wide);
-  }
+  if (!c.is_cpu()) return scaled(s, in_two_factors(c));
   return fit_float32(c) ? wide * per_matrix(c, wide) : s.to(at::kDouble) * c.view({-1, 1, 1});
 }
 
@@ -146,6 +150,11 @@ void apply_update(const StepInput& in, const Block& block, const at::Tensor& s,
   piece.copy_(block.unmatrices(after, piece));
 }
 
+Coefficient in_two_factors(const at::Tensor& c) {
+  const auto power = power_of_two(c.abs().sqrt());
+  return {0, c / power, power};
+}
+
 bool can_apply_together(const StepInput& in, const Bucket& bucket) {
   const auto& first = bucket.first();
   const auto& slots = in.plan.layout_of(first).decay;
@@ -160,9 +169,10 @@ void apply_updates(const StepInput& in, const Bucket& bucket, const at::Tensor& 
                    const Coefficient& coefficient) {
   const bool number = !coefficient.tensor.defined();
   const bool plain = number && is_scalar_of(coefficient.number, s.scalar_type());
-  const auto moves = plain    ? s
-                     : number ? s.to(at::kDouble) * coefficient.number
-                              : scaled(s, coefficient.tensor);
+  const auto moves = plain                         ? s
+                     : number                      ? s.to(at::kDouble) * coefficient.number
+                     : coefficient.power.defined() ? scaled(s, coefficient)
+                                                   : scaled(s, coefficient.tensor);
   std::vector<at::Tensor> pieces, parts;
   each_block(bucket, [&](const Block& block, int64_t at) {
     pieces.push_back(block.piece(in.param(block).value));

@@ -9,11 +9,16 @@
 namespace steepest::engine {
 
 // What each direction of a block is multiplied by: `number` where one holds for all its matrices
-// and is known on the host; else `tensor`, float64 [b] on the device, with one for each.
+// and is known on the host; else `tensor`, float64 [b] on the device, with one for each. Where
+// `power` [b] is defined, that is the root of the coefficient or near it, a power of two, by which
+// `tensor` has been divided: between the two factors no number leaves the range of float32.
 struct Coefficient {
   double number = 0;
   at::Tensor tensor;
+  at::Tensor power = {};
 };
+// Returns such factors of coefficients c [b] in float64.
+Coefficient in_two_factors(const at::Tensor& c);
 
 // Computes W <- decayed W - coefficient s in place on the block's piece of its parameter, for its
 // directions s [b, r, c], and brings W back to its manifold, where it has one; in one pass over

@@ -53,10 +53,11 @@ Wanted Job::wanted() const {
   return dual ? Wanted::both : Wanted::direction;
 }
 
-void Job::apply(const StepScales& scales, LinearModel& model) {
+void Job::apply(StepScales& scales, LinearModel& model) {
   if (!model.tracks_steps() && can_apply_together(in_, bucket_))
-    apply_updates(in_, bucket_, direction_.s,
-                  scales.coefficient_of(bucket_, direction_.scale, direction_.factor));
+    apply_updates(
+        in_, bucket_, direction_.s,
+        scales.coefficient_of(bucket_, direction_.scale, direction_.factor, direction_.s.device()));
   else
     apply_each(scales, model);
   if (direction_.dual.defined()) store_duals(in_, bucket_, direction_.dual);

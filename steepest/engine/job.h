@@ -42,7 +42,7 @@ class Job {
   // Moves the weights by the directions times what `scales` says, records the moves in Momo's
   // recursive `model`, stores the duals and the state that the next step reads, and drops the
   // directions.
-  void apply(const StepScales& scales, LinearModel& model);
+  void apply(StepScales& scales, LinearModel& model);
 
  private:
   // Sets update_ to u, what the bucket's norm is given, and state_ to the slots of its norm and

@@ -96,14 +96,18 @@ Coefficient StepScales::coefficient_of(const Block& block, double scale, const a
   return fixed_coefficient(block, scale, factor);
 }
 
-Coefficient StepScales::coefficient_of(const Bucket& bucket, double scale,
-                                       const at::Tensor& factor) const {
+Coefficient StepScales::coefficient_of(const Bucket& bucket, double scale, const at::Tensor& factor,
+                                       const at::Device& device) {
   if (!coefficients_.defined()) return fixed_coefficient(bucket.first(), scale, factor);
-  std::vector<at::Tensor> parts;
-  for (const auto* block : bucket.blocks)
-    parts.push_back(coefficients_.narrow(0, block->leaf, block->batch));
-  const auto c = joined(parts);
-  return {0, scale == 1 ? c : c * scale};
+  const auto of_bucket = [&](const at::Tensor& of_leaves) {
+    std::vector<at::Tensor> parts;
+    for (const auto* block : bucket.blocks)
+      parts.push_back(of_leaves.narrow(0, block->leaf, block->batch));
+    return joined(parts).to(device);
+  };
+  if (!factors_.tensor.defined()) factors_ = in_two_factors(coefficients_);
+  const auto c = of_bucket(factors_.tensor);
+  return {0, scale == 1 ? c : c * scale, of_bucket(factors_.power)};
 }
 
 Coefficient StepScales::fixed_coefficient(const Block& block, double scale,

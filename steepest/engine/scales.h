@@ -37,7 +37,8 @@ class StepScales {
   Coefficient coefficient_of(const Block& block, double scale, const at::Tensor& factor,
                              const at::Device& device) const;
   // Returns the same of all blocks of a bucket whose radii are equal: a number, or a tensor [B].
-  Coefficient coefficient_of(const Bucket& bucket, double scale, const at::Tensor& factor) const;
+  Coefficient coefficient_of(const Bucket& bucket, double scale, const at::Tensor& factor,
+                             const at::Device& device);
 
  private:
   // Whether updates grow with the dual norm of the whole network.
@@ -59,6 +60,7 @@ class StepScales {
   const StepInput& in_;
   at::Tensor radii_;         // R_l of each leaf, [leaves] float64
   at::Tensor dual_;          // D
+  Coefficient factors_;      // of coefficients_, for lists of blocks; made when first needed
   at::Tensor coefficients_;  // [leaves] float64; undefined where they do not depend on duals
 };
 

@@ -94,17 +94,18 @@ def test_a_step_asks_the_device_as_often_for_six_blocks_as_for_two(name, options
 @pytest.mark.parametrize("options", [{}, {"step_size": "momo"}], ids=["fixed", "momo"])
 def test_a_step_between_two_devices(name, options):
     """Half of the model elsewhere: the step is that of one device."""
-    on_two = [torch.device("standin:1") if i % 2 else DEVICE for i in range(len(SHAPES))]
+    on_two = [torch.device("standin:1") if i % 4 > 1 else DEVICE for i in range(2 * len(SHAPES))]
 
     def train(devices) -> list[torch.Tensor]:
         params = parameters(torch.float64, torch.device("cpu"))
-        params = [torch.nn.Parameter(p.detach().to(d)) for p, d in zip(params, devices)]
+        params = [p.detach() * scale for p in params for scale in (1, 2)]
+        params = [torch.nn.Parameter(p.to(d)) for p, d in zip(params, devices, strict=True)]
         optimizer = classes.make(name, params, **options)
         for t in range(STEPS):
             step(optimizer, t)
         return [p.detach().cpu() for p in params]
 
-    assert furthest(train(on_two), train(["cpu"] * len(SHAPES))) < 1e-9
+    assert furthest(train(on_two), train(["cpu"] * 2 * len(SHAPES))) < 1e-9
 
 
 @pytest.mark.parametrize("name", ["muon", "soap", "normuon", "neon", "muonmax"])
