@@ -47,7 +47,7 @@ def effect(entry: dict[str, Any]) -> str:
     """An effect with its interval."""
     if entry["estimate"] is None:
         return "-"
-    if entry["interval"] == "none":
+    if entry.get("interval") == "none":
         return number(entry["estimate"])
     return f"{number(entry['estimate'])} [{number(entry['low'])}, {number(entry['high'])}]"
 
