@@ -42,7 +42,7 @@ at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double sa
   at::Tensor y = wide_view(scaled_by_power_of_two(x).to(dtype));
   at::Tensor norm = at::linalg_vector_norm(y, 2, at::IntArrayRef{1, 2}, /*keepdim=*/true);
   if (safety != 1) norm.mul_(safety);
-  return y.div_(norm.clamp_min_(0.5));  // 0 of a zero matrix; of any other an entry is 1 at least
+  return y.div_(norm.masked_fill_(norm == 0, 1));
 }
 
 at::Tensor to_layout_of(const at::Tensor& x, const at::Tensor& y) {

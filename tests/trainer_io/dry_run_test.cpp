@@ -56,7 +56,7 @@ TEST(DryRun, APresetIsARunFileBeneathTheFile) {
     }
     return std::string("accepted");
   };
-  const std::string names = "track3, resnet20, nanogpt-char, ned-small, ned-large";
+  const std::string names = "track3, resnet20, airbench94, nanogpt-char, ned-small, ned-large";
   EXPECT_EQ(error("preset = \"resnet\""),
             "run.toml:1: preset: received \"resnet\", allowed " + names + "; nearest: resnet20");
   EXPECT_EQ(error("preset = 3"), "run.toml:1: preset: received 3, allowed " + names);
