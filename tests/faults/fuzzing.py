@@ -25,7 +25,8 @@ FOLDER = BUILD / "faults"  # objects, the fuzzer, what it has found
 FLAGS = "-stdlib=libstdc++ -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all".split()
 SANITIZE = "address,undefined"
 PARSERS = (
-    "safetensors header manifest metrics tokens cifar10 text config override plan recipe".split()
+    *"safetensors header manifest metrics tokens questions".split(),
+    *"cifar10 text config override plan recipe".split(),
 )
 
 

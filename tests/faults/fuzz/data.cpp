@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "tests/faults/fuzz/parsers.h"
+#include "trainer/data/completions.h"
 #include "trainer/data/make_dataset.h"
 
 namespace steepest::faults {
@@ -31,6 +32,15 @@ std::string read_tokens(Bytes bytes) {
   spec.validation_path = spec.path;
   spec.vocab = 60000, spec.context = 4, spec.batch = 2;
   return refusal(spec);
+}
+
+std::string read_question_file(Bytes bytes) {
+  try {
+    trainer::read_questions(file_of(bytes, "questions.bin"), 60000, 64);
+    return "";
+  } catch (const trainer::DataError& error) {
+    return require_one_line(error.what());
+  }
 }
 
 std::string read_text(Bytes bytes) {

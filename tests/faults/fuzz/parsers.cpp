@@ -52,6 +52,7 @@ const std::vector<Parser>& parsers() {
                                           {"manifest", read_manifest},
                                           {"metrics", read_metrics},
                                           {"tokens", read_tokens},
+                                          {"questions", read_question_file},
                                           {"cifar10", read_cifar10},
                                           {"text", read_text},
                                           {"config", read_config},

@@ -31,6 +31,7 @@ std::string read_safetensors_header(Bytes bytes);
 std::string read_manifest(Bytes bytes);
 std::string read_metrics(Bytes bytes);
 std::string read_tokens(Bytes bytes);
+std::string read_question_file(Bytes bytes);
 std::string read_cifar10(Bytes bytes);
 std::string read_text(Bytes bytes);
 std::string read_config(Bytes bytes);
