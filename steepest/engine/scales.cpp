@@ -21,10 +21,8 @@ double StepScales::radius(const Block& block) const {
 
 at::Tensor StepScales::scaled_duals(std::vector<at::Tensor> duals) {
   const auto& plan = in_.plan;
-  std::vector<double> radii;
   at::Device device = at::kCPU;
   for (const auto& block : plan.blocks) {
-    radii.insert(radii.end(), block.batch, radius(block));
     if (const auto& dual = duals[in_.index(block)]; dual.defined()) device = dual.device();
   }
   const auto options = at::TensorOptions(at::kDouble).device(device);
@@ -32,15 +30,19 @@ at::Tensor StepScales::scaled_duals(std::vector<at::Tensor> duals) {
     auto& dual = duals[in_.index(block)];
     dual = dual.defined() ? dual.to(device) : at::zeros({block.batch}, options);
   }
-  radii_ = device.is_cpu() ? at::tensor(radii, at::kDouble) : radii_on(device);
+  radii_ = radii_on(device);
   return duals.empty() ? at::zeros({0}, options) : at::cat(duals) * radii_;
 }
 
-// A rate goes to the device as the argument of a launch, which waits for nothing, as a new tensor
-// of the host would have to. The products are the ones of radius(), to the bit.
+// On an accelerator the rates go there as arguments of a launch, which wait for nothing, as a new
+// tensor of the host would have to. The products are the ones of radius(), to the bit.
 at::Tensor StepScales::radii_on(const at::Device& device) const {
   const auto options = at::TensorOptions(at::kDouble).device(device);
   std::vector<double> radii;
+  if (device.is_cpu()) {
+    for (const auto& block : in_.plan.blocks) radii.insert(radii.end(), block.batch, radius(block));
+    return at::tensor(radii, options);
+  }
   std::vector<at::Tensor> rates;  // of neighbouring leaves of a group
   int64_t group = -1, first = 0;
   const auto end_group = [&] {

@@ -47,7 +47,7 @@ class StepScales {
   // radius r that the recipe's rule gives the block.
   double radius(const Block& block) const;
 
-  // Returns R_l of each leaf, [leaves] float64, on an accelerator.
+  // Returns R_l of each leaf, [leaves] float64, on the device.
   at::Tensor radii_on(const at::Device& device) const;
 
   // Sets radii_, and returns the leaves' duals times them, d [leaves] float64; `duals` is as of
