@@ -64,8 +64,8 @@ class SteepestDescent(Face):
             correction).
         momentum_place: ``"before"`` the norm, or ``"after"`` it (Orthogonal-SGDM).
         error_feedback: with norms of low rank, ``"nuclear"``, ``"ky_fan"``, ``"k_support"``,
-            ``"dion"`` and ``"dion2"``, momentum forgets only what steps have used, ``m -= (1 -
-            momentum) P m`` (Dion, arXiv 2504.05295).
+            ``"f_star"``, ``"dion"`` and ``"dion2"``, momentum forgets only what steps have used,
+            ``m -= (1 - momentum) P m`` (Dion, arXiv 2504.05295).
         backup_betas: momentum and second moment of the backup; default: ``(momentum, 0.95)`` with
             the matrices' momentum form.
         backup_eps: ``sqrt(v) + eps``.

@@ -34,20 +34,22 @@ class FStar : public Norm {
 
   // Returns the steepest direction s = U diag(d) V^T / sqrt(e / 2) and its dual <m, s> for each
   // matrix m = U diag(sigma) V^T of m [B, r, c], where d = [sigma - tau]+, e = tau^2 + |d|^2, and
-  // tau solves sum [sigma - tau]+ = tau; beside them the vectors that the next decomposition begins
-  // with.
+  // tau solves sum [sigma - tau]+ = tau; beside them its factors, and the vectors that the next
+  // decomposition begins with.
   Measured steepest(const at::Tensor& m, const NormContext& context) const override {
     const auto [t, values] = shrunk(m, context);
-    const auto s = combined(t, values).to(m.scalar_type());
-    return {s, inner_product(m, s), start_of_next(t, context)};
+    const auto factors = factors_with(t, values, context);
+    const auto s = at::bmm(factors.left, factors.right.mT()).to(m.scalar_type());
+    return {s, inner_product(m, s), factors};
   }
   // Returns dual times s, by which a regularized step moves, of each matrix of m [B, r, c], in two
   // parts: s, and the dual [B] as a factor yet to be multiplied by. The dual is the sum of sigma_i
   // times the singular values of s, which needs no pass over m.
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     const auto [t, values] = shrunk(m, context);
-    return {combined(t, values).to(m.scalar_type()), (values * t.s).sum(1),
-            start_of_next(t, context)};
+    const auto factors = factors_with(t, values, context);
+    return {at::bmm(factors.left, factors.right.mT()).to(m.scalar_type()), (values * t.s).sum(1),
+            factors};
   }
   // Asks for one slot, of right singular vectors with which the next decomposition begins; none for
   // small matrices. How many values will exceed tau is not known beforehand: the slot has a fixed
@@ -56,9 +58,11 @@ class FStar : public Norm {
     return warm_start_slots(options_, svd::kWarmStartColumns, rows, cols);
   }
   // Says that the direction is exact only by LAPACK's SVD, the method "exact", else to the solver's
-  // tolerance, and up to which size a matrix is decomposed by one thread.
+  // tolerance, that it leaves its factors, and up to which size a matrix is decomposed by one
+  // thread.
   NormTraits traits() const override {
     return {.exact = options_.method == "exact",
+            .low_rank = true,
             .single_thread_max_elements = svd::kMaxOneThreadElements};
   }
   // Returns the norm's text, from which make_norm() makes the same norm again.
@@ -82,16 +86,14 @@ class FStar : public Norm {
     const auto root = (unit.square() + d.square().sum(1)).mul(0.5).sqrt().unsqueeze(1);
     return {t, safe_divide(d, root)};
   }
-  // Returns as factors what is handed on beside the direction: only the columns for the slot with
-  // which the next decomposition begins. U and V are undefined, as this direction is no product of
-  // orthonormal factors.
-  static Factors start_of_next(const Triplets& t, const NormContext& context) {
-    return {{}, {}, factors_of(t, warm_start(context)).warm_start};
-  }
-  // Returns U diag(values) V^T [B, r, c], with the singular vectors U and V of the triplets t and
-  // `values` [B, k] in the place of their singular values.
-  static at::Tensor combined(const Triplets& t, const at::Tensor& values) {
-    return at::bmm(t.u * values.to(t.u.scalar_type()).unsqueeze(1), t.vh);
+  // Returns the direction's factors U diag(values) and V, of the triplets t and with `values` [B,
+  // k] in the place of their singular values, and the columns with which the next decomposition
+  // begins.
+  static Factors factors_with(const Triplets& t, const at::Tensor& values,
+                              const NormContext& context) {
+    auto factors = factors_of(t, warm_start(context));
+    factors.left = t.u * values.to(t.u.scalar_type()).unsqueeze(1);
+    return factors;
   }
 
   SvdOptions options_;

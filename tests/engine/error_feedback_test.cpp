@@ -102,6 +102,47 @@ TEST(ErrorFeedback, FollowsItWithTruncatedDecompositions) {
   EXPECT_LE(worst_difference(row(1, "heavy_ball", "auto"), 1, 1, at::kFloat), .02 * all);
 }
 
+// F* uses the triplets above tau, with their shrunk values.
+at::Tensor f_star_step(const at::Tensor& m, at::Tensor& used) {
+  const auto [u, s, vh] = at::linalg_svd(m, false);
+  double sum = 0, tau = 0;
+  int64_t k = 0;
+  for (; k < s.numel() && s[k].item<double>() > tau; ++k) {
+    sum += s[k].item<double>();
+    tau = sum / static_cast<double>(k + 2);
+  }
+  const auto uk = u.narrow(1, 0, k);
+  const auto d = s.narrow(0, 0, k) - tau;
+  used = uk.mm(uk.t().mm(m));
+  return (uk * (d / ((d.square().sum() + tau * tau) / 2).sqrt())).mm(vh.narrow(0, 0, k));
+}
+
+TEST(ErrorFeedback, OfFStarTakesTheTripletsAboveTau) {
+  Overrides o;
+  o.momentum = kMomentum, o.momentum_form = "heavy_ball", o.nesterov = false, o.start = "zero";
+  o.error_feedback = true, o.svd = "exact", o.radius = "none", o.weight_decay = 0;
+  o.outer = "max", o.update = "constrained", o.norm = "f_star";
+  std::vector<Leaf> one;
+  one.push_back({"w", gaussian({12, 9}, 1), Role::matrix, 0, {}, {}});
+  one.push_back({"v", gaussian({12, 9}, 2), Role::matrix, 0, {}, {}});
+  EngineRun run(recipe("neon", o), one);
+  std::vector<at::Tensor> w = {one[0].value.clone(), one[1].value.clone()};
+  std::vector<at::Tensor> m = {at::zeros_like(w[0]), at::zeros_like(w[1])};
+  for (int t = 0; t < 20; ++t) {
+    std::vector<at::Tensor> grads;
+    for (size_t i = 0; i < w.size(); ++i) {
+      grads.push_back(gaussian({12, 9}, 100 + 10 * t + i));
+      m[i] += grads[i];
+      at::Tensor used;
+      w[i] -= kRate * f_star_step(m[i], used);
+      m[i] -= (1 - kMomentum) * used;
+    }
+    run.step(grads, 1, {kRate}, {0});
+  }
+  for (size_t i = 0; i < w.size(); ++i)
+    EXPECT_LE((run.weights()[i] - w[i]).abs().max().item<double>(), 1e-9);
+}
+
 // A direction that no gradient has any more fades by the momentum, as it is used step by step.
 TEST(ErrorFeedback, KeepsWhatWaits) {
   std::vector<Leaf> one;
@@ -127,7 +168,7 @@ TEST(ErrorFeedback, RefusesWhatHasNoLeadingTriplets) {
   EXPECT_EQ(with([](auto&) {}), "");
   EXPECT_EQ(with([](auto& o) { o.norm = "spectral"; }),
             "muon: error_feedback: received true with norm spectral, allowed with nuclear, "
-            "ky_fan, k_support, dion, dion2");
+            "ky_fan, k_support, f_star, dion, dion2");
   EXPECT_NE(with([](auto& o) { o.norm = "0.5*nuclear+0.5*frobenius"; }), "");
   EXPECT_EQ(with([](auto& o) { o.nesterov = true; }),
             "muon: error_feedback: received true with nesterov, allowed with nesterov false");
