@@ -15,7 +15,7 @@
 namespace standin {
 namespace {
 
-constexpr size_t kSpace = size_t{1} << 42, kPage = 4096;
+constexpr size_t kSpace = size_t{1} << 38, kPage = 4096;
 
 // What is allocated at this moment: bytes by address, and how far addresses have been given.
 struct Ledger {
