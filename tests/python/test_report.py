@@ -2,97 +2,12 @@
 """steepest report: one page with every verdict and number, whatever the files hold."""
 
 import json
-from html.parser import HTMLParser
+import re
 
 import pytest
+from report_pages import CONTRASTS, EVIL, Page, run_line, write_experiment
 
 from trainer import steepest
-
-EVIL = "<script>alert(1)</script>\"'><img src=http://example.com/x>&amp;"
-VOID = {"meta", "line", "rect", "path"}  # without an end of their own
-
-CONTRASTS = [
-    ("A1", "confirmed", 0.0912, 0.0814, 0.101, ">", "+0.091 [+0.081, +0.101]"),
-    ("A2", "contradicted", 0.052, 0.041, 0.063, "=", "+0.052 [+0.041, +0.063]"),
-    ("A3", "absent at this scale", -0.003, -0.014, 0.008, "<", "−0.003 [−0.014, +0.008]"),
-    ("A4", "not resolved", 0.62, 0.31, None, ">", "+0.620 [+0.310, +∞]"),
-]
-
-
-def run_line(arm, stage, seed, rate, loss, status="done"):
-    return {
-        "key": f"{arm}-{seed}-{rate}",
-        "stage": stage,
-        "arm": arm,
-        "row": {"optimizer.outer": "max"},
-        "values": {"optimizer.lr": rate},
-        "seed": seed,
-        "status": status,
-        "val_loss": loss,
-        "curve": [[step, loss + 10 / step] for step in (10, 20, 30)],
-        "cpu_seconds": 2.0,
-        "versions": {"steepest": "0.1.0", "torch": "2.0"},
-        "commit": "c0ffee",
-        "processor": "P",
-    }
-
-
-def write_experiment(folder):
-    folder.mkdir(parents=True)
-    claims = [
-        {"id": i, "claim": f"claim {i}", "contrast": "reg - con", "side": side, "paper": 0.282}
-        for i, _, _, _, _, side, _ in CONTRASTS
-    ]
-    claims.append({"id": "A5", "claim": EVIL, "contrast": EVIL, "paper": EVIL, "side": "<"})
-    expected = {"question": EVIL, "paper": "a paper", "measure": "val_loss", "contrasts": claims}
-    (folder / "expected.json").write_text(json.dumps(expected))
-    verdicts = [
-        {"id": i, "verdict": v, "estimate": e, "low": lo, "high": hi, "seeds": {"11": e, "12": e}}
-        for i, v, e, lo, hi, _, _ in CONTRASTS
-    ]
-    verdicts[0]["by_row"] = [{"row": {"x": EVIL}, "estimate": 0.125, "low": 0.1, "high": 0.15}]
-    verdicts[1]["tost"] = {"low": 0.0432, "high": 0.0613, "p": 0.9}
-    verdicts[3]["why"] = "14 seeds would do"
-    verdict = {"contrasts": verdicts, "notes": [EVIL]}
-    (folder / "verdict.json").write_text(json.dumps(verdict))
-    lines = [
-        run_line(arm, "tune", 0, rate, 2 + rate) for arm in ("con", "reg") for rate in (0.01, 0.1)
-    ]
-    lines += [
-        run_line(arm, "report", seed, 0.01, 2.0) for arm in ("con", EVIL) for seed in (11, 12)
-    ]
-    lines.append(run_line("reg", "tune", 0, 1.0, 99.0, "diverged"))
-    (folder / "table.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (folder / "sweep.toml").write_text(f"# {EVIL}\n")
-    (folder / "README.md").write_text(f"# {EVIL}\n\n    steepest sweep sweep.toml --set x={EVIL}\n")
-
-
-class Page(HTMLParser):
-    """The text of a page, once its elements are seen to be paired."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.words, self.open, self.tags, self.links = [], [], set(), []
-        self.feed(page)
-        self.close()
-        assert self.open == []
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.links += [v for k, v in attrs if k in ("href", "src", "xlink:href", "data")]
-        assert not [k for k, _ in attrs if k.startswith("on")]
-        self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +26,55 @@ def made(tmp_path_factory):
     return folder, done, Page((folder / "report.html").read_text())
 
 
+def with_unit(text, unit="nats"):
+    """An effect as the page has it: the unit between the number and its interval."""
+    number, interval = text.split(" ", 1)
+    return f"{number} {unit} {interval}"
+
+
+def test_the_page_opens_with_counts_then_the_tested_claims_as_sentences(made):
+    _, _, page = made
+    first = (
+        "6 claims in 2 experiments. 1 confirmed 1 contradicted 1 not resolved "
+        "1 absent at this scale 2 not tested which"
+    )
+    assert page.text.split(first)[0].split()[-3:] == ["Claims", "and", "verdicts"]
+    places = []
+    for name, verdict, *_, text in CONTRASTS:
+        sentence = (
+            f"{name} claim {name}: {with_unit(text)}; paper +0.282. {verdict} claim of a paper"
+        )
+        assert sentence in page.text
+        places.append(page.text.index(sentence))
+    assert places == sorted(places)
+    for word in ("nats of the last validation loss", "Holm", "TOST", "The rules of the verdicts"):
+        assert page.text.index(word) < places[0]
+
+
+def test_what_is_not_tested_is_one_line_of_an_experiment_and_comes_last(made):
+    folder, _, page = made
+    html = (folder / "report.html").read_text()
+    last = html.index('id="not-tested"')
+    assert html.index("row by row") < last
+    folded = html[last:]
+    assert folded.count("<summary>") == 2 and html.count(">A5<") == 1
+    assert "untested (1 claim)" in page.text and "B1 never tried: no machine" in page.text
+    assert "never tried" not in html[:last]
+    assert html[:last].count("<section") == 2  # of what was run, and this one
+
+
+def test_no_field_is_empty(made):
+    _, _, page = made
+    body = page.text[page.text.index("6 claims") :]  # after the style
+    for nothing in ("–", "unknown", ": .", "paper .", "None", "nan"):
+        assert nothing not in body
+
+
 def test_every_verdict_and_number_is_there(made):
     _, _, page = made
     for name, verdict, *_, text in CONTRASTS:
-        assert f"{name} claim {name} {verdict} {text} +0.282 2 reg 3, con 2" in page.text
-    assert "B1 never tried not tested – 9 of 9 – –" in page.text
-    assert "6 claims in 2 experiments. 1 confirmed 1 contradicted" in page.text
+        assert f"{name} claim {name} claim of a paper reg - con trials: reg 3, con 2" in page.text
+        assert f"{verdict} {with_unit(text)}" in page.text
     for text in (
         "+0.125 [+0.100, +0.150]",
         "90 %: [+0.043, +0.061]",
@@ -205,11 +163,12 @@ def test_trials_are_those_of_the_rows_that_a_contrast_names(tmp_path):
         "C3": ("k[spectral|ky_fan(k=4)] - k[9]", "k[spectral|ky_fan(k=4)] 1 to 2"),
     }
     contrasts = [{"id": i, "claim": f"claim {i}", "contrast": c} for i, (c, _) in claims.items()]
-    (folder / "expected.json").write_text(json.dumps({"contrasts": contrasts}))
+    judged = [contrast | {"verdict": "confirmed", "estimate": 1} for contrast in contrasts]
+    (folder / "verdict.json").write_text(json.dumps({"contrasts": judged}))
     assert steepest("report", tmp_path).returncode == 0
     page = Page((tmp_path / "report.html").read_text())
     for i, (_, trials) in claims.items():
-        assert f"{i} claim {i} not tested – – – {trials}" in page.text
+        assert f"{i} claim {i} {claims[i][0]} trials: {trials} " in page.text
 
 
 def test_claims_without_an_experiment_are_there(tmp_path):
@@ -221,7 +180,7 @@ def test_claims_without_an_experiment_are_there(tmp_path):
     assert steepest("report", tmp_path).returncode == 0
     page = Page((tmp_path / "report.html").read_text())
     assert "2 claims in 1 experiment." in page.text
-    assert "S1 at the published size not tested" in page.text and "no such machine" in page.text
+    assert "S1 at the published size: no such machine" in page.text
     assert "Claims without an experiment" in page.text
     listed.write_text('{"contrasts": [3]}')
     done = steepest("report", tmp_path)
@@ -240,7 +199,48 @@ def test_what_is_counted_has_no_loss_and_no_interval(tmp_path):
     (tmp_path / "table.jsonl").write_text(json.dumps(line) + "\n")
     assert steepest("report", tmp_path).returncode == 0
     page = Page((tmp_path / "report.html").read_text())
-    assert "counted/max optimizer.lr = 0.1 0 1 – 0 2" in page.text
-    assert "A1 a confirmed +0.500 – – –" in page.text
-    assert "A2 a confirmed +0.500 [+0.500, +0.500] – – –" in page.text
-    assert "overhead" in page.text and "steps" in page.text  # each unit has a picture of its own
+    assert "row chosen seeds CPU s counted/max optimizer.lr = 0.1 1 2" in page.text
+    assert "A1 a: +0.500 of T m / B. confirmed" in page.text
+    assert "A2 a: +0.500 steps [+0.500, +0.500]. confirmed" in page.text
+    for unit in ("work over the model's, in multiples of T m / B", "steps to the target"):
+        assert unit in page.text  # each has a scale of its own
+
+
+def test_what_is_not_known_is_not_printed(tmp_path):
+    line = run_line("a", "report", 11, 0.1, 2.0)
+    for name in ("versions", "processor", "cpu_seconds"):
+        del line[name]
+    (tmp_path / "table.jsonl").write_text(json.dumps(line) + "\n")
+    (tmp_path / "verdict.json").write_text("{}")
+    assert steepest("report", tmp_path).returncode == 0
+    page = Page((tmp_path / "report.html").read_text())
+    assert "1 run. commit c0ffee: 1 run" in page.text
+    assert "CPU" not in page.text and "unknown" not in page.text
+
+
+def test_an_arm_has_one_colour_on_the_page(tmp_path):
+    for name, arms in {"a": ("x", "con"), "b": ("con", "y"), "c": ("z", "y", "con")}.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        lines = [run_line(arm, "report", 11, 0.1, 2.0) for arm in arms]
+        (folder / "table.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+        (folder / "verdict.json").write_text("{}")
+    assert steepest("report", tmp_path).returncode == 0
+    html = (tmp_path / "report.html").read_text()
+    colour = {"con": "s0 d0", "y": "s1 d0", "x": "s2 d0", "z": "s3 d0"}  # by experiments
+    drawn = re.findall(r'class="curve (s\d d\d)" d="[^"]*"><title>(\w+)<', html)
+    assert [(colour[arm], arm) for _, arm in drawn] == drawn and len(drawn) == 7
+    assert html.count('<ul class="legend">') == html.count("<figure>") == 3
+    assert html.count(">training loss</text>") == 3
+
+
+def test_the_words_are_those_of_the_glossary(tmp_path):
+    (tmp_path / "verdict.json").write_text('{"contrasts": [{"id": "A1"}]}')
+    listed = tmp_path / "glossary.json"
+    listed.write_text(json.dumps({"con": EVIL, "q": "a factor"}))
+    assert steepest("report", tmp_path).returncode == 0
+    page = Page((tmp_path / "report.html").read_text())
+    assert f"The words con {EVIL} q a factor" in page.text
+    listed.write_text('{"con": 3}')
+    done = steepest("report", tmp_path)
+    assert done.returncode == 4 and "glossary.json: con: received 3, allowed a text" in done.stderr

@@ -4,10 +4,13 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "tests/support/faults.h"
 #include "tests/support/folder.h"
+#include "trainer/report/claim_text.h"
 #include "trainer/report/fields.h"
+#include "trainer/report/forest.h"
 #include "trainer/report/html.h"
 #include "trainer/report/numbers.h"
 #include "trainer/report/read_experiment.h"
@@ -60,6 +63,88 @@ TEST(Numbers, HaveTheDecimalsThatTheirIntervalsDeserve) {
   EXPECT_EQ(decimal_text(std::nan(""), 3), "–");
   EXPECT_EQ(decimal_text(1e308, 6).size(), 316u);
   EXPECT_EQ(short_text(.0003), "0.0003");
+}
+
+TEST(Numbers, WithoutAnIntervalHaveFewerDecimalsTheGreaterTheyAre) {
+  EXPECT_EQ(decimals_of(-.5), 3);
+  EXPECT_EQ(decimals_of(12), 2);
+  EXPECT_EQ(decimals_of(-1086), 0);
+  EXPECT_EQ(decimals_of(kInfinity), 3);
+}
+
+TEST(ClaimText, IsASentencesPart) {
+  Contrast c{.id = "L1", .unit = unit_of_measure("val_loss"), .effect = .15812};
+  EXPECT_EQ(effect_text(c), "+0.158 nats");
+  c.low = .10884, c.high = .20741;
+  EXPECT_EQ(effect_text(c), "+0.158 nats [+0.109, +0.207]");
+  EXPECT_EQ(paper_text(c), "");
+  c.paper = 0;
+  EXPECT_EQ(paper_text(c), "0");
+  const Contrast steps{
+      .unit = unit_of_measure("steps"), .reference = 1060, .paper = 1060, .effect = 1086};
+  EXPECT_EQ(effect_text(steps), "1086 steps");
+  EXPECT_EQ(paper_text(steps), "1060");
+  EXPECT_EQ(effect_text(Contrast{.unit = unit_of_measure("own_thing"), .effect = 2}),
+            "+2.000 own thing");
+}
+
+TEST(ClaimText, SaysWhoseAClaimIs) {
+  const auto source = [](const char* id, const char* paper, std::optional<double> value = {}) {
+    return source_of(Contrast{.id = id, .paper = value}, paper);
+  };
+  EXPECT_EQ(source("N1", "variants (arXiv 2510.09827), GPT-2"), "claim of variants");
+  EXPECT_EQ(source("L1", "variants (arXiv 2510.09827), GPT-2", .28), "claim of variants");
+  EXPECT_EQ(source("L2", "variants (arXiv 2510.09827), GPT-2"), "own question");
+  EXPECT_EQ(source("N1", "no claim of a paper: an open question", .28), "own question");
+  constexpr char kRange[] = "muon: its steps; M6c to M6f are predictions of this project";
+  EXPECT_EQ(source("M6b", kRange), "claim of muon");
+  for (const char* id : {"M6c", "M6e", "M6f"}) EXPECT_EQ(source(id, kRange), "own question");
+  EXPECT_EQ(source("K6f", "neon; K6f is a prediction of this project"), "own question");
+  EXPECT_EQ(source("K6e", "neon; K6f is a prediction of this project"), "claim of neon");
+  EXPECT_EQ(source("A1", ""), "");
+}
+
+// How many different scales the pictures of these contrasts have.
+size_t scales_of(const std::vector<Contrast>& contrasts) {
+  std::vector<const Contrast*> all;
+  for (const auto& c : contrasts) all.push_back(&c);
+  Html html;
+  add_forests(html, all);
+  std::set<std::string> ticks;
+  const auto& page = html.str();
+  for (size_t at = page.find("<svg class=\"forest\""); at != page.npos;) {
+    const auto next = page.find("<svg class=\"forest\"", at + 1);
+    std::string own;
+    for (auto tick = page.find("tick middle", at); tick < next;
+         tick = page.find("tick middle", tick + 1))
+      own += page.substr(tick, page.find('<', tick) - tick);
+    ticks.insert(own);
+    at = next;
+  }
+  return ticks.size();
+}
+
+TEST(Forest, GivesAClaimAScaleOnWhichItCanBeRead) {
+  const auto claim = [](double effect, double bound, double reference = 0) {
+    return Contrast{.side = "=",
+                    .reference = reference,
+                    .bound = reference + bound,
+                    .effect = effect,
+                    .low = effect - bound / 5,
+                    .high = effect + bound / 5};
+  };
+  EXPECT_EQ(scales_of({claim(.01, .02), claim(-.01, .02), claim(.02, .03)}), 1u);
+  EXPECT_EQ(scales_of({claim(.0006, .02), claim(1, .03)}), 2u);
+  EXPECT_EQ(scales_of({claim(1086, 159, 1060), claim(1006, 153, 1020)}), 2u);
+}
+
+TEST(Forest, DrawsThePapersMarkAboveOurs) {
+  Html html;
+  const Contrast c{.side = "=", .paper = 0, .bound = .01, .effect = 0};
+  add_forests(html, {&c});
+  EXPECT_NE(html.str().find("y=\"9\" class=\"mark\"><path class=\"paper\""), std::string::npos);
+  EXPECT_NE(html.str().find("y=\"25\" class=\"mark\"><path class=\"ours\""), std::string::npos);
+  EXPECT_EQ(html.str().find("–"), std::string::npos);
 }
 
 TEST(Scale, PutsItsEndsAtTheEndsAndHasRoundTicks) {

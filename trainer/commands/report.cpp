@@ -7,6 +7,7 @@
 #include "steepest/io/atomic_file.h"
 #include "trainer/commands/commands.h"
 #include "trainer/config/config.h"
+#include "trainer/report/glossary.h"
 #include "trainer/report/page.h"
 #include "trainer/report/read_experiment.h"
 #include "trainer/run/output.h"
@@ -26,7 +27,7 @@ void report(const Options& o) {
   if (o.out && o.out->empty()) throw ConfigError("--out: received nothing, allowed a file");
   const auto experiments = read_experiments(o.folder);
   const std::string path = o.out.value_or(o.folder + "/report.html");
-  write_file(path, page_of(experiments));
+  write_file(path, page_of(experiments, read_glossary(o.folder)));
   for (const auto& experiment : experiments)
     for (const auto& told : experiment.missing)
       std::cerr << one_line(experiment.folder + ": " + told) << std::endl;

@@ -16,7 +16,8 @@ inline void add_head(Html& html, const std::vector<std::string>& names) {
   for (const auto& name : names) html.element("th", name, {{"scope", "col"}});
 }
 
-// Adds a cell; `name` is its column's, which a card shows beside it. A number does not wrap.
+// Adds a cell; `name` is its column's, which a card shows beside it. A number does not wrap; a card
+// leaves out an empty cell.
 inline void add_cell(Html& html, const std::string& name, const std::string& text,
                      bool number = false) {
   html.element("td", text, {{"data-name", name}, {"class", number ? "number" : "words"}});

@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // The plot's sides in percent of the picture; outside are the numbers of the axes.
-constexpr double kLeft = 13, kRight = 97, kTop = 5, kBottom = 82;
+constexpr double kLeft = 13, kRight = 97, kTop = 9, kBottom = 82;
 
 // Where the numbers of a chart are from and to.
 struct Extent {
@@ -47,7 +47,9 @@ struct Frame {
 
 // A class of the style sheet, with the number of the series' style.
 std::string style_class(const char* kind, const Series& series) {
-  return std::string(kind) + " s" + std::to_string(series.style % kStyles);
+  const auto style = series.style % kStyles;
+  return std::string(kind) + " s" + std::to_string(style % kColours) + " d" +
+         std::to_string(style / kColours);
 }
 
 // Adds lines and numbers of both axes, and the names of the axes.
@@ -70,8 +72,9 @@ void add_axes(Html& html, const Chart& chart, const Frame& frame) {
                        {"y1", percent_text(kTop)},
                        {"y2", percent_text(kBottom)}});
     html.element("text", short_text(tick),
-                 {{"x", x}, {"y", percent_text(kBottom)}, {"dy", "14"}, {"class", "tick middle"}});
+                 {{"x", x}, {"y", percent_text(kBottom)}, {"dy", "16"}, {"class", "tick middle"}});
   }
+  html.element("text", chart.y_name, {{"x", "0"}, {"y", "12"}, {"class", "tick"}});
   html.element("text", chart.x_name,
                {{"x", percent_text(kRight)}, {"y", "100%"}, {"dy", "-4"}, {"class", "tick end"}});
 }
@@ -127,25 +130,7 @@ void add_marks(Html& html, const Chart& chart, const Frame& frame, double top) {
   }
 }
 
-}  // namespace
-
-void add_chart(Html& html, const Chart& chart) {
-  const auto extent = extent_of(chart);
-  if (!std::isfinite(extent.y_low)) return;
-  const Frame frame{Scale(extent.x_low, extent.x_high, chart.logarithmic),
-                    Scale(extent.y_low, extent.y_high)};
-  const Element figure(html, "figure");
-  html.element("figcaption", chart.title);
-  const Element picture(
-      html, "svg",
-      {{"class", "chart"},
-       {"role", "img"},
-       {"aria-label", chart.title + ": " + chart.y_name + " by " + chart.x_name}});
-  add_axes(html, chart, frame);
-  add_curves(html, chart, frame);
-  if (chart.marks) add_marks(html, chart, frame, extent.y_high);
-}
-
+// Adds the names of the series, each beside its mark.
 void add_legend(Html& html, const std::vector<Series>& series) {
   const Element list(html, "ul", {{"class", "legend"}});
   for (const auto& one : series) {
@@ -154,8 +139,28 @@ void add_legend(Html& html, const std::vector<Series>& series) {
       const Element sample(html, "svg", {{"class", "sample"}, {"aria-hidden", "true"}});
       html.leaf("path", {{"class", style_class("curve", one)}, {"d", "M1 7H27"}});
     }
-    html.text(one.name);
+    html.element("span", one.name);
   }
+}
+
+}  // namespace
+
+void add_chart(Html& html, const Chart& chart) {
+  const auto extent = extent_of(chart);
+  if (!std::isfinite(extent.y_low)) return;
+  const Frame frame{Scale(extent.x_low, extent.x_high, chart.logarithmic),
+                    Scale(extent.y_low, extent.y_high)};
+  const Element figure(html, "figure");
+  if (!chart.title.empty()) html.element("figcaption", chart.title);
+  add_legend(html, chart.series);
+  const Element picture(
+      html, "svg",
+      {{"class", "chart"},
+       {"role", "img"},
+       {"aria-label", chart.title + ": " + chart.y_name + " by " + chart.x_name}});
+  add_axes(html, chart, frame);
+  add_curves(html, chart, frame);
+  if (chart.marks) add_marks(html, chart, frame, extent.y_high);
 }
 
 }  // namespace steepest::trainer

@@ -10,7 +10,8 @@
 
 namespace steepest::trainer {
 
-constexpr size_t kStyles = 8;  // that curves are told apart by
+constexpr size_t kColours = 8;            // that curves are told apart by
+constexpr size_t kStyles = 3 * kColours;  // and by dashes
 
 struct Series {
   size_t style = 0;                               // below kStyles
@@ -26,11 +27,8 @@ struct Chart {
   std::vector<Series> series;
 };
 
-// Adds the chart: a caption and a picture. A marked point beyond the top, or infinite, is a cross
-// on the edge. Adds nothing where no point has a finite y.
+// Adds the chart: a caption, the names of its curves and a picture. A marked point beyond the top,
+// or infinite, is a cross on the edge. Adds nothing where no point has a finite y.
 void add_chart(Html& html, const Chart& chart);
-
-// Adds the names of the series, each beside its mark.
-void add_legend(Html& html, const std::vector<Series>& series);
 
 }  // namespace steepest::trainer

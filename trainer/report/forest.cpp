@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "steepest/base/text.h"
+#include "trainer/report/claim_text.h"
 #include "trainer/report/numbers.h"
 #include "trainer/report/scale.h"
 
@@ -14,6 +16,11 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLeft = 4, kRight = 96;  // the scale's ends in percent of the picture
 constexpr double kWidest = 3;             // times what all but the intervals need
+constexpr double kFit = 4;                // times what a contrast needs, a scale it shares
+
+// Heights in a picture: of the paper's mark, of our own below it, of the shaded part's end, and of
+// the numbers.
+constexpr char kPaper[] = "9", kOurs[] = "25", kFloor[] = "36", kNumbers[] = "51";
 
 struct Range {
   double low = kInfinity, high = -kInfinity;
@@ -21,6 +28,7 @@ struct Range {
   void take(double number) {
     if (std::isfinite(number)) low = std::min(low, number), high = std::max(high, number);
   }
+  double width() const { return high - low; }
 };
 
 // Takes what a contrast shows beside its interval.
@@ -33,8 +41,10 @@ void take_points(Range& range, const Contrast& c) {
   if (c.side == "=") range.take(2 * c.reference - *c.bound);
 }
 
-// The scale of contrasts of one unit.
-Range range_of(const std::vector<const Contrast*>& contrasts) {
+using Group = std::vector<const Contrast*>;  // contrasts that share a scale
+
+// The scale of the contrasts.
+Range range_of(const Group& contrasts) {
   Range points;
   for (const auto* c : contrasts) take_points(points, *c);
   Range all = points;
@@ -45,6 +55,29 @@ Range range_of(const std::vector<const Contrast*>& contrasts) {
     if (c->high) all.take(std::clamp(*c->high, middle - most, middle + most));
   }
   return all;
+}
+
+// Whether the contrast and all of the group can be read on one scale.
+bool fits(const Group& group, const Contrast& c) {
+  const auto* first = group.front();
+  if (first->unit != c.unit || first->reference != c.reference) return false;
+  Group all = group;
+  all.push_back(&c);
+  const double width = range_of(all).width();
+  return std::all_of(all.begin(), all.end(),
+                     [&](const auto* one) { return kFit * range_of({one}).width() >= width; });
+}
+
+// The contrasts in their order, as many on one scale as can be read on it.
+std::vector<Group> groups_of(const std::vector<const Contrast*>& contrasts) {
+  std::vector<Group> groups;
+  for (const auto* c : contrasts) {
+    if (!groups.empty() && fits(groups.back(), *c))
+      groups.back().push_back(c);
+    else
+      groups.push_back({c});
+  }
+  return groups;
 }
 
 // Where a number stands in percent of a forest's picture.
@@ -68,9 +101,9 @@ void add_upright(Html& html, const char* kind, double at, const char* y1, const 
   html.leaf("line", {{"class", kind}, {"x1", x}, {"x2", x}, {"y1", y1}, {"y2", y2}});
 }
 
-// Adds a small shape, drawn around the place of a number.
-void add_shape(Html& html, const char* kind, double at, const char* path) {
-  const Element place(html, "svg", {{"x", percent_text(at)}, {"y", "16"}, {"class", "mark"}});
+// Adds a small shape, drawn around the place of a number at this height.
+void add_shape(Html& html, const char* kind, double at, const char* path, const char* y = kOurs) {
+  const Element place(html, "svg", {{"x", percent_text(at)}, {"y", y}, {"class", "mark"}});
   html.leaf("path", {{"class", kind}, {"d", path}});
 }
 
@@ -79,8 +112,8 @@ void add_span(Html& html, const char* kind, double from, double to) {
   html.leaf("line", {{"class", kind},
                      {"x1", percent_text(from)},
                      {"x2", percent_text(to)},
-                     {"y1", "16"},
-                     {"y2", "16"}});
+                     {"y1", kOurs},
+                     {"y2", kOurs}});
 }
 
 // Adds the interval, and thicker the inner one; an end beyond the picture is an arrow.
@@ -96,18 +129,11 @@ void add_interval(Html& html, const Contrast& c, const Scale& scale) {
   add_shape(html, "end", high, high >= last ? "M-5-5L1 0L-5 5" : "M0-5V5");
 }
 
-// What the interval of level .9 is, for people; "" where there is none.
-std::string inner_text(const Contrast& c) {
-  if (!c.inner_low || !c.inner_high) return "";
-  const int decimals = decimals_for((*c.inner_high - *c.inner_low) / 2);
-  const bool plus = c.reference == 0;
-  return "90 %: [" + decimal_text(*c.inner_low, decimals, plus) + ", " +
-         decimal_text(*c.inner_high, decimals, plus) + "]";
-}
-
 // Adds the picture of one contrast.
 void add_picture(Html& html, const Contrast& c, const Scale& scale) {
-  const std::string told = c.id + ": ours " + effect_text(c) + ", paper " + paper_text(c);
+  const auto paper = paper_text(c);
+  const std::string told =
+      c.id + ": ours " + effect_text(c) + (paper.empty() ? "" : ", paper " + paper);
   const Element picture(html, "svg", {{"class", "forest"}, {"role", "img"}, {"aria-label", told}});
   if (c.bound) {
     const auto [low, high] = shaded(c);
@@ -115,42 +141,67 @@ void add_picture(Html& html, const Contrast& c, const Scale& scale) {
                        {"x", percent_text(place(scale, low))},
                        {"width", percent_text(place(scale, high) - place(scale, low))},
                        {"y", "0"},
-                       {"height", "32"}});
+                       {"height", kFloor}});
   }
   for (const double tick : scale.ticks(4)) {
-    add_upright(html, "grid", place(scale, tick), "0", "32");
-    html.element("text", short_text(tick),
-                 {{"class", "tick middle"}, {"x", percent_text(place(scale, tick))}, {"y", "43"}});
+    add_upright(html, "grid", place(scale, tick), "0", kFloor);
+    html.element(
+        "text", short_text(tick),
+        {{"class", "tick middle"}, {"x", percent_text(place(scale, tick))}, {"y", kNumbers}});
   }
-  add_upright(html, "reference", place(scale, c.reference), "0", "32");
+  add_upright(html, "reference", place(scale, c.reference), "0", kFloor);
   add_interval(html, c, scale);
   if (c.effect) add_shape(html, "ours", place(scale, *c.effect), "M-4-4H4V4H-4Z");
-  if (c.paper) add_shape(html, "paper", place(scale, *c.paper), "M0-7L6 0L0 7L-6 0Z");
+  if (c.paper) add_shape(html, "paper", place(scale, *c.paper), "M0-7L6 0L0 7L-6 0Z", kPaper);
+}
+
+// Adds what is said in small letters, where there is something to say.
+void add_small(Html& html, const std::string& text) {
+  if (!text.empty()) html.element("small", text);
+}
+
+// Adds what a contrast claims: the claim, whose it is, and what is compared.
+void add_words(Html& html, const Contrast& c) {
+  const Element words(html, "div");
+  html.element("b", c.id).text(" " + c.claim);
+  add_small(html, c.source);
+  add_small(html, c.expression + (c.over.empty() ? "" : ", " + c.over));
+  if (!c.trials.empty()) add_small(html, "trials: " + c.trials);
+}
+
+// The level of an interval where it is not the usual one, and the number of seeds.
+std::string sample_text(const Contrast& c) {
+  std::vector<std::string> parts;
+  if (c.has_interval() && c.level && *c.level > .951)
+    parts.push_back("interval of " + short_text(100 * *c.level) + " %");
+  if (c.seeds) parts.push_back(std::to_string(*c.seeds) + (*c.seeds == 1 ? " seed" : " seeds"));
+  return join(parts);
+}
+
+// Adds the numbers of a contrast.
+void add_numbers(Html& html, const Contrast& c) {
+  const Element numbers(html, "div");
+  if (!c.verdict.empty()) add_verdict(html, c.verdict);
+  if (c.effect) html.element("span", effect_text(c), {{"class", "number"}});
+  add_small(html, inner_text(c));
+  if (const auto paper = paper_text(c); !paper.empty()) add_small(html, "paper " + paper);
+  add_small(html, c.why);
+  add_small(html, sample_text(c));
 }
 
 // Adds a contrast: its words, its picture, its numbers.
 void add_contrast(Html& html, const Contrast& c, const Scale& scale) {
   const Element row(html, "div", {{"class", "contrast"}});
-  {
-    const Element words(html, "div");
-    html.element("b", c.id).text(" " + c.claim);
-    const auto what = c.expression + (c.over.empty() ? "" : ", " + c.over);
-    if (!what.empty()) html.element("small", what);
-  }
+  add_words(html, c);
   if (c.effect || c.paper)
     add_picture(html, c, scale);
   else
     html.element("div", "");  // its column stays
-  const Element numbers(html, "div");
-  if (!c.verdict.empty()) add_verdict(html, c);
-  if (c.effect) html.element("span", effect_text(c), {{"class", "number"}});
-  if (const auto inner = inner_text(c); !inner.empty()) html.element("small", inner);
-  if (c.paper || !c.paper_text.empty()) html.element("small", "paper " + paper_text(c));
-  if (!c.why.empty()) html.element("small", c.why);
+  add_numbers(html, c);
 }
 
 // Adds contrasts on one scale, and below each of them, to be opened, its rows on theirs.
-void add_group(Html& html, const std::vector<const Contrast*>& group) {
+void add_group(Html& html, const Group& group) {
   const auto range = range_of(group);
   const Scale scale(range.low, range.high);
   for (const auto* c : group) {
@@ -158,80 +209,51 @@ void add_group(Html& html, const std::vector<const Contrast*>& group) {
     if (c->by_row.empty()) continue;
     const Element details(html, "details", {{"class", "rows"}});
     html.element("summary", c->id + " row by row");
-    std::vector<const Contrast*> rows;
+    Group rows;
     for (const auto& row : c->by_row) rows.push_back(&row);
     add_group(html, rows);
   }
 }
 
-// Adds what the marks mean.
-void add_key(Html& html) {
+// Adds what the marks mean that the contrasts have.
+void add_key(Html& html, const Group& contrasts) {
   struct Sign {
     const char *kind, *path, *text;
+    bool (*has)(const Contrast*);
   };
   static constexpr Sign kSigns[] = {
-      {"ours", "M10 3h8v8h-8Z", "ours, with its interval"},
-      {"inner", "M2 7H26", "its interval of 90 %, which says that there is no difference"},
-      {"paper", "M14 0L20 7L14 14L8 7Z", "the paper's"},
+      {"ours", "M10 3h8v8h-8Z", "ours, with its interval; an arrow: it goes on",
+       [](const Contrast* c) { return c->effect.has_value(); }},
+      {"inner", "M2 7H26", "its interval of 90 %, for \"no difference\"",
+       [](const Contrast* c) { return c->inner_low && c->inner_high; }},
+      {"paper", "M14 0L20 7L14 14L8 7Z", "the paper's",
+       [](const Contrast* c) { return c->paper.has_value(); }},
       {"counts", "M0 0H28V14H0Z",
-       "where the claim holds: within the margin, or beyond the "
-       "smallest effect that counts"}};
+       "where the claim holds: within the margin, or beyond the smallest effect that counts",
+       [](const Contrast* c) { return c->bound.has_value(); }}};
   const Element key(html, "ul", {{"class", "key"}});
   for (const auto& sign : kSigns) {
+    if (std::none_of(contrasts.begin(), contrasts.end(), sign.has)) continue;
     const Element item(html, "li");
     {
       const Element sample(html, "svg", {{"aria-hidden", "true"}});
       html.leaf("path", {{"class", sign.kind}, {"d", sign.path}});
     }
-    html.text(sign.text);
+    html.element("span", sign.text);
   }
 }
 
 }  // namespace
 
-std::string paper_text(const Contrast& c) {
-  if (!c.paper) return c.paper_text.empty() ? "–" : c.paper_text;
-  const std::string number = decimal_text(*c.paper, 3, c.reference == 0);
-  return c.paper_text.empty() ? number : number + ", " + c.paper_text;
-}
-
-std::string effect_text(const Contrast& c) {
-  if (!c.effect) return "–";
-  const bool plus = c.reference == 0;
-  const double low = c.low.value_or(-kInfinity), high = c.high.value_or(kInfinity);
-  const int decimals = decimals_for(c.has_interval() ? (high - low) / 2 : 0);
-  const auto text = decimal_text(*c.effect, decimals, plus);
-  if (!c.has_interval()) return text;
-  return text + " [" + decimal_text(low, decimals, plus) + ", " +
-         decimal_text(high, decimals, plus) + "]";
-}
-
-void add_verdict(Html& html, const Contrast& c) {
-  static constexpr const char* kKnown[] = {"confirmed", "contradicted", "absent", "not resolved"};
-  std::string kind = "untested";
-  for (const char* known : kKnown)
-    if (c.verdict.starts_with(known)) kind = known;
-  std::replace(kind.begin(), kind.end(), ' ', '-');
-  html.element("span", c.verdict, {{"class", "verdict " + kind}});
-}
-
-void add_forests(Html& html, const std::vector<Contrast>& contrasts) {
-  std::vector<std::vector<const Contrast*>> groups;  // by unit
-  bool drawn = false;
-  for (const auto& c : contrasts) {
-    drawn |= c.effect || c.paper;
-    const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& group) {
-      return group.front()->unit == c.unit;
-    });
-    if (same == groups.end())
-      groups.push_back({&c});
-    else
-      same->push_back(&c);
-  }
-  if (drawn) add_key(html);
+void add_forests(Html& html, const std::vector<const Contrast*>& contrasts) {
+  const auto groups = groups_of(contrasts);
+  if (!groups.empty()) add_key(html, contrasts);
+  const Unit* unit = nullptr;  // that was named last
   for (const auto& group : groups) {
-    if (const auto& unit = group.front()->unit; !unit.empty())
-      html.element("p", unit, {{"class", "unit"}});
+    const auto& own = group.front()->unit;
+    if (!own.name.empty() && (unit == nullptr || *unit != own))
+      html.element("p", own.name, {{"class", "unit"}});
+    unit = &own;
     add_group(html, group);
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Contrasts with their intervals, one below the other on one scale.
+// Contrasts with their intervals, one below the other.
 #pragma once
 
 #include <vector>
@@ -9,18 +9,10 @@
 
 namespace steepest::trainer {
 
-// Adds a forest plot for each unit among the contrasts: of each contrast the claim, our effect and
-// its interval, the paper's value as a mark, and shaded where the claim holds. An interval that
-// would make the scale more than three times as wide as all else needs ends in an arrow.
-void add_forests(Html& html, const std::vector<Contrast>& contrasts);
-
-// Returns our effect and its interval, "+0.091 [+0.082, +0.101]"; "–" where there is none.
-std::string effect_text(const Contrast& contrast);
-
-// Returns the paper's number or words; "–" where it has none.
-std::string paper_text(const Contrast& contrast);
-
-// Adds the verdict in its colour.
-void add_verdict(Html& html, const Contrast& contrast);
+// Adds a forest plot of the contrasts: of each the claim, our effect and its interval, the paper's
+// value as a mark above it, and shaded where the claim holds. Neighbours of one unit share a scale
+// where each of them can be read on it. An interval that would make the scale more than three times
+// as wide as all else needs ends in an arrow. Adds nothing where there are none.
+void add_forests(Html& html, const std::vector<const Contrast*>& contrasts);
 
 }  // namespace steepest::trainer

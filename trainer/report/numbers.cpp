@@ -26,6 +26,11 @@ int decimals_for(double half_width) {
   return static_cast<int>(std::clamp(std::ceil(std::log10(5 / half_width)), 0., 6.));
 }
 
+int decimals_of(double number) {
+  const double size = std::fabs(number);
+  return size < 10 || !std::isfinite(size) ? 3 : size < 100 ? 2 : size < 1000 ? 1 : 0;
+}
+
 std::string decimal_text(double number, int decimals, bool plus) {
   return printed("%.*f", decimals, number, plus);
 }

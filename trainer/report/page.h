@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "trainer/report/experiment.h"
+#include "trainer/report/glossary.h"
 
 namespace steepest::trainer {
 
-// Returns the page: how many claims have which verdict, the table of all claims, and a section for
-// each experiment.
-std::string page_of(const std::vector<Experiment>& experiments);
+// Returns the page: how many claims have which verdict, how to read it, the tested claims, a
+// section for each experiment with results, and what is not tested.
+std::string page_of(const std::vector<Experiment>& experiments, const Glossary& glossary);
 
 }  // namespace steepest::trainer

@@ -6,14 +6,12 @@
 #include <algorithm>
 
 #include "steepest/base/text.h"
+#include "trainer/report/claim_text.h"
 #include "trainer/report/fields.h"
 #include "trainer/sweep/trial.h"
 
 namespace steepest::trainer {
 namespace {
-
-constexpr char kUntested[] = "not tested";
-constexpr char kRatio[] = "ratio";  // the unit of one
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
@@ -22,19 +20,14 @@ void take_text(std::string& text, const Fields& fields, const char* name) {
   if (auto own = fields.text(name); !own.empty()) text = std::move(own);
 }
 
-// The unit of differences of what an experiment measures.
-std::string unit_of(const std::string& measure) {
-  return measure == "val_loss" ? "nats of validation loss" : measure;
-}
-
 // Takes what both files may tell of a contrast.
 void take_claim(Contrast& c, const Fields& fields) {
   take_text(c.claim, fields, "claim");
   take_text(c.side, fields, "side");
   take_text(c.expression, fields, "contrast");
   take_text(c.over, fields, "over");
-  if (fields.has("measure")) c.unit = unit_of(fields.text("measure"));
-  if (c.expression.find('/') != c.expression.npos) c.unit = kRatio;
+  if (fields.has("measure")) c.unit = unit_of_measure(fields.text("measure"));
+  if (c.expression.find('/') != c.expression.npos) c.unit = unit_of_ratio();
   if (fields.has("paper")) {
     c.paper = fields.number("paper", /*or_text=*/true);
     if (!c.paper) c.paper_text = fields.text("paper");
@@ -67,6 +60,9 @@ void take_verdict(Contrast& c, const Fields& fields) {
   take_effect(c, fields);
   take_text(c.verdict, fields, "verdict");
   take_text(c.why, fields, "why");
+  if (const auto needed = fields.count("seeds_needed"))
+    c.why += (c.why.empty() ? "" : "; ") + std::to_string(*needed) + " seeds would do";
+  c.level = fields.number("level");
   c.seeds = fields.count("seeds");
   if (const auto tost = fields.object("tost"))
     c.inner_low = tost->number("low"), c.inner_high = tost->number("high");
@@ -107,11 +103,12 @@ void take_file(Experiment& experiment, const std::string& path, bool verdicts) {
   const Fields file(json, path);
   take_text(experiment.question, file, "question");
   take_text(experiment.paper, file, "paper");
-  const auto unit = unit_of(file.text("measure"));
+  const auto unit = unit_of_measure(file.text("measure"));
   for (const auto& fields : file.objects("contrasts")) {
     auto& contrast = contrast_of(experiment, fields.text("id"));
     take_claim(contrast, fields);
-    if (contrast.unit.empty()) contrast.unit = unit;
+    if (contrast.unit.name.empty()) contrast.unit = unit;
+    contrast.source = source_of(contrast, experiment.paper);
     if (verdicts) take_verdict(contrast, fields);
   }
   if (verdicts) take_windows(experiment, file);

@@ -110,7 +110,7 @@ Experiment claims_without(const std::string& path) {
   for (const auto& fields : Fields(json, path).objects("contrasts"))
     section.contrasts.push_back({.id = fields.text("id"),
                                  .claim = fields.text("claim"),
-                                 .verdict = "not tested",
+                                 .verdict = kUntested,
                                  .why = fields.text("not_tested")});
   return section;
 }

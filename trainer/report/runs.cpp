@@ -14,9 +14,11 @@
 namespace steepest::trainer {
 namespace {
 
-// The text under this name; "unknown" where there is none.
-std::string text_in(const SweepValue& json, const char* name) {
-  return json.contains(name) && json[name].is_string() ? json[name].get<std::string>() : "unknown";
+// Adds the text under this name, after a word for it; nothing where it is not known.
+void add_known(std::vector<std::string>& parts, const std::string& word, const SweepValue& json,
+               const char* name) {
+  if (!json.contains(name) || !json[name].is_string() || json[name] == "unknown") return;
+  parts.push_back(word + json[name].get<std::string>());
 }
 
 // The name of the row of a line.
@@ -83,13 +85,17 @@ bool is_chosen(const SweepValue& row, const std::string& words) {
   return true;
 }
 
-// What a run was made with, for people.
+// What is known of what a run was made with, for people; "" where nothing is.
 std::string tools_of(const SweepValue& line) {
   static const SweepValue none = SweepValue::object();
   const auto found = line.find("versions");
   const SweepValue& versions = found == line.end() || !found->is_object() ? none : *found;
-  return "steepest " + text_in(versions, "steepest") + ", torch " + text_in(versions, "torch") +
-         ", commit " + text_in(line, "commit") + ", " + text_in(line, "processor");
+  std::vector<std::string> parts;
+  add_known(parts, "steepest ", versions, "steepest");
+  add_known(parts, "torch ", versions, "torch");
+  add_known(parts, "commit ", line, "commit");
+  add_known(parts, "", line, "processor");
+  return join(parts);
 }
 
 }  // namespace
@@ -127,7 +133,7 @@ std::string trials_text(const std::vector<RunsOfRow>& rows, const std::string& e
     std::set<size_t> counts;
     for (const auto& row : rows)
       if (row.arm == word.arm && is_chosen(row.row, word.words)) counts.insert(row.tuned.size());
-    if (again || counts.empty()) continue;
+    if (again || counts.empty() || *counts.rbegin() == 0) continue;
     named.push_back(word.text());
     const auto least = std::to_string(*counts.begin()), most = std::to_string(*counts.rbegin());
     parts.push_back(word.text() + " " + least + (counts.size() > 1 ? " to " + most : ""));
@@ -146,10 +152,12 @@ RunTotals totals_of(const std::vector<SweepValue>& lines) {
     totals.not_done += line["status"] != "done";
     if (line.contains("cpu_seconds") && line["cpu_seconds"].is_number())
       totals.cpu_seconds += line["cpu_seconds"].get<double>();
-    if (line.contains("commit")) ++tools[tools_of(line)];  // a run that could not start has none
+    if (!line.contains("commit")) continue;  // a run that could not start has none
+    if (const auto known = tools_of(line); !known.empty()) ++tools[known];
   }
   for (const auto& [tool, count] : tools)
-    totals.made_with.push_back(tool + ": " + std::to_string(count) + " runs");
+    totals.made_with.push_back(tool + ": " + std::to_string(count) +
+                               (count == 1 ? " run" : " runs"));
   return totals;
 }
 

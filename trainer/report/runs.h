@@ -28,7 +28,8 @@ std::vector<std::string> arms_of(const std::vector<RunsOfRow>& rows);
 const SweepValue& values_of_line(const SweepValue& line);
 
 // Returns how many trials the rows of each arm have had that the expression names, "reg 5, con 12
-// to 16"; of those rows alone that words in brackets choose, "k[4] 6". "" where it names none.
+// to 16"; of those rows alone that words in brackets choose, "k[4] 6". "" where it
+// names none that has had any.
 std::string trials_text(const std::vector<RunsOfRow>& rows, const std::string& expression);
 
 // What the runs of a table have taken and with what they were made.

@@ -44,16 +44,22 @@ small { display: block; }
 .not-resolved { color: var(--open); }
 .counts-of { list-style: none; margin: 0 0 1.5rem; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; }
 .counts-of b { font-size: 1.3rem; }
+.tested { list-style: none; margin: 0; padding: 0; }
+.tested li { padding: .35rem 0; border-bottom: 1px solid var(--rule); }
+.tested b { font-variant-numeric: tabular-nums; }
+.of { color: var(--faint); font-size: .85rem; white-space: nowrap; }
+dl { margin: 0 0 .75rem; }
+dt { font-weight: 600; }
+dd { margin: 0 0 .4rem 1rem; }
 table { border-collapse: collapse; width: 100%; font-size: .95rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--rule); }
 thead th { color: var(--faint); font-size: .85rem; font-weight: 500; }
-tr.of th { padding-top: 1.2rem; }
 .contrast { display: grid; grid-template-columns: minmax(0, 5fr) minmax(0, 6fr) minmax(0, 4fr); gap: 0 1rem; align-items: start; padding: .35rem 0; }
 .contrast .verdict, .contrast span.number { display: block; }
-svg text { font-size: 11px; fill: var(--faint); stroke: none; }
+svg text { font-size: 13px; fill: var(--faint); stroke: none; }
 .middle { text-anchor: middle; }
 .end { text-anchor: end; }
-.forest { display: block; width: 100%; height: 46px; overflow: visible; }
+.forest { display: block; width: 100%; height: 54px; overflow: visible; }
 .mark { overflow: visible; }
 .counts { fill: var(--shade); }
 .grid { stroke: var(--rule); stroke-width: 1; }
@@ -63,26 +69,29 @@ svg text { font-size: 11px; fill: var(--faint); stroke: none; }
 .ours { fill: var(--text); }
 .paper { fill: var(--back); stroke: var(--s1); stroke-width: 2; }
 .key { list-style: none; margin: .5rem 0; padding: 0; display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; font-size: .85rem; color: var(--faint); }
-.key svg, .sample { width: 28px; height: 14px; vertical-align: middle; margin-right: .4rem; }
+.key li, .legend li { display: flex; align-items: flex-start; }
+.key svg, .sample { flex: none; width: 28px; height: 14px; margin: .3em .4rem 0 0; }
 .panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: .5rem 1rem; }
 figure { margin: 0; max-width: 40rem; }
-figcaption { font-size: .85rem; font-weight: 600; min-height: 1.3em; }
-.chart { display: block; width: 100%; height: 220px; overflow: visible; }
+figcaption { font-size: .85rem; font-weight: 600; }
+.chart { display: block; width: 100%; height: 240px; overflow: visible; }
 .curve { fill: none; stroke-width: 1.8; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
 .dot { overflow: visible; }
 .dot path { stroke-width: 6; stroke-linecap: round; }
 .cross { overflow: visible; }
 .cross path { stroke-width: 1.8; fill: none; }
 .s0 { stroke: var(--s0); }
-.s1 { stroke: var(--s1); stroke-dasharray: 7 3; }
+.s1 { stroke: var(--s1); }
 .s2 { stroke: var(--s2); }
-.s3 { stroke: var(--s3); stroke-dasharray: 7 3; }
+.s3 { stroke: var(--s3); }
 .s4 { stroke: var(--s4); }
-.s5 { stroke: var(--s5); stroke-dasharray: 7 3; }
+.s5 { stroke: var(--s5); }
 .s6 { stroke: var(--s6); }
-.s7 { stroke: var(--s7); stroke-dasharray: 7 3; }
+.s7 { stroke: var(--s7); }
+.d1 { stroke-dasharray: 7 3; }
+.d2 { stroke-dasharray: 2 3; }
 .dot, .cross { stroke-dasharray: none; }
-.legend { list-style: none; margin: .25rem 0 .75rem; padding: 0; display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; font-size: .9rem; }
+.legend { list-style: none; margin: .1rem 0 .4rem; padding: 0; display: flex; flex-wrap: wrap; gap: 0 1rem; font-size: .85rem; }
 details { border-top: 1px solid var(--rule); margin-top: .5rem; }
 details.rows { border-top: 0; margin-left: 1rem; font-size: .9rem; }
 details.rows summary { padding: .2rem 0; color: var(--faint); }
@@ -93,7 +102,7 @@ footer { border-top: 1px solid var(--rule); margin-top: 2.5rem; padding-top: .75
   .cards thead { display: none; }
   .cards, .cards tbody, .cards tr { display: block; }
   .cards tr { padding: .5rem 0; border-bottom: 1px solid var(--rule); }
-  .cards tr.of { border-bottom: 0; padding: 1rem 0 0; }
+  .cards td:empty { display: none; }
   .cards th, .cards td { display: inline; border: 0; padding: 0; margin-right: .7rem; }
   .cards tbody th { margin-right: .3rem; }
   .cards .line + td { display: block; }
