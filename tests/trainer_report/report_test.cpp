@@ -80,6 +80,7 @@ TEST(ClaimText, IsASentencesPart) {
   EXPECT_EQ(paper_text(c), "");
   c.paper = 0;
   EXPECT_EQ(paper_text(c), "0");
+  EXPECT_EQ(effect_text(Contrast{.unit = unit_of_ratio(), .effect = .9}), "0.900 as a ratio");
   const Contrast steps{
       .unit = unit_of_measure("steps"), .reference = 1060, .paper = 1060, .effect = 1086};
   EXPECT_EQ(effect_text(steps), "1086 steps");

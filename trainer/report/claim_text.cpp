@@ -24,6 +24,9 @@ bool is_prediction(const std::string& id, const std::string& paper) {
   return first == "these" || (to == "to" ? first <= id && id <= last : first == id);
 }
 
+// Whether numbers of the contrast are differences, which have a sign where they are above 0, too.
+bool is_difference(const Contrast& c) { return c.reference == 0 && c.unit != unit_of_ratio(); }
+
 }  // namespace
 
 Unit unit_of_measure(const std::string& measure) {
@@ -67,7 +70,8 @@ std::string source_of(const Contrast& c, const std::string& paper) {
 
 std::string paper_text(const Contrast& c) {
   if (!c.paper) return c.paper_text;
-  const auto number = *c.paper == 0 ? "0" : decimal_text(*c.paper, decimals_of(*c.paper), c.plus());
+  const auto number =
+      *c.paper == 0 ? "0" : decimal_text(*c.paper, decimals_of(*c.paper), is_difference(c));
   return c.paper_text.empty() ? number : number + ", " + c.paper_text;
 }
 
@@ -76,18 +80,18 @@ std::string effect_text(const Contrast& c) {
   const double low = c.low.value_or(-kInfinity), high = c.high.value_or(kInfinity);
   const bool wide = c.has_interval() && std::isfinite(high - low) && high > low;
   const int decimals = wide ? decimals_for((high - low) / 2) : decimals_of(*c.effect);
-  auto text = decimal_text(*c.effect, decimals, c.plus());
+  auto text = decimal_text(*c.effect, decimals, is_difference(c));
   if (!c.unit.after.empty()) text += " " + c.unit.after;
   if (!c.has_interval()) return text;
-  return text + " [" + decimal_text(low, decimals, c.plus()) + ", " +
-         decimal_text(high, decimals, c.plus()) + "]";
+  return text + " [" + decimal_text(low, decimals, is_difference(c)) + ", " +
+         decimal_text(high, decimals, is_difference(c)) + "]";
 }
 
 std::string inner_text(const Contrast& c) {
   if (!c.inner_low || !c.inner_high) return "";
   const int decimals = decimals_for((*c.inner_high - *c.inner_low) / 2);
-  return "90 %: [" + decimal_text(*c.inner_low, decimals, c.plus()) + ", " +
-         decimal_text(*c.inner_high, decimals, c.plus()) + "]";
+  return "90 %: [" + decimal_text(*c.inner_low, decimals, is_difference(c)) + ", " +
+         decimal_text(*c.inner_high, decimals, is_difference(c)) + "]";
 }
 
 void add_verdict(Html& html, const std::string& verdict) {

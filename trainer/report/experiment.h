@@ -48,8 +48,6 @@ struct Contrast {
 
   bool has_interval() const { return low || high; }
   bool is_tested() const { return verdict != kUntested; }
-  // Whether a number above 0 is shown with its sign, as a difference is.
-  bool plus() const { return reference == 0; }
 };
 
 // The mean losses of a row by the rate.

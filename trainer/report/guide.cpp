@@ -46,12 +46,14 @@ void add_words(Html& html, const Glossary& glossary) {
 }  // namespace
 
 void add_guide(Html& html, const Glossary& glossary) {
-  html.element("p",
-               "Effects are in nats of the last validation loss unless the line says otherwise: + "
-               "is worse, − is better. In brackets is the interval: 95 %, or more where Holm "
-               "adjusts it for the other claims tried of the same paper; over seeds, where the "
-               "rows are averaged within a seed first. A second interval, of 90 %, is that of "
-               "TOST, two one-sided tests that say \"no difference\".");
+  html.element(
+      "p",
+      "Effects in nats are differences of the last validation loss: + is worse, − is better. "
+      "Where they are of something else, the line says of what. In brackets is the interval: 95 %, "
+      "or more where Holm "
+      "adjusts it for the other claims tried of the same paper; over seeds, where the "
+      "rows are averaged within a seed first. A second interval, of 90 %, is that of "
+      "TOST, two one-sided tests that say \"no difference\".");
   add_rules(html);
   add_words(html, glossary);
 }
