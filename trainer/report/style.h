@@ -55,7 +55,7 @@ table { border-collapse: collapse; width: 100%; font-size: .95rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--rule); }
 thead th { color: var(--faint); font-size: .85rem; font-weight: 500; }
 .contrast { display: grid; grid-template-columns: minmax(0, 5fr) minmax(0, 6fr) minmax(0, 4fr); gap: 0 1rem; align-items: start; padding: .35rem 0; }
-.contrast .verdict, .contrast span.number { display: block; }
+.contrast .verdict, .contrast span.number { display: block; white-space: normal; }
 svg text { font-size: 13px; fill: var(--faint); stroke: none; }
 .middle { text-anchor: middle; }
 .end { text-anchor: end; }
