@@ -39,22 +39,19 @@ bool fit_float32(const at::Tensor& coefficients) {
   return std::all_of(data, data + c.numel(), is_in_float32_range);
 }
 
-// Returns what each matrix of s [b, r, c] is multiplied by, in two factors, times it: in float32 at
-// least.
-at::Tensor scaled(const at::Tensor& s, const Coefficient& c) {
+// Returns c s of the matrices s [b, r, c], for one number c or one for each matrix. The result is
+// float64 where s is, where c is a number, or where it lies on the CPU and does not fit into
+// float32; else float32. On an accelerator the host does not read c: s is multiplied by c in two
+// factors, between which no number leaves the range that s and c s are in.
+at::Tensor scaled(const at::Tensor& s, const Coefficient& coefficient) {
+  const auto& c = coefficient.tensor;
+  if (!c.defined()) return s.to(at::kDouble) * coefficient.number;
+  if (s.scalar_type() == at::kDouble && !coefficient.power.defined()) return s * per_matrix(c, s);
   const auto wide = at_least_float32(s);
-  return wide * per_matrix(c.tensor, wide) * per_matrix(c.power, wide);
-}
-
-// Returns c[i] s[i] of each matrix of s [b, r, c], for c [b] in float64. The result is float64
-// where s is, or where c lies on the CPU and does not fit into float32; else float32. On an
-// accelerator the host does not read c: s is multiplied by c / p and then by p, a power of two near
-// sqrt|c|, between which no number leaves the range that s and c s are in.
-at::Tensor scaled(const at::Tensor& s, const at::Tensor& c) {
-  if (s.scalar_type() == at::kDouble) return s * per_matrix(c, s);
-  const auto wide = at_least_float32(s);
-  if (!c.is_cpu()) return scaled(s, in_two_factors(c));
-  return fit_float32(c) ? wide * per_matrix(c, wide) : s.to(at::kDouble) * c.view({-1, 1, 1});
+  if (c.is_cpu())
+    return fit_float32(c) ? wide * per_matrix(c, wide) : s.to(at::kDouble) * c.view({-1, 1, 1});
+  const auto two = coefficient.power.defined() ? coefficient : in_two_factors(c);
+  return wide * per_matrix(two.tensor, wide) * per_matrix(two.power, wide);
 }
 
 // Computes piece <- piece - c s in place by ATen's operators, for the directions s [b, r, c] of the
@@ -66,13 +63,12 @@ void subtract(const Block& block, at::Tensor piece, const at::Tensor& s,
   const bool wide = s.scalar_type() == at::kDouble;
   if (number && is_scalar_of(coefficient.number, s.scalar_type())) {
     piece.add_(block.unmatrices(s, piece), -coefficient.number);
-  } else if (number) {
-    piece.sub_(block.unmatrices(s.to(at::kDouble) * coefficient.number, piece));
-  } else if (block.batch == 1 && (wide || (c.is_cpu() && fit_float32(c) && !is_half(s)))) {
+  } else if (!number && block.batch == 1 &&
+             (wide || (c.is_cpu() && fit_float32(c) && !is_half(s)))) {
     // A 0-dim factor: as fast and as exact as a host scalar.
     piece.addcmul_(block.unmatrices(s, piece), c.to(s.scalar_type()).reshape({}), -1);
   } else {
-    piece.sub_(block.unmatrices(scaled(s, c), piece));
+    piece.sub_(block.unmatrices(scaled(s, coefficient), piece));
   }
 }
 
@@ -167,12 +163,9 @@ bool can_apply_together(const StepInput& in, const Bucket& bucket) {
 
 void apply_updates(const StepInput& in, const Bucket& bucket, const at::Tensor& s,
                    const Coefficient& coefficient) {
-  const bool number = !coefficient.tensor.defined();
-  const bool plain = number && is_scalar_of(coefficient.number, s.scalar_type());
-  const auto moves = plain                         ? s
-                     : number                      ? s.to(at::kDouble) * coefficient.number
-                     : coefficient.power.defined() ? scaled(s, coefficient)
-                                                   : scaled(s, coefficient.tensor);
+  const bool plain =
+      !coefficient.tensor.defined() && is_scalar_of(coefficient.number, s.scalar_type());
+  const auto moves = plain ? s : scaled(s, coefficient);
   std::vector<at::Tensor> pieces, parts;
   each_block(bucket, [&](const Block& block, int64_t at) {
     pieces.push_back(block.piece(in.param(block).value));

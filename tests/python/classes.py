@@ -35,5 +35,5 @@ def step(optimizer, seed: int = 0) -> None:
     """One step with random gradients for all that is trained, and a loss where one is needed."""
     generator = torch.Generator().manual_seed(seed)
     for p in optimizer._params():
-        p.grad = torch.randn(p.shape, generator=generator).to(p.dtype)
+        p.grad = torch.randn(p.shape, generator=generator).to(p)
     optimizer.step(loss=1.0) if optimizer._momo() else optimizer.step()

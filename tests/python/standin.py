@@ -8,7 +8,6 @@ import types
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 
 def load() -> torch.device:
@@ -39,8 +38,3 @@ def counted(action: Callable[[], object]) -> dict[str, int]:
 
 
 KINDS = ("launch", "host_read", "upload", "allocation")
-
-
-def moved(tensors: list[Tensor], device: torch.device) -> list[Tensor]:
-    """Copies of ``tensors`` on ``device``, as new leaves."""
-    return [t.detach().to(device, copy=True).requires_grad_(t.requires_grad) for t in tensors]

@@ -7,6 +7,7 @@ import classes
 import pytest
 import standin
 import torch
+from networks import furthest
 
 DEVICE = standin.load()
 SHAPES = ((8, 12), (8, 12), (12, 8), (6, 6), (12,), (8,), (4, 3, 3, 3))
@@ -20,24 +21,12 @@ def parameters(dtype: torch.dtype, device: torch.device) -> list[torch.nn.Parame
     return [torch.nn.Parameter(v.to(device, dtype)) for v in values]
 
 
-def step(optimizer, t: int) -> None:
-    generator = torch.Generator().manual_seed(40 + t)
-    for p in optimizer._params():
-        p.grad = torch.randn(p.shape, generator=generator, dtype=torch.float64).to(p)
-    optimizer.step(loss=2.0 - t / 8) if optimizer._momo() else optimizer.step()
-
-
 def trained(name: str, options, dtype: torch.dtype, device) -> list[torch.Tensor]:
     params = parameters(dtype, torch.device(device))
     optimizer = classes.make(name, params, **options)
     for t in range(STEPS):
-        step(optimizer, t)
+        classes.step(optimizer, t)
     return [p.detach().cpu().double() for p in params]
-
-
-def furthest(received: list[torch.Tensor], expected: list[torch.Tensor]) -> float:
-    pairs = zip(received, expected, strict=True)
-    return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -102,7 +91,7 @@ def test_a_step_between_two_devices(name, options):
         params = [torch.nn.Parameter(p.to(d)) for p, d in zip(params, devices, strict=True)]
         optimizer = classes.make(name, params, **options)
         for t in range(STEPS):
-            step(optimizer, t)
+            classes.step(optimizer, t)
         return [p.detach().cpu() for p in params]
 
     assert furthest(train(on_two), train(["cpu"] * 2 * len(SHAPES))) < 1e-9
@@ -116,12 +105,12 @@ def test_a_run_goes_on_where_another_device_left_it(name):
         params = parameters(torch.float64, torch.device(first))
         optimizer = classes.make(name, params)
         for t in range(2):
-            step(optimizer, t)
+            classes.step(optimizer, t)
         moved = [torch.nn.Parameter(p.detach().to(second, copy=True)) for p in params]
         again = classes.make(name, moved)
         again.load_state_dict(optimizer.state_dict())
         for t in range(2, STEPS):
-            step(again, t)
+            classes.step(again, t)
         return [p.detach().cpu() for p in moved]
 
     expected = go_on("cpu", "cpu")
