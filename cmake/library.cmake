@@ -19,14 +19,14 @@ target_link_libraries(steepest_linalg PRIVATE steepest_flags nlohmann_json::nloh
 steepest_precompile(steepest_linalg ALONE)
 steepest_unity(steepest_linalg steepest/kernels+steepest/base+steepest/polar steepest/svd)
 
-steepest_sources(library_sources steepest steepest/options steepest/io steepest/norms steepest/transforms steepest/geometries steepest/engine steepest/optimizers steepest/routing steepest/serialize)
+steepest_sources(library_sources steepest steepest/options steepest/io steepest/norms steepest/transforms steepest/geometries steepest/distributed steepest/engine steepest/optimizers steepest/routing steepest/serialize)
 steepest_sources(operator_sources steepest/bindings)
 add_library(steepest_objects OBJECT ${library_sources})
 target_include_directories(steepest_objects PUBLIC "${PROJECT_SOURCE_DIR}")
 target_link_libraries(steepest_objects PRIVATE
   steepest_flags nlohmann_json::nlohmann_json ZLIB::ZLIB PUBLIC LibTorch::torch)
 steepest_precompile(steepest_objects ALONE)
-steepest_unity(steepest_objects steepest steepest/engine steepest/io+steepest/routing
+steepest_unity(steepest_objects steepest+steepest/distributed steepest/engine steepest/io+steepest/routing
   steepest/options+steepest/norms+steepest/transforms+steepest/geometries+steepest/optimizers steepest/serialize)
 
 # The objects twice: as a shared library that shows the public headers' symbols and no others

@@ -86,6 +86,8 @@ struct BlockLayout {
   int64_t first_dual = 0;                          // among its parameter's duals
 };
 
+struct Sharing;  // distributed/sharing.h
+
 struct Plan {
   Recipe recipe;
   std::vector<PlannedParam> params;
@@ -97,6 +99,7 @@ struct Plan {
   OuterNode tree;                          // of the outer norm
   int64_t leaves = 0;                      // of the tree: the matrices of all blocks
   Needs needs = Needs::direction;
+  std::shared_ptr<const Sharing> sharing = {};  // null: one process has all of every parameter
 
   // Returns the choices (norm, momentum form, kind of decay, ..) of the block's group.
   const Choices& choices(const Block& block) const { return groups[block.group].choices; }

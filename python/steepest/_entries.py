@@ -8,7 +8,7 @@ from collections.abc import MutableMapping, Sequence
 import torch
 from torch import Tensor
 
-from steepest import _state
+from steepest import _shared, _state
 from steepest._library import ops
 from steepest._plan import Plan
 
@@ -69,10 +69,11 @@ def new_states(plan: Plan, params: Sequence[Tensor], indices: list[int]) -> list
     """The state tensors of a parameter before its first step, for each of ``indices``.
 
     ``params`` are all of the plan's. Each list has the order of ``plan.state``; the tensors lie on
-    their parameter's device.
+    their parameter's device, and those of its shape are sharded as it is.
     """
-    tensors = iter(ops.make_states([params[index] for index in indices], plan.text, indices))
-    return [[next(tensors) for _ in plan.state[index]] for index in indices]
+    values = [_shared.local(params[index]) for index in indices]
+    tensors = iter(ops.make_states(values, plan.text, indices))
+    return [_state.as_placed(plan, index, params[index], tensors) for index in indices]
 
 
 def forget_old_shapes(plan: Plan, states: States, params: Sequence[Tensor]) -> None:
@@ -84,7 +85,10 @@ def forget_old_shapes(plan: Plan, states: States, params: Sequence[Tensor]) -> N
     raises ValueError for them.
     """
     having = [index for index, param in enumerate(params) if states.get(param)]
-    like = [torch.empty_like(param, device="meta", requires_grad=False) for param in params]
+    like = [
+        torch.empty_like(_shared.local(param), device="meta", requires_grad=False)
+        for param in params
+    ]
     for index, new_tensors in zip(having, new_states(plan, like, having)):
         state = states[params[index]]
         for key, tensor in zip(plan.state[index], new_tensors):

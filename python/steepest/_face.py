@@ -9,7 +9,7 @@ from typing import Any, TypeVar, overload
 import torch
 from torch import Tensor
 
-from steepest import _state
+from steepest import _shared, _state
 from steepest._eager import eager
 from steepest._entries import make_states
 from steepest._groups import Groups
@@ -72,7 +72,7 @@ class Face(Groups, Observing, Stateful):
         grads = [_gradient(group, p) for group in self.param_groups for p in group["params"]]
         with_grad = sum(grad is not None for grad in grads)
         self._watch.note_step(with_grad, self._params(), not self.state)
-        if with_grad == 0:
+        if with_grad == 0 and not plan.shared:
             self._drop_loss(given)
         elif self._is_empty_step(given, grads):
             make_states(plan, self.state, list(self._params()), grads)
@@ -112,14 +112,14 @@ class Face(Groups, Observing, Stateful):
             self.param_groups[0]["momo_step"].zero_()
         make_states(plan, self.state, params, grads)
         bound = _state.bind(plan, self.state, params)
-        device = next(grad.device for grad in grads if grad is not None)
+        device = next((grad.device for grad in grads if grad is not None), params[0].device)
         self._place_outputs(device, plan.leaf_count)
         first, none = self.param_groups[0], torch.empty(0, device="cpu")
         lr, decay, momentum = self._rates(plan)
         self._watch.note_rates(plan.sides, lr)
         ops.step_(
             bound.params,
-            grads,
+            [_shared.local_or_none(grad) for grad in grads],
             bound.steps,
             bound.tensors,
             first["momo_step"] if self._momo() else none,

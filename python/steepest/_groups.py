@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from steepest import _arguments, _options, _params, _state, _table
+from steepest import _arguments, _options, _params, _shared, _state, _table
 from steepest._entries import forget_old_shapes
 from steepest._foreign import foreign_role, translate_foreign_keys
 from steepest._loss import Observations
@@ -37,7 +37,8 @@ class Groups(Optimizer):
         Args:
             params: what the user gave: tensors, pairs, groups, Routes or a module.
             options: a value for every option of the class, ``lr`` and ``backup_lr`` among them.
-            process_group: over which Momo's losses are averaged.
+            process_group: of the processes that train replicas together: they share the step's
+                work, and Momo's losses are averaged over it.
         """
         options = clean_options(options)
         self._process_group = process_group
@@ -197,7 +198,8 @@ class Groups(Optimizer):
         """The plan of the groups as they are now; it is made again only where they have changed.
 
         A missing backup_lr_ratio is then set, and state of old shapes deleted. Raises ValueError or
-        TypeError, and keeps the old plan, where groups or parameters do not fit.
+        TypeError, and keeps the old plan, where groups or parameters do not fit, or processes that
+        share them have not the same ones.
         """
         key = signature(self.param_groups)
         if self._cache is None or self._cache[0] != key:
@@ -208,6 +210,7 @@ class Groups(Optimizer):
             check_memory(named)
             self._complete_ratios(plan, groups)
             plan.check_rates(groups)
+            _shared.check_alike(plan.fingerprint, params, self._process_group)
             forget_old_shapes(plan, self.state, params)
             self._cache = (key, plan)
             if self._momo():
@@ -244,7 +247,7 @@ class Groups(Optimizer):
             self._canonical(clean_group(group, number, self.defaults))
             for number, group in enumerate(self.param_groups)
         ]
-        return make_plan(self._name(), groups), groups
+        return make_plan(self._name(), groups, self._process_group), groups
 
     def _warn_if_no_matrix(self, plan: Plan, groups: list[Group], params: list[Tensor]) -> None:
         """Warns once of an optimizer of matrices that has none: shapes may have been lost.

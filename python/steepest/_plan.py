@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import functools
 import json
+import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from steepest import _options
+from steepest import _options, _shared
 from steepest._library import ops
 from steepest._numbers import read_rate
 from steepest._options import Group
@@ -151,6 +153,8 @@ class Plan:
     leaves: list[list[int]]  # of each parameter: its leaves in the tree of the outer norm
     leaf_count: int
     recipe: dict[str, Any]  # all choices: the network's, and those of matrix and backup
+    shared: bool  # whether processes share the parameters
+    fingerprint: int  # of all that must be equal on processes that share them
     table: str  # the plan for a person to read
 
     @functools.cached_property
@@ -193,6 +197,11 @@ class Plan:
         ops.check_rates(self.text, lrs, decays)
 
 
+def _without_rank(text: str) -> str:
+    """A plan's text without what differs between the processes that share its parameters."""
+    return re.sub(r'"rank": \d+', "", text, count=1)
+
+
 def first_of(role: str, sides: Iterable[tuple[int, str]]) -> int:
     """The number of the first parameter group with parameters of ``role``; 0 where none has any.
 
@@ -202,12 +211,13 @@ def first_of(role: str, sides: Iterable[tuple[int, str]]) -> int:
     return next((number for number, its in sides if its == role), 0)
 
 
-def make_plan(name: str, groups: list[Group]) -> Plan:
+def make_plan(name: str, groups: list[Group], process_group: Any = None) -> Plan:
     """Makes the plan of an optimizer's groups, which have SteepestDescent's keys and plain values.
 
     The engine is told the recipe, the options of each group and role that differ from it, and the
     shape and layout of each parameter; it answers with the state that each will have. ``name``
-    begins its messages. Raises ValueError or RuntimeError naming what does not fit.
+    begins its messages. Where processes share the parameters, see _shared, the plan is of what
+    this one holds. Raises ValueError, TypeError or RuntimeError naming what does not fit.
     """
     sides: dict[tuple[int, str], int] = {}
     engine_groups: list[Group] = []
@@ -237,8 +247,10 @@ def make_plan(name: str, groups: list[Group]) -> Plan:
             {"role": "matrix", "options": _options.side_overrides(groups[0], "matrix")}
         ]
     recipe = groups[0]["recipe"]
+    sharing = _shared.sharing(groups, names, process_group)
     text = json.dumps(
         {
+            **({} if sharing is None else {"sharing": sharing}),
             "recipe": "" if recipe == _options.SPELT_OUT else recipe,
             "name": name,
             "options": _options.network_overrides(groups),
@@ -261,5 +273,7 @@ def make_plan(name: str, groups: list[Group]) -> Plan:
         leaves=layout["leaves"],
         leaf_count=layout["leaf_count"],
         recipe=layout["recipe"],
+        shared=sharing is not None,
+        fingerprint=zlib.crc32(_without_rank(text).encode()),
         table=layout["table"],
     )

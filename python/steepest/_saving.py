@@ -23,6 +23,7 @@ class Stateful(Optimizer):
     """state_dict and the ways to load one; Face has the rest."""
 
     _loans: Loans | None = None
+    _process_group: Any
 
     if TYPE_CHECKING:
         # Groups defines these, but _params, which Face defines.
@@ -154,7 +155,7 @@ class Stateful(Optimizer):
         """The plan of groups that are to be this optimizer's; ValueError where they do not fit."""
         canonical = [self._canonical(group) for group in groups]
         try:
-            plan = make_plan(self._name(), canonical)
+            plan = make_plan(self._name(), canonical, self._process_group)
         except RuntimeError as error:
             raise ValueError(str(error).splitlines()[0]) from error
         plan.check_rates(canonical)

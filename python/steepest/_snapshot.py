@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from steepest import _shared
+
 
 class Loan(NamedTuple):
     """A view that a state_dict shows, and the number of tensors that had its memory before."""
@@ -23,7 +25,7 @@ class Loan(NamedTuple):
 def _memory_users(value: Tensor) -> int:
     """How many tensors, and arrays of numpy, have this memory; 0 where torch does not tell."""
     count = getattr(torch._C, "_storage_Use_Count", None)
-    return count(value.untyped_storage()._cdata) if count is not None else 0
+    return count(_shared.local(value).untyped_storage()._cdata) if count is not None else 0
 
 
 def copied(value: Any, memo: dict[int, Any] | None = None) -> Any:
@@ -49,7 +51,8 @@ def copied(value: Any, memo: dict[int, Any] | None = None) -> Any:
 
 def _same_memory(a: Tensor, b: Tensor) -> bool:
     """Whether two tensors lie in one storage."""
-    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+    first, second = _shared.local(a), _shared.local(b)
+    return first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
 
 
 class Loans:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from typing_extensions import TypedDict
 
+from steepest import _shared
 from steepest._library import ops
 from steepest._numbers import number
 from steepest._plan import Plan
@@ -115,12 +116,25 @@ def complete(
     if "step" not in state:  # a buffer without one is of torch's Muon or SGD, which do not count
         state["step"] = torch.tensor(float(begun), dtype=scalar_dtype(), device="cpu")
     if new_tensors is None:
-        new_tensors = ops.make_state(param, plan.text, index)
+        made = iter(ops.make_state(_shared.local(param), plan.text, index))
+        new_tensors = as_placed(plan, index, param, made)
     for name, tensor in zip(names, new_tensors):
         if state.get(name) is None:
             state[name] = tensor
             if begun:
                 _catch_up(state, plan, index, param, name)
+
+
+def as_placed(plan: Plan, index: int, param: Tensor, made: Iterator[Tensor]) -> list[Tensor]:
+    """The next tensors of ``made``, a parameter's state from the engine, as the state has them.
+
+    Those of the parameter's own shape are DTensors where it is one.
+    """
+    shaped = plan.shaped[index]
+    return [
+        _shared.like(param, next(made)) if name in shaped else next(made)
+        for name in plan.state[index]
+    ]
 
 
 def _catch_up(state: State, plan: Plan, index: int, param: Tensor, name: str) -> None:
@@ -175,14 +189,14 @@ def bind(plan: Plan, states: MutableMapping[Tensor, State], params: list[Tensor]
     ``params`` are all of the plan's, in its order. The result has them, and of those with a state
     the indices (``live``), the step counts and, one parameter after the other, the tensors.
     """
-    bound = BoundState(params, [], [], [])
+    bound = BoundState([_shared.local(param) for param in params], [], [], [])
     for index, param in enumerate(params):
         state = states.get(param)
         if not state or "step" not in state:
             continue
         bound.live.append(index)
         bound.steps.append(state["step"])
-        bound.tensors.extend(state[name] for name in plan.state[index])
+        bound.tensors.extend(_shared.local(state[name]) for name in plan.state[index])
     return bound
 
 
@@ -218,7 +232,7 @@ def stats(
         lr: the effective learning rate of each of the engine's groups.
         f_star: Momo's lower bound on the loss; None without Momo, or before its first step.
     """
-    grads = [p.grad for p in bound.params]
+    grads = [_shared.local_or_none(p.grad) for p in bound.params]
     table = ops.survey(
         bound.params, grads, bound.steps, bound.tensors, plan.text, bound.live, lr
     ).tolist()

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest import _state
+from steepest import _shared, _state
 from steepest._kinds import is_dense, plain, show, tensor_kind
 from steepest._library import ops
 from steepest._plan import Plan
@@ -37,6 +37,7 @@ class Wanted:
     param: Tensor
     tensors: dict[str, Tensor]  # on the meta device
     momentum: str  # its name, which the state has or could have
+    shaped: set[str]  # the names of those of the parameter's own shape
 
     @property
     def names(self) -> list[str]:
@@ -49,11 +50,14 @@ def wanted(plan: Plan, params: list[Tensor]) -> list[Wanted]:
 
     The tensors, which have shapes and dtypes but no memory, are those that the engine would make.
     """
-    like = [torch.empty_like(p, device="meta", requires_grad=False) for p in params]
+    like = [
+        torch.empty_like(_shared.local(p), device="meta", requires_grad=False) for p in params
+    ]
     made = iter(ops.make_states(like, plan.text, list(range(len(params)))))
     every = [{name: next(made) for name in names} for names in plan.state]
     momentum = ["exp_avg" if "exp_avg_sq" in tensors else "momentum_buffer" for tensors in every]
-    return [Wanted(*one) for one in zip(params, every, momentum)]
+    shaped = [own | {name} for own, name in zip(plan.shaped, momentum)]
+    return [Wanted(*one) for one in zip(params, every, momentum, shaped)]
 
 
 def read_step(where: str, value: Any) -> Tensor:
@@ -105,14 +109,17 @@ def read_tensor(where: str, name: str, value: Any, wish: Wanted) -> Tensor:
     its shape, kind or numbers do not fit.
     """
     like = wish.tensors.get(name)
+    is_shaped = name in wish.shaped
+    if is_shaped:
+        value = _shared.part_of(wish.param, value)
     # A basis that the recipe of now does not use may have any shape.
-    shape = list(wish.param.shape) if name == wish.momentum else None
+    shape = list(_shared.local(wish.param).shape) if name == wish.momentum else None
     check_tensor(where, value, shape if like is None else list(like.shape))
     if name in _AT_LEAST_ZERO and bool((value < 0).any()):
         raise ValueError(f"{where}: received a negative number, allowed numbers from 0 up")
     dtype = like.dtype if like is not None and name in _MADE else value.dtype
     tensor: Tensor = value.detach().to(device=wish.param.device, dtype=dtype, copy=True)
-    return tensor
+    return _shared.like(wish.param, tensor) if is_shaped else tensor
 
 
 def _check_complete(where: str, given: State, wish: Wanted, foreign: bool) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
+from steepest import _shared
 from steepest._say import warn
 
 _DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
@@ -29,13 +30,11 @@ def check_each(named: Named) -> None:
 def _check_tensor(name: str, tensor: Tensor) -> None:
     """Raises TypeError or ValueError, which begins with ``name``, where a tensor cannot be trained.
 
-    It must be dense, local, of a real floating dtype, and hold numbers of its own.
+    It must be dense, of a real floating dtype, and hold numbers of its own, as must what this
+    process holds of a DTensor.
     """
     kind = type(tensor).__name__
-    if kind == "DTensor":
-        raise TypeError(
-            f"{name}: received a DTensor, allowed a local tensor: no sharded training yet"
-        )
+    tensor = _shared.local(tensor)
     if torch.nn.parameter.is_lazy(tensor):
         raise ValueError(
             f"{name}: received no shape yet, allowed one: make the optimizer after a first forward"
@@ -82,8 +81,9 @@ def check_memory(named: Named) -> None:
     so that the columns of one matrix may be separate parameters.
     """
     ranges: list[_Range] = []
-    for name, tensor in named:
-        if _is_never_written(tensor):
+    for name, given in named:
+        tensor = _shared.local(given)
+        if _is_never_written(given) or tensor.numel() == 0:
             continue
         steps = sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride()))
         if not tensor.is_contiguous() and _overlaps_itself(tensor, steps + 1):

@@ -9,6 +9,7 @@
 
 #include "steepest/bindings/bound_state.h"
 #include "steepest/bindings/torch_lists.h"
+#include "steepest/distributed/sharing.h"
 #include "steepest/engine/check.h"
 #include "steepest/engine/entries.h"
 #include "steepest/engine/step.h"
@@ -29,8 +30,9 @@ using OptionalTensors = c10::List<std::optional<at::Tensor>>;
 std::string layout(const std::string& text) {
   const auto kept = plan_of(text);
   const auto& plan = *kept;
+  const auto& whole = plan.sharing ? plan.sharing->whole : plan;
   Json state = Json::array(), shaped = Json::array(), leaves = Json::array();
-  for (const auto& of_param : plan.layouts) {
+  for (const auto& of_param : whole.layouts) {
     Json names = Json::array(), like_param = Json::array();
     for (const auto& entry : of_param.state) {
       names.push_back(entry.key);
@@ -39,7 +41,7 @@ std::string layout(const std::string& text) {
     state.push_back(names), shaped.push_back(like_param);
     Json own = Json::array();
     for (const size_t index : of_param.blocks) {
-      const auto& block = plan.blocks[index];
+      const auto& block = whole.blocks[index];
       for (int64_t leaf = 0; leaf < block.batch; ++leaf) own.push_back(block.leaf + leaf);
     }
     leaves.push_back(own);
@@ -164,6 +166,8 @@ at::Tensor survey_(Tensors params, const OptionalTensors& grads, Tensors steps, 
                    const std::string& text, at::IntArrayRef live, c10::ArrayRef<double> lr) {
   const at::NoGradGuard no_grad;
   const auto kept = plan_of(text);
+  TORCH_CHECK_VALUE(!kept->sharing, "stats: received parameters that processes share, allowed those "
+                                    "of one process");
   const StepLists lists{params, grads, steps, state, live};
   BoundState bound(*kept, lists, "survey");
   return engine::survey(*kept, bound.params(), read_rates(*kept, lr, lr));

@@ -24,25 +24,6 @@ Gradients gradients_of(const StepInput& in, const Bucket& bucket) {
   return all;
 }
 
-// Takes the gradients of the step and u [B, r, c], what the norm will be given, into the running
-// means of an adaptive norm, which lie in `state` and are written back to the parameters: v <-
-// beta2 v + (1 - beta2) g^2, for one. With the start `first`, the first gradient makes the mean
-// alone.
-void observe_gradients(const StepInput& in, const Bucket& bucket, const Gradients& gradients,
-                       const at::Tensor& u, const BucketState& state) {
-  const auto& norm = *in.plan.rules_of(bucket.first()).norm;
-  const auto& c = in.choices(bucket.first());
-  const auto dtype = state.norm[0].tensor().scalar_type();
-  std::vector<at::Tensor> parts;
-  for (size_t i = 0; i < gradients.size(); ++i)
-    parts.push_back(bucket.blocks[i]->matrices_of(gradients[i]).to(dtype));
-  const auto context = norm_context(in, bucket, state);
-  const bool first = context.step == 1 && c.start == MomentumStart::first;
-  const Average average = first ? Average{} : Average{c.beta2, 1 - c.beta2};
-  norm.observe(joined(parts), u, average, context);
-  write_back(state.norm);
-}
-
 // Whether the block's norm is given its momentum (or the look-ahead of it). Else the norm is given
 // the gradient: there is no momentum, or MomentumPlace::after has it average the directions that
 // the norm returns.
@@ -66,13 +47,6 @@ at::Tensor update_of(const StepInput& in, const Block& block, const at::Tensor& 
   const auto g = gradient.to(m.scalar_type());
   return momenta == Momenta::advance ? advance_and_look_ahead(m, g, map, kernels, out)
                                      : look_ahead(m, g, map, out);
-}
-
-// Returns the dtype of the block's u: the momentum's, or, where the norm is given the gradient,
-// that of the gradient.
-at::ScalarType dtype_of_update(const StepInput& in, const Block& block) {
-  const auto& param = in.param(block);
-  return (has_momentum(in, block) ? param.state->momentum_buffer : param.grad).scalar_type();
 }
 
 // Whether u, what the block's norm is given, is to be written to memory that is made for it: so it
@@ -231,13 +205,43 @@ void begin_step(const StepInput& in) {
   }
 }
 
+at::ScalarType dtype_of_update(const StepInput& in, const Block& block) {
+  const auto& param = in.param(block);
+  return (has_momentum(in, block) ? param.state->momentum_buffer : param.grad).scalar_type();
+}
+
+// Takes the gradients of the step and u [B, r, c], what the norm will be given, into the running
+// means of an adaptive norm, which lie in `state` and are written back to the parameters: v <-
+// beta2 v + (1 - beta2) g^2, for one. With the start `first`, the first gradient makes the mean
+// alone.
+void observe(const StepInput& in, const Bucket& bucket, const Gradients& gradients,
+             const at::Tensor& u, const BucketState& state) {
+  if (!in.plan.rules_of(bucket.first()).traits.adaptive) return;
+  const auto& norm = *in.plan.rules_of(bucket.first()).norm;
+  const auto& c = in.choices(bucket.first());
+  const auto dtype = state.norm[0].tensor().scalar_type();
+  std::vector<at::Tensor> parts;
+  for (size_t i = 0; i < gradients.size(); ++i)
+    parts.push_back(bucket.blocks[i]->matrices_of(gradients[i]).to(dtype));
+  const auto context = norm_context(in, bucket, state);
+  const bool first = context.step == 1 && c.start == MomentumStart::first;
+  const Average average = first ? Average{} : Average{c.beta2, 1 - c.beta2};
+  norm.observe(joined(parts), u, average, context);
+  write_back(state.norm);
+}
+
 Batch advance(const StepInput& in, const Bucket& bucket, const BucketState& state,
               Storage storage) {
   observe_geometry(in, bucket);
   const auto gradients = gradients_of(in, bucket);
   const auto u = joined_update(in, bucket, gradients, Momenta::advance, storage);
-  if (in.plan.rules_of(bucket.first()).traits.adaptive)
-    observe_gradients(in, bucket, gradients, u, state);
+  observe(in, bucket, gradients, u, state);
+  return {u, is_private(in, bucket, u)};
+}
+
+Batch advance_momenta(const StepInput& in, const Bucket& bucket, Storage storage) {
+  observe_geometry(in, bucket);
+  const auto u = joined_update(in, bucket, gradients_of(in, bucket), Momenta::advance, storage);
   return {u, is_private(in, bucket, u)};
 }
 
@@ -247,7 +251,7 @@ Batch update_again(const StepInput& in, const Bucket& bucket, Storage storage) {
 }
 
 bool can_recompute_update(const StepInput& in, const Bucket& bucket) {
-  return bucket.kernels->nesterov_products &&
+  return !in.gathered && bucket.kernels->nesterov_products &&
          std::all_of(bucket.blocks.begin(), bucket.blocks.end(),
                      [&](const Block* block) { return is_lerp(in, *block); });
 }

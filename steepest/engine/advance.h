@@ -23,6 +23,15 @@ enum class Storage { own, scratch };
 // shares the memory of a gradient or a momentum. `storage` says where memory is taken for it: new,
 // or this thread's scratch, which the next bucket's u overwrites.
 Batch advance(const StepInput& in, const Bucket& bucket, const BucketState& state, Storage storage);
+// Does the momenta's half of advance(), and returns the same.
+Batch advance_momenta(const StepInput& in, const Bucket& bucket, Storage storage);
+// Does the other half, the statistics' of an adaptive norm (none else has any), for the gradients of
+// the bucket's blocks, of their pieces' shapes, and u as advance() returns it.
+void observe(const StepInput& in, const Bucket& bucket, const std::vector<at::Tensor>& gradients,
+             const at::Tensor& u, const BucketState& state);
+// Returns the dtype of the block's u: the momentum's, or, where the norm is given the gradient,
+// that of the gradient.
+at::ScalarType dtype_of_update(const StepInput& in, const Block& block);
 // Returns the u [B, r, c] that advance() has returned in this step, to the bit, from the momenta as
 // they are now and the gradients, and changes neither: keeping every u would take a model's memory.
 // `storage` and `owned` are as of advance().

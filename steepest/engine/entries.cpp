@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include "steepest/base/dtype.h"
+#include "steepest/distributed/sharing.h"
 #include "steepest/transforms/transform.h"
 
 namespace steepest {
@@ -37,7 +38,8 @@ namespace {
 // Fills `flat`, the tensor of slot number `index` in the state of the plan's parameter number
 // `param`, with identity matrices, one for each of its weight matrices: the start of a statistic
 // that is a square matrix for each. They lie in it one after another, block by block.
-void fill_identities(const at::Tensor& flat, const Plan& plan, size_t param, size_t index) {
+void fill_identities(const at::Tensor& flat, const Plan& own, size_t param, size_t index) {
+  const auto& plan = own.sharing ? own.sharing->whole : own;  // a flat tensor is never sharded
   for (const size_t b : plan.layouts[param].blocks) {
     const auto& block = plan.blocks[b];
     const auto fill = [&](const std::vector<BlockSlot>& slots) {

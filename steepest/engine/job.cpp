@@ -36,21 +36,14 @@ void Job::measure_late() {
   // The norm may overwrite u, and is asked as without the measuring: so not a bit changes.
   const bool extra = in_.measure_duals && in_.plan.needs != Needs::duals;
   const auto u = extra ? update_.matrices.clone() : at::Tensor();
-  measure(wanted());
-  if (extra) measured_dual_ = dual_of(in_, bucket_, u, direction_, wanted());
+  measure(wanted_of(in_.plan));
+  if (extra) measured_dual_ = dual_of(in_, bucket_, u, direction_, wanted_of(in_.plan));
   update_ = {}, state_ = {};
 }
 
 void Job::measure(Wanted wanted) {
   const auto keep = std::exchange(measured_, true) ? Keep::warm_start : Keep::all;
   direction_ = measure_and_keep(in_, bucket_, update_, wanted, state_, keep);
-}
-
-Wanted Job::wanted() const {
-  const auto& plan = in_.plan;
-  if (plan.needs == Needs::sharp) return Wanted::sharp;
-  const bool dual = plan.needs == Needs::duals || plan.recipe.duals == DualAge::stale;
-  return dual ? Wanted::both : Wanted::direction;
 }
 
 void Job::apply(StepScales& scales, LinearModel& model) {

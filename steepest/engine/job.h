@@ -25,6 +25,9 @@ class Job {
     return direction_.dual.narrow(0, first, count);
   }
 
+  // Whether the duals of this step are known: asked for, measured, and not dropped yet.
+  bool has_dual() const { return direction_.dual.defined(); }
+
   // Returns the duals [count] of the bucket's matrices from number `first` on that the last round
   // has measured for D alone: with StepInput::measure_duals, where the step itself needs none.
   at::Tensor measured_dual(int64_t first, int64_t count) const {
@@ -55,10 +58,6 @@ class Job {
   // advance() has kept, and sets direction_ to the answer; only the first time in a step do the
   // transforms take the direction into their state.
   void measure(Wanted wanted);
-  // Returns what the last round asks of the norm: dual * direction of a sharp step; a dual norm
-  // beside the direction where the network's dual norm, of this step or the next one, is made of
-  // it; else the direction alone.
-  Wanted wanted() const;
 
   const StepInput& in_;
   Bucket bucket_;

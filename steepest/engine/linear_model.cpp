@@ -4,13 +4,15 @@
 #include <ATen/ATen.h>
 
 #include "steepest/base/tensor.h"
+#include "steepest/distributed/sharing.h"
 #include "steepest/engine/advance.h"
 #include "steepest/engine/apply.h"
 
 namespace steepest::engine {
 
-LinearModel::LinearModel(const StepInput& in)
+LinearModel::LinearModel(const StepInput& in, ProcessGroup* group)
     : in_(in),
+      group_(group),
       momo_(in.plan.recipe.step_size == StepSize::momo),
       recursive_(momo_ && in.plan.recipe.momo_model == MomoModel::recursive),
       products_(needs_products() ? in.plan.blocks.size() : 0),
@@ -28,7 +30,7 @@ void LinearModel::record_products(const Block& block, const at::Tensor& u) {
 }
 
 void LinearModel::record_products(const Bucket& bucket, const at::Tensor& u) {
-  if (bucket.in_memory) {
+  if (bucket.in_memory || group_) {
     each_block(bucket, [&](const Block& block, int64_t at) {
       record_products(block, u.narrow(0, at, block.batch));
     });
@@ -67,12 +69,16 @@ LinearParts LinearModel::sum_of_linear_parts() const {
     add_to(sum.gradient, products_[i].gradient), add_to(sum.look, products_[i].look);
     if (products_[i].back.defined()) add_to(sum.back, products_[i].back);
   }
+  for (size_t i = 0; i < in_.params.size() && !recursive_; ++i)  // of those that stay
+    if (const auto& param = in_.params[i]; !param.grad.defined() && param.state->step > 0)
+      sums[i].look = product_with_momentum(param);
+  if (group_) add_up(sums);
   auto all = listed_.sum_of_linear_parts(in_);
   for (size_t i = 0; i < in_.params.size(); ++i) {
     const auto& param = in_.params[i];
     if (listed_.has(i)) continue;
     if (!param.grad.defined()) {
-      if (param.state->step > 0) add_to(all.here, frozen_part(in_, param));
+      if (param.state->step > 0) add_to(all.here, frozen_part(in_, param, sums[i].look));
       continue;
     }
     const auto& numbers = in_.numbers_of_param(i);
@@ -83,6 +89,23 @@ LinearParts LinearModel::sum_of_linear_parts() const {
       add_to(all.origin, part + sums[i].back / correction_of(in_, *param.state));
   }
   return all;
+}
+
+void LinearModel::add_up(std::vector<Products>& sums) const {
+  const auto like = in_.params[0].value.options().requires_grad(false);
+  const auto zero = at::zeros({}, like.dtype(at::kDouble));
+  std::vector<at::Tensor> own;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const bool counts = in_.plan.sharing->counts(i);
+    for (const auto* t : {&sums[i].gradient, &sums[i].look, &sums[i].back})
+      own.push_back(counts && t->defined() ? *t : zero);
+  }
+  const auto all = group_->sum(at::stack(own));
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const auto at = static_cast<int64_t>(3 * i);
+    sums[i] = {all[at], all[at + 1],
+               in_.plan.recipe.lr_auto ? all[at + 2] : at::Tensor()};
+  }
 }
 
 void LinearModel::update_intercepts() const {

@@ -3,6 +3,7 @@
 // thread, and summed in the plan's order.
 #pragma once
 
+#include "steepest/distributed/process_group.h"
 #include "steepest/engine/bucket.h"
 #include "steepest/engine/listed_products.h"
 #include "steepest/engine/step_input.h"
@@ -14,7 +15,8 @@ class LinearModel {
  public:
   // Makes Momo's linear model of the loss around this step, empty: room for what each block will
   // record, in a place of its own, so that threads need no lock.
-  explicit LinearModel(const StepInput& in);
+  // `group`: the processes that share the model, whose products are added up; null for one.
+  LinearModel(const StepInput& in, ProcessGroup* group);
 
   // Whether every block must call record_products() before anything moves.
   bool needs_products() const { return momo_ && !recursive_; }
@@ -43,7 +45,12 @@ class LinearModel {
   void update_intercepts() const;
 
  private:
+  // Replaces the sums of each parameter's products, of what this process holds, by those of all
+  // processes.
+  void add_up(std::vector<Products>& sums) const;
+
   const StepInput& in_;
+  ProcessGroup* group_;
   bool momo_, recursive_;
   std::vector<Products> products_;  // of each block that lies on the CPU
   ListedProducts listed_;           // of the others

@@ -159,6 +159,12 @@ void keep_warm_start(const Direction& direction, const BucketState& state) {
 
 }  // namespace
 
+Wanted wanted_of(const Plan& plan) {
+  if (plan.needs == Needs::sharp) return Wanted::sharp;
+  const bool dual = plan.needs == Needs::duals || plan.recipe.duals == DualAge::stale;
+  return dual ? Wanted::both : Wanted::direction;
+}
+
 Direction measure(const StepInput& in, const Bucket& bucket, const Batch& u, Wanted wanted,
                   const BucketState& state) {
   return Measurement(in, bucket, state).run(u, wanted, /*observes=*/false);

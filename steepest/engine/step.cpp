@@ -9,12 +9,15 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <optional>
+
 #include "steepest/base/autocast.h"
 #include "steepest/engine/auto_rate.h"
 #include "steepest/engine/check.h"
 #include "steepest/engine/finite.h"
 #include "steepest/engine/job.h"
 #include "steepest/engine/schedule.h"
+#include "steepest/engine/shared_step.h"
 #include "steepest/engine/stored_duals.h"
 
 namespace steepest::engine {
@@ -22,9 +25,15 @@ namespace {
 
 class Stepper {
  public:
-  // Keeps references to both: the step's input, and the network's state, which the step changes.
-  Stepper(const StepInput& in, GlobalState& global)
-      : in_(in), global_(global), scales_(in), model_(in) {}
+  // Keeps references to the step's input, to the network's state, which the step changes, and to the
+  // group of processes that share the model, null where there is one.
+  Stepper(const StepInput& in, GlobalState& global, ProcessGroup* group)
+      : in_(in),
+        whole_(group ? StepInput(in, in.plan.sharing->whole, in.params) : in),
+        global_(global),
+        group_(group),
+        scales_(whole_),
+        model_(in, group) {}
 
   // Takes the step and returns what it has found, as far as the recipe computes it: the dual norm
   // D, Momo's factor q, and the coefficient of each matrix. Only where the plan needs the duals of
@@ -35,35 +44,66 @@ class Stepper {
     StepStats stats;
     if (in_.plan.needs == Needs::duals) {
       for_each_job([&](Job& job) { job.advance_early(model_); });
-      scales_.combine(exchange_duals(collect_duals()), global_);
+      for (auto& flight : flights_) flight.measure(model_);
+      scales_.combine(group_ ? shared_duals() : collect_duals(), global_);
       scales_.apply_step_size(model_.sum_of_linear_parts(), loss, global_, stats);
     }
     make_stored_duals(in_);
-    for_each_job([&](Job& job) {
-      job.measure_late();
-      job.apply(scales_, model_);
-    });
+    move(stats);
     model_.update_intercepts();
-    if (in_.measure_duals && !stats.dual.defined())
+    if (in_.measure_duals && !group_ && !stats.dual.defined())
       stats.dual = scales_.dual_norm(measured_duals());
     ++global_.step;
     return stats;
   }
 
  private:
+  // Does the last round: measures what no earlier one has, and moves every block. Where processes
+  // share the model they add up the duals that the next step or the record needs.
+  void move(StepStats& stats) {
+    const bool stores = group_ && in_.plan.recipe.duals == DualAge::stale;
+    const bool records = group_ && in_.measure_duals && !stats.dual.defined();
+    std::optional<SharedDuals> stored, recorded;
+    if (stores) stored.emplace(in_);
+    if (records) recorded.emplace(in_);
+    const auto note = [&](const auto& found) {
+      if (stores) stored->add(found);
+      if (records) recorded->add(found, true);
+    };
+    for_each_job([&](Job& job) {
+      job.measure_late();
+      note(job);
+      job.apply(scales_, model_);
+    });
+    for (auto& flight : flights_) {
+      flight.measure(model_);
+      note(flight);
+      flight.apply(scales_);
+    }
+    if (stores) store_shared_duals(whole_, stored->sum(*group_));
+    if (records) stats.dual = scales_.dual_norm(recorded->sum(*group_));
+  }
+
   // Counts the step in the parameters' states and makes its jobs, a job a bucket: the network's
   // dual norm D waits for every block whose dual the last step has not stored, so these have
   // buckets of their own. Blocks without a gradient are in none.
   void make_jobs() {
     std::vector<const Block*> early, late;
     for (const auto& block : in_.plan.blocks) {
-      if (!in_.param(block).grad.defined()) continue;
+      if (!in_.param(block).grad.defined() || is_owned(block)) continue;
       const bool waits = in_.plan.needs == Needs::duals && !has_stored_dual(in_, block);
       (waits ? early : late).push_back(&block);
     }
     begin_step(in_);
     for (auto& bucket : make_buckets(in_, early)) jobs_.emplace_back(in_, std::move(bucket), true);
     for (auto& bucket : make_buckets(in_, late)) jobs_.emplace_back(in_, std::move(bucket), false);
+    if (group_) flights_ = make_flights(in_, *group_);
+  }
+
+  // Whether the block is a part of one whose direction a process computes for all.
+  bool is_owned(const Block& block) const {
+    const auto* sharing = in_.plan.sharing.get();
+    return sharing && sharing->owners[sharing->whole_of[in_.index(block)]] != kWhereItLies;
   }
 
   // Calls body for every job, on the threads that run_buckets chooses.
@@ -98,30 +138,43 @@ class Stepper {
     return duals;
   }
 
-  // Returns the duals as they are, since one process has every block's. It marks where a group of
-  // processes that share a model would exchange theirs: outside of any worker thread, and in the
-  // plan's order on all of them.
-  static std::vector<at::Tensor> exchange_duals(std::vector<at::Tensor> duals) { return duals; }
+  // Returns the duals [batch] of each block of the whole plan, this step's, which the processes have
+  // measured between them, or the stored ones.
+  std::vector<at::Tensor> shared_duals() const {
+    SharedDuals found(in_);
+    for (const auto& job : jobs_)
+      if (job.needed_for_dual()) found.add(job);
+    for (const auto& flight : flights_) found.add(flight);
+    auto duals = found.sum(*group_);
+    for (size_t i = 0; i < duals.size(); ++i)
+      if (const auto& block = whole_.plan.blocks[i]; duals[i].defined() && has_stored_dual(whole_, block))
+        duals[i] = stored_dual(whole_, block);
+    return duals;
+  }
 
   const StepInput& in_;
+  const StepInput whole_;  // of the whole parameters, where processes share them
   GlobalState& global_;
+  ProcessGroup* group_;
   StepScales scales_;
   LinearModel model_;
   std::vector<Job> jobs_;
+  std::vector<Flight> flights_;
 };
-
 // Takes the step under the option nonfinite = skip: where the gradients, the loss, or the weights
 // and the state after the step are not finite, everything is left or put back as it was, and the
 // result has `skipped` set and the names of what is not finite.
-StepStats checked_step(const StepInput& in, GlobalState& global, const at::Tensor& loss) {
+StepStats checked_step(const StepInput& in, GlobalState& global, const at::Tensor& loss,
+                       ProcessGroup* group) {
   const auto largest = largest_gradients(in.params);
   StepStats refused{.skipped = true, .nonfinite = find_nonfinite(in.plan, largest, loss)};
-  if (!refused.nonfinite.empty()) return refused;
-  if (surely_finite(in, largest)) return Stepper(in, global).run(loss);
+  if (holds_anywhere(!refused.nonfinite.empty(), group)) return refused;
+  // The bounds are of whole parameters, of which a process that shares them sees a part.
+  if (!group && surely_finite(in, largest)) return Stepper(in, global, group).run(loss);
   const Saved before(in, global);
-  const auto stats = Stepper(in, global).run(loss);
+  const auto stats = Stepper(in, global, group).run(loss);
   refused.nonfinite = before.nonfinite();
-  if (refused.nonfinite.empty()) return stats;
+  if (!holds_anywhere(!refused.nonfinite.empty(), group)) return stats;
   before.restore();
   return refused;
 }
@@ -129,17 +182,25 @@ StepStats checked_step(const StepInput& in, GlobalState& global, const at::Tenso
 }  // namespace
 
 StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& global,
-               const std::vector<Rates>& rates, const at::Tensor& loss, bool measure_duals) {
+               const std::vector<Rates>& rates, const at::Tensor& loss, bool measure_duals,
+               ProcessGroup* group) {
   at::NoGradGuard no_grad;
   // Under autocast a product of two float32 matrices would come back in half precision.
   const NoAutocastGuard no_autocast;
   check_step(plan, params, rates, loss);
+  std::shared_ptr<ProcessGroup> own;
+  if (plan.sharing && !group) {
+    const auto& member = plan.sharing->member;
+    own = process_group_of(member.group, member.rank, member.layout.processes());
+    group = own.get();
+  }
+  if (group) agree_on_gradients(plan, params, *group);
   if (!has_gradients(params)) return {};
   StepInput in(plan, params, rates);
   in.measure_duals = measure_duals;
   if (has_auto_numbers(plan.recipe)) read_found_rates(plan, global.auto_rate, in.found_rate);
-  if (plan.recipe.nonfinite == Nonfinite::propagate) return Stepper(in, global).run(loss);
-  return checked_step(in, global, loss);
+  if (plan.recipe.nonfinite == Nonfinite::propagate) return Stepper(in, global, group).run(loss);
+  return checked_step(in, global, loss, group);
 }
 
 }  // namespace steepest::engine

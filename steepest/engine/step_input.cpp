@@ -16,6 +16,14 @@ StepInput::StepInput(const Plan& plan, const std::vector<Param>& params,
   }
 }
 
+StepInput::StepInput(const StepInput& like, const Plan& plan, const std::vector<Param>& params)
+    : plan(plan),
+      params(params),
+      numbers(like.numbers),
+      measure_duals(like.measure_duals),
+      gathered(true),
+      found_rate{like.found_rate[0], like.found_rate[1]} {}
+
 const MomentumMap& StepInput::map(const Block& block) const {
   const auto& numbers = numbers_of(block);
   return param(block).state->step == 1 ? numbers.first_map : numbers.map;

@@ -23,12 +23,17 @@ struct StepInput {
   // Works out the groups' numbers of this step, and keeps references to plan and params; `rates`
   // has one entry a group of the plan.
   StepInput(const Plan& plan, const std::vector<Param>& params, const std::vector<Rates>& rates);
+  // Takes the numbers of another step's input for a plan of the same groups: of the whole
+  // parameters, where `like` is of what a process holds of them.
+  StepInput(const StepInput& like, const Plan& plan, const std::vector<Param>& params);
 
   const Plan& plan;
   const std::vector<Param>& params;
   std::vector<GroupNumbers> numbers;  // one a group
   // Whether the step measures every block's dual, also where it needs none.
   bool measure_duals = false;
+  // Whether u comes from other processes, so that it cannot be made again from momentum and gradient.
+  bool gathered = false;
   // What lr is multiplied by where it stands for a decay, by Role: see auto_rate.h; 1 elsewhere.
   double found_rate[2] = {1, 1};
 

@@ -81,13 +81,17 @@ at::Tensor linear_part(const StepInput& in, const MomentumMap& map, const Param&
   return (products.look - (state.intercept * map.carry + product * map.look)) / rho;
 }
 
-at::Tensor frozen_part(const StepInput& in, const Param& param) {
+at::Tensor product_with_momentum(const Param& param) {
+  return flat_product(param.state->momentum_buffer, param.value);
+}
+
+at::Tensor frozen_part(const StepInput& in, const Param& param, const at::Tensor& product) {
   const auto& state = *param.state;
   auto mean = in.plan.recipe.matrix;
   mean.nesterov = false;  // m itself, without a gradient to look ahead with
   const double rho = momentum_correction(mean, model_momentum(in), state.step);
   if (in.plan.recipe.momo_model == MomoModel::recursive) return state.intercept / rho;
-  return (flat_product(state.momentum_buffer, param.value) - state.intercept) / rho;
+  return (product - state.intercept) / rho;
 }
 
 Size momo_size(const StepSizeInput& input, GlobalState& global) {

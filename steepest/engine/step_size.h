@@ -39,9 +39,11 @@ at::Tensor& intercept_of(const Param& param);
 // needs no `products`.
 at::Tensor linear_part(const StepInput& in, const MomentumMap& map, const Param& param,
                        const Products& products);
-// Returns h_l, as linear_part() does, of a parameter without a gradient: from its momentum and its
-// intercept, which stay as they are.
-at::Tensor frozen_part(const StepInput& in, const Param& param);
+// Returns <m, w> of a parameter's momentum and weights, 0-dim float64.
+at::Tensor product_with_momentum(const Param& param);
+// Returns h_l, as linear_part() does, of a parameter without a gradient: from its intercept, and
+// `product`, <m, w> of its momentum, which the recursive model does not need. They stay as they are.
+at::Tensor frozen_part(const StepInput& in, const Param& param, const at::Tensor& product);
 
 // What Momo's step size is made from.
 struct StepSizeInput {

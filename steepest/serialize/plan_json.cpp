@@ -4,8 +4,10 @@
 #include <c10/util/Exception.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "steepest/base/text.h"
+#include "steepest/distributed/sharing.h"
 #include "steepest/optimizers/optimizers.h"
 #include "steepest/options/choice_names.h"
 #include "steepest/serialize/recipe_json.h"
@@ -127,6 +129,24 @@ Recipe recipe_of(const Json& plan, Recipe recipe) {
   return override_recipe(recipe, overrides_field(plan, "plan", "options"));
 }
 
+// Reads the group of processes that share the model from the object of "sharing": the group's name
+// in torch.distributed, this process' rank in it, the mesh, and the placements of each parameter.
+Membership member_of(const Json& json, const std::vector<PlannedParam>& params) {
+  const std::string where = "plan: sharing";
+  Membership member;
+  member.group = text_field(json, where, "group");
+  member.rank = field<int64_t>(json, where, "rank", &Json::is_number_integer, "a whole number");
+  member.layout.mesh = whole_numbers(json, where, "mesh");
+  const auto lists = field<Json>(json, where, "placements", &Json::is_array, "a list");
+  TORCH_CHECK_VALUE(lists.size() == params.size(), where, ": placements: received ", lists.size(),
+                    ", allowed one list for each of ", params.size(), " parameters");
+  for (size_t i = 0; i < params.size(); ++i) {
+    auto& own = member.layout.placements.emplace_back();
+    for (const auto& text : lists[i]) own.push_back(placement_from(text, params[i].name));
+  }
+  return member;
+}
+
 }  // namespace
 
 Plan plan_from_json(const std::string& text) {
@@ -148,7 +168,10 @@ Plan plan_from_json(const std::string& text) {
   for (const auto& param : list("params")) {
     params.push_back(param_of(param, at("params", params.size())));
   }
-  return make_plan(recipe_of(json, row), std::move(params), std::move(groups));
+  std::optional<Membership> member;
+  if (json.contains("sharing")) member = member_of(json["sharing"], params);
+  auto plan = make_plan(recipe_of(json, row), std::move(params), std::move(groups));
+  return member ? share_plan(std::move(plan), std::move(*member)) : plan;
 }
 
 }  // namespace steepest

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters that processes share: DTensors, and replicas whose optimizer has a process_group.
+
+The engine is given what this process holds of each tensor, and the layout of all; see
+docs/distributed.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from steepest._options import Group
+
+
+def is_dtensor(tensor: object) -> bool:
+    """Whether it is a DTensor; torch.distributed.tensor need not be imported for it."""
+    return type(tensor).__name__ == "DTensor" or any(
+        base.__name__ == "DTensor" for base in type(tensor).__mro__
+    )
+
+
+def local(tensor: Tensor) -> Tensor:
+    """What this process holds of a tensor, in the tensor's own memory."""
+    return tensor._local_tensor if is_dtensor(tensor) else tensor  # type: ignore[attr-defined]
+
+
+def local_or_none(tensor: Tensor | None) -> Tensor | None:
+    """As :func:`local`; None of None."""
+    return None if tensor is None else local(tensor)
+
+
+def like(param: Any, part: Tensor) -> Tensor:
+    """A state tensor of the parameter's shape: ``part`` is what this process holds of it."""
+    if not is_dtensor(param):
+        return part
+    from torch.distributed.tensor import DTensor
+
+    whole: Tensor = DTensor.from_local(
+        part,
+        param.device_mesh,
+        param.placements,
+        run_check=False,
+        shape=param.shape,
+        stride=param.stride(),
+    )
+    return whole
+
+
+def part_of(param: Any, value: Any) -> Any:
+    """What this process holds of a saved tensor of the parameter's shape.
+
+    ``value`` is a DTensor on any mesh, or the whole tensor, as one process has saved it. Anything
+    that does not fit is returned as it is, for the caller to refuse.
+    """
+    if not is_dtensor(param):
+        return value.full_tensor() if is_dtensor(value) else value
+    if not isinstance(value, Tensor) or value.shape != param.shape:
+        return value
+    from torch.distributed.tensor import distribute_tensor
+
+    if not is_dtensor(value):
+        value = distribute_tensor(
+            value.to(param.device), param.device_mesh, param.placements, src_data_rank=None
+        )
+    elif value.device_mesh != param.device_mesh:
+        return part_of(param, value.full_tensor())
+    elif value.placements != param.placements:
+        value = value.redistribute(param.device_mesh, param.placements)
+    return local(value)
+
+
+def _placement(name: str, placement: Any) -> str:
+    """A placement as the engine is told it: "R", "S0", "_S0".
+
+    Raises TypeError, which begins with ``name``, for one that it does not have.
+    """
+    kind = type(placement).__name__
+    if kind == "Replicate":
+        return "R"
+    if kind in ("Shard", "_StridedShard"):
+        return ("_S" if kind == "_StridedShard" else "S") + str(placement.dim)
+    raise TypeError(f"{name}: placement: received {placement}, allowed Replicate, Shard")
+
+
+def _placements_on(root: Any, name: str, param: Any) -> list[str]:
+    """The parameter's placement on each dimension of the mesh ``root``; "R" where it has none.
+
+    Raises TypeError where the parameter's mesh is no part of ``root``.
+    """
+    mesh = param.device_mesh
+    texts = [_placement(name, placement) for placement in param.placements]
+    if mesh == root:
+        return texts
+    ours, whole = mesh.mesh_dim_names, root.mesh_dim_names
+    if not ours or not whole or not set(ours) <= set(whole):
+        raise TypeError(
+            f"{name}: received a DTensor on {mesh}, allowed {root}, that of the others, or a "
+            "dimension of it"
+        )
+    return [texts[ours.index(dim)] if dim in ours else "R" for dim in whole]
+
+
+def _group_of(mesh: Any) -> Any:
+    """The process group of all processes of a mesh."""
+    if mesh.ndim == 1:
+        return mesh.get_group()
+    if mesh.size() == dist.get_world_size():
+        return dist.group.WORLD
+    return mesh._flatten().get_group()
+
+
+def group_of(params: Iterable[Any], process_group: Any) -> Any:
+    """The group of the processes that share the parameters; None where there is one process.
+
+    It is that of the DTensors' mesh, else the optimizer's ``process_group``.
+    """
+    meshes = [param.device_mesh for param in params if is_dtensor(param)]
+    if meshes:
+        return _group_of(max(meshes, key=lambda mesh: mesh.ndim))
+    if process_group is None or dist.get_world_size(process_group) == 1:
+        return None
+    return process_group
+
+
+def sharing(groups: list[Group], names: Sequence[str], process_group: Any) -> Group | None:
+    """The layout of the groups' parameters as a plan has it, None where there is one process.
+
+    Raises TypeError where a DTensor's placement or mesh is not one of those that are shared.
+    """
+    params = [param for group in groups for param in group["params"]]
+    shared = group_of(params, process_group)
+    if shared is None:
+        return None
+    dtensors = [param for param in params if is_dtensor(param)]
+    if not dtensors:
+        mesh, placements = [dist.get_world_size(shared)], [["R"]] * len(params)
+    else:
+        root = max((param.device_mesh for param in dtensors), key=lambda found: found.ndim)
+        if root.mesh.flatten().tolist() != dist.get_process_group_ranks(shared):
+            raise TypeError(f"{names[0]}: received {root}, allowed a mesh with rising ranks")
+        mesh = list(root.mesh.shape)
+        placements = [
+            _placements_on(root, name, param) if is_dtensor(param) else ["R"] * len(mesh)
+            for name, param in zip(names, params)
+        ]
+    return {
+        "group": shared.group_name,
+        "rank": dist.get_rank(shared),
+        "mesh": mesh,
+        "placements": placements,
+    }
+
+
+def check_alike(fingerprint: int, params: Sequence[Any], process_group: Any) -> None:
+    """Raises ValueError, on all processes, where their plans' fingerprints differ.
+
+    A collective of those that share the parameters; nothing is done where there is one process.
+    """
+    shared = group_of(params, process_group)
+    if shared is None:
+        return
+    ends = torch.tensor([fingerprint, -fingerprint], device=params[0].device)
+    dist.all_reduce(ends, dist.ReduceOp.MAX, group=shared)
+    if int(ends[0]) != -int(ends[1]):
+        raise ValueError(
+            "param_groups: received different parameters or options on different processes, "
+            "allowed the same on all of them"
+        )
