@@ -224,7 +224,7 @@ class Observations:
         return pair[0] / pair[1]
 
     def step_loss(self, loss: Any, group: Group, process_group: Any = None) -> Tensor:
-        """The step's loss: the mean of what was observed, or else ``loss``.
+        """The step's loss: the mean of what was observed, or else ``loss``, over the group.
 
         ``group``, any of the optimizer's, has the recipe's name and f_star. Raises ValueError where
         there is no loss. What was observed stays until :meth:`clear`, as the step may yet be
@@ -239,5 +239,9 @@ class Observations:
                 "by a closure"
             )
         value = _as_loss("loss", value)
+        if observed is None and process_group is not None:  # each process has one of its own
+            value = value.double().reshape(()).clone()
+            torch.distributed.all_reduce(value, group=process_group)
+            value /= torch.distributed.get_world_size(process_group)
         self._loss_check.check(value, group)
         return value

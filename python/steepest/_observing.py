@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from steepest import _shared
 from steepest._eager import eager
 from steepest._loss import Observations, loss_or_none, refuse_no_closure, refuse_two_losses
 
@@ -84,7 +85,12 @@ class Observing(Optimizer):
         if not self._momo():
             # Where steps with NaN or Inf are refused, a loss that is at hand is looked at as well.
             return loss_or_none(loss) if self.param_groups[0]["nonfinite"] == "skip" else None
-        return self._observations.step_loss(loss, self.param_groups[0], self._process_group)
+        return self._observations.step_loss(loss, self.param_groups[0], self._loss_group())
+
+    def _loss_group(self) -> Any:
+        """The processes whose losses are averaged: those that share parameters, or as was said."""
+        params = [p for group in self.param_groups for p in group["params"]]
+        return _shared.group_of(params, self._process_group)
 
     def _drop_loss(self, given: Any) -> None:
         """Clears what was observed for a step that has no gradient and so does nothing.
@@ -92,6 +98,6 @@ class Observing(Optimizer):
         Other processes of the group may have gradients and wait for this one's part of the mean
         loss, which is sent. ``given`` is the loss of step's argument or closure.
         """
-        if self._process_group is not None and (given is not None or self._observations):
+        if self._loss_group() is not None and (given is not None or self._observations):
             self._take_loss(given)
         self._observations.clear()
