@@ -57,21 +57,21 @@ def part_of(param: Any, value: Any) -> Any:
     ``value`` is a DTensor on any mesh, or the whole tensor, as one process has saved it. Anything
     that does not fit is returned as it is, for the caller to refuse.
     """
+    whole: Any = value
     if not is_dtensor(param):
-        return value.full_tensor() if is_dtensor(value) else value
+        return whole.full_tensor() if is_dtensor(value) else value
     if not isinstance(value, Tensor) or value.shape != param.shape:
         return value
     from torch.distributed.tensor import distribute_tensor
 
     if not is_dtensor(value):
-        value = distribute_tensor(
-            value.to(param.device), param.device_mesh, param.placements, src_data_rank=None
-        )
-    elif value.device_mesh != param.device_mesh:
-        return part_of(param, value.full_tensor())
-    elif value.placements != param.placements:
-        value = value.redistribute(param.device_mesh, param.placements)
-    return local(value)
+        mine = value.to(param.device)
+        whole = distribute_tensor(mine, param.device_mesh, param.placements, src_data_rank=None)
+    elif whole.device_mesh != param.device_mesh:
+        return part_of(param, whole.full_tensor())
+    elif whole.placements != param.placements:
+        whole = whole.redistribute(param.device_mesh, param.placements)
+    return local(whole)
 
 
 def _placement(name: str, placement: Any) -> str:

@@ -50,9 +50,7 @@ def wanted(plan: Plan, params: list[Tensor]) -> list[Wanted]:
 
     The tensors, which have shapes and dtypes but no memory, are those that the engine would make.
     """
-    like = [
-        torch.empty_like(_shared.local(p), device="meta", requires_grad=False) for p in params
-    ]
+    like = [torch.empty_like(_shared.local(p), device="meta", requires_grad=False) for p in params]
     made = iter(ops.make_states(like, plan.text, list(range(len(params)))))
     every = [{name: next(made) for name in names} for names in plan.state]
     momentum = ["exp_avg" if "exp_avg_sq" in tensors else "momentum_buffer" for tensors in every]

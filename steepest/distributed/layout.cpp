@@ -92,8 +92,7 @@ std::vector<Box> boxes_of(const std::string& name, at::IntArrayRef shape,
       inner /= mesh[d];
       if (placements[d].dim < 0 || placements[d].strided != strided) continue;
       for (size_t r = 0; r < boxes.size(); ++r)
-        take_chunk(boxes[r], placements[d].dim, mesh[d],
-                   static_cast<int64_t>(r) / inner % mesh[d]);
+        take_chunk(boxes[r], placements[d].dim, mesh[d], static_cast<int64_t>(r) / inner % mesh[d]);
     }
   }
   return boxes;

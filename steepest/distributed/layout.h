@@ -38,7 +38,7 @@ struct Placement {
 // A group of processes as a mesh, number r at place r in row-major order, and each parameter's
 // placements on it.
 struct Layout {
-  std::vector<int64_t> mesh;                       // sizes; their product is the number of processes
+  std::vector<int64_t> mesh;  // sizes; their product is the number of processes
   std::vector<std::vector<Placement>> placements;  // of each parameter, one a mesh dimension
 
   // Returns the number of processes.
@@ -49,8 +49,8 @@ struct Layout {
 // strided ones. Throws c10::ValueError, which begins with `name`, at another text.
 Placement placement_from(const std::string& text, const std::string& name);
 
-// Returns what each process holds of a parameter of this shape. Throws c10::ValueError, which begins
-// with `name`, the parameter's, where the placements do not fit the shape or the mesh.
+// Returns what each process holds of a parameter of this shape. Throws c10::ValueError, which
+// begins with `name`, the parameter's, where the placements do not fit the shape or the mesh.
 std::vector<Box> boxes_of(const std::string& name, at::IntArrayRef shape,
                           const std::vector<int64_t>& mesh,
                           const std::vector<Placement>& placements);

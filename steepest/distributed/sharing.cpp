@@ -40,8 +40,8 @@ bool lies_in_whole_matrices(const Sharing& sharing, size_t index) {
   const auto& block = sharing.whole.blocks[index];
   int64_t held = 0;
   for (int64_t r = 0; r < sharing.processes(); ++r) {
-    for (const auto& part : local_blocks(block, sharing.boxes[block.param][r],
-                                         sharing.whole.params[block.param])) {
+    for (const auto& part :
+         local_blocks(block, sharing.boxes[block.param][r], sharing.whole.params[block.param])) {
       if (part.rows != block.rows || part.cols != block.cols) return false;
       held += part.batch;
     }
@@ -59,9 +59,9 @@ Cost cost_of(const Block& block) {
 // Throws c10::ValueError where the recipe or a layout is one that processes cannot share.
 void check_shareable(const Sharing& sharing) {
   const auto& plan = sharing.whole;
-  TORCH_CHECK_VALUE(plan.recipe.step_size != StepSize::momo ||
-                        plan.recipe.momo_model != MomoModel::recursive,
-                    "momo_model: received recursive, allowed inner_products where processes share a model");
+  TORCH_CHECK_VALUE(
+      plan.recipe.step_size != StepSize::momo || plan.recipe.momo_model != MomoModel::recursive,
+      "momo_model: received recursive, allowed inner_products where processes share a model");
   for (const auto& block : plan.blocks) {
     if (!plan.rules_of(block).geometry) continue;
     for (const auto& box : sharing.boxes[block.param])
@@ -170,8 +170,8 @@ Plan share_plan(Plan whole, Membership member) {
                     "layout: rank: received ", sharing->member.rank, ", allowed 0 to ",
                     layout.processes() - 1);
   for (size_t i = 0; i < whole.params.size(); ++i)
-    sharing->boxes.push_back(boxes_of(whole.params[i].name, whole.params[i].shape, layout.mesh,
-                                      layout.placements[i]));
+    sharing->boxes.push_back(
+        boxes_of(whole.params[i].name, whole.params[i].shape, layout.mesh, layout.placements[i]));
   Plan local = whole;
   sharing->whole = std::move(whole);
   check_shareable(*sharing);

@@ -44,10 +44,10 @@ struct Sharing {
   bool counts(size_t param) const;
 };
 
-// Returns the plan of what this process holds, with `sharing` set: its parameters have the shapes of
-// their local parts, its blocks are parts of the whole plan's blocks, and tree, leaves, groups and
-// rules are those of the whole. Throws c10::ValueError, which names the parameter, where the layout
-// does not fit or the recipe cannot be shared.
+// Returns the plan of what this process holds, with `sharing` set: its parameters have the shapes
+// of their local parts, its blocks are parts of the whole plan's blocks, and tree, leaves, groups
+// and rules are those of the whole. Throws c10::ValueError, which names the parameter, where the
+// layout does not fit or the recipe cannot be shared.
 Plan share_plan(Plan whole, Membership member);
 
 // Returns the owners of blocks that cost so much, numbers of processes below `processes`: the

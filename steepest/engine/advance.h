@@ -25,8 +25,8 @@ enum class Storage { own, scratch };
 Batch advance(const StepInput& in, const Bucket& bucket, const BucketState& state, Storage storage);
 // Does the momenta's half of advance(), and returns the same.
 Batch advance_momenta(const StepInput& in, const Bucket& bucket, Storage storage);
-// Does the other half, the statistics' of an adaptive norm (none else has any), for the gradients of
-// the bucket's blocks, of their pieces' shapes, and u as advance() returns it.
+// Does the other half, the statistics' of an adaptive norm (none else has any), for the gradients
+// of the bucket's blocks, of their pieces' shapes, and u as advance() returns it.
 void observe(const StepInput& in, const Bucket& bucket, const std::vector<at::Tensor>& gradients,
              const at::Tensor& u, const BucketState& state);
 // Returns the dtype of the block's u: the momentum's, or, where the norm is given the gradient,

@@ -5,13 +5,12 @@
 #pragma once
 
 #include <map>
-#include <utility>
 #include <vector>
 
 #include "steepest/engine/linear_model.h"
 #include "steepest/engine/measure.h"
-#include "steepest/engine/parcels.h"
 #include "steepest/engine/scales.h"
+#include "steepest/engine/shared_tensors.h"
 
 namespace steepest::engine {
 
@@ -34,70 +33,51 @@ class Flight {
   void write_duals(const at::Tensor& leaves, bool for_record) const;
 
  private:
-  using Kind = Item::Kind;
+  // What travels of one block.
+  struct Traveller {
+    size_t index;                     // of the whole plan
+    std::vector<const Block*> parts;  // what this process holds of it
+    at::Tensor numbers;               // of its direction: see Item::Kind::numbers
+    at::Tensor dual, recorded;        // [batch] float64, where this process owns it
+  };
+  // What was found of a bucket.
+  struct Found {
+    Direction direction;
+    at::Tensor recorded;  // duals for the record, where they are asked for
+  };
 
   // Advances the momenta and keeps u, and for adaptive norms the gradients, of what this process
   // holds.
   void advance(LinearModel& model);
   // Exchanges what the owners need, and joins this process' own part of what it owns.
   void send_out();
-  // Sets params_ and states_ to the whole parameters that this process owns blocks of.
-  void make_whole_params();
-  // Returns the numbers of the blocks that this process owns.
-  std::vector<size_t> own_blocks() const;
   // Measures the directions of the blocks that this process owns.
   void measure_own();
-  // What is kept of a bucket's directions.
-  struct Found {
-    Direction direction;
-    at::Tensor recorded;  // duals for the record, where they are asked for
-  };
-  // Measures the directions of one bucket of `whole`, and lets transforms finish with them.
+  // Measures those of one bucket of `whole`, and lets transforms finish with them.
   Found measure_bucket(const StepInput& whole, const Bucket& bucket);
-  // Keeps what was found of the bucket's blocks, as whole tensors.
-  void keep_directions(const Bucket& bucket, const Found& found);
   // Exchanges directions and changed state, and takes over this process' own.
   void send_back();
 
-  // Returns where the bytes of an exchange lie: with the parameters.
-  at::Device device() const { return in_.params[0].value.device(); }
-  // Whether this process computes the block's direction.
-  bool owns(size_t block) const { return sharing_.owners[block] == group_.rank(); }
-  // Returns what this process holds of the parameter.
-  const Box& local_box(size_t param) const { return sharing_.boxes[param][group_.rank()]; }
-  // Returns the box of the whole parameter.
-  Box whole_box_of(size_t param) const { return whole_box(sharing_.whole.params[param].shape); }
-  // Whether this process holds the whole parameter, so that what is local is whole.
-  bool holds_all(size_t param) const { return local_box(param) == whole_box_of(param); }
-  // Returns the parameter's tensor of an item, of the shape that this process holds.
-  at::Tensor local(size_t param, const Item& item) const;
-  // Returns the parameter's tensor of an item, of its whole shape; made when first asked for.
-  at::Tensor whole(size_t param, const Item& item);
-  // Returns the dtype in which the parameter's tensor of an item travels.
-  at::ScalarType dtype_of(size_t param, const Item& item) const;
+  // Returns the parameters of the whole plan, with `states`, as far as this process computes
+  // directions of them.
+  std::vector<Param> whole_params(std::vector<ParamState>& states);
+  // Returns the travellers that this process owns.
+  std::vector<Traveller*> own();
+  // Returns the block of the whole plan, and its parameter.
+  const Block& block_of(size_t index) const { return sharing_.whole.blocks[index]; }
+  size_t param_of(size_t index) const { return static_cast<size_t>(block_of(index).param); }
   // Returns an empty tensor, on no device, of a parcel's sizes and dtype.
   at::Tensor proto(const Parcel& parcel) const;
   // Returns this process' tensor of a parcel that has not the parameter's shape.
   at::Tensor small(const Parcel& parcel) const;
-  // Takes over s, what this process holds of a block's direction, without a copy where that is all
-  // that it holds of the parameter.
-  void take_direction(size_t block, const at::Tensor& s);
 
   const StepInput& in_;
   const Sharing& sharing_;
   ProcessGroup& group_;
-  std::vector<size_t> blocks_;                     // of the whole plan
-  std::map<size_t, std::vector<const Block*>> parts_;  // of each, what this process holds
+  SharedTensors tensors_;
+  std::map<size_t, Traveller> travellers_;  // by their numbers in the whole plan
+  std::map<size_t, bool> private_;          // by parameter: whether its local u may be overwritten
   bool measured_ = false;
-
-  using Key = std::pair<size_t, Item>;     // a parameter's tensor
-  std::map<Key, at::Tensor> local_;        // u, gradients and directions, of the local shape
-  std::map<Key, at::Tensor> whole_;        // of those that this process owns blocks of
-  std::map<size_t, bool> private_;         // by parameter: whether u may be overwritten
-  std::map<size_t, at::Tensor> numbers_;   // of each block: see Item::Kind::numbers
-  std::map<size_t, at::Tensor> duals_, recorded_;  // of each own block
-  std::vector<ParamState> states_;         // of the whole parameters
-  std::vector<Param> params_;
 };
 
 }  // namespace steepest::engine

@@ -60,8 +60,7 @@ void LinearModel::record_step(const Block& block, const at::Tensor& s,
     moved = moved + steepest::inner_product(m, decaying_part(in_, block, s)).sum() * decay;
 }
 
-LinearParts LinearModel::sum_of_linear_parts() const {
-  if (!momo_) return {};
+std::vector<Products> LinearModel::sums_of_products() const {
   std::vector<Products> sums(in_.params.size());
   for (size_t i = 0; i < products_.size(); ++i) {
     if (!products_[i].look.defined()) continue;
@@ -69,10 +68,16 @@ LinearParts LinearModel::sum_of_linear_parts() const {
     add_to(sum.gradient, products_[i].gradient), add_to(sum.look, products_[i].look);
     if (products_[i].back.defined()) add_to(sum.back, products_[i].back);
   }
-  for (size_t i = 0; i < in_.params.size() && !recursive_; ++i)  // of those that stay
+  for (size_t i = 0; i < sums.size() && !recursive_; ++i)  // of those that stay
     if (const auto& param = in_.params[i]; !param.grad.defined() && param.state->step > 0)
       sums[i].look = product_with_momentum(param);
   if (group_) add_up(sums);
+  return sums;
+}
+
+LinearParts LinearModel::sum_of_linear_parts() const {
+  if (!momo_) return {};
+  const auto sums = sums_of_products();
   auto all = listed_.sum_of_linear_parts(in_);
   for (size_t i = 0; i < in_.params.size(); ++i) {
     const auto& param = in_.params[i];
@@ -103,8 +108,7 @@ void LinearModel::add_up(std::vector<Products>& sums) const {
   const auto all = group_->sum(at::stack(own));
   for (size_t i = 0; i < sums.size(); ++i) {
     const auto at = static_cast<int64_t>(3 * i);
-    sums[i] = {all[at], all[at + 1],
-               in_.plan.recipe.lr_auto ? all[at + 2] : at::Tensor()};
+    sums[i] = {all[at], all[at + 1], in_.plan.recipe.lr_auto ? all[at + 2] : at::Tensor()};
   }
 }
 

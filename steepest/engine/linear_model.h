@@ -45,6 +45,8 @@ class LinearModel {
   void update_intercepts() const;
 
  private:
+  // Returns the sums of the products of each parameter, over its blocks and the processes.
+  std::vector<Products> sums_of_products() const;
   // Replaces the sums of each parameter's products, of what this process holds, by those of all
   // processes.
   void add_up(std::vector<Products>& sums) const;

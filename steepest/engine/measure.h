@@ -19,9 +19,9 @@ struct Direction {
 
 // What is asked of a norm: s alone; sharp, dual * s, in which the dual stays a factor; s and dual.
 enum class Wanted { direction, sharp, both };
-// Returns what a step of the plan asks for: dual * direction of a sharp step; a dual norm beside the
-// direction where the network's dual norm, of this step or the next one, is made of it; else the
-// direction alone.
+// Returns what a step of the plan asks for: dual * direction of a sharp step; a dual norm beside
+// the direction where the network's dual norm, of this step or the next one, is made of it; else
+// the direction alone.
 Wanted wanted_of(const Plan& plan);
 
 // Returns the steepest direction and the dual of u [B, r, c], what the bucket's norm is given, or,

@@ -65,6 +65,15 @@ std::vector<Item> items_back(const Plan& whole, size_t block) {
   return items;
 }
 
+const BlockSlot& flat_slot(const Plan& whole, const Parcel& parcel) {
+  const BlockSlot* found = nullptr;
+  each_slot(whole, parcel.block, [&](const BlockSlot& own) {
+    if (own.index == parcel.item.slot && !own.slot.like_param()) found = &own;
+  });
+  TORCH_INTERNAL_ASSERT(found);
+  return *found;
+}
+
 std::vector<Parcel> Parcels::out(int64_t from, int64_t to) const {
   std::vector<Parcel> parcels;
   if (from == to) return parcels;

@@ -22,8 +22,8 @@ struct Item {
     momentum,   // for transforms that change it
     slot,       // number `slot` of the parameter's state
     direction,  // s
-    flat,       // number `slot` of the state, which is not of the parameter's shape: the block's part
-    numbers     // float64: the direction's scale, and a factor for each matrix
+    flat,    // number `slot` of the state, which is not of the parameter's shape: the block's part
+    numbers  // float64: the direction's scale, and a factor for each matrix
   };
   Kind kind;
   size_t slot = 0;
@@ -47,6 +47,9 @@ struct Parcel {
     return item.kind != Item::Kind::flat && item.kind != Item::Kind::numbers;
   }
 };
+
+// Returns the flat slot that a parcel is of.
+const BlockSlot& flat_slot(const Plan& whole, const Parcel& parcel);
 
 // Lists the parcels of some blocks, from any process to any other: none to the process itself.
 class Parcels {

@@ -50,7 +50,8 @@ std::vector<Flight> make_flights(const StepInput& in, ProcessGroup& group) {
 
 SharedDuals::SharedDuals(const StepInput& in)
     : in_(in),
-      leaves_(at::zeros({in.plan.leaves}, in.params[0].value.options().requires_grad(false).dtype(at::kDouble))) {}
+      leaves_(at::zeros({in.plan.leaves},
+                        in.params[0].value.options().requires_grad(false).dtype(at::kDouble))) {}
 
 void SharedDuals::add(const Job& job, bool for_record) {
   each_block(job.bucket(), [&](const Block& block, int64_t at) {

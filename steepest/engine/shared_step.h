@@ -18,8 +18,8 @@ void agree_on_gradients(const Plan& plan, const std::vector<Param>& params, Proc
 // Whether the condition holds on any process; `group` is null where there is one process.
 bool holds_anywhere(bool condition, ProcessGroup* group);
 
-// Returns the flights of a step: the blocks that have owners and gradients, in the plan's order, cut
-// where more bytes would be on their way than a process should hold.
+// Returns the flights of a step: the blocks that have owners and gradients, in the plan's order,
+// cut where more bytes would be on their way than a process should hold.
 std::vector<Flight> make_flights(const StepInput& in, ProcessGroup& group);
 
 // The duals of a step as every process finds a part of them.
@@ -28,8 +28,8 @@ class SharedDuals {
   // Begins with zeros for the leaves of the whole network. Keeps a reference to `in`.
   explicit SharedDuals(const StepInput& in);
 
-  // Adds the duals of a bucket that is computed where it lies: this step's own, or with `for_record`
-  // those of measure_duals. Buckets may be added at the same time.
+  // Adds the duals of a bucket that is computed where it lies: this step's own, or with
+  // `for_record` those of measure_duals. Buckets may be added at the same time.
   void add(const Job& job, bool for_record = false);
   // Adds those of a flight's blocks that this process owns.
   void add(const Flight& flight, bool for_record = false);

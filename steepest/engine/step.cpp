@@ -25,8 +25,8 @@ namespace {
 
 class Stepper {
  public:
-  // Keeps references to the step's input, to the network's state, which the step changes, and to the
-  // group of processes that share the model, null where there is one.
+  // Keeps references to the step's input, to the network's state, which the step changes, and to
+  // the group of processes that share the model, null where there is one.
   Stepper(const StepInput& in, GlobalState& global, ProcessGroup* group)
       : in_(in),
         whole_(group ? StepInput(in, in.plan.sharing->whole, in.params) : in),
@@ -138,8 +138,8 @@ class Stepper {
     return duals;
   }
 
-  // Returns the duals [batch] of each block of the whole plan, this step's, which the processes have
-  // measured between them, or the stored ones.
+  // Returns the duals [batch] of each block of the whole plan, this step's, which the processes
+  // have measured between them, or the stored ones.
   std::vector<at::Tensor> shared_duals() const {
     SharedDuals found(in_);
     for (const auto& job : jobs_)
@@ -147,7 +147,8 @@ class Stepper {
     for (const auto& flight : flights_) found.add(flight);
     auto duals = found.sum(*group_);
     for (size_t i = 0; i < duals.size(); ++i)
-      if (const auto& block = whole_.plan.blocks[i]; duals[i].defined() && has_stored_dual(whole_, block))
+      if (const auto& block = whole_.plan.blocks[i];
+          duals[i].defined() && has_stored_dual(whole_, block))
         duals[i] = stored_dual(whole_, block);
     return duals;
   }

@@ -18,10 +18,10 @@ namespace steepest::engine {
 // Momo. Gradients are not modified, and parameters without one are skipped. Everything that can be
 // refused is refused before anything changes (c10::ValueError). With measure_duals the result has
 // the network's dual norm D also where the step needs none, which changes no bit of the step.
-// Where the plan is shared (Plan::sharing), every process of its group calls this with what it holds
-// of the parameters, at the same time, and all find the same; `group` stands for the plan's group in
-// torch.distributed, where it is given. A parameter with a gradient on some processes only is an
-// error on all of them.
+// Where the plan is shared (Plan::sharing), every process of its group calls this with what it
+// holds of the parameters, at the same time, and all find the same; `group` stands for the plan's
+// group in torch.distributed, where it is given. A parameter with a gradient on some processes only
+// is an error on all of them.
 StepStats step(const Plan& plan, const std::vector<Param>& params, GlobalState& global,
                const std::vector<Rates>& rates, const at::Tensor& loss = {},
                bool measure_duals = false, ProcessGroup* group = nullptr);

@@ -32,7 +32,8 @@ struct StepInput {
   std::vector<GroupNumbers> numbers;  // one a group
   // Whether the step measures every block's dual, also where it needs none.
   bool measure_duals = false;
-  // Whether u comes from other processes, so that it cannot be made again from momentum and gradient.
+  // Whether u comes from other processes, so that it cannot be made again from momentum and
+  // gradient.
   bool gathered = false;
   // What lr is multiplied by where it stands for a decay, by Role: see auto_rate.h; 1 elsewhere.
   double found_rate[2] = {1, 1};

@@ -42,7 +42,8 @@ at::Tensor linear_part(const StepInput& in, const MomentumMap& map, const Param&
 // Returns <m, w> of a parameter's momentum and weights, 0-dim float64.
 at::Tensor product_with_momentum(const Param& param);
 // Returns h_l, as linear_part() does, of a parameter without a gradient: from its intercept, and
-// `product`, <m, w> of its momentum, which the recursive model does not need. They stay as they are.
+// `product`, <m, w> of its momentum, which the recursive model does not need. They stay as they
+// are.
 at::Tensor frozen_part(const StepInput& in, const Param& param, const at::Tensor& product);
 
 // What Momo's step size is made from.

@@ -39,7 +39,8 @@ TEST_P(Parity, StepsAsOneProcessDoes) {
       for (size_t i = 0; i < run.values.size(); ++i) {
         if (run.values[i].numel() == 0) continue;
         const double off = largest_difference({run.values[i]}, {run.local(i, path.weights[i])});
-        if (!(off <= 1e-11)) wrong[group.rank()] += run.plan.params[i].name + " " + std::to_string(off) + "; ";
+        if (!(off <= 1e-11))
+          wrong[group.rank()] += run.plan.params[i].name + " " + std::to_string(off) + "; ";
       }
     });
     for (const auto& line : wrong) EXPECT_EQ(line, "") << GetParam() << ", " << name;
@@ -55,9 +56,8 @@ std::string plain(std::string name) {
 // Every name that the catalog takes: Momo has no coupled decay.
 std::vector<std::string> shareable_names() {
   auto names = optimizer_names();
-  std::erase_if(names, [](const std::string& name) {
-    return name == "sgd-momo" || name == "adam-momo";
-  });
+  std::erase_if(names,
+                [](const std::string& name) { return name == "sgd-momo" || name == "adam-momo"; });
   return names;
 }
 

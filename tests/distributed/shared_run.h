@@ -44,8 +44,7 @@ class SharedRun {
   SharedRun(const Recipe& recipe, const Layout& layout, ProcessGroup& group) : group_(group) {
     const auto leaves = tiny_leaves();
     std::vector<PlannedGroup> groups(kGroups);
-    for (const auto& leaf : leaves)
-      groups[leaf.group] = {leaf.role, recipe.choices(leaf.role)};
+    for (const auto& leaf : leaves) groups[leaf.group] = {leaf.role, recipe.choices(leaf.role)};
     plan = share_plan(make_plan(recipe, planned(leaves), std::move(groups)),
                       {"", group.rank(), layout});
     states.resize(leaves.size());
@@ -78,8 +77,8 @@ class SharedRun {
   ProcessGroup& group_;
 };
 
-// The layouts of the tiny network's 7 parameters: mix 4 x 5, conv, fused 7 rows, experts, embedding,
-// bias, offset. See tiny_leaves().
+// The layouts of the tiny network's 7 parameters: mix 4 x 5, conv, fused 7 rows, experts,
+// embedding, bias, offset. See tiny_leaves().
 struct NamedLayout {
   std::string name;
   Layout layout;
