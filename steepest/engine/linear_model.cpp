@@ -10,9 +10,9 @@
 
 namespace steepest::engine {
 
-LinearModel::LinearModel(const StepInput& in, ProcessGroup* group)
+LinearModel::LinearModel(const StepInput& in)
     : in_(in),
-      group_(group),
+      shared_(in.plan.sharing != nullptr),
       momo_(in.plan.recipe.step_size == StepSize::momo),
       recursive_(momo_ && in.plan.recipe.momo_model == MomoModel::recursive),
       products_(needs_products() ? in.plan.blocks.size() : 0),
@@ -30,7 +30,7 @@ void LinearModel::record_products(const Block& block, const at::Tensor& u) {
 }
 
 void LinearModel::record_products(const Bucket& bucket, const at::Tensor& u) {
-  if (bucket.in_memory || group_) {
+  if (bucket.in_memory || shared_) {
     each_block(bucket, [&](const Block& block, int64_t at) {
       record_products(block, u.narrow(0, at, block.batch));
     });
@@ -60,7 +60,7 @@ void LinearModel::record_step(const Block& block, const at::Tensor& s,
     moved = moved + steepest::inner_product(m, decaying_part(in_, block, s)).sum() * decay;
 }
 
-std::vector<Products> LinearModel::sums_of_products() const {
+std::vector<Products> LinearModel::own_sums() const {
   std::vector<Products> sums(in_.params.size());
   for (size_t i = 0; i < products_.size(); ++i) {
     if (!products_[i].look.defined()) continue;
@@ -71,13 +71,32 @@ std::vector<Products> LinearModel::sums_of_products() const {
   for (size_t i = 0; i < sums.size() && !recursive_; ++i)  // of those that stay
     if (const auto& param = in_.params[i]; !param.grad.defined() && param.state->step > 0)
       sums[i].look = product_with_momentum(param);
-  if (group_) add_up(sums);
   return sums;
+}
+
+at::Tensor LinearModel::own_products() const {
+  if (!needs_products()) return {};
+  const auto like = in_.params[0].value.options().requires_grad(false);
+  const auto zero = at::zeros({}, like.dtype(at::kDouble));
+  const auto sums = own_sums();
+  std::vector<at::Tensor> own;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const bool counts = in_.plan.sharing->counts(i);
+    for (const auto* t : {&sums[i].gradient, &sums[i].look, &sums[i].back})
+      own.push_back(counts && t->defined() ? *t : zero);
+  }
+  return at::stack(own);
 }
 
 LinearParts LinearModel::sum_of_linear_parts() const {
   if (!momo_) return {};
-  const auto sums = sums_of_products();
+  auto sums = own_sums();
+  if (of_all_.defined()) {
+    for (size_t i = 0; i < sums.size(); ++i) {
+      const auto row = of_all_.narrow(0, static_cast<int64_t>(3 * i), 3);
+      sums[i] = {row[0], row[1], in_.plan.recipe.lr_auto ? row[2] : at::Tensor()};
+    }
+  }
   auto all = listed_.sum_of_linear_parts(in_);
   for (size_t i = 0; i < in_.params.size(); ++i) {
     const auto& param = in_.params[i];
@@ -94,22 +113,6 @@ LinearParts LinearModel::sum_of_linear_parts() const {
       add_to(all.origin, part + sums[i].back / correction_of(in_, *param.state));
   }
   return all;
-}
-
-void LinearModel::add_up(std::vector<Products>& sums) const {
-  const auto like = in_.params[0].value.options().requires_grad(false);
-  const auto zero = at::zeros({}, like.dtype(at::kDouble));
-  std::vector<at::Tensor> own;
-  for (size_t i = 0; i < sums.size(); ++i) {
-    const bool counts = in_.plan.sharing->counts(i);
-    for (const auto* t : {&sums[i].gradient, &sums[i].look, &sums[i].back})
-      own.push_back(counts && t->defined() ? *t : zero);
-  }
-  const auto all = group_->sum(at::stack(own));
-  for (size_t i = 0; i < sums.size(); ++i) {
-    const auto at = static_cast<int64_t>(3 * i);
-    sums[i] = {all[at], all[at + 1], in_.plan.recipe.lr_auto ? all[at + 2] : at::Tensor()};
-  }
 }
 
 void LinearModel::update_intercepts() const {

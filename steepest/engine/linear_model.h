@@ -3,7 +3,6 @@
 // thread, and summed in the plan's order.
 #pragma once
 
-#include "steepest/distributed/process_group.h"
 #include "steepest/engine/bucket.h"
 #include "steepest/engine/listed_products.h"
 #include "steepest/engine/step_input.h"
@@ -15,8 +14,7 @@ class LinearModel {
  public:
   // Makes Momo's linear model of the loss around this step, empty: room for what each block will
   // record, in a place of its own, so that threads need no lock.
-  // `group`: the processes that share the model, whose products are added up; null for one.
-  LinearModel(const StepInput& in, ProcessGroup* group);
+  explicit LinearModel(const StepInput& in);
 
   // Whether every block must call record_products() before anything moves.
   bool needs_products() const { return momo_ && !recursive_; }
@@ -35,6 +33,12 @@ class LinearModel {
   void record_step(const Block& block, const at::Tensor& s, const at::Tensor& inner_product,
                    const at::Tensor& c);
 
+  // Where processes share the model: returns this one's part of each parameter's products, float64
+  // [3 params], and takes their sum over the processes, before sum_of_linear_parts(). Undefined
+  // where there are none.
+  at::Tensor own_products() const;
+  void take_products(const at::Tensor& of_all) { of_all_ = of_all; }
+
   // Returns the sum over the parameters of h_l, what Momo's model of the loss adds for each (see
   // linear_part()), and advances the intercepts in the parameters' states. It is undefined without
   // Momo, and where no parameter has taken a step.
@@ -45,17 +49,15 @@ class LinearModel {
   void update_intercepts() const;
 
  private:
-  // Returns the sums of the products of each parameter, over its blocks and the processes.
-  std::vector<Products> sums_of_products() const;
-  // Replaces the sums of each parameter's products, of what this process holds, by those of all
-  // processes.
-  void add_up(std::vector<Products>& sums) const;
+  // Returns the sums of the products of each parameter over its blocks, as far as they lie here.
+  std::vector<Products> own_sums() const;
 
   const StepInput& in_;
-  ProcessGroup* group_;
+  bool shared_;
   bool momo_, recursive_;
   std::vector<Products> products_;  // of each block that lies on the CPU
   ListedProducts listed_;           // of the others
+  at::Tensor of_all_;               // the products of all processes, where they share the model
   std::vector<at::Tensor> moved_;   // of each block: -<m, dw>, for its change dw of the weights
 };
 

@@ -65,8 +65,10 @@ void SharedDuals::add(const Flight& flight, bool for_record) {
   flight.write_duals(leaves_, for_record);
 }
 
-std::vector<at::Tensor> SharedDuals::sum(ProcessGroup& group) const {
-  const auto leaves = group.sum(leaves_);
+std::vector<at::Tensor> SharedDuals::sum(ProcessGroup& group, at::Tensor& products) const {
+  const auto own = products.defined() ? at::cat({leaves_, products}) : leaves_;
+  const auto leaves = group.sum(own);
+  if (products.defined()) products = leaves.narrow(0, in_.plan.leaves, products.numel());
   const auto& whole = in_.plan.sharing->whole;
   std::vector<at::Tensor> duals(whole.blocks.size());
   for (size_t i = 0; i < duals.size(); ++i)

@@ -35,8 +35,13 @@ class SharedDuals {
   void add(const Flight& flight, bool for_record = false);
 
   // Returns the sum over the processes, as duals [batch] of each block of the whole plan; undefined
-  // where a block has no gradient.
-  std::vector<at::Tensor> sum(ProcessGroup& group) const;
+  // where a block has no gradient. `products`, LinearModel::own_products(), where it is defined, is
+  // replaced by its sum in the same collective.
+  std::vector<at::Tensor> sum(ProcessGroup& group, at::Tensor& products) const;
+  std::vector<at::Tensor> sum(ProcessGroup& group) const {
+    at::Tensor none;
+    return sum(group, none);
+  }
 
  private:
   const StepInput& in_;

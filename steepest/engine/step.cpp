@@ -33,7 +33,7 @@ class Stepper {
         global_(global),
         group_(group),
         scales_(whole_),
-        model_(in, group) {}
+        model_(in) {}
 
   // Takes the step and returns what it has found, as far as the recipe computes it: the dual norm
   // D, Momo's factor q, and the coefficient of each matrix. Only where the plan needs the duals of
@@ -48,7 +48,7 @@ class Stepper {
       scales_.combine(group_ ? shared_duals() : collect_duals(), global_);
       scales_.apply_step_size(model_.sum_of_linear_parts(), loss, global_, stats);
     }
-    make_stored_duals(in_);
+    make_stored_duals(whole_);
     move(stats);
     model_.update_intercepts();
     if (in_.measure_duals && !group_ && !stats.dual.defined())
@@ -139,13 +139,15 @@ class Stepper {
   }
 
   // Returns the duals [batch] of each block of the whole plan, this step's, which the processes
-  // have measured between them, or the stored ones.
-  std::vector<at::Tensor> shared_duals() const {
+  // have measured between them, or the stored ones; and gives the model all their products.
+  std::vector<at::Tensor> shared_duals() {
     SharedDuals found(in_);
     for (const auto& job : jobs_)
       if (job.needed_for_dual()) found.add(job);
     for (const auto& flight : flights_) found.add(flight);
-    auto duals = found.sum(*group_);
+    auto products = model_.own_products();
+    auto duals = found.sum(*group_, products);
+    model_.take_products(products);
     for (size_t i = 0; i < duals.size(); ++i)
       if (const auto& block = whole_.plan.blocks[i];
           duals[i].defined() && has_stored_dual(whole_, block))

@@ -13,8 +13,6 @@ const Placement kCopy{}, kRows{0}, kStrided{0, true};
 
 std::vector<NamedLayout> layouts() {
   return {same_everywhere("replicated on 2", {2}, {kCopy}),
-          same_everywhere("replicated on 3", {3}, {kCopy}),
-          same_everywhere("rows on 2", {2}, {kRows}),
           same_everywhere("rows on 3", {3}, {kRows}),
           same_everywhere("rows on 4", {4}, {kRows}),
           same_everywhere("replicas of rows", {2, 2}, {kCopy, kRows})};
@@ -37,7 +35,6 @@ TEST_P(Parity, StepsAsOneProcessDoes) {
       SharedRun run(recipe, layout, group);
       for (const auto& at : path.steps) run.step(at);
       for (size_t i = 0; i < run.values.size(); ++i) {
-        if (run.values[i].numel() == 0) continue;
         const double off = largest_difference({run.values[i]}, {run.local(i, path.weights[i])});
         if (!(off <= 1e-11))
           wrong[group.rank()] += run.plan.params[i].name + " " + std::to_string(off) + "; ";

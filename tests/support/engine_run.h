@@ -67,6 +67,7 @@ inline double largest_difference(const std::vector<at::Tensor>& a,
                                  const std::vector<at::Tensor>& b) {
   double worst = 0;
   for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i].numel() == 0) continue;
     const double d = (a[i].to(at::kDouble) - b[i].to(at::kDouble)).abs().max().item<double>();
     worst = d > worst || d != d ? d : worst;  // NaN counts
   }
