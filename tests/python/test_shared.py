@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters that processes share, by DDP, FSDP2, HSDP and tensor parallelism: as one process."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+from networks import furthest, loss_of, make_net, same, train, weights
+from torch import Tensor, nn
+
+import steepest
+
+# One optimizer of each way through the step: without duals; with state of rows, and of squares;
+# with duals of the whole network; of low rank; of entries.
+NAMES = ["muon", "normuon", "soap", "muonmax", "muonmax-momo", "neon", "adamw"]
+STEPS = 5
+
+
+def _mesh(*sizes: int, names: tuple[str, ...] = ()):
+    from torch.distributed.device_mesh import init_device_mesh
+
+    return init_device_mesh("cpu", sizes, mesh_dim_names=names or None)
+
+
+def _fully_shard(net: nn.Module, mesh) -> None:
+    from torch.distributed.fsdp import fully_shard
+
+    for layer in (net[0], net[2], net):
+        fully_shard(layer, mesh=mesh)
+
+
+def ddp(net: nn.Module) -> tuple[nn.Module, dict]:
+    return nn.parallel.DistributedDataParallel(net), {"process_group": dist.group.WORLD}
+
+
+def fsdp(net: nn.Module) -> tuple[nn.Module, dict]:
+    _fully_shard(net, _mesh(dist.get_world_size()))
+    return net, {}
+
+
+def hsdp(net: nn.Module) -> tuple[nn.Module, dict]:
+    _fully_shard(net, _mesh(2, dist.get_world_size() // 2, names=("replicate", "shard")))
+    return net, {}
+
+
+def fsdp_tp(net: nn.Module) -> tuple[nn.Module, dict]:
+    from torch.distributed.tensor.parallel import (
+        ColwiseParallel,
+        RowwiseParallel,
+        parallelize_module,
+    )
+
+    mesh = _mesh(2, dist.get_world_size() // 2, names=("dp", "tp"))
+    parallelize_module(net, mesh["tp"], {"0": ColwiseParallel(), "2": RowwiseParallel()})
+    _fully_shard(net, mesh["dp"])
+    return net, {}
+
+
+def whole(net: nn.Module) -> list[Tensor]:
+    """The weights, gathered where they are sharded."""
+    values = [p.detach() for p in net.parameters()]
+    return [(v.full_tensor() if hasattr(v, "full_tensor") else v).clone() for v in values]
+
+
+def _enter(rank: int, folder: str, world: int, work: Callable, *args) -> None:
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    store = f"file://{folder}/store-{world}-{work.__name__}"
+    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=world)
+    work(folder, *args)
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def on_processes(world: int, folder: Path, work: Callable, *args) -> None:
+    """Calls work(folder, ..) on that many processes; raises what one of them raises."""
+    torch.multiprocessing.start_processes(
+        _enter, (str(folder), world, work, *args), nprocs=world, start_method="fork"
+    )
+
+
+def train_all(folder: str, share: Callable) -> None:
+    found = {}
+    for name in NAMES:
+        net, options = share(make_net())
+        found[name] = (train(net, steepest.make(name, net, **options), range(STEPS)), whole(net))
+    if dist.get_rank() == 0:
+        torch.save(found, f"{folder}/found.pt")
+
+
+@pytest.mark.parametrize(
+    ("world", "share"), [(2, ddp), (3, fsdp), (4, hsdp), (4, fsdp_tp)], ids=lambda x: str(x)
+)
+def test_every_layout_trains_as_one_process(tmp_path, world, share):
+    on_processes(world, tmp_path, train_all, share)
+    found = torch.load(tmp_path / "found.pt")
+    for name in NAMES:
+        net = make_net()
+        losses = train(net, steepest.make(name, net), range(STEPS))
+        # Sums are taken in another order: of the forward pass by tensor parallelism, of three equal
+        # gradients, and of dual norms.
+        exact = share is not fsdp_tp and world != 3 and name in ("muon", "normuon", "soap", "adamw")
+        if exact:
+            assert losses == found[name][0] and same(weights(net), found[name][1]), name
+        elif name != "soap":  # whose first bases hang on the last bits of the gradients
+            assert furthest(weights(net), found[name][1]) < 3e-5, name
+
+
+def put_into(folder: str, names: list[str], world_before: int) -> None:
+    """Loads what another number of processes has saved, if any, takes two steps and saves."""
+    import torch.distributed.checkpoint as dcp
+    from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+
+    for name in names:
+        net, _ = fsdp(make_net())
+        optimizer = steepest.make(name, net)
+        first = 0
+        if world_before:
+            model_state, optimizer_state = get_state_dict(net, optimizer)
+            held = {"model": model_state, "optimizer": optimizer_state}
+            dcp.load(held, checkpoint_id=f"{folder}/{name}-{world_before}")
+            set_state_dict(
+                net,
+                optimizer,
+                model_state_dict=held["model"],
+                optim_state_dict=held["optimizer"],
+            )
+            first = int(Path(f"{folder}/steps").read_text())
+        train(net, optimizer, range(first, first + 2))
+        model_state, optimizer_state = get_state_dict(net, optimizer)
+        dcp.save(
+            {"model": model_state, "optimizer": optimizer_state},
+            checkpoint_id=f"{folder}/{name}-{dist.get_world_size()}",
+        )
+        state = whole(net)
+        if dist.get_rank() == 0:
+            torch.save(state, f"{folder}/{name}.pt")
+    dist.barrier()
+    if dist.get_rank() == 0:
+        Path(f"{folder}/steps").write_text(str(first + 2))
+
+
+def test_checkpoints_go_from_one_number_of_processes_to_another(tmp_path):
+    names = ["muon", "normuon", "muonmax-momo"]
+    before = 0
+    for world in (4, 2, 1):
+        on_processes(world, tmp_path, put_into, names, before)
+        before = world
+    for name in names:
+        net = make_net()
+        train(net, steepest.make(name, net), range(6))
+        found = torch.load(tmp_path / f"{name}.pt")
+        assert furthest(weights(net), found) < (3e-5 if "momo" in name else 1e-9), name
+
+
+def miss_a_gradient(folder: str) -> None:
+    net, _ = fsdp(make_net())
+    optimizer = steepest.make("muon", net)
+    train(net, optimizer, range(1))
+    before = whole(net)
+    loss_of(net, 1).backward()
+    if dist.get_rank() == 1:
+        net[0].weight.grad = None
+    with pytest.raises(ValueError, match=r"0.weight.*gradient on 1 of 2 processes"):
+        optimizer.step()
+    assert same(whole(net), before)
+
+
+def differ(folder: str) -> None:
+    net, _ = fsdp(make_net())
+    with pytest.raises(ValueError, match="different parameters or options on different processes"):
+        steepest.make("muon" if dist.get_rank() == 0 else "scion", net)
+
+
+def lose_a_process(folder: str) -> None:
+    """One process dies before its step: the others raise, and their weights are as they were."""
+    net, _ = fsdp(make_net())
+    optimizer = steepest.make("muon", net)
+    train(net, optimizer, range(1))
+    loss_of(net, 1).backward()
+    before = [p.detach().to_local().clone() for p in net.parameters()]
+    if dist.get_rank() == 1:
+        os._exit(0)
+    with pytest.raises(RuntimeError):
+        optimizer.step()
+    assert same([p.detach().to_local() for p in net.parameters()], before)
+    os._exit(0)  # the group is gone
+
+
+@pytest.mark.parametrize("work", [miss_a_gradient, differ, lose_a_process])
+def test_faults_are_raised_and_change_nothing(tmp_path, work):
+    on_processes(2, tmp_path, work)
+
+
+def save_whole(folder: str) -> None:
+    net, _ = fsdp(make_net())
+    optimizer = steepest.make("muon", net)
+    train(net, optimizer, range(2))
+    saved = torch.load(f"{folder}/one.pt", weights_only=False)
+    optimizer.load_state_dict(saved)
+    mine = [
+        optimizer.state[p]["momentum_buffer"].full_tensor() for p in net.parameters() if p.dim() > 1
+    ]
+    theirs = [s["momentum_buffer"] for s in saved["state"].values() if "exp_avg_sq" not in s]
+    assert same(mine, theirs)
+
+
+def test_a_state_dict_of_one_process_goes_into_a_sharded_run(tmp_path):
+    net = make_net()
+    optimizer = steepest.make("muon", net)
+    train(net, optimizer, range(3))
+    torch.save(optimizer.state_dict(), tmp_path / "one.pt")
+    on_processes(2, tmp_path, save_whole)
