@@ -6,8 +6,6 @@
 #include <c10/util/accumulate.h>
 
 #include <algorithm>
-#include <iomanip>
-#include <sstream>
 #include <utility>
 
 #include "steepest/base/text.h"
@@ -249,21 +247,6 @@ Plan make_plan(const Recipe& recipe, std::vector<PlannedParam> params,
   plan.needs = needs_of(plan);
   lay_out(plan);
   return plan;
-}
-
-std::string print_plan(const Plan& plan) {
-  std::ostringstream out;
-  out << std::left << std::setw(44) << "parameter" << std::setw(12) << "role" << std::setw(16)
-      << "norm" << std::setw(20) << "matrices"
-      << "radius\n";
-  for (const auto& b : plan.blocks) {
-    const auto shape =
-        std::to_string(b.batch) + " x " + std::to_string(b.rows) + " x " + std::to_string(b.cols);
-    out << std::setw(44) << plan.params[b.param].name << std::setw(12) << text_of(b.role)
-        << std::setw(16) << plan.rules_of(b).norm->name() << std::setw(20) << shape
-        << print_number(b.radius) << "\n";
-  }
-  return out.str();
 }
 
 }  // namespace steepest

@@ -54,7 +54,8 @@ _MEANINGS = {
     "capturable": "as in torch; only False",
     "differentiable": "as in torch; only False",
     "fused": "as in torch; only False or None",
-    "process_group": "over which observed losses are averaged",
+    "process_group": "of replicas: they share the work of a step, and their losses are averaged",
+    "wire": "dtype in which processes send directions and momenta; None: that of the momentum",
 }
 
 

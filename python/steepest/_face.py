@@ -20,6 +20,7 @@ from steepest._options import PLAIN, Group
 from steepest._plan import Plan
 from steepest._rates import in_todays_keys, sole_role
 from steepest._saving import Stateful
+from steepest._shared import ALONE
 from steepest._shown import describe
 from steepest._table import SINCE_0_2
 from steepest._watch import Watch
@@ -194,7 +195,7 @@ class Face(Groups, Observing, Stateful):
         """
         super().__setstate__(state)
         if "_cache" not in self.__dict__:
-            self._process_group = None
+            self._processes = ALONE
             self._watch = Watch(type(self).__name__)
             self._reset()
         _complete_groups(self)

@@ -17,6 +17,7 @@ from steepest._numbers import clean_group, clean_options, read_rate
 from steepest._options import Group
 from steepest._plan import Plan, Rates, make_plan, signature
 from steepest._rates import backup_lr_ratio, sole_role
+from steepest._shared import Processes
 from steepest._tensors import check_each, check_memory, warn_of_no_matrix, warn_of_shapes
 from steepest._watch import Watch
 
@@ -31,17 +32,21 @@ class Groups(Optimizer):
 
     # -- construction ------------------------------------------------------------------------------
 
-    def _build(self, params: Any, options: Group, process_group: Any = None) -> None:
+    def _build(self, params: Any, options: Group) -> None:
         """What every constructor ends in: checks the options, makes the groups and the plan.
 
         Args:
             params: what the user gave: tensors, pairs, groups, Routes or a module.
-            options: a value for every option of the class, ``lr`` and ``backup_lr`` among them.
-            process_group: of the processes that train replicas together: they share the step's
-                work, and Momo's losses are averaged over it.
+            options: a value for every option of the class, ``lr`` and ``backup_lr`` among them;
+                and process_group and wire, where they are given.
         """
         options = clean_options(options)
-        self._process_group = process_group
+        wire = _options.dtype_name(options.pop("wire", None))
+        if wire not in (None, "float64", "float32", "bfloat16", "float16"):
+            raise ValueError(
+                f'wire: received "{wire}", allowed float64, float32, bfloat16, float16, None'
+            )
+        self._processes = Processes(options.pop("process_group", None), wire)
         self._watch = Watch(type(self).__name__, params)
         self._reset()
         _arguments.check_lr(options["lr"])
@@ -67,9 +72,9 @@ class Groups(Optimizer):
         ``row_arguments`` are appended to the row's name: "(k=4)" makes "neon" "neon(k=4)". An
         ``lr`` of None is the row's.
         """
-        process_group = options.pop("process_group", None)
+        processes = {key: options.pop(key) for key in ("process_group", "wire") if key in options}
         group = _arguments.with_row(self._recipe + row_arguments, self._own, lr, options)
-        self._build(params, group, process_group)
+        self._build(params, {**group, **processes})
 
     def _reset(self) -> None:
         """Forgets the plan, the observed losses and the last step's numbers; state stays."""
@@ -210,7 +215,7 @@ class Groups(Optimizer):
             check_memory(named)
             self._complete_ratios(plan, groups)
             plan.check_rates(groups)
-            _shared.check_alike(plan.fingerprint, params, self._process_group)
+            _shared.check_alike(plan.fingerprint, params, self._processes)
             forget_old_shapes(plan, self.state, params)
             self._cache = (key, plan)
             if self._momo():
@@ -247,7 +252,7 @@ class Groups(Optimizer):
             self._canonical(clean_group(group, number, self.defaults))
             for number, group in enumerate(self.param_groups)
         ]
-        return make_plan(self._name(), groups, self._process_group), groups
+        return make_plan(self._name(), groups, self._processes), groups
 
     def _warn_if_no_matrix(self, plan: Plan, groups: list[Group], params: list[Tensor]) -> None:
         """Warns once of an optimizer of matrices that has none: shapes may have been lost.

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from steepest import _shared
 from steepest._eager import eager
+from steepest._shared import Processes
 from steepest._loss import Observations, loss_or_none, refuse_no_closure, refuse_two_losses
 
 _Loss = TypeVar("_Loss", bound="Tensor | float")
@@ -21,7 +22,7 @@ class Observing(Optimizer):
     """observe, and where a step finds its loss; Face has the rest."""
 
     _observations: Observations
-    _process_group: Any
+    _processes: Processes
 
     if TYPE_CHECKING:
         # Declared for type checkers; the class Groups defines both.
@@ -90,7 +91,7 @@ class Observing(Optimizer):
     def _loss_group(self) -> Any:
         """The processes whose losses are averaged: those that share parameters, or as was said."""
         params = [p for group in self.param_groups for p in group["params"]]
-        return _shared.group_of(params, self._process_group)
+        return _shared.group_of(params, self._processes)
 
     def _drop_loss(self, given: Any) -> None:
         """Clears what was observed for a step that has no gradient and so does nothing.

@@ -19,6 +19,7 @@ from steepest._library import ops
 from steepest._numbers import read_rate
 from steepest._options import Group
 from steepest._rates import role_of
+from steepest._shared import ALONE, Processes
 
 # What the plan is made of; the rest is read at every step.
 _PLANNED = (*_options.OF_PLAN, *_options.LAYOUT, "role", "roles", "layouts")
@@ -211,7 +212,7 @@ def first_of(role: str, sides: Iterable[tuple[int, str]]) -> int:
     return next((number for number, its in sides if its == role), 0)
 
 
-def make_plan(name: str, groups: list[Group], process_group: Any = None) -> Plan:
+def make_plan(name: str, groups: list[Group], processes: Processes = ALONE) -> Plan:
     """Makes the plan of an optimizer's groups, which have SteepestDescent's keys and plain values.
 
     The engine is told the recipe, the options of each group and role that differ from it, and the
@@ -247,7 +248,7 @@ def make_plan(name: str, groups: list[Group], process_group: Any = None) -> Plan
             {"role": "matrix", "options": _options.side_overrides(groups[0], "matrix")}
         ]
     recipe = groups[0]["recipe"]
-    sharing = _shared.sharing(groups, names, process_group)
+    sharing = _shared.sharing(groups, names, processes)
     text = json.dumps(
         {
             **({} if sharing is None else {"sharing": sharing}),

@@ -16,6 +16,7 @@ from steepest import _loading, _merging, _state, _stored
 from steepest._eager import eager
 from steepest._options import Group
 from steepest._plan import Plan, make_plan
+from steepest._shared import Processes
 from steepest._snapshot import Loans
 
 
@@ -23,7 +24,7 @@ class Stateful(Optimizer):
     """state_dict and the ways to load one; Face has the rest."""
 
     _loans: Loans | None = None
-    _process_group: Any
+    _processes: Processes
 
     if TYPE_CHECKING:
         # Groups defines these, but _params, which Face defines.
@@ -155,7 +156,7 @@ class Stateful(Optimizer):
         """The plan of groups that are to be this optimizer's; ValueError where they do not fit."""
         canonical = [self._canonical(group) for group in groups]
         try:
-            plan = make_plan(self._name(), canonical, self._process_group)
+            plan = make_plan(self._name(), canonical, self._processes)
         except RuntimeError as error:
             raise ValueError(str(error).splitlines()[0]) from error
         plan.check_rates(canonical)

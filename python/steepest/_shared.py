@@ -8,7 +8,7 @@ docs/distributed.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -17,11 +17,22 @@ from torch import Tensor
 from steepest._options import Group
 
 
+class Processes(NamedTuple):
+    """What the constructor is told of the processes that train with this one."""
+
+    group: Any = None  # of replicas; None: DTensors know theirs
+    wire: str | None = None  # the dtype in which u and s travel; None: their own
+
+
+ALONE = Processes()
+
+
 def is_dtensor(tensor: object) -> bool:
     """Whether it is a DTensor; torch.distributed.tensor need not be imported for it."""
-    return type(tensor).__name__ == "DTensor" or any(
-        base.__name__ == "DTensor" for base in type(tensor).__mro__
-    )
+    kind = type(tensor)
+    if kind is torch.nn.Parameter or kind is Tensor:
+        return False
+    return any(base.__name__ == "DTensor" for base in kind.__mro__)
 
 
 def local(tensor: Tensor) -> Tensor:
@@ -114,26 +125,26 @@ def _group_of(mesh: Any) -> Any:
     return mesh._flatten().get_group()
 
 
-def group_of(params: Iterable[Any], process_group: Any) -> Any:
+def group_of(params: Iterable[Any], processes: Processes) -> Any:
     """The group of the processes that share the parameters; None where there is one process.
 
-    It is that of the DTensors' mesh, else the optimizer's ``process_group``.
+    It is that of the DTensors' mesh, else that of the replicas.
     """
     meshes = [param.device_mesh for param in params if is_dtensor(param)]
     if meshes:
         return _group_of(max(meshes, key=lambda mesh: mesh.ndim))
-    if process_group is None or dist.get_world_size(process_group) == 1:
+    if processes.group is None or dist.get_world_size(processes.group) == 1:
         return None
-    return process_group
+    return processes.group
 
 
-def sharing(groups: list[Group], names: Sequence[str], process_group: Any) -> Group | None:
+def sharing(groups: list[Group], names: Sequence[str], processes: Processes) -> Group | None:
     """The layout of the groups' parameters as a plan has it, None where there is one process.
 
     Raises TypeError where a DTensor's placement or mesh is not one of those that are shared.
     """
     params = [param for group in groups for param in group["params"]]
-    shared = group_of(params, process_group)
+    shared = group_of(params, processes)
     if shared is None:
         return None
     dtensors = [param for param in params if is_dtensor(param)]
@@ -153,15 +164,16 @@ def sharing(groups: list[Group], names: Sequence[str], process_group: Any) -> Gr
         "rank": dist.get_rank(shared),
         "mesh": mesh,
         "placements": placements,
+        **({} if processes.wire is None else {"wire": processes.wire}),
     }
 
 
-def check_alike(fingerprint: int, params: Sequence[Any], process_group: Any) -> None:
+def check_alike(fingerprint: int, params: Sequence[Any], processes: Processes) -> None:
     """Raises ValueError, on all processes, where their plans' fingerprints differ.
 
     A collective of those that share the parameters; nothing is done where there is one process.
     """
-    shared = group_of(params, process_group)
+    shared = group_of(params, processes)
     if shared is None:
         return
     ends = torch.tensor([fingerprint, -fingerprint], device=params[0].device)

@@ -14,7 +14,7 @@ from steepest._plan import Plan
 _WIDTH, _HEIGHT = 100, 22  # of the text; two lines are left for the prompt
 # Shown in the first line or with a group's rates, or no choice at all.
 _ELSEWHERE = {
-    *("update", "outer", "step_size", "recipe", "process_group"),
+    *("update", "outer", "step_size", "recipe", "process_group", "wire"),
     *_table.RATES,
     *("norm", "backup", "momentum", "backup_momentum", "backup_lr_ratio"),
     *("role", "roles", "layouts", "momo", "momo_step"),

@@ -126,7 +126,7 @@ FLAGS: dict[str, Any] = {
 def signature() -> dict[str, Any]:
     """The keyword options of SteepestDescent behind lr, with their defaults."""
     named = {o.name: o.initial for o in OPTIONS.values() if o.name != "lr"}
-    return {**named, **ADAPTERS, **FLAGS, "process_group": None}
+    return {**named, **ADAPTERS, **FLAGS, "process_group": None, "wire": None}
 
 
 def annotation(name: str) -> str:
@@ -134,7 +134,8 @@ def annotation(name: str) -> str:
     if name in ADAPTER_TYPES:
         return ADAPTER_TYPES[name]
     if name not in OPTIONS:
-        return {"process_group": "Any", "fused": "bool | None"}.get(name, "bool")
+        spelt = {"process_group": "Any", "fused": "bool | None", "wire": "torch.dtype | str | None"}
+        return spelt.get(name, "bool")
     option = OPTIONS[name]
     plain = {"text": "str", "floats": "list[float]", "ints": "list[int]"}
     spelt = "str | float" if option.number_too else plain.get(option.type, option.type)

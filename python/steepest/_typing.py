@@ -64,6 +64,7 @@ class Common(TypedDict, total=False):
     differentiable: bool
     fused: bool | None
     process_group: Any
+    wire: torch.dtype | str | None
 
 
 class Options(Common, total=False):

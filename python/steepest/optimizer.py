@@ -82,13 +82,16 @@ class SteepestDescent(Face):
             one that would make a weight or a state NaN or Inf, changes nothing.
         maximize: ascend.
         foreach: False: matrices one by one instead of batches of one shape.
-        process_group: over which observed losses are averaged.
+        process_group: of replicas, as under DDP: its processes share the work of a step, and their
+            losses are averaged. DTensors (FSDP2, tensor parallelism) know their own.
+        wire: dtype in which processes send momenta and directions: ``torch.bfloat16`` halves the
+            bytes. Default: the momentum's, with which a step has the bits of one process.
 
     Raises:
         ValueError: an option out of range: what, received, allowed. Nothing has changed then. Also
             a parameter without memory of its own (meta, lazy, expanded, shared with another).
-        TypeError: a parameter that is a DTensor, sparse, or not of float64, float32, float16 or
-            bfloat16; text or a flag where a number is meant.
+        TypeError: a parameter that is sparse, a DTensor with another placement than Shard and
+            Replicate, or not of float64, float32, float16 or bfloat16; text or a flag where a number is meant.
         RuntimeError: ``fused``, ``differentiable`` or ``capturable``.
 
     Example:
@@ -104,8 +107,8 @@ class SteepestDescent(Face):
         self, params: Any, lr: float | str | Tensor = 1e-3, **options: Unpack[Options]
     ) -> None:
         given: Group = dict(options)
-        process_group = given.pop("process_group", None)
-        self._build(params, _arguments.spelt_out(lr, given), process_group)
+        processes = {key: given.pop(key) for key in ("process_group", "wire") if key in given}
+        self._build(params, {**_arguments.spelt_out(lr, given), **processes})
 
 
 def _complete_documentation(cls: type[SteepestDescent]) -> None:

@@ -159,6 +159,23 @@ std::vector<int64_t> balanced_owners(const std::vector<Cost>& costs, int64_t pro
   return owners;
 }
 
+std::vector<Load> loads_of(const Sharing& sharing) {
+  std::vector<Load> loads(sharing.processes());
+  for (size_t i = 0; i < sharing.owners.size(); ++i) {
+    const int64_t owner = sharing.owners[i];
+    if (owner == kWhereItLies) continue;
+    const auto& block = sharing.whole.blocks[i];
+    loads[owner].flops += cost_of(block).flops;
+    for (int64_t r = 0; r < sharing.processes(); ++r) {
+      if (r == owner) continue;
+      const int64_t held = sharing.held(i, r).numel();
+      if (sharing.source(block.param, r, owner) == r) loads[r].sent += held;
+      loads[owner].sent += held;
+    }
+  }
+  return loads;
+}
+
 Plan share_plan(Plan whole, Membership member) {
   auto sharing = std::make_shared<Sharing>();
   sharing->member = std::move(member);

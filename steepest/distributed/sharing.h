@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Membership {
   std::string group;  // its name in torch.distributed
   int64_t rank = 0;   // of this process in it
   Layout layout;
+  std::optional<at::ScalarType> wire = {};  // in which u and s travel; unset: their own
 };
 
 // Where a block's direction is computed: by one process, its owner, to which the others send what
@@ -43,6 +45,14 @@ struct Sharing {
   // it is the first of those that hold the same.
   bool counts(size_t param) const;
 };
+
+// What a step costs a process.
+struct Load {
+  double flops = 0;  // of the norms that it computes for all, estimated
+  int64_t sent = 0;  // numbers: of u to owners, and of directions that it has computed
+};
+// Returns the load of each process.
+std::vector<Load> loads_of(const Sharing& sharing);
 
 // Returns the plan of what this process holds, with `sharing` set: its parameters have the shapes
 // of their local parts, its blocks are parts of the whole plan's blocks, and tree, leaves, groups

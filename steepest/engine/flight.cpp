@@ -173,9 +173,10 @@ void Flight::measure_own() {
         return t.defined() ? t.narrow(0, at, block.batch) : t;
       };
       auto& own = travellers_.at(static_cast<size_t>(&block - sharing_.whole.blocks.data()));
-      const auto u = tensors_.whole(param_of(own.index), {Kind::update});
+      const size_t param = param_of(own.index);
+      const auto u = tensors_.whole(param, {Kind::update});
       const auto s = block.unmatrices(of_block(direction.s), block.piece(u));
-      tensors_.keep_whole(block, Kind::direction, s.to(u.scalar_type()));  // as the others get it
+      tensors_.keep_whole(block, Kind::direction, tensors_.as_sent(param, Kind::direction, s));
       own.numbers[0].fill_(direction.scale);
       if (direction.factor.defined())
         own.numbers.narrow(0, 1, block.batch).copy_(of_block(direction.factor));

@@ -38,11 +38,12 @@ void SharedTensors::keep_local(size_t block, Kind kind, const at::Tensor& t) {
   const auto param = static_cast<size_t>(sharing_.whole.blocks[block].param);
   const auto box = sharing_.held(block, rank_);
   auto& kept = local_[{param, {kind}}];
+  const auto own = dtype_of(param, {kind});
   if (box == local_box(param)) {
-    kept = t;
+    kept = t.to(own);
     return;
   }
-  if (!kept.defined()) kept = at::empty(local_box(param).size, t.options());
+  if (!kept.defined()) kept = at::empty(local_box(param).size, t.options().dtype(own));
   box.of(kept, local_box(param)).copy_(t);
 }
 
@@ -78,7 +79,19 @@ at::ScalarType SharedTensors::dtype_of(size_t param, const Item& item) const {
 }
 
 at::Tensor SharedTensors::proto(size_t param, const Item& item, const Box& box) const {
-  return at::empty(box.size, at::TensorOptions(at::kMeta).dtype(dtype_of(param, item)));
+  return at::empty(box.size, at::TensorOptions(at::kMeta).dtype(wire_dtype(param, item)));
+}
+
+// A wider wire than the tensor would carry zeros.
+at::ScalarType SharedTensors::wire_dtype(size_t param, const Item& item) const {
+  const auto own = dtype_of(param, item), wire = sharing_.member.wire.value_or(own);
+  const bool rounds = item.kind == Kind::update || item.kind == Kind::direction;
+  return rounds && c10::elementSize(wire) < c10::elementSize(own) ? wire : own;
+}
+
+at::Tensor SharedTensors::as_sent(size_t param, Kind kind, const at::Tensor& t) const {
+  const auto wire = wire_dtype(param, {kind}), own = dtype_of(param, {kind});
+  return wire == own ? t.to(own) : t.to(wire).to(own);
 }
 
 void SharedTensors::drop_updates() {

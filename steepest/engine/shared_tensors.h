@@ -45,12 +45,17 @@ class SharedTensors {
   // parameter travels.
   at::Tensor proto(size_t param, const Item& item, const Box& box) const;
 
+  // Returns t as it is once it has travelled as an item of this kind: rounded to the dtype on the
+  // wire, in its own dtype.
+  at::Tensor as_sent(size_t param, Kind kind, const at::Tensor& t) const;
+
   // Drops all but the directions of the local ones, and what was gathered for measuring.
   void drop_updates();
 
  private:
-  // Returns the dtype in which the parameter's tensor of an item travels.
+  // Returns the dtype of the parameter's tensor of an item, and that in which it travels.
   at::ScalarType dtype_of(size_t param, const Item& item) const;
+  at::ScalarType wire_dtype(size_t param, const Item& item) const;
 
   const StepInput& in_;
   const Sharing& sharing_;

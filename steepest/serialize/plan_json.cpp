@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "steepest/base/dtype.h"
 #include "steepest/base/text.h"
 #include "steepest/distributed/sharing.h"
 #include "steepest/optimizers/optimizers.h"
@@ -137,6 +138,7 @@ Membership member_of(const Json& json, const std::vector<PlannedParam>& params) 
   member.group = text_field(json, where, "group");
   member.rank = field<int64_t>(json, where, "rank", &Json::is_number_integer, "a whole number");
   member.layout.mesh = whole_numbers(json, where, "mesh");
+  if (json.contains("wire")) member.wire = read_dtype("wire", text_field(json, where, "wire"));
   const auto lists = field<Json>(json, where, "placements", &Json::is_array, "a list");
   TORCH_CHECK_VALUE(lists.size() == params.size(), where, ": placements: received ", lists.size(),
                     ", allowed one list for each of ", params.size(), " parameters");

@@ -218,3 +218,39 @@ def test_a_state_dict_of_one_process_goes_into_a_sharded_run(tmp_path):
     train(net, optimizer, range(3))
     torch.save(optimizer.state_dict(), tmp_path / "one.pt")
     on_processes(2, tmp_path, save_whole)
+
+
+def send_halves(folder: str) -> None:
+    """With a wire of bfloat16 replicas stay equal, and near what a wire of float32 gives."""
+    nets = [make_net(), make_net()]
+    for net, wire in zip(nets, (None, torch.bfloat16)):
+        parallel, options = hsdp(net)
+        train(net, steepest.make("muon", parallel, wire=wire, **options), range(STEPS))
+    exact, rounded = (whole(net) for net in nets)
+    assert not same(exact, rounded)
+    assert furthest(exact, rounded) < 4e-3
+    own = [p.detach().to_local() for p in nets[1].parameters()]
+    shards = [value.chunk(2, 0)[dist.get_rank() % 2] for value in rounded]
+    assert same(own, shards)
+
+
+def tell_the_plan(folder: str) -> None:
+    net, _ = fsdp(make_net())
+    table = steepest.make("muon", net)._plan().table
+    rank = dist.get_rank()
+    owners = sorted(
+        line.split()[-1] for line in table.splitlines() if " x " in line and "process" in line
+    )
+    assert owners == ["0", "1"]
+    assert table.splitlines()[-1].startswith(f"process {rank} of 2: ")
+    assert "computed by" in table and "where it lies" in table
+
+
+@pytest.mark.parametrize(("world", "work"), [(4, send_halves), (2, tell_the_plan)])
+def test_wires_and_plans(tmp_path, world, work):
+    on_processes(world, tmp_path, work)
+
+
+def test_a_wrong_wire_is_refused():
+    with pytest.raises(ValueError, match='wire: received "int8", allowed float64, float32'):
+        steepest.make("muon", make_net(), wire=torch.int8)
