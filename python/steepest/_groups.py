@@ -17,7 +17,7 @@ from steepest._numbers import clean_group, clean_options, read_rate
 from steepest._options import Group
 from steepest._plan import Plan, Rates, make_plan, signature
 from steepest._rates import backup_lr_ratio, sole_role
-from steepest._shared import Processes
+from steepest._shared import ALONE, Processes, taken_processes
 from steepest._tensors import check_each, check_memory, warn_of_no_matrix, warn_of_shapes
 from steepest._watch import Watch
 
@@ -32,21 +32,16 @@ class Groups(Optimizer):
 
     # -- construction ------------------------------------------------------------------------------
 
-    def _build(self, params: Any, options: Group) -> None:
+    def _build(self, params: Any, options: Group, processes: Processes = ALONE) -> None:
         """What every constructor ends in: checks the options, makes the groups and the plan.
 
         Args:
             params: what the user gave: tensors, pairs, groups, Routes or a module.
-            options: a value for every option of the class, ``lr`` and ``backup_lr`` among them;
-                and process_group and wire, where they are given.
+            options: a value for every option of the class, ``lr`` and ``backup_lr`` among them.
+            processes: those that train with this one.
         """
         options = clean_options(options)
-        wire = _options.dtype_name(options.pop("wire", None))
-        if wire not in (None, "float64", "float32", "bfloat16", "float16"):
-            raise ValueError(
-                f'wire: received "{wire}", allowed float64, float32, bfloat16, float16, None'
-            )
-        self._processes = Processes(options.pop("process_group", None), wire)
+        self._processes = processes
         self._watch = Watch(type(self).__name__, params)
         self._reset()
         _arguments.check_lr(options["lr"])
@@ -72,9 +67,9 @@ class Groups(Optimizer):
         ``row_arguments`` are appended to the row's name: "(k=4)" makes "neon" "neon(k=4)". An
         ``lr`` of None is the row's.
         """
-        processes = {key: options.pop(key) for key in ("process_group", "wire") if key in options}
+        processes = taken_processes(options)
         group = _arguments.with_row(self._recipe + row_arguments, self._own, lr, options)
-        self._build(params, {**group, **processes})
+        self._build(params, group, processes)
 
     def _reset(self) -> None:
         """Forgets the plan, the observed losses and the last step's numbers; state stays."""

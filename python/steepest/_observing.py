@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 
 from steepest import _shared
 from steepest._eager import eager
-from steepest._shared import Processes
 from steepest._loss import Observations, loss_or_none, refuse_no_closure, refuse_two_losses
+from steepest._shared import Processes
 
 _Loss = TypeVar("_Loss", bound="Tensor | float")
 

@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from steepest import _options
 from steepest._options import Group
 
 
@@ -25,6 +26,15 @@ class Processes(NamedTuple):
 
 
 ALONE = Processes()
+_WIRES = ("float64", "float32", "bfloat16", "float16")
+
+
+def taken_processes(options: Group) -> Processes:
+    """Takes process_group and wire out of a constructor's options; ValueError for a wrong wire."""
+    wire = _options.dtype_name(options.pop("wire", None))
+    if wire is not None and wire not in _WIRES:
+        raise ValueError(f'wire: received "{wire}", allowed {", ".join(_WIRES)}, None')
+    return Processes(options.pop("process_group", None), wire)
 
 
 def is_dtensor(tensor: object) -> bool:

@@ -134,8 +134,12 @@ def annotation(name: str) -> str:
     if name in ADAPTER_TYPES:
         return ADAPTER_TYPES[name]
     if name not in OPTIONS:
-        spelt = {"process_group": "Any", "fused": "bool | None", "wire": "torch.dtype | str | None"}
-        return spelt.get(name, "bool")
+        others = {
+            "process_group": "Any",
+            "fused": "bool | None",
+            "wire": "torch.dtype | str | None",
+        }
+        return others.get(name, "bool")
     option = OPTIONS[name]
     plain = {"text": "str", "floats": "list[float]", "ints": "list[int]"}
     spelt = "str | float" if option.number_too else plain.get(option.type, option.type)

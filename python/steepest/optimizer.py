@@ -13,6 +13,7 @@ from typing_extensions import Unpack
 from steepest import _arguments, _table
 from steepest._face import Face
 from steepest._options import Group
+from steepest._shared import taken_processes
 from steepest._table import OPTIONS
 from steepest._typing import Options
 
@@ -107,8 +108,8 @@ class SteepestDescent(Face):
         self, params: Any, lr: float | str | Tensor = 1e-3, **options: Unpack[Options]
     ) -> None:
         given: Group = dict(options)
-        processes = {key: given.pop(key) for key in ("process_group", "wire") if key in given}
-        self._build(params, {**_arguments.spelt_out(lr, given), **processes})
+        processes = taken_processes(given)
+        self._build(params, _arguments.spelt_out(lr, given), processes)
 
 
 def _complete_documentation(cls: type[SteepestDescent]) -> None:
