@@ -92,7 +92,8 @@ class SteepestDescent(Face):
         ValueError: an option out of range: what, received, allowed. Nothing has changed then. Also
             a parameter without memory of its own (meta, lazy, expanded, shared with another).
         TypeError: a parameter that is sparse, a DTensor with another placement than Shard and
-            Replicate, or not of float64, float32, float16 or bfloat16; text or a flag where a number is meant.
+            Replicate, or not of float64, float32, float16 or bfloat16; text or a flag where a
+            number is meant.
         RuntimeError: ``fused``, ``differentiable`` or ``capturable``.
 
     Example:
