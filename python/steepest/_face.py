@@ -120,7 +120,7 @@ class Face(Groups, Observing, Stateful):
         self._watch.note_rates(plan.sides, lr)
         ops.step_(
             bound.params,
-            [_shared.local_or_none(grad) for grad in grads],
+            [_shared.gradient(param, grad) for param, grad in zip(params, grads)],
             bound.steps,
             bound.tensors,
             first["momo_step"] if self._momo() else none,

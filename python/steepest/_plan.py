@@ -248,7 +248,7 @@ def make_plan(name: str, groups: list[Group], processes: Processes = ALONE) -> P
             {"role": "matrix", "options": _options.side_overrides(groups[0], "matrix")}
         ]
     recipe = groups[0]["recipe"]
-    sharing = _shared.sharing(groups, names, processes)
+    sharing = None if processes.ignored else _shared.sharing(groups, names, processes)
     text = json.dumps(
         {
             **({} if sharing is None else {"sharing": sharing}),

@@ -23,6 +23,7 @@ class Processes(NamedTuple):
 
     group: Any = None  # of replicas; None: DTensors know theirs
     wire: str | None = None  # the dtype in which u and s travel; None: their own
+    ignored: bool = False  # a plan is to be made of whole parameters
 
 
 ALONE = Processes()
@@ -50,9 +51,16 @@ def local(tensor: Tensor) -> Tensor:
     return tensor._local_tensor if is_dtensor(tensor) else tensor  # type: ignore[attr-defined]
 
 
-def local_or_none(tensor: Tensor | None) -> Tensor | None:
-    """As :func:`local`; None of None."""
-    return None if tensor is None else local(tensor)
+def whole(tensor: Tensor) -> Tensor:
+    """All of a tensor, gathered where it is a DTensor: a collective."""
+    return tensor.full_tensor() if is_dtensor(tensor) else tensor  # type: ignore[attr-defined]
+
+
+def gradient(param: Any, grad: Any) -> Tensor | None:
+    """What this process holds of a gradient, as it holds the parameter; None of None."""
+    if grad is None or not is_dtensor(param) or grad.placements == param.placements:
+        return None if grad is None else local(grad)
+    return local(grad.redistribute(placements=param.placements))
 
 
 def like(param: Any, part: Tensor) -> Tensor:
@@ -70,6 +78,24 @@ def like(param: Any, part: Tensor) -> Tensor:
         stride=param.stride(),
     )
     return whole
+
+
+def blank(param: Tensor) -> Tensor:
+    """A tensor of the parameter's whole shape, without its numbers: of a DTensor, else itself."""
+    if not is_dtensor(param):
+        return param
+    return torch.empty(param.shape, dtype=param.dtype, device="cpu")
+
+
+def is_first(params: Sequence[Any]) -> bool:
+    """Whether this process writes what all have gathered: without DTensors each does."""
+    shared = group_of(params, ALONE)
+    return shared is None or dist.get_rank(shared) == 0
+
+
+def sharded(param: Any, whole_tensor: Tensor) -> Tensor:
+    """A whole tensor of the parameter's shape, as the parameter is sharded."""
+    return like(param, part_of(param, whole_tensor)) if is_dtensor(param) else whole_tensor
 
 
 def part_of(param: Any, value: Any) -> Any:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,20 +183,26 @@ class BoundState:
     tensors: list[Tensor]  # all state tensors of the first of these, then of the next, ..
 
 
-def bind(plan: Plan, states: MutableMapping[Tensor, State], params: list[Tensor]) -> BoundState:
+def bind(
+    plan: Plan,
+    states: MutableMapping[Tensor, State],
+    params: list[Tensor],
+    view: Callable[[Tensor], Tensor] = _shared.local,
+) -> BoundState:
     """Lists an optimizer's ``states`` for an operator, without copies; each must be complete.
 
     ``params`` are all of the plan's, in its order. The result has them, and of those with a state
-    the indices (``live``), the step counts and, one parameter after the other, the tensors.
+    the indices (``live``), the step counts and, one parameter after the other, the tensors. Of
+    DTensors it has what this process holds, or another ``view``.
     """
-    bound = BoundState([_shared.local(param) for param in params], [], [], [])
+    bound = BoundState([view(param) for param in params], [], [], [])
     for index, param in enumerate(params):
         state = states.get(param)
         if not state or "step" not in state:
             continue
         bound.live.append(index)
         bound.steps.append(state["step"])
-        bound.tensors.extend(_shared.local(state[name]) for name in plan.state[index])
+        bound.tensors.extend(view(state[name]) for name in plan.state[index])
     return bound
 
 
@@ -232,7 +238,7 @@ def stats(
         lr: the effective learning rate of each of the engine's groups.
         f_star: Momo's lower bound on the loss; None without Momo, or before its first step.
     """
-    grads = [_shared.local_or_none(p.grad) for p in bound.params]
+    grads = [p.grad for p in bound.params]
     table = ops.survey(
         bound.params, grads, bound.steps, bound.tensors, plan.text, bound.live, lr
     ).tolist()

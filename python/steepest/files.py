@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest import _state, _stored
+from steepest import _shared, _state, _stored
 from steepest._face import Face
 from steepest._library import ops
 from steepest._numbers import shown
 from steepest._options import Group
-from steepest._plan import Plan
+from steepest._plan import Plan, make_plan
 from steepest._rates import sole_role
 
 _RATES = 4  # of each group: lr, backup_lr_ratio, weight_decay, backup_weight_decay
@@ -44,19 +44,30 @@ def _check_optimizer(what: str, optimizer: object) -> None:
         )
 
 
+def _whole_plan(optimizer: Face) -> Plan:
+    """The plan of the parameters as one process has them: what a file is written by."""
+    if not any(_shared.is_dtensor(param) for param in optimizer._params()):
+        return optimizer._plan()
+    groups = [optimizer._canonical(group) for group in optimizer.param_groups]
+    return make_plan(optimizer._name(), groups, _shared.Processes(ignored=True))
+
+
 def save(optimizer: Face, path: str | PathLike[str]) -> None:
     """Writes state and rates, atomically, with checksums; readable without this package.
 
     Keys are ``state.<parameter>.<name>`` and ``global.<name>``. A C++ ``steepest::load`` into an
     optimizer of the same recipe, names and groups goes on with it. Raises RuntimeError naming the
     file where it cannot be written, ValueError where two parameters have one name or a rate is not
-    finite; the file that was there is then unchanged.
+    finite; the file that was there is then unchanged. Where parameters are DTensors all their
+    processes call it, and the first one writes.
     """
     _check_optimizer("save", optimizer)
-    plan = optimizer._plan()
     optimizer._complete_states()
+    plan = _whole_plan(optimizer)
     plan.check_rates([optimizer._canonical(group) for group in optimizer.param_groups])
-    bound = _state.bind(plan, optimizer.state, list(optimizer._params()))
+    bound = _state.bind(plan, optimizer.state, list(optimizer._params()), _shared.whole)
+    if not _shared.is_first(list(optimizer._params())):
+        return
     first, momo = optimizer.param_groups[0], optimizer._momo()
     ops.save_state(
         fsdecode(path),
@@ -80,11 +91,11 @@ def load(optimizer: Face, path: str | PathLike[str]) -> None:
     damaged, naming it and the place.
     """
     _check_optimizer("load", optimizer)
-    plan, params = optimizer._plan(), list(optimizer._params())
+    plan, params = _whole_plan(optimizer), list(optimizer._params())
     frozen = [not any(p.requires_grad for p in group["params"]) for group in optimizer.param_groups]
     with torch.inference_mode(False), torch.no_grad():
         steps, tensors, step, momo, observed, rates = ops.load_state(
-            fsdecode(path), params, plan.text, frozen
+            fsdecode(path), [_shared.blank(p) for p in params], plan.text, frozen
         )
         optimizer._reset()
         optimizer._loans = None
@@ -108,10 +119,12 @@ def _states(
     """
     states: dict[Tensor, dict[str, Any]] = {}
     rest = iter(tensors)
-    for param, step, names in zip(params, steps, plan.state):
+    for index, (param, step) in enumerate(zip(params, steps)):
         if step > 0:
             states[param] = {"step": _stored.read_step("step", step)}
-            states[param] |= {name: next(rest) for name in names}
+            for name in plan.state[index]:
+                tensor, shaped = next(rest), name in plan.shaped[index]
+                states[param][name] = _shared.sharded(param, tensor) if shaped else tensor
     return states
 
 

@@ -254,3 +254,30 @@ def test_wires_and_plans(tmp_path, world, work):
 def test_a_wrong_wire_is_refused():
     with pytest.raises(ValueError, match='wire: received "int8", allowed float64, float32'):
         steepest.make("muon", make_net(), wire=torch.int8)
+
+
+def save_file(folder: str) -> None:
+    """A file that shards have written, read by shards again: the runs go on alike."""
+    path = f"{folder}/state.safetensors"
+    nets = [fsdp(make_net())[0] for _ in range(2)]
+    first, second = (steepest.make("normuon", net) for net in nets)
+    train(nets[0], first, range(2))
+    steepest.save(first, path)
+    dist.barrier()
+    torch.nn.Module.load_state_dict(nets[1], nets[0].state_dict())
+    steepest.load(second, path)
+    for net, optimizer in zip(nets, (first, second)):
+        train(net, optimizer, range(2, 4))
+    assert same(whole(nets[0]), whole(nets[1]))
+
+
+def test_a_file_of_shards_is_one_of_one_process(tmp_path):
+    on_processes(2, tmp_path, save_file)
+    net = make_net()
+    optimizer = steepest.make("normuon", net)
+    train(net, optimizer, range(2))
+    read = steepest.make("normuon", make_net())
+    steepest.load(read, tmp_path / "state.safetensors")
+    for mine, theirs in zip(optimizer.state.values(), read.state.values()):
+        for name, value in mine.items():
+            assert torch.equal(value, theirs[name]), name
