@@ -26,7 +26,8 @@ using OptionalTensors = c10::List<std::optional<at::Tensor>>;
 // Describes the plan of a JSON text, as JSON: {"state": [[names of parameter 0's state tensors],
 // ..], "shaped": [[those of the parameter's own shape], ..], "leaves": [[parameter 0's numbers
 // among all matrices, the leaves of the outer norm], ..], "leaf_count": of all, "table": text for a
-// person, "recipe": all of its choices}
+// person, "owners": of each block, where processes share the parameters, "recipe": all of its
+// choices}
 std::string layout(const std::string& text) {
   const auto kept = plan_of(text);
   const auto& plan = *kept;
@@ -51,6 +52,7 @@ std::string layout(const std::string& text) {
               {"leaves", leaves},
               {"leaf_count", plan.leaves},
               {"table", print_plan(plan)},
+              {"owners", plan.sharing ? Json(plan.sharing->owners) : Json::array()},
               {"recipe", Json::parse(recipe_json(plan.recipe))}}
       .dump();
 }

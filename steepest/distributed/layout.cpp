@@ -38,6 +38,20 @@ void check_strided(const std::string& name, at::IntArrayRef shape, const std::ve
 
 }  // namespace
 
+std::vector<int64_t> first_holders(const std::vector<int64_t>& mesh,
+                                   const std::vector<Placement>& placements) {
+  std::vector<int64_t> firsts(c10::multiply_integers(mesh));
+  for (size_t r = 0; r < firsts.size(); ++r) {
+    auto inner = static_cast<int64_t>(firsts.size());
+    firsts[r] = static_cast<int64_t>(r);
+    for (size_t d = 0; d < mesh.size(); ++d) {  // replicas begin at 0 of each replicated dimension
+      inner /= mesh[d];
+      if (placements[d].dim < 0) firsts[r] -= static_cast<int64_t>(r) / inner % mesh[d] * inner;
+    }
+  }
+  return firsts;
+}
+
 int64_t Box::numel() const { return c10::multiply_integers(size); }
 
 at::Tensor Box::of(const at::Tensor& t, const Box& frame) const {

@@ -55,4 +55,9 @@ std::vector<Box> boxes_of(const std::string& name, at::IntArrayRef shape,
                           const std::vector<int64_t>& mesh,
                           const std::vector<Placement>& placements);
 
+// Returns, for each process, the first one that holds the same of a parameter with these
+// placements.
+std::vector<int64_t> first_holders(const std::vector<int64_t>& mesh,
+                                   const std::vector<Placement>& placements);
+
 }  // namespace steepest

@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steepest/distributed/local_blocks.h"
 
-#include <ATen/ATen.h>
 #include <c10/util/Exception.h>
+#include <c10/util/accumulate.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "steepest/base/text.h"
 
 namespace steepest {
 namespace {
 
-// Sets the block's batch, rows and columns to those of its piece of a tensor of this shape, and
-// says whether it has any entries.
-bool fit(Block& block, at::IntArrayRef shape) {
-  const auto m = block.matrices(at::empty(shape, at::TensorOptions(at::kMeta)));
-  block.batch = m.size(0), block.rows = m.size(1), block.cols = m.size(2);
-  return m.numel() > 0;
+// Sets the block's batch, rows and columns to those of its piece of a tensor of this shape, as
+// Block::matrices() has them, and says whether it has any entries.
+bool fit(Block& block, std::vector<int64_t> shape) {
+  if (block.length >= 0) shape[block.dim] = block.length;
+  const int64_t entries = c10::multiply_integers(shape);
+  if (entries == 0) return false;
+  const bool batched = block.view.batch && shape.size() > 2;
+  const bool vector = block.role == Role::backup && shape.size() != 2;
+  block.rows = vector ? 1 : batched ? shape[shape.size() - 2] : shape[0];
+  block.cols = !vector && batched ? shape.back() : entries / block.rows;
+  if (block.parts > 1) (block.view.split_dim == 0 ? block.rows : block.cols) /= block.parts;
+  block.batch = entries / block.rows / block.cols;
+  if (block.view.transposed) std::swap(block.rows, block.cols);
+  return true;
 }
 
 // Returns the number of matrices that one index of the parameter's dimension 0 stands for, where

@@ -5,7 +5,10 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <tuple>
+#include <utility>
 
 #include "steepest/base/text.h"
 #include "steepest/distributed/local_blocks.h"
@@ -34,14 +37,34 @@ bool has_flat_slots(const Plan& plan, size_t block) {
   return flat(layout.norm) || std::any_of(layout.transforms.begin(), layout.transforms.end(), flat);
 }
 
+// Sets who holds what of each parameter. Large models have many of one shape, and large groups many
+// boxes of each.
+void find_holders(Sharing& sharing, const std::vector<PlannedParam>& params) {
+  const auto& layout = sharing.member.layout;
+  using Key = std::pair<std::vector<int64_t>, std::vector<std::pair<int64_t, bool>>>;
+  std::map<Key, std::shared_ptr<const Holders>> known;
+  for (size_t i = 0; i < params.size(); ++i) {
+    Key key{params[i].shape, {}};
+    for (const auto& placement : layout.placements[i])
+      key.second.emplace_back(placement.dim, placement.strided);
+    auto& own = known[key];
+    if (!own)
+      own = std::make_shared<const Holders>(
+          Holders{boxes_of(params[i].name, params[i].shape, layout.mesh, layout.placements[i]),
+                  first_holders(layout.mesh, layout.placements[i])});
+    sharing.holders.push_back(own);
+  }
+}
+
 // Whether every matrix of the block lies whole with one process alone: experts or heads that are
 // sharded as such.
 bool lies_in_whole_matrices(const Sharing& sharing, size_t index) {
   const auto& block = sharing.whole.blocks[index];
   int64_t held = 0;
+  if (sharing.holders[block.param]->replicated()) return false;
   for (int64_t r = 0; r < sharing.processes(); ++r) {
     for (const auto& part :
-         local_blocks(block, sharing.boxes[block.param][r], sharing.whole.params[block.param])) {
+         local_blocks(block, sharing.box(block.param, r), sharing.whole.params[block.param])) {
       if (part.rows != block.rows || part.cols != block.cols) return false;
       held += part.batch;
     }
@@ -64,20 +87,30 @@ void check_shareable(const Sharing& sharing) {
       "momo_model: received recursive, allowed inner_products where processes share a model");
   for (const auto& block : plan.blocks) {
     if (!plan.rules_of(block).geometry) continue;
-    for (const auto& box : sharing.boxes[block.param])
+    for (const auto& box : sharing.holders[block.param]->boxes)
       TORCH_CHECK_VALUE(box == whole_box(plan.params[block.param].shape),
                         shown(plan.params[block.param].name),
                         ": geometry: received a sharded parameter, allowed a replicated one");
   }
 }
 
-// Sets the owners of all blocks.
+// Sets the owners of all blocks. Where a block lies is looked at once for all that lie alike.
 void find_owners(Sharing& sharing) {
+  using Key = std::tuple<const Holders*, int64_t, int64_t, int64_t, int64_t>;
+  std::map<Key, bool> known;
   std::vector<Cost> costs;
   for (size_t i = 0; i < sharing.whole.blocks.size(); ++i) {
     const auto& block = sharing.whole.blocks[i];
-    const bool lies = is_of_entries(sharing.whole, block) ||
-                      (!has_flat_slots(sharing.whole, i) && lies_in_whole_matrices(sharing, i));
+    const auto lies_whole = [&] {
+      const Key key{sharing.holders[block.param].get(), block.offset, block.length, block.rows,
+                    block.parts};
+      auto found = known.find(key);
+      if (found == known.end())
+        found = known.emplace(key, lies_in_whole_matrices(sharing, i)).first;
+      return found->second;
+    };
+    const bool lies =
+        is_of_entries(sharing.whole, block) || (!has_flat_slots(sharing.whole, i) && lies_whole());
     costs.push_back(lies || block.rows * block.cols == 0 ? Cost{} : cost_of(block));
   }
   sharing.owners = balanced_owners(costs, sharing.processes());
@@ -96,7 +129,7 @@ std::vector<BlockSlot> moved(std::vector<BlockSlot> slots, const Block& part, in
 // Appends to the local plan what this process holds of block number `index` of the whole plan.
 void add_local_blocks(Plan& local, Sharing& sharing, size_t index) {
   const auto& block = sharing.whole.blocks[index];
-  const auto& box = sharing.boxes[block.param][sharing.member.rank];
+  const auto& box = sharing.box(block.param, sharing.member.rank);
   for (const auto& part : local_blocks(block, box, sharing.whole.params[block.param])) {
     auto layout = sharing.whole.block_layouts[index];
     const int64_t leaves = part.leaf - block.leaf;
@@ -121,11 +154,12 @@ Box Sharing::piece(size_t index) const {
 }
 
 Box Sharing::held(size_t index, int64_t process) const {
-  return intersection(piece(index), boxes[whole.blocks[index].param][process]);
+  return intersection(piece(index), box(whole.blocks[index].param, process));
 }
 
 int64_t Sharing::source(size_t param, int64_t process, int64_t owner) const {
-  const auto& of_param = boxes[param];
+  if (!holders[param]->replicated()) return process;
+  const auto& of_param = holders[param]->firsts;
   const int64_t count = processes();
   for (int64_t k = 0; k < count; ++k)
     if (const int64_t r = (owner + k) % count; of_param[r] == of_param[process]) return r;
@@ -133,9 +167,7 @@ int64_t Sharing::source(size_t param, int64_t process, int64_t owner) const {
 }
 
 bool Sharing::counts(size_t param) const {
-  const auto& of_param = boxes[param];
-  const auto own = of_param.begin() + member.rank;
-  return std::find(of_param.begin(), own, *own) == own;
+  return holders[param]->firsts[member.rank] == member.rank;
 }
 
 std::vector<int64_t> balanced_owners(const std::vector<Cost>& costs, int64_t processes) {
@@ -186,16 +218,14 @@ Plan share_plan(Plan whole, Membership member) {
   TORCH_CHECK_VALUE(sharing->member.rank >= 0 && sharing->member.rank < layout.processes(),
                     "layout: rank: received ", sharing->member.rank, ", allowed 0 to ",
                     layout.processes() - 1);
-  for (size_t i = 0; i < whole.params.size(); ++i)
-    sharing->boxes.push_back(
-        boxes_of(whole.params[i].name, whole.params[i].shape, layout.mesh, layout.placements[i]));
+  find_holders(*sharing, whole.params);
   Plan local = whole;
   sharing->whole = std::move(whole);
   check_shareable(*sharing);
   find_owners(*sharing);
   local.blocks.clear(), local.block_layouts.clear();
   for (size_t i = 0; i < local.params.size(); ++i) {
-    local.params[i].shape = sharing->boxes[i][sharing->member.rank].size;
+    local.params[i].shape = sharing->box(i, sharing->member.rank).size;
     local.layouts[i].blocks.clear();
     for (auto& entry : local.layouts[i].state)
       if (entry.like_param()) entry.shape = local.params[i].shape;

@@ -25,15 +25,25 @@ struct Membership {
 // they hold; or by every process that holds some of its matrices or entries, without a message.
 constexpr int64_t kWhereItLies = -1;
 
+// Who holds what of a parameter; parameters of one shape that lie alike have it in common.
+struct Holders {
+  std::vector<Box> boxes;       // what each process holds
+  std::vector<int64_t> firsts;  // and the first process that holds the same
+  // Whether several processes hold the same.
+  bool replicated() const { return firsts.back() != static_cast<int64_t>(firsts.size()) - 1; }
+};
+
 struct Sharing {
   Membership member;
-  Plan whole;                           // of the parameters as they are in one process
-  std::vector<std::vector<Box>> boxes;  // what each process holds of each parameter
-  std::vector<int64_t> owners;          // of each block of `whole`; kWhereItLies
-  std::vector<size_t> whole_of;         // of each block of the local plan: its number in `whole`
+  Plan whole;  // of the parameters as they are in one process
+  std::vector<std::shared_ptr<const Holders>> holders;  // of each parameter
+  std::vector<int64_t> owners;                          // of each block of `whole`; kWhereItLies
+  std::vector<size_t> whole_of;  // of each block of the local plan: its number in `whole`
 
   // Returns the number of processes.
   int64_t processes() const { return member.layout.processes(); }
+  // Returns what a process holds of a parameter.
+  const Box& box(size_t param, int64_t process) const { return holders[param]->boxes[process]; }
   // Returns what a process holds of the block, which is number `block` of `whole`.
   Box held(size_t block, int64_t process) const;
   // Returns the box of the block's piece of its parameter.

@@ -78,10 +78,10 @@ std::vector<Parcel> Parcels::out(int64_t from, int64_t to) const {
   std::vector<Parcel> parcels;
   if (from == to) return parcels;
   for (const size_t block : blocks_) {
+    if (sharing_.owners[block] != to) continue;
     const auto param = static_cast<size_t>(sharing_.whole.blocks[block].param);
     const auto box = sharing_.held(block, from);
-    if (sharing_.owners[block] != to || box.numel() == 0) continue;
-    if (sharing_.source(param, from, to) != from) continue;
+    if (box.numel() == 0 || sharing_.source(param, from, to) != from) continue;
     for (const auto& item : items_out(sharing_.whole, block)) parcels.push_back({block, item, box});
   }
   return parcels;

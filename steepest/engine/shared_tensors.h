@@ -19,7 +19,7 @@ class SharedTensors {
       : in_(in), sharing_(*in.plan.sharing), rank_(rank) {}
 
   // Returns what this process holds of the parameter, and all of it, as boxes.
-  const Box& local_box(size_t param) const { return sharing_.boxes[param][rank_]; }
+  const Box& local_box(size_t param) const { return sharing_.box(param, rank_); }
   Box whole_box(size_t param) const {
     return steepest::whole_box(sharing_.whole.params[param].shape);
   }

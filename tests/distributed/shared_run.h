@@ -53,7 +53,7 @@ class SharedRun {
 
   // Returns what this process holds of a whole tensor of parameter number i.
   at::Tensor local(size_t i, const at::Tensor& whole) const {
-    return plan.sharing->boxes[i][group_.rank()].of(whole, whole_box(whole.sizes()));
+    return plan.sharing->box(i, group_.rank()).of(whole, whole_box(whole.sizes()));
   }
 
   StepStats step(const Evaluation& at) {
