@@ -21,6 +21,14 @@ at::Tensor scaled_by_power_of_two(const at::Tensor& x);
 // Returns a view of x [B, r, c] with at least as many columns as rows: the transpose where r > c.
 at::Tensor wide_view(const at::Tensor& x);
 
+// Writes the Frobenius norm of each matrix of x [B, r, c] into norms [B] float64, in one launch on
+// an accelerator.
+void matrix_norms_out(const at::Tensor& norms, const at::Tensor& x);
+
+// Returns x / (safety |x|_F) of each matrix of x [B, r, c] as a new tensor in `dtype`, with the
+// norm in float64: for accelerators, in three or four launches. A zero matrix stays zero.
+at::Tensor divided_by_norm(const at::Tensor& x, at::ScalarType dtype, double safety);
+
 // Returns what an iteration begins with: X_0 = x / (safety |x|_F) of each matrix of x [B, r, c], in
 // new memory, in `dtype`, and transposed where r > c, as by wide_view(). A safety above 1 leaves
 // room for rounding. A zero matrix gives zero.

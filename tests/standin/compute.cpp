@@ -81,6 +81,23 @@ struct Operands {
   }
 };
 
+// Returns how many launches a list of tensors takes: one, where the tensors at a place of all lists
+// are laid out alike and without gaps; else CUDA goes through them one by one.
+size_t launches_of_lists(const std::vector<c10::IValue>& given) {
+  std::vector<std::vector<at::Tensor>> lists;
+  for (const auto& value : given)
+    if (value.isTensorList()) lists.push_back(value.toTensorVector());
+  for (const auto& list : lists) {
+    for (size_t i = 0; i < list.size() && list.size() == lists[0].size(); ++i) {
+      const auto &own = list[i], &first = lists[0][i];
+      if (!own.is_non_overlapping_and_dense() || own.sizes() != first.sizes() ||
+          own.strides() != first.strides())
+        return lists[0].size();
+    }
+  }
+  return 1;
+}
+
 // Returns a result of the CPU as one of the device.
 c10::IValue result_on(c10::Device device, const c10::IValue& value) {
   const auto one = [&](const at::Tensor& t) {
@@ -101,9 +118,10 @@ c10::IValue result_on(c10::Device device, const c10::IValue& value) {
 void compute(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   const auto& schema = op.schema();
   const auto& name = schema.name();
-  count(Event::launch, name);
   const size_t arguments = schema.arguments().size(), begin = stack->size() - arguments;
   const std::vector<c10::IValue> given(stack->begin() + static_cast<int64_t>(begin), stack->end());
+  const size_t launches = name.starts_with("aten::_foreach_") ? launches_of_lists(given) : 1;
+  for (size_t i = 0; i < launches; ++i) count(Event::launch, name);
   Operands operands;
   for (size_t i = 0; i < arguments; ++i) (*stack)[begin + i] = operands.take(given[i], name);
   op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);

@@ -21,7 +21,8 @@ c10::Device device_or_current(std::optional<c10::Device> device);
 at::Tensor empty_strided_on(at::IntArrayRef sizes, at::IntArrayRef strides, at::ScalarType dtype,
                             c10::Device device);
 
-// Computes any operator by the CPU's kernel: a boxed kernel, which is counted as one launch.
+// Computes any operator by the CPU's kernel: a boxed kernel, which is counted as one launch, or,
+// of lists of tensors that CUDA would go through one by one, as many.
 void compute(const c10::OperatorHandle& op, torch::jit::Stack* stack);
 
 }  // namespace standin
