@@ -16,6 +16,7 @@
 #include "steepest/engine/check.h"
 #include "steepest/engine/finite.h"
 #include "steepest/engine/job.h"
+#include "steepest/engine/listed_step.h"
 #include "steepest/engine/schedule.h"
 #include "steepest/engine/shared_step.h"
 #include "steepest/engine/stored_duals.h"
@@ -33,7 +34,8 @@ class Stepper {
         global_(global),
         group_(group),
         scales_(whole_),
-        model_(in) {}
+        model_(in),
+        listed_(in) {}
 
   // Takes the step and returns what it has found, as far as the recipe computes it: the dual norm
   // D, Momo's factor q, and the coefficient of each matrix. Only where the plan needs the duals of
@@ -75,6 +77,7 @@ class Stepper {
       note(job);
       job.apply(scales_, model_);
     });
+    listed_.run();
     for (auto& flight : flights_) {
       flight.measure(model_);
       note(flight);
@@ -95,6 +98,7 @@ class Stepper {
       (waits ? early : late).push_back(&block);
     }
     begin_step(in_);
+    listed_.take(late);
     for (auto& bucket : make_buckets(in_, early)) jobs_.emplace_back(in_, std::move(bucket), true);
     for (auto& bucket : make_buckets(in_, late)) jobs_.emplace_back(in_, std::move(bucket), false);
     if (group_) flights_ = make_flights(in_, *group_);
@@ -161,6 +165,7 @@ class Stepper {
   ProcessGroup* group_;
   StepScales scales_;
   LinearModel model_;
+  ListedStep listed_;  // of an accelerator's blocks that wait for no other
   std::vector<Job> jobs_;
   std::vector<Flight> flights_;
 };

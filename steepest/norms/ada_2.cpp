@@ -23,6 +23,9 @@ class Ada2 : public Adaptive {
   Sharp sharp(const at::Tensor& m, const NormContext& context) const override {
     return {preconditioned(m, context).to(m.scalar_type())};
   }
+  // Says that lists are served where the sharp direction, m / a, is asked for, and eps keeps 0 / 0
+  // away.
+  bool serves(bool sharp, double eps) const override { return sharp && eps > 0; }
   // Says that the norm depends on v, the mean square of the gradients so far (adaptive), and that s
   // is computed entry by entry but for the dual (elementwise), so that nothing is gained by taking
   // several matrices at a time.

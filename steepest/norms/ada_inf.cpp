@@ -24,6 +24,8 @@ class AdaInf : public Adaptive {
   Measured direction(const Batch& m, const NormContext& context) const override {
     return {preconditioned(m.matrices, context).to(m.matrices.scalar_type())};
   }
+  // Says that lists are served where s itself is asked for, and eps keeps 0 / 0 away.
+  bool serves(bool sharp, double eps) const override { return !sharp && eps > 0; }
   // Says that s grows with m (degree 1) and depends on the gradients so far (adaptive), entry by
   // entry (elementwise). The norm is a maximum over entries, so that the duals of blocks that are
   // taken as one vector add up (Aggregation::max).

@@ -6,11 +6,12 @@
 
 #include "steepest/base/tensor.h"
 #include "steepest/norms/catalog.h"
+#include "steepest/norms/listed.h"
 
 namespace steepest::norms {
 namespace {
 
-class Frobenius : public Norm {
+class Frobenius : public Norm, public ListedEntries {
  public:
   // name: "frobenius" or "l2", the norm's two names in the catalog, which name() returns.
   explicit Frobenius(std::string name) : name_(std::move(name)) {}
@@ -29,6 +30,12 @@ class Frobenius : public Norm {
   // Returns dual times s, by which a regularized step moves, of each matrix of m [B, r, c]: as
   // |m|_F times m / |m|_F is m, that is m itself, without any work.
   Sharp sharp(const at::Tensor& m, const NormContext&) const override { return {m}; }
+  // Says that lists are served where the sharp direction is asked for.
+  bool serves(bool sharp, double) const override { return sharp; }
+  // Returns the sharp directions of a list, which are its tensors.
+  Fractions directions_of_each(const TensorList& u, const ListedContext&, Arena&) const override {
+    return {u};
+  }
   // Says that s is computed entry by entry but for the length (elementwise), so that nothing is
   // gained by taking several matrices at a time.
   NormTraits traits() const override { return {.elementwise = true}; }

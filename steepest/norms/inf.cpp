@@ -3,11 +3,12 @@
 #include <ATen/ATen.h>
 
 #include "steepest/norms/catalog.h"
+#include "steepest/norms/listed.h"
 
 namespace steepest::norms {
 namespace {
 
-class Inf : public Norm {
+class Inf : public Norm, public ListedEntries {
  public:
   // Returns the steepest direction s = sign(m) and dual = sum |m_ij| of each matrix of m [B, r, c].
   Measured steepest(const at::Tensor& m, const NormContext&) const override {
@@ -17,6 +18,17 @@ class Inf : public Norm {
   // memory.
   Measured direction(const Batch& m, const NormContext&) const override {
     return {m.matrices.sign()};
+  }
+  // Says that lists are served where s itself is asked for.
+  bool serves(bool sharp, double) const override { return !sharp; }
+  // Returns the signs of each tensor of a list.
+  Fractions directions_of_each(const TensorList& u, const ListedContext&,
+                               Arena& arena) const override {
+    if (!arena.is_kept()) return {at::_foreach_sign(u)};
+    const auto signs = like_each(u, arena);
+    at::_foreach_copy_(signs, u);
+    at::_foreach_sign_(signs);
+    return {signs};
   }
   // Says that several blocks that are taken as one vector have the maximum of their norms, so that
   // their duals add up (Aggregation::max); and that s is computed entry by entry (elementwise), so

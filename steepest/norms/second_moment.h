@@ -5,10 +5,11 @@
 #include <ATen/core/Tensor.h>
 
 #include "steepest/norm.h"
+#include "steepest/norms/listed.h"
 
 namespace steepest::norms {
 
-class Adaptive : public Norm {
+class Adaptive : public Norm, public ListedEntries {
  public:
   // Asks for one slot of the matrix' own shape: v, the running mean of the gradients' squares,
   // which begins with zeros.
@@ -17,6 +18,12 @@ class Adaptive : public Norm {
   // g^2, with the numbers of `average`.
   void observe(const at::Tensor& g, const at::Tensor&, const Average& average,
                const NormContext& context) const override;
+  // Does the same of a list.
+  void observe_each(const TensorList& g, const Average& average,
+                    const ListedContext& context) const override;
+  // Returns u / a of a list, with a in memory of the arena. It is what both norms move by.
+  Fractions directions_of_each(const TensorList& u, const ListedContext& context,
+                               Arena& arena) const override;
 
  protected:
   // Returns m / a for m [B, r, c], in float32 at least, with v and eps from the context; 0 where m

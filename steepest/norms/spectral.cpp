@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // |X|_2 <= 1:  s = U V^T (the polar factor), dual = sum sigma_i = |m|_nuc.   Muon.
+#include <ATen/ops/mul.h>
+#include <ATen/ops/scalar_tensor.h>
+
 #include "steepest/base/tensor.h"
 #include "steepest/norms/catalog.h"
+#include "steepest/norms/listed.h"
+#include "steepest/polar/joint.h"
 
 namespace steepest::norms {
 namespace {
 
-class Spectral : public Norm {
+class Spectral : public Norm, public ListedBatches {
  public:
   // Makes the solver of polar factors that the options name, and sets the bound on a direction's
   // entries where the default one does not hold.
@@ -28,6 +33,22 @@ class Spectral : public Norm {
   Measured direction(const Batch& m, const NormContext&) const override {
     return {polar_->polar(m)};
   }
+  // Replaces each batch of a list by scales[i] times its directions: together, where the solver's
+  // iteration allows it, else batch after batch.
+  void directions_in_place(const std::vector<at::Tensor>& batches,
+                           const std::vector<double>& scales, Arena& arena) const override {
+    if (const auto joint = joint_iteration(batches[0]))
+      return polar::joint_polar(*joint, batches, scales, arena);
+    for (size_t i = 0; i < batches.size(); ++i) {
+      auto batch = batches[i];
+      const auto s = polar_->polar(Batch{batch, /*owned=*/true});
+      at::mul_out(batch, s, at::scalar_tensor(scales[i], at::kDouble));
+    }
+  }
+  // Whether directions_in_place() takes all of its memory from the arena.
+  bool is_captured(const at::Tensor& batch) const override {
+    return joint_iteration(batch).has_value();
+  }
   // Says that the direction is exact only with LAPACK's SVD, how large its entries become, and that
   // direction() may work in the memory of a batch that it owns (supports_inplace).
   NormTraits traits() const override {
@@ -37,6 +58,12 @@ class Spectral : public Norm {
   std::string name() const override { return "spectral"; }
 
  private:
+  // Returns how the solver takes batches like x together, if it does.
+  std::optional<polar::JointIteration> joint_iteration(const at::Tensor& x) const {
+    const auto* const joint = dynamic_cast<const polar::JointSolver*>(polar_.get());
+    return joint ? joint->joint_iteration(x) : std::nullopt;
+  }
+
   std::unique_ptr<PolarSolver> polar_;
   bool exact_;
   double largest_ = 2;

@@ -14,6 +14,7 @@
 
 #include "steepest/base/dtype.h"
 #include "steepest/kernels/kernels.h"
+#include "steepest/polar/joint.h"
 #include "steepest/polar/normalize.h"
 #include "steepest/polar/solvers.h"
 
@@ -34,7 +35,7 @@ bool is_long(const at::Tensor& x) {
 
 // Newton-Schulz in the form that costs less for the shape; the dtype is the caller's, or the
 // input's.
-class ByShape final : public PolarSolver {
+class ByShape final : public PolarSolver, public JointSolver {
  public:
   // Makes the solvers of both forms, with the options' steps, dtype and restarts; that of the Gram
   // form in float32 whatever the dtype, as polar() takes it there only.
@@ -42,6 +43,9 @@ class ByShape final : public PolarSolver {
       : half_width_(schedule.half_width),
         dtype_(options.dtype),
         standard_(newton_schulz_solver(schedule, options)) {
+    const int64_t steps = options.steps.value_or(schedule.steps);
+    iteration_ = {schedule.first(steps), schedule.safety, /*gram=*/true,
+                  options.restarts.value_or(gram_restarts(schedule, steps))};
     PolarOptions in_float = options;
     in_float.dtype = at::kFloat;
     gram_ = gram_solver(schedule, in_float);
@@ -51,10 +55,13 @@ class ByShape final : public PolarSolver {
   // and the iterates in float32, else in the standard one.
   at::Tensor polar(const Batch& x) const override {
     check_batch(x.matrices);
-    const auto input = x.matrices.scalar_type();
-    const auto own = half_width_ ? input : at_least_float32(input);
-    const bool gram = dtype_.value_or(own) == at::kFloat && is_long(x.matrices);
+    const bool gram = dtype_for(x.matrices) == at::kFloat && is_long(x.matrices);
     return (gram ? gram_ : standard_)->polar(x);
+  }
+  // Returns the iteration in the dtype of polar(), unless the device has kernels of its own.
+  std::optional<JointIteration> joint_iteration(const at::Tensor& x) const override {
+    if (kernels_of(x).iterate != nullptr) return {};
+    return JointIteration{iteration_, dtype_for(x)};
   }
   // Returns max |1 - sigma'| over the singular values sigma in [l, 1], which become sigma'; it is
   // the same in both forms.
@@ -64,13 +71,20 @@ class ByShape final : public PolarSolver {
   std::string describe() const override { return standard_->describe(); }
 
  private:
+  // Returns the dtype in which matrices x are computed.
+  at::ScalarType dtype_for(const at::Tensor& x) const {
+    const auto own = half_width_ ? x.scalar_type() : at_least_float32(x.scalar_type());
+    return dtype_.value_or(own);
+  }
+
   bool half_width_;
   std::optional<at::ScalarType> dtype_;
+  PolynomialIteration iteration_;
   std::unique_ptr<PolarSolver> standard_, gram_;
 };
 
 // A method "fast_..": the form follows from the shape, and the dtype from the device and the size.
-class Fast final : public PolarSolver {
+class Fast final : public PolarSolver, public JointSolver {
  public:
   // Makes a solver for each dtype that polar() may choose: float32 (or the options' dtype), float64
   // and, for a schedule that bears its rounding, bfloat16 and 16-bit operands.
@@ -107,6 +121,13 @@ class Fast final : public PolarSolver {
     if (y.defined()) return y;
     return (kernels.fast_dtype == at::kBFloat16 ? half_ : float_)->polar(x);
   }
+  // Returns the iteration in the dtype of polar(), unless the device has kernels of its own.
+  std::optional<JointIteration> joint_iteration(const at::Tensor& x) const override {
+    if (dtype_) return float_->joint_iteration(x);
+    if (x.scalar_type() == at::kDouble) return double_->joint_iteration(x);
+    const bool half = half_width_ && kernels_of(x).fast_dtype == at::kBFloat16;
+    return (half ? half_ : float_)->joint_iteration(x);
+  }
   // Returns max |1 - sigma'| over the singular values sigma in [l, 1], which become sigma': the
   // schedule's, without rounding, and so the same in every dtype.
   double bound(double l) const override { return float_->bound(l); }
@@ -129,7 +150,7 @@ class Fast final : public PolarSolver {
   int64_t steps_;
   bool half_width_;
   std::optional<at::ScalarType> dtype_;
-  std::unique_ptr<PolarSolver> float_, double_, half_;
+  std::unique_ptr<ByShape> float_, double_, half_;
   PolynomialIteration of_half_operands_;
   std::vector<PolynomialIteration> of_half_operands_long_;  // from 32, 64, 128, .. rows on
 };

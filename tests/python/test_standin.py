@@ -55,9 +55,9 @@ IN_LISTS = [
 BLOCK = ((12, 8), (8, 8), (8,), (16, 8), (8, 16))
 
 
-def counts_of(name: str, options, blocks: int) -> dict[str, int]:
+def counts_of(name: str, options, blocks: int, shapes=BLOCK) -> dict[str, int]:
     """What the third step of a model of equal blocks asks of the device; its loss lies there."""
-    params = [torch.nn.Parameter(torch.randn(s).to(DEVICE)) for _ in range(blocks) for s in BLOCK]
+    params = [torch.nn.Parameter(torch.randn(s).to(DEVICE)) for _ in range(blocks) for s in shapes]
     optimizer = classes.make(name, params, **options)
     loss = torch.ones((), device=DEVICE)
 
@@ -77,6 +77,24 @@ def test_a_step_asks_the_device_as_often_for_six_blocks_as_for_two(name, options
     assert six["launch"] == two["launch"] > 0
     assert six["host_read"] == two["host_read"] == 0
     assert six["upload"] == two["upload"] == 0
+
+
+# (fused q, k and v)  (projection)  (out of the MLP)  (into it), of one width, and what has no matrix
+TRANSFORMER = ((3 * 64, 64), (64, 64), (64, 256), (256, 64))
+GPT_2 = ((640, 64), (64, 64), *12 * (*TRANSFORMER, (64,), (64,), (192,), (64,), (256,), (64,)))
+MOST = {"muon": 60, "muon-adam": 60, "scion": 60, "adamw": 12, "adam": 12, "lion": 12, "sgd": 12}
+
+
+@pytest.mark.parametrize("name", MOST)
+def test_the_launches_of_a_model_of_the_shapes_of_gpt_2(name):
+    """Of all its matrices and of all its vectors there is a list each."""
+    counts = counts_of(name, {}, 1, GPT_2)
+    assert 0 < counts["launch"] <= MOST[name]
+    assert counts["host_read"] == counts["upload"] == 0
+
+
+def test_the_launches_of_equal_blocks():
+    assert 0 < counts_of("muon", {}, 12, TRANSFORMER)["launch"] <= 45
 
 
 @pytest.mark.parametrize("name", ["muon", "muon-adam", "scion", "muonmax", "soap"])
