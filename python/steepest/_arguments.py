@@ -15,7 +15,6 @@ from steepest._options import Group
 _UNSUPPORTED = {
     "fused": "there is no fused kernel; leave it out: same-shape matrices already go in one call",
     "differentiable": "a step works in place; steepest.steepest is the function alone",
-    "capturable": "learning rates are read on the host",
 }
 
 

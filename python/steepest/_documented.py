@@ -51,7 +51,7 @@ _MEANINGS = {
     "backup_betas": "momentum and beta2 of what is no matrix",
     "bias_correction": "of the moments of what is no matrix, as Adam's",
     "maximize": "ascend",
-    "capturable": "as in torch; only False",
+    "capturable": "steps that a CUDA graph may record; lr may be a tensor of the device",
     "differentiable": "as in torch; only False",
     "fused": "as in torch; only False or None",
     "process_group": "of replicas: they share the work of a step, and their losses are averaged",

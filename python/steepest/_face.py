@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from steepest import _shared, _state
+from steepest._captured import Captured, is_capturable
 from steepest._eager import eager
 from steepest._entries import make_states
 from steepest._groups import Groups
@@ -89,9 +90,9 @@ class Face(Groups, Observing, Stateful):
         step of training, with which a momentum or a bias correction could begin: the caller then
         makes the state tensors and nothing else.
         """
-        if any(read_rate("lr", group["lr"]) != 0 for group in self.param_groups):
-            return False
         if loss is not None or self._observations or any(self.state.get(p) for p in self._params()):
+            return False
+        if any(read_rate("lr", group["lr"]) != 0 for group in self.param_groups):
             return False
         return not any(bool(grad.any()) for grad in grads if grad is not None)
 
@@ -112,8 +113,15 @@ class Face(Groups, Observing, Stateful):
         if self._momo() and not self.state:  # thrown away, and with it what the model is of
             self.param_groups[0]["momo_step"].zero_()
         make_states(plan, self.state, params, grads)
-        bound = _state.bind(plan, self.state, params)
         device = next((grad.device for grad in grads if grad is not None), params[0].device)
+        if is_capturable(self.param_groups):
+            if plan.shared:
+                raise ValueError(
+                    "capturable: received True, allowed False where processes share the parameters"
+                )
+            self._step_captured(plan, grads, device)
+            return
+        bound = _state.bind(plan, self.state, params)
         self._place_outputs(device, plan.leaf_count)
         first, none = self.param_groups[0], torch.empty(0, device="cpu")
         lr, decay, momentum = self._rates(plan)
@@ -133,6 +141,17 @@ class Face(Groups, Observing, Stateful):
             momentum,
             loss,
         )
+
+    def _step_captured(self, plan: Plan, grads: list[Tensor | None], device: torch.device) -> None:
+        """Takes the step of capturable=True: as :meth:`_step_engine`, without a number read here.
+
+        What the last step of another kind has found is forgotten: this one tells nothing.
+        """
+        if self._captured is None or self._captured.device != device:
+            self._captured = Captured(device)
+        groups = [self._canonical(group) for group in self.param_groups]
+        self._captured.take_step(plan, groups, self.state, list(self._params()), grads)
+        self._stats = None
 
     def _place_outputs(self, device: torch.device, leaf_count: int) -> None:
         """Makes sure that what a step writes beside the parameters' state lies on ``device``.

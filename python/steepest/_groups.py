@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest import _arguments, _options, _params, _shared, _state, _table
+from steepest._captured import Captured
 from steepest._entries import forget_old_shapes
 from steepest._foreign import foreign_role, translate_foreign_keys
 from steepest._loss import Observations
@@ -76,6 +77,7 @@ class Groups(Optimizer):
         self._cache: tuple[Any, Plan] | None = None
         self._observations = Observations()
         self._stats: Tensor | None = None
+        self._captured: Captured | None = None
 
     def add_param_group(self, param_group: Group) -> None:
         """Adds a group; what does not fit raises ValueError and leaves all as it was.

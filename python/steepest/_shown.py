@@ -18,7 +18,7 @@ _ELSEWHERE = {
     *_table.RATES,
     *("norm", "backup", "momentum", "backup_momentum", "backup_lr_ratio"),
     *("role", "roles", "layouts", "momo", "momo_step"),
-    *("capturable", "differentiable"),  # refused unless False
+    "differentiable",  # refused unless False
 }
 
 

@@ -82,6 +82,8 @@ class SteepestDescent(Face):
         nonfinite: ``"propagate"``, as torch, or ``"skip"``: a step with a NaN or Inf gradient, or
             one that would make a weight or a state NaN or Inf, changes nothing.
         maximize: ascend.
+        capturable: steps that a CUDA graph may record. ``lr`` and ``weight_decay`` that are tensors
+            of the device are read there; docs/performance.md says which rows can.
         foreach: False: matrices one by one instead of batches of one shape.
         process_group: of replicas, as under DDP: its processes share the work of a step, and their
             losses are averaged. DTensors (FSDP2, tensor parallelism) know their own.
@@ -94,7 +96,7 @@ class SteepestDescent(Face):
         TypeError: a parameter that is sparse, a DTensor with another placement than Shard and
             Replicate, or not of float64, float32, float16 or bfloat16; text or a flag where a
             number is meant.
-        RuntimeError: ``fused``, ``differentiable`` or ``capturable``.
+        RuntimeError: ``fused`` or ``differentiable``.
 
     Example:
         >>> model = torch.nn.Linear(8, 4)

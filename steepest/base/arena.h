@@ -15,8 +15,9 @@ class Arena {
   // Returns an uninitialized tensor of these sizes, dtype and device: a part of the memory that is
   // not in use, or, where too little is left, new memory.
   at::Tensor take(at::IntArrayRef sizes, const at::TensorOptions& options);
-  // Gives all parts back: none that was taken before is used any more.
-  void release() { used_ = 0; }
+  // Returns how much is in use; release() gives back what was taken since then.
+  int64_t used() const { return used_; }
+  void release(int64_t used) { used_ = used; }
 
   // Whether tensors are given from memory that its owner keeps.
   bool is_kept() const { return memory_.defined(); }

@@ -3,15 +3,17 @@
 
 #include <ATen/ops/tensor.h>
 
+#include <limits>
 #include <list>
 #include <mutex>
 
 namespace steepest {
 namespace {
 
-constexpr size_t kMostKept = 64;
+constexpr size_t kMostKept = 64, kAll = std::numeric_limits<size_t>::max();
 
-template <typename Number>
+// The latest kMost lists of numbers that were asked for.
+template <typename Number, size_t kMost>
 at::Tensor kept(const std::vector<Number>& numbers, const at::Device& device) {
   const auto made = [&] { return at::tensor(numbers).to(device); };
   if (device.is_cpu()) return made();
@@ -29,18 +31,26 @@ at::Tensor kept(const std::vector<Number>& numbers, const at::Device& device) {
     return it->tensor;
   }
   entries->push_front({numbers, made()});
-  if (entries->size() > kMostKept) entries->pop_back();
+  if (entries->size() > kMost) entries->pop_back();
   return entries->front().tensor;
 }
 
 }  // namespace
 
 at::Tensor constants(const std::vector<double>& numbers, const at::Device& device) {
-  return kept(numbers, device);
+  return kept<double, kMostKept>(numbers, device);
 }
 
 at::Tensor constants(const std::vector<int64_t>& numbers, const at::Device& device) {
-  return kept(numbers, device);
+  return kept<int64_t, kMostKept>(numbers, device);
+}
+
+at::Tensor lasting_constants(const std::vector<double>& numbers, const at::Device& device) {
+  return kept<double, kAll>(numbers, device);
+}
+
+at::Tensor lasting_constants(const std::vector<int64_t>& numbers, const at::Device& device) {
+  return kept<int64_t, kAll>(numbers, device);
 }
 
 }  // namespace steepest

@@ -15,4 +15,9 @@ namespace steepest {
 at::Tensor constants(const std::vector<double>& numbers, const at::Device& device);
 at::Tensor constants(const std::vector<int64_t>& numbers, const at::Device& device);
 
+// Returns the same, kept to the end of the process: a graph that was recorded reads the tensor at
+// its address whenever it is replayed.
+at::Tensor lasting_constants(const std::vector<double>& numbers, const at::Device& device);
+at::Tensor lasting_constants(const std::vector<int64_t>& numbers, const at::Device& device);
+
 }  // namespace steepest

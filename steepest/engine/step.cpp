@@ -34,8 +34,7 @@ class Stepper {
         global_(global),
         group_(group),
         scales_(whole_),
-        model_(in),
-        listed_(in) {}
+        model_(in) {}
 
   // Takes the step and returns what it has found, as far as the recipe computes it: the dual norm
   // D, Momo's factor q, and the coefficient of each matrix. Only where the plan needs the duals of
@@ -77,7 +76,7 @@ class Stepper {
       note(job);
       job.apply(scales_, model_);
     });
-    listed_.run();
+    run_lists(in_, lists_);
     for (auto& flight : flights_) {
       flight.measure(model_);
       note(flight);
@@ -98,7 +97,7 @@ class Stepper {
       (waits ? early : late).push_back(&block);
     }
     begin_step(in_);
-    listed_.take(late);
+    lists_ = take_alike(in_, late);
     for (auto& bucket : make_buckets(in_, early)) jobs_.emplace_back(in_, std::move(bucket), true);
     for (auto& bucket : make_buckets(in_, late)) jobs_.emplace_back(in_, std::move(bucket), false);
     if (group_) flights_ = make_flights(in_, *group_);
@@ -165,7 +164,7 @@ class Stepper {
   ProcessGroup* group_;
   StepScales scales_;
   LinearModel model_;
-  ListedStep listed_;  // of an accelerator's blocks that wait for no other
+  std::vector<Alike> lists_;  // of an accelerator's blocks that wait for no other
   std::vector<Job> jobs_;
   std::vector<Flight> flights_;
 };

@@ -34,7 +34,7 @@ def test_every_argument_is_told(name):
     told, kind = arguments_told(PUBLIC[name]), inspect.Parameter.VAR_KEYWORD
     assert len(told) == len(set(told))
     wanted = {key for key, p in parameters(PUBLIC[name]).items() if p.kind is not kind}
-    flags = {"capturable", "differentiable", "fused"}  # told of under Raises
+    flags = {"differentiable", "fused"}  # told of under Raises
     assert wanted - flags <= set(told) <= wanted
 
 

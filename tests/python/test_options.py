@@ -36,7 +36,7 @@ def test_bad_options_are_refused_in_one_line(options, words):
     assert "C++" not in str(error.value)
 
 
-@pytest.mark.parametrize("flag", ["fused", "differentiable", "capturable"])
+@pytest.mark.parametrize("flag", ["fused", "differentiable"])
 def test_what_no_class_has_is_refused_as_torch_does(flag):
     with pytest.raises(RuntimeError, match=f"`{flag}=True` is not supported"):
         steepest.Muon([torch.zeros(3, 3)], **{flag: True})

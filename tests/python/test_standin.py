@@ -79,7 +79,7 @@ def test_a_step_asks_the_device_as_often_for_six_blocks_as_for_two(name, options
     assert six["upload"] == two["upload"] == 0
 
 
-# (fused q, k and v)  (projection)  (out of the MLP)  (into it), of one width, and what has no matrix
+# Fused q, k and v, their projection, and the two of the MLP, of one width; and the vectors.
 TRANSFORMER = ((3 * 64, 64), (64, 64), (64, 256), (256, 64))
 GPT_2 = ((640, 64), (64, 64), *12 * (*TRANSFORMER, (64,), (64,), (192,), (64,), (256,), (64,)))
 MOST = {"muon": 60, "muon-adam": 60, "scion": 60, "adamw": 12, "adam": 12, "lion": 12, "sgd": 12}
