@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batches whose shorter sides n are equal go through the iteration together.
-// Standard form: X [B, n, m] has all of them side by side, the tall ones transposed, the shorter
-// ones filled up with columns of zeros, which stay zero. Filling up costs flops, and saves
-// launches: it is for small matrices, where a launch takes longer than its work. Gram form
-// (gram.cpp): R = X X^T of all of them is one batch [B, n, n]. Only R and Q X are computed shape by
-// shape, without any padding. No product copies an operand, as torch's baddbmm does with the matrix
-// that it adds to: a step
+//
+// Standard form: X [B, n, m] has all of them side by side, the tall ones transposed. Small ones are
+// filled up with columns of zeros, which stay zero, to the longest: that costs flops, and saves
+// launches, each of which takes as long as some 1e8 flops.
+//
+// Gram form (gram.cpp): R = X X^T of all of them is one batch [B, n, n]. Only R and Q X are
+// computed shape by shape, without any padding.
+//
+// In float32 at least no product copies an operand, as torch's baddbmm does with the matrix that it
+// adds to: the identity is added to R instead,
 //   a I + b R + c R^2 = c (R + b/2c I)^2 + (a - b^2/4c) I
-// needs none where the identity may be added to R, and that is so in float32 at least. The last
-// product of a batch is multiplied by the batch's scale and written where the batch lies.
+// Half precision, which would round it away, keeps the form with copies. The last product of a
+// batch is multiplied by the batch's scale and written where the batch lies.
 
 #include "steepest/polar/joint.h"
 
@@ -30,7 +34,8 @@
 namespace steepest::polar {
 namespace {
 
-constexpr int64_t kMostPadded = int64_t{1} << 22;  // elements of a batch that is filled up
+// The most elements of a batch that is filled up: in float32 or float64, and in half precision.
+constexpr int64_t kMostPadded = int64_t{1} << 20, kMostPaddedHalf = int64_t{1} << 23;
 
 // One batch of the caller's.
 struct Part {
@@ -77,9 +82,9 @@ class Joint {
     const bool wide_enough = std::any_of(parts_.begin(), parts_.end(), [&](const Part& part) {
       return static_cast<double>(part.long_side()) >= kGramAspect * static_cast<double>(short_);
     });
-    const bool one_shape = parts_.size() == 1;
-    const bool small = count_ * short_ * longest_ <= kMostPadded && !one_shape;
     const bool full = at_least_float32(dtype_) == dtype_ && dtype_ == parts_[0].batch.scalar_type();
+    const int64_t most = full ? kMostPadded : kMostPaddedHalf;
+    const bool small = parts_.size() > 1 && count_ * short_ * longest_ <= most;
     if (full && wide_enough && !small) return gram();
     if (small) return standard(parts_);
     std::map<int64_t, std::vector<Part>> alike;  // by the longer side
@@ -217,10 +222,10 @@ class Joint {
         auto own = r.narrow(0, parts_[i].at, parts_[i].count());
         parts_[i].is_tall() ? at::bmm_out(own, across, x[i]) : at::bmm_out(own, x[i], across);
       }
-      gather(r, z, t, q, q_next, begin, end);
+      const double number = gather(r, z, t, q, q_next, begin, end);
       for (size_t i = 0; i < parts_.size(); ++i) {
         const auto factors = q.narrow(0, parts_[i].at, parts_[i].count());
-        const double scale = end == steps ? parts_[i].scale : 1;
+        const double scale = number * (end == steps ? parts_[i].scale : 1);
         if (parts_[i].is_tall())
           product_out(y[i], x[i], factors, scale);
         else
@@ -231,23 +236,35 @@ class Joint {
     }
   }
 
-  // Sets q to the factor by which the steps [begin, end) together multiply X, where r is X X^T
-  // before them; z, t and q_next are working memory.
-  void gather(at::Tensor r, at::Tensor z, at::Tensor t, at::Tensor& q, at::Tensor& q_next,
-              int64_t begin, int64_t end) {
+  // Sets q to the factor by which the steps [begin, end) together multiply X, but for a number,
+  // which it returns; r is X X^T before them, and z, t and q_next are working memory.
+  double gather(at::Tensor r, at::Tensor z, at::Tensor t, at::Tensor& q, at::Tensor& q_next,
+                int64_t begin, int64_t end) {
+    double number = 1;
     for (int64_t k = begin; k < end; ++k) {
-      const auto& p = steps_[k];
       auto& own = k == begin ? q : z;
-      half_factor(r, own, p);
-      own.diagonal(0, 1, 2).add_(p.a);
+      const double c = divided_factor(r, own, steps_[k]);
+      number *= c;
       if (k + 1 < end) {
         at::bmm_out(t, r, own);
-        at::bmm_out(r, own, t);
+        product_out(r, own, t, c * c);
       }
       if (k == begin) continue;
       at::bmm_out(q_next, q, z);
       std::swap(q, q_next);
     }
+    return number;
+  }
+
+  // Sets z to (a I + b R + c R^2) / c and returns c; where that is 0, to a I + b R, and returns 1.
+  static double divided_factor(const at::Tensor& r, at::Tensor z, const PolynomialCoefficients& p) {
+    const double c = p.c == 0 ? 1 : p.c;
+    if (p.c == 0)
+      at::mul_out(z, r, at::scalar_tensor(p.b, at::kDouble));
+    else
+      at::bmm_out(z, r, r).add_(r, p.b / c);
+    z.diagonal(0, 1, 2).add_(p.a / c);
+    return c;
   }
 
   std::vector<PolynomialCoefficients> steps_;
