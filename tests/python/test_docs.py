@@ -35,6 +35,7 @@ NOT_RUN = {
     "dion.Muon(": OTHERS,
     "Scion(\n": OTHERS,
     "MomoAdam(": OTHERS,
+    "torch.cuda.CUDAGraph()": "a GPU",
     "accelerator.prepare": "other packages, whose programs `make examples` runs",
 }
 
