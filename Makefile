@@ -10,7 +10,7 @@ JOBS ?= $(shell awk '/MemAvailable/ {m = int($$2 / 1600000)} END {n = $(shell np
 PYTHON_VENV := $(CURDIR)/.venv/bin/python
 CONFIGURE = cmake -S . -G Ninja -DPython3_EXECUTABLE=$(PYTHON_VENV)
 FROM_BUILD = STEEPEST_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsteepest.so PYTHONPATH=$(CURDIR)/python
-CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp'
+CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp' '*.cu' '*.cuh'
 
 .PHONY: help train build test test-asan test-faults test-torch test-install test-families setup examples bench measure reproduce \
         docs wheel wheels format lint install clean

@@ -4,8 +4,8 @@
 # kernels/: a table a device, and the loops that fill it. base/: text and tensors. polar/ and svd/: linear algebra that
 # knows nothing of norms and optimizers. As a target of its own it is linked alone by their tests;
 # what it includes is checked by tests/house.
-steepest_sources(linalg_sources steepest/kernels steepest/kernels/cpu steepest/base steepest/polar
-  steepest/svd)
+steepest_sources(linalg_sources steepest/kernels steepest/kernels/cpu steepest/kernels/cuda
+  steepest/base steepest/polar steepest/svd)
 file(GLOB loop_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/steepest/kernels/cpu/*.cpp")
 set_source_files_properties(${loop_sources} PROPERTIES  # the work is here
   COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>" SKIP_PRECOMPILE_HEADERS ON)

@@ -10,7 +10,7 @@ import source
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ["steepest", "trainer", "tests", "examples", "experiments", "cmake", "scripts", "python"]
-SOURCES = {".h", ".cpp", ".inc", ".py", ".sh", ".cmake"}
+SOURCES = {".h", ".cpp", ".cu", ".cuh", ".inc", ".py", ".sh", ".cmake"}
 MAX_LINES = 300
 MAX_MEMBERS = 12
 MAX_COMPLEXITY = 12

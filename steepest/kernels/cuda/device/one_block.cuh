@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// A whole Newton-Schulz iteration of one matrix by one block, in one launch, for short sides up to
+// N. It is the algebra of kernels/cpu/iteration.cpp: of each segment of steps, between two of which
+// X is formed,
+//   R = X X^T,   Z_k = b_k R + c_k R^2,   F <- F (a_k I + Z_k),   R <- (a_k I + Z_k)^2 R,   X <- F
+//   X.
+// A tall X is worked on as it lies: R = X^T X, X <- X F. Products are of 16-bit numbers with
+// float32 sums; a_k I is never rounded into Z_k, nor the multiple of I into F = f I + S.
+//
+// Shared memory holds squares [N, N]. X is the one that stays, or is read through one or two
+// squares a panel of its long side at a time; R, Z and S are one each, of which a segment of a
+// single step needs R's alone.
+#pragma once
+
+#include "steepest/kernels/cuda/device/numbers.cuh"
+#include "steepest/kernels/cuda/device/square.cuh"
+
+namespace steepest::cuda {
+
+template <int N, class Number>
+class OneBlock {
+ public:
+  using S = Square<N, Number>;
+  using Sums = typename S::Sums;
+
+  __device__ OneBlock(const IterationTask& task, unsigned short* squares)
+      : task_(task),
+        first_(static_cast<long long>(blockIdx.x) * task.rows * task.columns),
+        wide_(task.rows <= task.columns),
+        length_(wide_ ? task.columns : task.rows),
+        r_(squares),
+        z_(squares + S::kSize),
+        s_(squares + 2 * S::kSize) {}
+
+  __device__ void run() {
+    if (!find_scale()) return;
+    for (int begin = 0, end = 0; begin < task_.count; begin = end) {
+      end = begin + 1;
+      while (end < task_.count && (task_.ends >> (end - 1) & 1) == 0) ++end;
+      form_gram(begin == 0);
+      const float shift = make_factor(begin, end);
+      apply(shift, begin == 0, end == task_.count);
+    }
+  }
+
+ private:
+  // Finds the factors that bring x to X_0, the first of them a power of two so that no square
+  // leaves float32's range. Of a zero matrix, or one with a NaN or an infinity, it writes the
+  // answer and returns false.
+  __device__ bool find_scale() {
+    const int size = task_.rows * task_.columns;
+    unsigned largest = 0;
+    for (int i = static_cast<int>(threadIdx.x); i < size; i += S::kThreads)
+      largest = Larger()(largest, __float_as_uint(load(task_.x, first_ + i, task_.kind)) << 1);
+    largest = over_block(largest, Larger(), reinterpret_cast<unsigned*>(r_)) >> 1;
+    if (largest == 0 || largest >= 0x7f800000u) {
+      const float answer = __uint_as_float(largest == 0 ? 0 : 0x7fc00000u);
+      for (int i = static_cast<int>(threadIdx.x); i < size; i += S::kThreads)
+        store(task_.y, first_ + i, task_.kind, answer);
+      return false;
+    }
+    unsigned exponent = largest >> 23;
+    exponent = exponent < 1 ? 1 : exponent > 253 ? 253 : exponent;
+    power_ = __uint_as_float((254 - exponent) << 23);
+    float square = 0;
+    for (int i = static_cast<int>(threadIdx.x); i < size; i += S::kThreads) {
+      const float x = load(task_.x, first_ + i, task_.kind) * power_;
+      square += x * x;
+    }
+    square = over_block(square, Plus(), reinterpret_cast<float*>(r_));
+    inverse_norm_ = task_.inverse_safety / sqrtf(square);
+    return true;
+  }
+
+  // Reads panel number p of X into a square, with zeros beyond its edges: from x in the first
+  // segment, scaled, else from `work`.
+  __device__ void read_panel(int p, bool first, unsigned short* to) const {
+    const int row = wide_ ? 0 : p * N, column = wide_ ? p * N : 0;
+    const void* const from = first ? task_.x : task_.work;
+    const Kind kind = first ? task_.kind : Kind::float16;
+    for (int chunk = static_cast<int>(threadIdx.x); chunk < S::kSize / 8; chunk += S::kThreads) {
+      const int i = chunk / (N / 8), j = chunk % (N / 8) * 8;
+      unit::Quad quad = {{0, 0, 0, 0}};
+      if (row + i < task_.rows && column + j < task_.columns)
+        quad = read_chunk(from, kind, first, row + i, column + j);
+      *reinterpret_cast<unit::Quad*>(to + S::at(i, j)) = quad;
+    }
+  }
+
+  // Returns the 8 entries of X from (row, column) on, with zeros beyond the end of the row.
+  __device__ unit::Quad read_chunk(const void* from, Kind kind, bool first, int row,
+                                   int column) const {
+    const long long at = first_ + static_cast<long long>(row) * task_.columns + column;
+    const bool whole = task_.vectors && column + 8 <= task_.columns;
+    if (!first && whole) return *reinterpret_cast<const unit::Quad*>(task_.work + at);
+    unit::Quad quad;
+    if (!first) {
+      STEEPEST_UNROLL
+      for (int j = 0; j < 4; ++j) {
+        const unsigned low = column + 2 * j < task_.columns ? task_.work[at + 2 * j] : 0;
+        const unsigned high = column + 2 * j + 1 < task_.columns ? task_.work[at + 2 * j + 1] : 0;
+        quad.r[j] = low | high << 16;
+      }
+      return quad;
+    }
+    float x[8];
+    if (whole) {
+      load_eight(from, at, kind, x);
+    } else {
+      STEEPEST_UNROLL
+      for (int j = 0; j < 8; ++j) x[j] = column + j < task_.columns ? load(from, at + j, kind) : 0;
+    }
+    STEEPEST_UNROLL
+    for (int j = 0; j < 4; ++j)
+      quad.r[j] =
+          Number::pack(x[2 * j] * power_ * inverse_norm_, x[2 * j + 1] * power_ * inverse_norm_);
+    return quad;
+  }
+
+  // Returns the square that holds panel number p of X, which is read into it unless it stays there.
+  // While it is read, the other panel's square may still be an operand of slower warps.
+  __device__ unsigned short* panel(int p, bool first, bool stays) const {
+    unsigned short* const square = task_.panels == 2 && p % 2 == 1 ? s_ : z_;
+    if (!stays) {
+      if (task_.panels == 1) __syncthreads();
+      read_panel(p, first, square);
+      __syncthreads();
+    }
+    return square;
+  }
+
+  // R <- X X^T, or X^T X of a tall X.
+  __device__ void form_gram(bool first) {
+    Sums sums;
+    S::clear(sums);
+    for (int p = 0; p * N < length_; ++p) {
+      unsigned short* const x = panel(p, first, task_.resident && !first);
+      if (wide_)
+        S::template multiply<false, true>(sums, x, x);
+      else
+        S::template multiply<true, false>(sums, x, x);
+    }
+    put(sums, r_);
+  }
+
+  // Writes the sums into a square, which may have been an operand of them.
+  __device__ void put(const Sums& sums, unsigned short* to) const {
+    __syncthreads();
+    S::each(sums, [&](int row, int column, float x, float y) {
+      S::pair(to, row, column) = Number::pack(x, y);
+    });
+    __syncthreads();
+  }
+
+  // sums <- sums alpha + beta M for a square M.
+  __device__ static void combine(Sums& sums, float alpha, float beta, unsigned short* m) {
+    int at = 0;
+    float* const flat = &sums[0][0][0];
+    S::each(sums, [&](int row, int column, float x, float y) {
+      const unsigned pair = S::pair(m, row, column);
+      flat[at] = alpha * x + beta * Number::low(pair);
+      flat[at + 1] = alpha * y + beta * Number::high(pair);
+      at += 2;
+    });
+  }
+
+  // sums <- b R + c R^2, where R is symmetric.
+  __device__ void polynomial(Sums& sums, const Step& step) const {
+    S::clear(sums);
+    if (step.c != 0) S::template multiply<false, true>(sums, r_, r_);
+    combine(sums, step.c, step.b, r_);
+  }
+
+  // M <- M (a I + Z), in place; the sums are M's before they are rounded.
+  __device__ void multiply_by_z(Sums& sums, float a, unsigned short* m) const {
+    S::clear(sums);
+    S::template multiply<false, true>(sums, m, z_);
+    combine(sums, 1, a, m);
+  }
+
+  // Makes F = f I + S of the steps [begin, end) from R, with S in R's square, and returns f.
+  __device__ float make_factor(int begin, int end) {
+    Sums sums;
+    float shift = task_.steps[begin].a;
+    polynomial(sums, task_.steps[begin]);
+    if (end == begin + 1) {
+      put(sums, r_);
+      return shift;
+    }
+    put(sums, z_);
+    put(sums, s_);
+    for (int k = begin + 1; k < end; ++k) {
+      const float before = task_.steps[k - 1].a, a = task_.steps[k].a;
+      multiply_by_z(sums, before, r_);
+      put(sums, r_);
+      multiply_by_z(sums, before, r_);
+      put(sums, r_);
+      polynomial(sums, task_.steps[k]);
+      put(sums, z_);
+      multiply_by_z(sums, a, s_);  // S <- S (a I + Z) + f Z
+      combine(sums, 1, shift, z_);
+      put(sums, k + 1 < end ? s_ : r_);
+      shift *= a;
+    }
+    return shift;
+  }
+
+  // X <- F X, or X F of a tall X: into its square where it stays in shared memory, into `work`
+  // where it does not, and into y after the last step.
+  __device__ void apply(float shift, bool first, bool last) {
+    for (int p = 0; p * N < length_; ++p) {
+      unsigned short* const x = panel(p, first, task_.resident);
+      Sums sums;
+      S::clear(sums);
+      if (wide_)
+        S::template multiply<false, false>(sums, r_, x);
+      else
+        S::template multiply<false, true>(sums, x, r_);
+      combine(sums, 1, shift, x);
+      if (last)
+        write(sums, p, task_.y, task_.kind);
+      else if (task_.resident)
+        put(sums, x);
+      else
+        write(sums, p, task_.work, Kind::float16);
+    }
+    __syncthreads();
+  }
+
+  // Writes panel number p of X to global memory.
+  __device__ void write(const Sums& sums, int p, void* to, Kind kind) const {
+    const int row_of = wide_ ? 0 : p * N, column_of = wide_ ? p * N : 0;
+    S::each(sums, [&](int i, int j, float x, float y) {
+      const int row = row_of + i, column = column_of + j;
+      if (row >= task_.rows || column >= task_.columns) return;
+      const long long at = first_ + static_cast<long long>(row) * task_.columns + column;
+      store(to, at, kind, x);
+      if (column + 1 < task_.columns) store(to, at + 1, kind, y);
+    });
+  }
+
+  const IterationTask& task_;
+  long long first_;  // the matrix' first entry
+  bool wide_;
+  int length_;  // of the long side
+  unsigned short *r_, *z_, *s_;
+  float power_ = 1, inverse_norm_ = 1;
+};
+
+template <int N, class Number>
+__device__ void one_block(const IterationTask& task) {
+  OneBlock<N, Number>(task, unit::shared_memory()).run();
+}
+
+}  // namespace steepest::cuda

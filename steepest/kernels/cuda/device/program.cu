@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// What NVRTC compiles: the unit, and the kernel that STEEPEST_KERNEL names, so that the first use
+// of one waits for no other.
+#include "steepest/kernels/cuda/device/unit.cuh"
+
+#include "steepest/kernels/cuda/device/one_block.cuh"
+
+namespace steepest::cuda {
+
+#ifdef STEEPEST_ONE_BLOCK
+extern "C" __global__ void __launch_bounds__(Square<STEEPEST_ONE_BLOCK, unit::Fp16>::kThreads, 1)
+    one_block(const __grid_constant__ IterationTask task) {
+  one_block<STEEPEST_ONE_BLOCK, unit::Fp16>(task);
+}
+#endif
+
+}  // namespace steepest::cuda
