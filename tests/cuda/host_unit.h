@@ -11,8 +11,6 @@
 
 #include "tests/cuda/emulator.h"
 
-#define __device__
-#define __forceinline__ inline
 #define STEEPEST_UNROLL
 #define STEEPEST_UNROLL_BY(n)
 
@@ -133,6 +131,9 @@ void wait_for() {
 
 struct alignas(16) Quad {
   unsigned r[4];
+};
+struct alignas(8) Pair {
+  unsigned r[2];
 };
 
 }  // namespace unit

@@ -11,6 +11,7 @@
 #include "steepest/polar/schedules.h"
 #include "steepest/polar/solvers.h"
 #include "tests/cuda/host_unit.h"
+#include "tests/cuda/random.h"
 // The kernels come behind the unit that they use.
 #include "steepest/kernels/cuda/device/one_block.cuh"
 
@@ -18,16 +19,6 @@ namespace steepest::cuda::test {
 namespace {
 
 constexpr int64_t kHopper = 232448, kAmpere = 166912, kConsumer = 101376;  // bytes a block may have
-
-at::Tensor gaussian(std::vector<int64_t> sizes, uint64_t seed) {
-  auto generator = at::detail::createCPUGenerator(seed);
-  return at::randn(sizes, generator, at::TensorOptions(at::kDouble)).to(at::kFloat);
-}
-
-Kind kind_of(const at::Tensor& x) {
-  if (x.scalar_type() == at::kFloat) return Kind::float32;
-  return x.scalar_type() == at::kHalf ? Kind::float16 : Kind::bfloat16;
-}
 
 template <class Number>
 void run_block(int width, const IterationTask& task) {

@@ -23,6 +23,13 @@ unsigned ends_of(const PolynomialIteration& iteration) {
   return ends;
 }
 
+// Whether the kernel of this width can have its least memory, two squares, and count and index what
+// it is given.
+bool fits(int width, int64_t entries, int64_t steps, int64_t shared_limit) {
+  return width > 0 && 4 * int64_t{width} * width <= shared_limit &&
+         entries <= std::numeric_limits<int>::max() && steps <= kMaxSteps;
+}
+
 }  // namespace
 
 std::optional<OneBlockLaunch> one_block_launch(int64_t rows, int64_t columns, Kind kind,
@@ -31,8 +38,7 @@ std::optional<OneBlockLaunch> one_block_launch(int64_t rows, int64_t columns, Ki
   const auto steps = static_cast<int>(iteration.steps.size());
   const int width = width_for(std::min(rows, columns));
   const int64_t square = int64_t{width} * width * 2;
-  const bool indexable = rows * columns <= std::numeric_limits<int>::max();
-  if (width == 0 || 2 * square > shared_limit || !indexable || steps > kMaxSteps) return {};
+  if (!fits(width, rows * columns, steps, shared_limit)) return {};
 
   const unsigned every = (1u << steps) - 1;
   const bool three = 3 * square <= shared_limit;

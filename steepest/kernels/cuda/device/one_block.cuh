@@ -23,7 +23,7 @@ class OneBlock {
   using S = Square<N, Number>;
   using Sums = typename S::Sums;
 
-  __device__ OneBlock(const IterationTask& task, unsigned short* squares)
+  OneBlock(const IterationTask& task, unsigned short* squares)
       : task_(task),
         first_(static_cast<long long>(blockIdx.x) * task.rows * task.columns),
         wide_(task.rows <= task.columns),
@@ -32,7 +32,7 @@ class OneBlock {
         z_(squares + S::kSize),
         s_(squares + 2 * S::kSize) {}
 
-  __device__ void run() {
+  void run() {
     if (!find_scale()) return;
     for (int begin = 0, end = 0; begin < task_.count; begin = end) {
       end = begin + 1;
@@ -47,7 +47,7 @@ class OneBlock {
   // Finds the factors that bring x to X_0, the first of them a power of two so that no square
   // leaves float32's range. Of a zero matrix, or one with a NaN or an infinity, it writes the
   // answer and returns false.
-  __device__ bool find_scale() {
+  bool find_scale() {
     const int size = task_.rows * task_.columns;
     unsigned largest = 0;
     for (int i = static_cast<int>(threadIdx.x); i < size; i += S::kThreads)
@@ -74,7 +74,7 @@ class OneBlock {
 
   // Reads panel number p of X into a square, with zeros beyond its edges: from x in the first
   // segment, scaled, else from `work`.
-  __device__ void read_panel(int p, bool first, unsigned short* to) const {
+  void read_panel(int p, bool first, unsigned short* to) const {
     const int row = wide_ ? 0 : p * N, column = wide_ ? p * N : 0;
     const void* const from = first ? task_.x : task_.work;
     const Kind kind = first ? task_.kind : Kind::float16;
@@ -83,13 +83,12 @@ class OneBlock {
       unit::Quad quad = {{0, 0, 0, 0}};
       if (row + i < task_.rows && column + j < task_.columns)
         quad = read_chunk(from, kind, first, row + i, column + j);
-      *reinterpret_cast<unit::Quad*>(to + S::at(i, j)) = quad;
+      *reinterpret_cast<unit::Quad*>(to + S::Layout::at(i, j)) = quad;
     }
   }
 
   // Returns the 8 entries of X from (row, column) on, with zeros beyond the end of the row.
-  __device__ unit::Quad read_chunk(const void* from, Kind kind, bool first, int row,
-                                   int column) const {
+  unit::Quad read_chunk(const void* from, Kind kind, bool first, int row, int column) const {
     const long long at = first_ + static_cast<long long>(row) * task_.columns + column;
     const bool whole = task_.vectors && column + 8 <= task_.columns;
     if (!first && whole) return *reinterpret_cast<const unit::Quad*>(task_.work + at);
@@ -119,7 +118,7 @@ class OneBlock {
 
   // Returns the square that holds panel number p of X, which is read into it unless it stays there.
   // While it is read, the other panel's square may still be an operand of slower warps.
-  __device__ unsigned short* panel(int p, bool first, bool stays) const {
+  unsigned short* panel(int p, bool first, bool stays) const {
     unsigned short* const square = task_.panels == 2 && p % 2 == 1 ? s_ : z_;
     if (!stays) {
       if (task_.panels == 1) __syncthreads();
@@ -130,7 +129,7 @@ class OneBlock {
   }
 
   // R <- X X^T, or X^T X of a tall X.
-  __device__ void form_gram(bool first) {
+  void form_gram(bool first) {
     Sums sums;
     S::clear(sums);
     for (int p = 0; p * N < length_; ++p) {
@@ -144,42 +143,39 @@ class OneBlock {
   }
 
   // Writes the sums into a square, which may have been an operand of them.
-  __device__ void put(const Sums& sums, unsigned short* to) const {
+  void put(Sums& sums, unsigned short* to) const {
     __syncthreads();
     S::each(sums, [&](int row, int column, float x, float y) {
-      S::pair(to, row, column) = Number::pack(x, y);
+      S::Layout::pair(to, row, column) = Number::pack(x, y);
     });
     __syncthreads();
   }
 
   // sums <- sums alpha + beta M for a square M.
-  __device__ static void combine(Sums& sums, float alpha, float beta, unsigned short* m) {
-    int at = 0;
-    float* const flat = &sums[0][0][0];
-    S::each(sums, [&](int row, int column, float x, float y) {
-      const unsigned pair = S::pair(m, row, column);
-      flat[at] = alpha * x + beta * Number::low(pair);
-      flat[at + 1] = alpha * y + beta * Number::high(pair);
-      at += 2;
+  static void combine(Sums& sums, float alpha, float beta, unsigned short* m) {
+    S::each(sums, [&](int row, int column, float& x, float& y) {
+      const unsigned pair = S::Layout::pair(m, row, column);
+      x = alpha * x + beta * Number::low(pair);
+      y = alpha * y + beta * Number::high(pair);
     });
   }
 
   // sums <- b R + c R^2, where R is symmetric.
-  __device__ void polynomial(Sums& sums, const Step& step) const {
+  void polynomial(Sums& sums, const Step& step) const {
     S::clear(sums);
     if (step.c != 0) S::template multiply<false, true>(sums, r_, r_);
     combine(sums, step.c, step.b, r_);
   }
 
   // M <- M (a I + Z), in place; the sums are M's before they are rounded.
-  __device__ void multiply_by_z(Sums& sums, float a, unsigned short* m) const {
+  void multiply_by_z(Sums& sums, float a, unsigned short* m) const {
     S::clear(sums);
     S::template multiply<false, true>(sums, m, z_);
     combine(sums, 1, a, m);
   }
 
   // Makes F = f I + S of the steps [begin, end) from R, with S in R's square, and returns f.
-  __device__ float make_factor(int begin, int end) {
+  float make_factor(int begin, int end) {
     Sums sums;
     float shift = task_.steps[begin].a;
     polynomial(sums, task_.steps[begin]);
@@ -207,7 +203,7 @@ class OneBlock {
 
   // X <- F X, or X F of a tall X: into its square where it stays in shared memory, into `work`
   // where it does not, and into y after the last step.
-  __device__ void apply(float shift, bool first, bool last) {
+  void apply(float shift, bool first, bool last) {
     for (int p = 0; p * N < length_; ++p) {
       unsigned short* const x = panel(p, first, task_.resident);
       Sums sums;
@@ -228,7 +224,7 @@ class OneBlock {
   }
 
   // Writes panel number p of X to global memory.
-  __device__ void write(const Sums& sums, int p, void* to, Kind kind) const {
+  void write(Sums& sums, int p, void* to, Kind kind) const {
     const int row_of = wide_ ? 0 : p * N, column_of = wide_ ? p * N : 0;
     S::each(sums, [&](int i, int j, float x, float y) {
       const int row = row_of + i, column = column_of + j;
@@ -248,7 +244,7 @@ class OneBlock {
 };
 
 template <int N, class Number>
-__device__ void one_block(const IterationTask& task) {
+void one_block(const IterationTask& task) {
   OneBlock<N, Number>(task, unit::shared_memory()).run();
 }
 

@@ -3,95 +3,39 @@
 // float32 sums in registers: what one_block.cuh is made of.
 #pragma once
 
-#include "steepest/kernels/cuda/device/tasks.h"
+#include "steepest/kernels/cuda/device/fragments.cuh"
 
 namespace steepest::cuda {
 
 template <int N, class Number>
 struct Square {
-  static constexpr int kWarpColumns = warp_columns(N);
-  static constexpr int kRows = N / warp_rows(N), kColumns = N / kWarpColumns;  // of a warp's tile
-  static constexpr int kThreads = threads_of(N);
-  static constexpr int kSize = N * N;
-  static_assert(N % 32 == 0 && kRows % 16 == 0 && kColumns % 16 == 0, "tiles are 16 x 16");
+  static constexpr int kRows = N / warp_rows(N),
+                       kColumns = N / warp_columns(N);  // of a warp's tile
+  static constexpr int kThreads = threads_of(N), kSize = N * N;
+  static_assert(kRows % 16 == 0 && kColumns % 16 == 0, "fragments are 16 x 16");
 
-  // The sums of this thread: sums[i][j] are those of fragment (i, j) of its warp's tile.
-  using Sums = float[kRows / 16][kColumns / 8][4];
+  using Layout = Rows<N>;
+  using Sums = cuda::Sums<kRows, kColumns>;
 
-  // Returns where entry (row, column) lies. Chunks of 8 numbers, 16 bytes, are permuted within
-  // their row so that those of one column in 8 successive rows lie in different banks.
-  __device__ static int at(int row, int column) {
-    const int spread = N % 64 == 0 ? row & 7 : (row >> 1) & 3;
-    return row * N + (((column >> 3) ^ spread) << 3) + (column & 7);
+  // Returns the tile of this thread's warp.
+  static TileAt tile(int k = 0) {
+    const int warp = threadIdx.x / 32;
+    return {warp / warp_columns(N) * kRows, warp % warp_columns(N) * kColumns, k};
   }
 
-  // Which part of shared memory is this warp's tile.
-  __device__ static int first_row() {
-    return static_cast<int>(threadIdx.x) / 32 / kWarpColumns * kRows;
-  }
-  __device__ static int first_column() {
-    return static_cast<int>(threadIdx.x) / 32 % kWarpColumns * kColumns;
-  }
+  static void clear(Sums& sums) { cuda::clear<kRows, kColumns>(sums); }
 
-  __device__ static void clear(Sums& sums) {
-    STEEPEST_UNROLL
-    for (int i = 0; i < kRows / 16; ++i) STEEPEST_UNROLL
-    for (int j = 0; j < kColumns / 8; ++j) STEEPEST_UNROLL
-    for (int e = 0; e < 4; ++e) sums[i][j][e] = 0;
-  }
-
-  // sums += A B. An operand lies in shared memory as it is, or as its transpose: A^T and B^T are
-  // kept where the flags say so. (ldmatrix reads either: the fragments of A are rows of A, those of
-  // B rows of B^T.)
+  // sums += A B, as of add_sixteen().
   template <bool a_transposed, bool b_transposed>
-  __device__ static void multiply(Sums& sums, const unsigned short* a, const unsigned short* b) {
-    const int lane = threadIdx.x % 32;
-    const int low = lane % 8, middle = (lane >> 3) % 2 * 8, high = lane / 16 * 8;
+  static void multiply(Sums& sums, const unsigned short* a, const unsigned short* b) {
     STEEPEST_UNROLL_BY(2)
-    for (int k = 0; k < N; k += 16) {
-      unsigned left[kRows / 16][4];
-      STEEPEST_UNROLL
-      for (int i = 0; i < kRows / 16; ++i) {
-        const int row = first_row() + 16 * i;
-        if constexpr (a_transposed)
-          unit::load_transposed(left[i], a + at(k + low + high, row + middle));
-        else
-          unit::load_matrices(left[i], a + at(row + low + middle, k + high));
-      }
-      STEEPEST_UNROLL
-      for (int j = 0; j < kColumns / 16; ++j) {
-        unsigned right[4];  // two fragments of 8 columns
-        const int column = first_column() + 16 * j;
-        if constexpr (b_transposed)
-          unit::load_matrices(right, b + at(column + low + high, k + middle));
-        else
-          unit::load_transposed(right, b + at(k + low + middle, column + high));
-        STEEPEST_UNROLL
-        for (int i = 0; i < kRows / 16; ++i) {
-          Number::mma(sums[i][2 * j], left[i], right);
-          Number::mma(sums[i][2 * j + 1], left[i], right + 2);
-        }
-      }
-    }
+    for (int k = 0; k < N; k += 16)
+      add_sixteen<Number, Layout, a_transposed, b_transposed, kRows, kColumns>(sums, a, b, tile(k));
   }
 
-  // Calls body(row, column, x, y) for each two neighbours of this thread's sums, x at (row, column)
-  // and y at (row, column + 1).
   template <class Body>
-  __device__ static void each(const Sums& sums, const Body& body) {
-    const int lane = threadIdx.x % 32;
-    const int row = unit::opaque(first_row() + lane / 4);
-    const int column = unit::opaque(first_column() + lane % 4 * 2);
-    STEEPEST_UNROLL
-    for (int i = 0; i < kRows / 16; ++i) STEEPEST_UNROLL
-    for (int j = 0; j < kColumns / 8; ++j) STEEPEST_UNROLL
-    for (int half = 0; half < 2; ++half)
-      body(row + 16 * i + 8 * half, column + 8 * j, sums[i][j][2 * half], sums[i][j][2 * half + 1]);
-  }
-
-  // Two neighbours in a square, the first at an even column, as they lie there.
-  __device__ static unsigned& pair(unsigned short* square, int row, int column) {
-    return *reinterpret_cast<unsigned*>(square + at(row, column));
+  static void each(Sums& sums, const Body& body) {
+    each_pair<kRows, kColumns>(sums, tile(), body);
   }
 };
 

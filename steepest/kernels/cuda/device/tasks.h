@@ -41,7 +41,8 @@ struct IterationTask {
 };
 
 // C = alpha A B^T + beta D of each matrix of a batch, where C [n, n] is known to be symmetric: only
-// tiles on and below the diagonal are computed. In 16 bits throughout, with sums in float32.
+// tiles on and below the diagonal are computed. In 16 bits throughout, with sums in float32. Rows
+// begin at multiples of 16 bytes.
 struct SymmetricTask {
   const unsigned short *a, *b;          // [n, depth], rows of `stride` numbers
   const unsigned short* d;              // [n, n]; nullptr where there is none
@@ -51,10 +52,18 @@ struct SymmetricTask {
   float alpha, beta;
 };
 
+constexpr int kSymmetricTile = 128;  // rows and columns of C that a block computes
+constexpr int kSymmetricDepth = 32;  // columns of A and B that are in shared memory at a time,
+constexpr int kSymmetricStages = 4;  // and how many times
+constexpr int kSymmetricThreads = 256;
+constexpr int kSymmetricShared = kSymmetricStages * 2 * kSymmetricTile * kSymmetricDepth * 2;
+
 // The tensors of one elementwise launch: their addresses travel with it.
 constexpr int kMaxListed = 48;
 // The entries that a block takes; it never takes those of two tensors.
 constexpr int kChunk = 4096;
+constexpr int kStepThreads = 256;
+constexpr int kStepShared = 128;  // bytes: a sum of each warp
 
 // One tensor of an AdvanceTask.
 struct Advanced {
@@ -84,7 +93,7 @@ struct Moved {
   long long matrix;  // the entries of one matrix: entry i belongs to matrix i / matrix
   int coefficient;   // the index of the first matrix' coefficient
   int first_block;
-  float keep;
+  double keep;
 };
 
 // w <- keep w - c s,  c = scale * coefficients[matrix], or `scale` alone where there are none.

@@ -11,18 +11,18 @@
 namespace steepest::cuda::unit {
 
 // The block's dynamic shared memory.
-__device__ inline unsigned short* shared_memory() {
+inline unsigned short* shared_memory() {
   extern __shared__ __align__(128) unsigned short memory[];
   return memory;
 }
 
-__device__ inline unsigned shared_address(const void* p) {
+inline unsigned shared_address(const void* p) {
   return static_cast<unsigned>(__cvta_generic_to_shared(p));
 }
 
 // Returns x, of which the compiler knows nothing: what is computed from it is computed there, and
 // not kept in registers from before a loop.
-__device__ inline int opaque(int x) {
+inline int opaque(int x) {
   asm volatile("" : "+r"(x));
   return x;
 }
@@ -30,18 +30,18 @@ __device__ inline int opaque(int x) {
 // 16-bit numbers, two in a register: the first in the low half. mma is D += A B for A [16, 16],
 // B [16, 8] and D [16, 8] in float32, spread over a warp as the PTX ISA says for m16n8k16.
 struct Fp16 {
-  __device__ static unsigned pack(float low, float high) {
+  static unsigned pack(float low, float high) {
     unsigned pair;
     asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
     return pair;
   }
-  __device__ static float low(unsigned pair) {
+  static float low(unsigned pair) {
     float x;
     asm("{ .reg .f16 a, b; mov.b32 {a, b}, %1; cvt.f32.f16 %0, a; }" : "=f"(x) : "r"(pair));
     return x;
   }
-  __device__ static float high(unsigned pair) { return low(pair >> 16); }
-  __device__ static void mma(float (&d)[4], const unsigned (&a)[4], const unsigned* b) {
+  static float high(unsigned pair) { return low(pair >> 16); }
+  static void mma(float (&d)[4], const unsigned (&a)[4], const unsigned* b) {
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
         "{%8, %9}, {%0, %1, %2, %3};"
@@ -51,14 +51,14 @@ struct Fp16 {
 };
 
 struct Bf16 {
-  __device__ static unsigned pack(float low, float high) {
+  static unsigned pack(float low, float high) {
     unsigned pair;
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
     return pair;
   }
-  __device__ static float low(unsigned pair) { return __uint_as_float(pair << 16); }
-  __device__ static float high(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
-  __device__ static void mma(float (&d)[4], const unsigned (&a)[4], const unsigned* b) {
+  static float low(unsigned pair) { return __uint_as_float(pair << 16); }
+  static float high(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
+  static void mma(float (&d)[4], const unsigned (&a)[4], const unsigned* b) {
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
         "{%8, %9}, {%0, %1, %2, %3};"
@@ -69,14 +69,14 @@ struct Bf16 {
 
 // Loads four 8 x 8 matrices of 16-bit numbers: lane l gives the address of row l % 8 of matrix
 // l / 8. r[i] has, of matrix i, row l / 4 and columns 2 (l % 4) and the next.
-__device__ inline void load_matrices(unsigned (&r)[4], const unsigned short* row) {
+inline void load_matrices(unsigned (&r)[4], const unsigned short* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                : "r"(shared_address(row))
                : "memory");
 }
 // Does as load_matrices(), with each matrix transposed.
-__device__ inline void load_transposed(unsigned (&r)[4], const unsigned short* row) {
+inline void load_transposed(unsigned (&r)[4], const unsigned short* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                : "r"(shared_address(row))
@@ -85,23 +85,26 @@ __device__ inline void load_transposed(unsigned (&r)[4], const unsigned short* r
 
 // Begins to copy `bytes` <= 16 bytes from global to shared memory, both at multiples of 16 bytes,
 // and zeros up to 16. It has arrived after wait_for() of its group and a barrier.
-__device__ inline void copy_async(unsigned short* to, const unsigned short* from, int bytes) {
+inline void copy_async(unsigned short* to, const unsigned short* from, int bytes) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
                :
                : "r"(shared_address(to)), "l"(from), "r"(bytes)
                : "memory");
 }
 // Ends a group of copies.
-__device__ inline void end_group() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+inline void end_group() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 // Waits until all but the newest `groups` groups of this thread's copies have arrived.
 template <int groups>
-__device__ inline void wait_for() {
+inline void wait_for() {
   asm volatile("cp.async.wait_group %0;" : : "n"(groups) : "memory");
 }
 
-// 16 bytes that are read or written at once.
+// 16 and 8 bytes that are read or written at once.
 struct alignas(16) Quad {
   unsigned r[4];
+};
+struct alignas(8) Pair {
+  unsigned r[2];
 };
 
 }  // namespace steepest::cuda::unit
