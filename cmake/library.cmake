@@ -9,13 +9,36 @@ steepest_sources(linalg_sources steepest/kernels steepest/kernels/cpu steepest/k
 file(GLOB loop_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/steepest/kernels/cpu/*.cpp")
 set_source_files_properties(${loop_sources} PROPERTIES  # the work is here
   COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>" SKIP_PRECOMPILE_HEADERS ON)
+# The kernels for CUDA go into the library as text: NVRTC compiles them where they run.
+set(kernel_folder "${PROJECT_SOURCE_DIR}/steepest/kernels/cuda/device")
+file(GLOB kernel_program CONFIGURE_DEPENDS "${kernel_folder}/*.cu")
+file(GLOB kernel_headers CONFIGURE_DEPENDS "${kernel_folder}/*.cuh" "${kernel_folder}/*.h")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${kernel_program} ${kernel_headers})
+set(embedded "")
+foreach(file IN LISTS kernel_program kernel_headers)
+  file(READ "${file}" text)
+  cmake_path(RELATIVE_PATH file BASE_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  string(APPEND embedded "{\"${file}\", R\"text(${text})text\"},\n")
+endforeach()
+set(embedded_source "${PROJECT_BINARY_DIR}/generated/cuda_program_files.cpp")
+file(CONFIGURE OUTPUT "${embedded_source}" @ONLY CONTENT
+  "#include \"steepest/kernels/cuda/cubin.h\"
+namespace steepest::cuda {
+const std::vector<SourceFile>& program_files() {
+  static const std::vector<SourceFile> files{
+@embedded@};
+  return files;
+}
+}  // namespace steepest::cuda
+")
+list(APPEND linalg_sources "${embedded_source}")
 if(NOT linalg_sources)
   set(linalg_sources "${PROJECT_SOURCE_DIR}/cmake/pch.cpp")
 endif()
 add_library(steepest_linalg OBJECT ${linalg_sources})
 target_include_directories(steepest_linalg PUBLIC "${PROJECT_SOURCE_DIR}")
 target_link_libraries(steepest_linalg PRIVATE steepest_flags nlohmann_json::nlohmann_json
-  PUBLIC LibTorch::torch)
+  PUBLIC LibTorch::torch ${CMAKE_DL_LIBS})
 steepest_precompile(steepest_linalg ALONE)
 steepest_unity(steepest_linalg steepest/kernels+steepest/base+steepest/polar steepest/svd)
 
@@ -34,7 +57,7 @@ steepest_unity(steepest_objects steepest+steepest/distributed steepest/engine st
 set(library_objects $<TARGET_OBJECTS:steepest_objects> $<TARGET_OBJECTS:steepest_linalg>)
 add_library(steepest_inside STATIC EXCLUDE_FROM_ALL ${library_objects})
 target_include_directories(steepest_inside PUBLIC "${PROJECT_SOURCE_DIR}")
-target_link_libraries(steepest_inside PUBLIC ZLIB::ZLIB LibTorch::torch)
+target_link_libraries(steepest_inside PUBLIC ZLIB::ZLIB LibTorch::torch ${CMAKE_DL_LIBS})
 set_target_properties(steepest_inside PROPERTIES LINKER_LANGUAGE CXX)
 
 add_library(steepest SHARED ${library_objects})
@@ -44,7 +67,8 @@ target_include_directories(steepest PUBLIC
 target_compile_features(steepest PUBLIC cxx_std_20)
 # BUILD_INTERFACE: what only we link against stays out of the exported targets.
 target_link_libraries(steepest PUBLIC LibTorch::torch PRIVATE
-  $<BUILD_INTERFACE:steepest_flags> $<BUILD_INTERFACE:ZLIB::ZLIB>)
+  $<BUILD_INTERFACE:steepest_flags> $<BUILD_INTERFACE:ZLIB::ZLIB>
+  $<BUILD_INTERFACE:${CMAKE_DL_LIBS}>)
 set_target_properties(steepest PROPERTIES
   LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION}
   SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
