@@ -6,14 +6,14 @@
 #include "steepest/kernels/cpu/kernel_rows.h"
 #include "steepest/kernels/cpu/scratch.h"
 #include "steepest/kernels/cpu/table.h"
+#include "steepest/kernels/cuda/table.h"
 
 namespace steepest {
 
 const Kernels& kernels_of(const at::Tensor& t) {
-  // CUDA has no kernels of its own here, but its fast dtype is known.
-  static const Kernels cuda{.fast_dtype = at::kBFloat16}, none;
+  static const Kernels none;
   if (t.is_cpu()) return is_in_memory(t) ? cpu::kernels() : cpu::subclass_kernels();
-  return t.is_cuda() ? cuda : none;
+  return t.is_cuda() ? cuda::kernels() : none;
 }
 
 std::vector<KernelRow> kernel_table() {

@@ -37,7 +37,7 @@ def layering():
     """Linear algebra below norms, norms below the engine, the library below the trainer."""
     rules = [
         (["steepest/kernels"], r"(steepest/(?!kernels/)|trainer/|tests/)"),
-        (["steepest/kernels/cpu"], r"steepest/kernels/kernels\.h"),
+        (["steepest/kernels/cpu", "steepest/kernels/cuda"], r"steepest/kernels/kernels\.h"),
         (["steepest/base"], r"(steepest/(?!base/|kernels/)|trainer/|tests/)"),
         (["steepest/io"], r"(steepest/(?!base/|io/|kernels/)|trainer/|tests/)"),
         (

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "steepest/base/dtype.h"
+#include "steepest/kernels/cuda/table.h"
 #include "steepest/kernels/kernels.h"
 #include "steepest/polar/error_table.h"
 #include "steepest/polar/solvers.h"
@@ -68,7 +69,7 @@ Json products_info() {
 
 // Returns, as JSON, the versions of the library and of torch, its commit, and what may be used of
 // this machine: kernels with their table, from which ratio of the sides on polar factors take the
-// Gram form, threads, and the limits of STEEPEST_CPU and ONEDNN_MAX_CPU_ISA, null where unset.
+// Gram form, threads, the state of the kernels for CUDA, and the limits of STEEPEST_CPU and ONEDNN_MAX_CPU_ISA, null where unset.
 Json machine_info() {
   return {{"steepest", kVersion},
           {"commit", kCommit},
@@ -78,6 +79,7 @@ Json machine_info() {
           {"gram_form_from_aspect", polar::kGramAspect},
           {"threads", at::get_num_threads()},
           {"cpu_limit", environment("STEEPEST_CPU")},
+          {"cuda", cuda::kernels_text()},
           {"cpu_isa_limit", environment("ONEDNN_MAX_CPU_ISA")}};
 }
 

@@ -78,7 +78,9 @@ class OneBlock {
     const int row = wide_ ? 0 : p * N, column = wide_ ? p * N : 0;
     const void* const from = first ? task_.x : task_.work;
     const Kind kind = first ? task_.kind : Kind::float16;
-    for (int chunk = static_cast<int>(threadIdx.x); chunk < S::kSize / 8; chunk += S::kThreads) {
+    STEEPEST_UNROLL_BY(2)
+    for (int part = 0; part < S::kSize / 8; part += S::kThreads) {
+      const int chunk = part + static_cast<int>(threadIdx.x);
       const int i = chunk / (N / 8), j = chunk % (N / 8) * 8;
       unit::Quad quad = {{0, 0, 0, 0}};
       if (row + i < task_.rows && column + j < task_.columns)

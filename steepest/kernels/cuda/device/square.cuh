@@ -13,6 +13,7 @@ struct Square {
                        kColumns = N / warp_columns(N);  // of a warp's tile
   static constexpr int kThreads = threads_of(N), kSize = N * N;
   static_assert(kRows % 16 == 0 && kColumns % 16 == 0, "fragments are 16 x 16");
+  static_assert(kSize / 8 % kThreads == 0, "threads copy chunks of 8 numbers alike");
 
   using Layout = Rows<N>;
   using Sums = cuda::Sums<kRows, kColumns>;

@@ -77,19 +77,21 @@ class SymmetricProduct {
     unit::end_group();
   }
 
-  // Begins to copy the rows from `row` on of panel p of an operand, with zeros beyond its edges.
+  // Begins to copy the rows from `row` on of panel p of an operand, with zeros beyond its edges. A
+  // thread copies one chunk of 8 numbers in each of kParts parts of the rows.
   void begin_copy(unsigned short* to, const unsigned short* from, int stride, int row,
                   int p) const {
+    constexpr int kChunks = kSymmetricDepth / 8, kRowsOfPart = kThreads / kChunks;
+    constexpr int kParts = kTile / kRowsOfPart;
+    const int i = threadIdx.x / kChunks, j = threadIdx.x % kChunks * 8;
+    const int k = p * kSymmetricDepth + j, left = task_.depth - k;
+    const int bytes = left <= 0 ? 0 : left < 8 ? 2 * left : 16;
+    const unsigned short* source = from + static_cast<long long>(row + i) * stride + k;
     STEEPEST_UNROLL
-    for (int chunk = threadIdx.x; chunk < kPanel / 8; chunk += kThreads) {
-      const int i = chunk / (kSymmetricDepth / 8), j = chunk % (kSymmetricDepth / 8) * 8;
-      const int k = p * kSymmetricDepth + j;
-      const int left = row + i < task_.n ? task_.depth - k : 0;
-      const long long at = static_cast<long long>(row + i) * stride + k;
-      unit::copy_async(to + Panel::at(i, j), left > 0 ? from + at : from,
-                       left <= 0  ? 0
-                       : left < 8 ? 2 * left
-                                  : 16);
+    for (int part = 0; part < kParts; ++part) {
+      unit::copy_async(to + Panel::at(i, j) + part * kRowsOfPart * kSymmetricDepth, source,
+                       row + i + part * kRowsOfPart < task_.n ? bytes : 0);
+      source += static_cast<long long>(kRowsOfPart) * stride;
     }
   }
 
@@ -151,7 +153,9 @@ class SymmetricProduct {
 
   // Writes what lies in shared memory to the tile of C at (row, column).
   void store_rows(int row, int column) const {
-    for (int chunk = threadIdx.x; chunk < kTile * kTile / 8; chunk += kThreads) {
+    STEEPEST_UNROLL_BY(1)
+    for (int part = 0; part < kTile * kTile / 8; part += kThreads) {
+      const int chunk = part + static_cast<int>(threadIdx.x);
       const int i = chunk / (kTile / 8), j = chunk % (kTile / 8) * 8;
       const int left = task_.n - column - j;
       if (row + i >= task_.n || left <= 0) continue;
@@ -160,8 +164,13 @@ class SymmetricProduct {
       if (left >= 8)
         *reinterpret_cast<unit::Quad*>(to) = *reinterpret_cast<const unit::Quad*>(from);
       else
-        for (int k = 0; k < left; ++k) to[k] = from[k];
+        copy_some(to, from, left);
     }
+  }
+
+  static void copy_some(unsigned short* to, const unsigned short* from, int count) {
+    STEEPEST_UNROLL_BY(1)
+    for (int k = 0; k < count; ++k) to[k] = from[k];
   }
 
   const SymmetricTask& task_;
