@@ -4,8 +4,8 @@
     STEEPEST_TOOLS=build/tests python benchmarks/cuda_kernels.py [sm_80 sm_90a ..]
 
 NVRTC compiles, as at run time; cuobjdump, of Triton's wheel, of PyPI's nvidia-cuda-cuobjdump or of
-a CUDA toolkit, reads what it has made. The second table is arithmetic on paper: what the tensor cores
-of a processor could do, and what its shared memory lets the kernels' tiles have of that.
+a CUDA toolkit, reads what it has made. The second table is arithmetic on paper: what the tensor
+cores of a processor could do, and what its shared memory lets the kernels' tiles have of that.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@
 #include "steepest/kernels/cuda/launch.h"
 #include "steepest/kernels/cuda/step.h"
 #include "steepest/kernels/cuda/table.h"
-#include "tests/cuda/random.h"
+#include "tests/cuda/matrices.h"
 
 namespace steepest::cuda::test {
 namespace {
@@ -48,17 +48,38 @@ TEST_F(DevicePath, IterationsOfSmallMatrices) {
   const auto x = gaussian({3, 20, 100}, 1), before = x.clone();
   const auto y = iterate(x, it, /*may_overwrite=*/false);
   EXPECT_TRUE(at::equal(x, before));
-  auto expected = x.to(at::kDouble) / at::linalg_vector_norm(x, 2, at::IntArrayRef{1, 2}, true);
-  for (const auto& p : it.steps) {
-    const auto g = at::matmul(expected, expected.mT());
-    expected = p.a * expected + at::matmul(p.b * g + p.c * at::matmul(g, g), expected);
-  }
+  const auto expected = exact(x, it);
   EXPECT_LT(difference(y, expected), 2e-3);
   const auto transposed = iterate(x.mT(), it, false);  // rows that are not contiguous
   EXPECT_LT(difference(transposed.mT(), expected), 2e-3);
   const auto z = iterate(x, it, /*may_overwrite=*/true);
   EXPECT_TRUE(z.is_alias_of(x));
   EXPECT_TRUE(at::equal(z, y));
+}
+
+// The same beyond what a block holds, in the standard form and in the Gram form.
+TEST_F(DevicePath, IterationsOfLargeMatrices) {
+  PolynomialIteration it{
+      .steps = {{3.4445, -4.775, 2.0315}, {3.4445, -4.775, 2.0315}, {1.5, -.5, 0}},
+      .half_operands = true};
+  for (const bool gram : {false, true}) {
+    it.gram = gram;
+    if (gram) it.restarts = {2};
+    for (const bool tall : {false, true}) {
+      const auto wide = gaussian({1, 256, 320}, 3), x = tall ? wide.mT().contiguous() : wide;
+      const auto y = iterate(x, it, false);
+      EXPECT_EQ(y.sizes(), x.sizes());
+      EXPECT_TRUE(y.is_contiguous());
+      const auto expected = exact(x, it);
+      EXPECT_LT(at::linalg_matrix_norm(y.to(at::kDouble) - expected, 2).item<double>(), 4e-3);
+    }
+  }
+  auto zero = at::zeros({2, 256, 256});
+  zero[1][7][7] = std::nanf("");
+  it.steps.resize(1);
+  const auto y = iterate(zero, it, false);
+  EXPECT_EQ(y[0].abs().max().item<float>(), 0);
+  EXPECT_TRUE(y[1].isnan().all().item<bool>());
 }
 
 TEST_F(DevicePath, DeclinesOtherIterations) {

@@ -11,7 +11,7 @@
 #include "steepest/polar/schedules.h"
 #include "steepest/polar/solvers.h"
 #include "tests/cuda/host_unit.h"
-#include "tests/cuda/random.h"
+#include "tests/cuda/matrices.h"
 // The kernels come behind the unit that they use.
 #include "steepest/kernels/cuda/device/one_block.cuh"
 
@@ -52,17 +52,6 @@ at::Tensor iterated(const at::Tensor& x, const PolynomialIteration& iteration,
                  .shared_bytes = launch.shared_bytes,
                  .seed = seed},
                 [&] { run_block<Number>(launch.width, launch.task); });
-  return y;
-}
-
-// The same in float64, by its definition.
-at::Tensor exact(const at::Tensor& x, const PolynomialIteration& iteration) {
-  auto y = x.to(at::kDouble);
-  y = y / (iteration.safety * at::linalg_vector_norm(y, 2, at::IntArrayRef{1, 2}, true));
-  for (const auto& p : iteration.steps) {
-    const auto g = at::matmul(y, y.mT());
-    y = p.a * y + at::matmul(p.b * g + p.c * at::matmul(g, g), y);
-  }
   return y;
 }
 

@@ -7,7 +7,7 @@
 #include "steepest/kernels/cpu/step.h"
 #include "steepest/kernels/cuda/step_tasks.h"
 #include "tests/cuda/host_unit.h"
-#include "tests/cuda/random.h"
+#include "tests/cuda/matrices.h"
 // The kernels come behind the unit that they use.
 #include "steepest/kernels/cuda/device/step.cuh"
 

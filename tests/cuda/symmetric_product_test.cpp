@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/cuda/host_unit.h"
-#include "tests/cuda/random.h"
+#include "tests/cuda/matrices.h"
 // The kernels come behind the unit that they use.
 #include "steepest/kernels/cuda/device/symmetric_product.cuh"
 

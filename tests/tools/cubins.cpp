@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// cubins FOLDER ARCHITECTURE..: compiles every kernel for CUDA for these architectures, "sm_90a", by
-// NVRTC, into FOLDER/<architecture>/<kernel>.cubin. Exits with 2 where there is no NVRTC, with 1 where
-// a kernel does not compile, whose log it prints.
+// cubins FOLDER ARCHITECTURE..: compiles every kernel for CUDA for these architectures, "sm_90a",
+// by NVRTC, into FOLDER/<architecture>/<kernel>.cubin. Exits with 2 where there is no NVRTC, with 1
+// where a kernel does not compile, whose log it prints.
 #include <filesystem>
 #include <fstream>
 #include <iostream>

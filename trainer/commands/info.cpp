@@ -69,7 +69,8 @@ Json products_info() {
 
 // Returns, as JSON, the versions of the library and of torch, its commit, and what may be used of
 // this machine: kernels with their table, from which ratio of the sides on polar factors take the
-// Gram form, threads, the state of the kernels for CUDA, and the limits of STEEPEST_CPU and ONEDNN_MAX_CPU_ISA, null where unset.
+// Gram form, threads, the state of the kernels for CUDA, and the limits of STEEPEST_CPU and
+// ONEDNN_MAX_CPU_ISA, null where unset.
 Json machine_info() {
   return {{"steepest", kVersion},
           {"commit", kCommit},
