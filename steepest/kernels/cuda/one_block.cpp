@@ -23,10 +23,15 @@ unsigned ends_of(const PolynomialIteration& iteration) {
   return ends;
 }
 
+// Returns the bytes of so many squares, with what lies before them.
+int64_t shared_bytes(int squares, int64_t width) {
+  return kScaleBytes + 2 * squares * width * width;
+}
+
 // Whether the kernel of this width can have its least memory, two squares, and count and index what
 // it is given.
 bool fits(int width, int64_t entries, int64_t steps, int64_t shared_limit) {
-  return width > 0 && 4 * int64_t{width} * width <= shared_limit &&
+  return width > 0 && shared_bytes(2, width) <= shared_limit &&
          entries <= std::numeric_limits<int>::max() && steps <= kMaxSteps;
 }
 
@@ -37,15 +42,14 @@ std::optional<OneBlockLaunch> one_block_launch(int64_t rows, int64_t columns, Ki
                                                int64_t shared_limit) {
   const auto steps = static_cast<int>(iteration.steps.size());
   const int width = width_for(std::min(rows, columns));
-  const int64_t square = int64_t{width} * width * 2;
   if (!fits(width, rows * columns, steps, shared_limit)) return {};
 
   const unsigned every = (1u << steps) - 1;
-  const bool three = 3 * square <= shared_limit;
+  const bool three = shared_bytes(3, width) <= shared_limit;
   const unsigned ends = three ? ends_of(iteration) : every;
   const bool resident = ends == every && std::max(rows, columns) <= width;
   OneBlockLaunch launch{.width = width,
-                        .shared_bytes = (three && !resident ? 3 : 2) * square,
+                        .shared_bytes = shared_bytes(three && !resident ? 3 : 2, width),
                         .needs_work = !resident && ends != 1u << (steps - 1),
                         .task = {.rows = static_cast<int>(rows),
                                  .columns = static_cast<int>(columns),

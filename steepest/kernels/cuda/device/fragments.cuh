@@ -19,36 +19,44 @@ void clear(Sums<rows, columns>& sums) {
   for (int e = 0; e < 4; ++e) sums[i][j][e] = 0;
 }
 
-// Where a warp's tile lies in the product of its block, and the rank from which 16 are taken.
+// Where the tile of a thread's warp lies in the product of its block, and which lane the thread is.
 struct TileAt {
-  int row, column, k;
+  int row, column, lane;
 };
 
-// Adds 16 ranks of A B to the sums. An operand lies in shared memory as it is, entry (i, k) at
-// Layout::at(i, k), or as its transpose: A^T and B^T are kept where the flags say so. (ldmatrix
-// reads either: the fragments of A are rows of A, those of B rows of B^T.)
+// Returns the tile of this thread where a block's warps are a grid of tiles with so many columns.
+// It is computed anew each time: kept from product to product it would cost registers.
+template <int rows, int columns, int warp_columns>
+TileAt tile_of_thread() {
+  const int thread = unit::opaque(threadIdx.x), warp = thread / 32;
+  return {warp / warp_columns * rows, warp % warp_columns * columns, thread % 32};
+}
+
+// Adds 16 ranks of A B, from rank k on, to the sums. An operand lies in shared memory as it is,
+// entry (i, k) at Layout::at(i, k), or as its transpose: A^T and B^T are kept where the flags say
+// so. (ldmatrix reads either: the fragments of A are rows of A, those of B rows of B^T.)
 template <class Number, class Layout, bool a_transposed, bool b_transposed, int rows, int columns>
 void add_sixteen(Sums<rows, columns>& sums, const unsigned short* a, const unsigned short* b,
-                 TileAt tile) {
-  const int lane = threadIdx.x % 32;
+                 TileAt tile, int k) {
+  const int lane = tile.lane;
   const int low = lane % 8, middle = (lane >> 3) % 2 * 8, high = lane / 16 * 8;
   unsigned left[rows / 16][4];
   STEEPEST_UNROLL
   for (int i = 0; i < rows / 16; ++i) {
     const int row = tile.row + 16 * i;
     if constexpr (a_transposed)
-      unit::load_transposed(left[i], a + Layout::at(tile.k + low + high, row + middle));
+      unit::load_transposed(left[i], a + Layout::at(k + low + high, row + middle));
     else
-      unit::load_matrices(left[i], a + Layout::at(row + low + middle, tile.k + high));
+      unit::load_matrices(left[i], a + Layout::at(row + low + middle, k + high));
   }
   STEEPEST_UNROLL
   for (int j = 0; j < columns / 16; ++j) {
     unsigned right[4];  // two fragments of 8 columns
     const int column = tile.column + 16 * j;
     if constexpr (b_transposed)
-      unit::load_matrices(right, b + Layout::at(column + low + high, tile.k + middle));
+      unit::load_matrices(right, b + Layout::at(column + low + high, k + middle));
     else
-      unit::load_transposed(right, b + Layout::at(tile.k + low + middle, column + high));
+      unit::load_transposed(right, b + Layout::at(k + low + middle, column + high));
     STEEPEST_UNROLL
     for (int i = 0; i < rows / 16; ++i) {
       Number::mma(sums[i][2 * j], left[i], right);
@@ -61,9 +69,7 @@ void add_sixteen(Sums<rows, columns>& sums, const unsigned short* a, const unsig
 // at (row, column) and (row, column + 1) of the block's product.
 template <int rows, int columns, class Body>
 void each_pair(Sums<rows, columns>& sums, TileAt tile, const Body& body) {
-  const int lane = threadIdx.x % 32;
-  const int row = unit::opaque(tile.row + lane / 4);
-  const int column = unit::opaque(tile.column + lane % 4 * 2);
+  const int row = tile.row + tile.lane / 4, column = tile.column + tile.lane % 4 * 2;
   STEEPEST_UNROLL
   for (int i = 0; i < rows / 16; ++i) STEEPEST_UNROLL
   for (int j = 0; j < columns / 8; ++j) STEEPEST_UNROLL

@@ -23,14 +23,7 @@ class OneBlock {
   using S = Square<N, Number>;
   using Sums = typename S::Sums;
 
-  OneBlock(const IterationTask& task, unsigned short* squares)
-      : task_(task),
-        first_(static_cast<long long>(blockIdx.x) * task.rows * task.columns),
-        wide_(task.rows <= task.columns),
-        length_(wide_ ? task.columns : task.rows),
-        r_(squares),
-        z_(squares + S::kSize),
-        s_(squares + 2 * S::kSize) {}
+  OneBlock(const IterationTask& task, unsigned short* memory) : task_(task), memory_(memory) {}
 
   void run() {
     if (!find_scale()) return;
@@ -51,31 +44,36 @@ class OneBlock {
     const int size = task_.rows * task_.columns;
     unsigned largest = 0;
     for (int i = static_cast<int>(threadIdx.x); i < size; i += S::kThreads)
-      largest = Larger()(largest, __float_as_uint(load(task_.x, first_ + i, task_.kind)) << 1);
-    largest = over_block(largest, Larger(), reinterpret_cast<unsigned*>(r_)) >> 1;
+      largest =
+          Larger()(largest, __float_as_uint(load(task_.x, begin_of_matrix() + i, task_.kind)) << 1);
+    largest = over_block(largest, Larger(), reinterpret_cast<unsigned*>(r())) >> 1;
     if (largest == 0 || largest >= 0x7f800000u) {
       const float answer = __uint_as_float(largest == 0 ? 0 : 0x7fc00000u);
       for (int i = static_cast<int>(threadIdx.x); i < size; i += S::kThreads)
-        store(task_.y, first_ + i, task_.kind, answer);
+        store(task_.y, begin_of_matrix() + i, task_.kind, answer);
       return false;
     }
     unsigned exponent = largest >> 23;
     exponent = exponent < 1 ? 1 : exponent > 253 ? 253 : exponent;
-    power_ = __uint_as_float((254 - exponent) << 23);
+    const float power = __uint_as_float((254 - exponent) << 23);
     float square = 0;
     for (int i = static_cast<int>(threadIdx.x); i < size; i += S::kThreads) {
-      const float x = load(task_.x, first_ + i, task_.kind) * power_;
+      const float x = load(task_.x, begin_of_matrix() + i, task_.kind) * power;
       square += x * x;
     }
-    square = over_block(square, Plus(), reinterpret_cast<float*>(r_));
-    inverse_norm_ = task_.inverse_safety / sqrtf(square);
+    square = over_block(square, Plus(), reinterpret_cast<float*>(r()));
+    if (threadIdx.x == 0) {
+      scale()[0] = power;
+      scale()[1] = task_.inverse_safety / sqrtf(square);
+    }
+    __syncthreads();
     return true;
   }
 
   // Reads panel number p of X into a square, with zeros beyond its edges: from x in the first
   // segment, scaled, else from `work`.
   void read_panel(int p, bool first, unsigned short* to) const {
-    const int row = wide_ ? 0 : p * N, column = wide_ ? p * N : 0;
+    const int row = is_wide() ? 0 : p * N, column = is_wide() ? p * N : 0;
     const void* const from = first ? task_.x : task_.work;
     const Kind kind = first ? task_.kind : Kind::float16;
     STEEPEST_UNROLL_BY(2)
@@ -91,7 +89,7 @@ class OneBlock {
 
   // Returns the 8 entries of X from (row, column) on, with zeros beyond the end of the row.
   unit::Quad read_chunk(const void* from, Kind kind, bool first, int row, int column) const {
-    const long long at = first_ + static_cast<long long>(row) * task_.columns + column;
+    const long long at = begin_of_matrix() + static_cast<long long>(row) * task_.columns + column;
     const bool whole = task_.vectors && column + 8 <= task_.columns;
     if (!first && whole) return *reinterpret_cast<const unit::Quad*>(task_.work + at);
     unit::Quad quad;
@@ -111,17 +109,18 @@ class OneBlock {
       STEEPEST_UNROLL
       for (int j = 0; j < 8; ++j) x[j] = column + j < task_.columns ? load(from, at + j, kind) : 0;
     }
+    const float power = scale()[0], inverse_norm = scale()[1];
     STEEPEST_UNROLL
     for (int j = 0; j < 4; ++j)
       quad.r[j] =
-          Number::pack(x[2 * j] * power_ * inverse_norm_, x[2 * j + 1] * power_ * inverse_norm_);
+          Number::pack(x[2 * j] * power * inverse_norm, x[2 * j + 1] * power * inverse_norm);
     return quad;
   }
 
   // Returns the square that holds panel number p of X, which is read into it unless it stays there.
   // While it is read, the other panel's square may still be an operand of slower warps.
   unsigned short* panel(int p, bool first, bool stays) const {
-    unsigned short* const square = task_.panels == 2 && p % 2 == 1 ? s_ : z_;
+    unsigned short* const square = task_.panels == 2 && p % 2 == 1 ? s() : z();
     if (!stays) {
       if (task_.panels == 1) __syncthreads();
       read_panel(p, first, square);
@@ -134,14 +133,14 @@ class OneBlock {
   void form_gram(bool first) {
     Sums sums;
     S::clear(sums);
-    for (int p = 0; p * N < length_; ++p) {
+    for (int p = 0; p < panels_of_x(); ++p) {
       unsigned short* const x = panel(p, first, task_.resident && !first);
-      if (wide_)
+      if (is_wide())
         S::template multiply<false, true>(sums, x, x);
       else
         S::template multiply<true, false>(sums, x, x);
     }
-    put(sums, r_);
+    put(sums, r());
   }
 
   // Writes the sums into a square, which may have been an operand of them.
@@ -165,14 +164,14 @@ class OneBlock {
   // sums <- b R + c R^2, where R is symmetric.
   void polynomial(Sums& sums, const Step& step) const {
     S::clear(sums);
-    if (step.c != 0) S::template multiply<false, true>(sums, r_, r_);
-    combine(sums, step.c, step.b, r_);
+    if (step.c != 0) S::template multiply<false, true>(sums, r(), r());
+    combine(sums, step.c, step.b, r());
   }
 
   // M <- M (a I + Z), in place; the sums are M's before they are rounded.
   void multiply_by_z(Sums& sums, float a, unsigned short* m) const {
     S::clear(sums);
-    S::template multiply<false, true>(sums, m, z_);
+    S::template multiply<false, true>(sums, m, z());
     combine(sums, 1, a, m);
   }
 
@@ -182,22 +181,22 @@ class OneBlock {
     float shift = task_.steps[begin].a;
     polynomial(sums, task_.steps[begin]);
     if (end == begin + 1) {
-      put(sums, r_);
+      put(sums, r());
       return shift;
     }
-    put(sums, z_);
-    put(sums, s_);
+    put(sums, z());
+    put(sums, s());
     for (int k = begin + 1; k < end; ++k) {
       const float before = task_.steps[k - 1].a, a = task_.steps[k].a;
-      multiply_by_z(sums, before, r_);
-      put(sums, r_);
-      multiply_by_z(sums, before, r_);
-      put(sums, r_);
+      multiply_by_z(sums, before, r());
+      put(sums, r());
+      multiply_by_z(sums, before, r());
+      put(sums, r());
       polynomial(sums, task_.steps[k]);
-      put(sums, z_);
-      multiply_by_z(sums, a, s_);  // S <- S (a I + Z) + f Z
-      combine(sums, 1, shift, z_);
-      put(sums, k + 1 < end ? s_ : r_);
+      put(sums, z());
+      multiply_by_z(sums, a, s());  // S <- S (a I + Z) + f Z
+      combine(sums, 1, shift, z());
+      put(sums, k + 1 < end ? s() : r());
       shift *= a;
     }
     return shift;
@@ -206,14 +205,14 @@ class OneBlock {
   // X <- F X, or X F of a tall X: into its square where it stays in shared memory, into `work`
   // where it does not, and into y after the last step.
   void apply(float shift, bool first, bool last) {
-    for (int p = 0; p * N < length_; ++p) {
+    for (int p = 0; p < panels_of_x(); ++p) {
       unsigned short* const x = panel(p, first, task_.resident);
       Sums sums;
       S::clear(sums);
-      if (wide_)
-        S::template multiply<false, false>(sums, r_, x);
+      if (is_wide())
+        S::template multiply<false, false>(sums, r(), x);
       else
-        S::template multiply<false, true>(sums, x, r_);
+        S::template multiply<false, true>(sums, x, r());
       combine(sums, 1, shift, x);
       if (last)
         write(sums, p, task_.y, task_.kind);
@@ -227,22 +226,30 @@ class OneBlock {
 
   // Writes panel number p of X to global memory.
   void write(Sums& sums, int p, void* to, Kind kind) const {
-    const int row_of = wide_ ? 0 : p * N, column_of = wide_ ? p * N : 0;
+    const int row_of = is_wide() ? 0 : p * N, column_of = is_wide() ? p * N : 0;
     S::each(sums, [&](int i, int j, float x, float y) {
       const int row = row_of + i, column = column_of + j;
       if (row >= task_.rows || column >= task_.columns) return;
-      const long long at = first_ + static_cast<long long>(row) * task_.columns + column;
+      const long long at = begin_of_matrix() + static_cast<long long>(row) * task_.columns + column;
       store(to, at, kind, x);
       if (column + 1 < task_.columns) store(to, at + 1, kind, y);
     });
   }
 
+  // What follows from the task is computed where it is used: registers are scarce.
+  long long begin_of_matrix() const {  // its first entry
+    return static_cast<long long>(blockIdx.x) * task_.rows * task_.columns;
+  }
+  bool is_wide() const { return task_.rows <= task_.columns; }
+  int panels_of_x() const { return ((is_wide() ? task_.columns : task_.rows) + N - 1) / N; }
+  // The two factors that find_scale() finds, and the squares behind them.
+  float* scale() const { return reinterpret_cast<float*>(memory_); }
+  unsigned short* r() const { return memory_ + kScaleBytes / 2; }
+  unsigned short* z() const { return r() + S::kSize; }
+  unsigned short* s() const { return r() + 2 * S::kSize; }
+
   const IterationTask& task_;
-  long long first_;  // the matrix' first entry
-  bool wide_;
-  int length_;  // of the long side
-  unsigned short *r_, *z_, *s_;
-  float power_ = 1, inverse_norm_ = 1;
+  unsigned short* memory_;
 };
 
 template <int N, class Number>

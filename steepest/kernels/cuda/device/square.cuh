@@ -18,20 +18,17 @@ struct Square {
   using Layout = Rows<N>;
   using Sums = cuda::Sums<kRows, kColumns>;
 
-  // Returns the tile of this thread's warp.
-  static TileAt tile(int k = 0) {
-    const int warp = threadIdx.x / 32;
-    return {warp / warp_columns(N) * kRows, warp % warp_columns(N) * kColumns, k};
-  }
+  static TileAt tile() { return tile_of_thread<kRows, kColumns, warp_columns(N)>(); }
 
   static void clear(Sums& sums) { cuda::clear<kRows, kColumns>(sums); }
 
   // sums += A B, as of add_sixteen().
   template <bool a_transposed, bool b_transposed>
   static void multiply(Sums& sums, const unsigned short* a, const unsigned short* b) {
+    const TileAt at = tile();
     STEEPEST_UNROLL_BY(2)
     for (int k = 0; k < N; k += 16)
-      add_sixteen<Number, Layout, a_transposed, b_transposed, kRows, kColumns>(sums, a, b, tile(k));
+      add_sixteen<Number, Layout, a_transposed, b_transposed, kRows, kColumns>(sums, a, b, at, k);
   }
 
   template <class Body>

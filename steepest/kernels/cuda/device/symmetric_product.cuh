@@ -36,6 +36,7 @@ class SymmetricProduct {
   }
 
   void run() {
+    const TileAt at = tile();
     TileSums sums;
     clear<kRows, kColumns>(sums);
     const int panels = (task_.depth + kSymmetricDepth - 1) / kSymmetricDepth;
@@ -44,7 +45,7 @@ class SymmetricProduct {
       unit::wait_for<kStages - 2>();
       __syncthreads();  // panel p is there, and nobody reads the buffer of panel p - 1 any more
       begin_panel(p + kStages - 1, panels);
-      multiply(sums, p);
+      multiply(sums, at, p);
     }
     unit::wait_for<0>();
     __syncthreads();
@@ -63,10 +64,7 @@ class SymmetricProduct {
 
   unsigned short* buffer(int p) const { return memory_ + p % kStages * 2 * kPanel; }
 
-  static TileAt tile(int k = 0) {
-    const int warp = threadIdx.x / 32;
-    return {warp / 4 * kRows, warp % 4 * kColumns, k};
-  }
+  static TileAt tile() { return tile_of_thread<kRows, kColumns, 4>(); }
 
   // Begins to copy panel p of both operands, where there is one, and ends a group of copies.
   void begin_panel(int p, int panels) const {
@@ -95,12 +93,12 @@ class SymmetricProduct {
     }
   }
 
-  void multiply(TileSums& sums, int p) const {
+  void multiply(TileSums& sums, TileAt at, int p) const {
     const unsigned short* const a = buffer(p);
     const unsigned short* const b = shared_operand_ ? a : a + kPanel;
     STEEPEST_UNROLL
     for (int k = 0; k < kSymmetricDepth; k += 16)
-      add_sixteen<Number, Panel, false, true, kRows, kColumns>(sums, a, b, tile(k));
+      add_sixteen<Number, Panel, false, true, kRows, kColumns>(sums, a, b, at, k);
   }
 
   // sums <- alpha sums + beta D.

@@ -22,6 +22,7 @@ constexpr int kMaxSteps = 16;
 constexpr int kWidths[] = {32, 64, 96, 128, 192};
 constexpr int warp_rows(int width) { return width >= 128 ? 4 : width == 96 ? 3 : 2; }
 constexpr int warp_columns(int width) { return width == 192 ? 3 : 2; }
+constexpr int kScaleBytes = 16;  // of shared memory, before the squares
 constexpr int threads_of(int width) { return 32 * warp_rows(width) * warp_columns(width); }
 
 // A Newton-Schulz iteration of `gridDim.x` matrices, a block each: one_block.cuh.
