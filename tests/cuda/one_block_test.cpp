@@ -176,6 +176,8 @@ TEST(OneBlock, BFloat16Factors) {
   const double error16 = error(iterated<unit::Bf16>(x, jordan(5)), exact(x, jordan(5)));
   EXPECT_LT(error16, .08);
   EXPECT_GT(error16, error(iterated(x, jordan(5)), exact(x, jordan(5))));
+  const auto wide = gaussian({1, 40, 100}, 8);  // through global memory
+  EXPECT_LT(error(iterated<unit::Bf16>(wide, jordan(5)), exact(wide, jordan(5))), .08);
 }
 
 }  // namespace

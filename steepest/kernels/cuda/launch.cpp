@@ -17,11 +17,16 @@ namespace {
 
 constexpr int kLeastCapability = 80;  // mma.sync of bfloat16, cp.async
 
-// The current stream of a device. Its handle is null for the default stream, for which old versions
-// of torch have no other answer.
-void* current_stream(const c10::Device& device) {
+// Sets `handle` to that of the device's current stream: null for the default stream. False where
+// torch does not tell it, as old versions do of other streams.
+bool find_stream(const c10::Device& device, void*& handle) {
   const auto stream = c10::impl::VirtualGuardImpl(device.type()).getStream(device);
-  return stream.id() == 0 ? nullptr : stream.native_handle();
+  try {
+    handle = stream.id() == 0 ? nullptr : stream.native_handle();
+    return true;
+  } catch (const c10::Error&) {
+    return false;
+  }
 }
 
 // The kernels of one device. It is used with its context current.
@@ -40,9 +45,11 @@ class DeviceKernels {
   bool is_usable() const { return usable_; }
   int64_t shared_limit() const { return usable_ ? shared_limit_ : 0; }
 
-  // Launches the kernel; false where that fails.
-  bool launch(const Launch& launch, void* stream, const void* task) {
+  // Launches the kernel on the current stream; false where that fails.
+  bool launch(const Launch& launch, const c10::Device& device, const void* task) {
     const auto function = function_of(launch);
+    void* stream = nullptr;
+    if (usable_ && !find_stream(device, stream)) fail("this torch does not tell its streams");
     if (!usable_) return false;
     void* parameters[] = {const_cast<void*>(task)};
     check(Driver::instance()->launch(
@@ -143,9 +150,8 @@ int64_t shared_limit(const at::Tensor& on) {
 }
 
 bool launch(const Launch& launch, const at::Tensor& on, const void* task) {
-  return with_device(on, [&](DeviceKernels& kernels) {
-    return kernels.launch(launch, current_stream(on.device()), task);
-  });
+  return with_device(
+      on, [&](DeviceKernels& kernels) { return kernels.launch(launch, on.device(), task); });
 }
 
 std::string describe() {

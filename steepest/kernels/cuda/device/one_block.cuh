@@ -74,46 +74,53 @@ class OneBlock {
   // segment, scaled, else from `work`.
   void read_panel(int p, bool first, unsigned short* to) const {
     const int row = is_wide() ? 0 : p * N, column = is_wide() ? p * N : 0;
-    const void* const from = first ? task_.x : task_.work;
-    const Kind kind = first ? task_.kind : Kind::float16;
     STEEPEST_UNROLL_BY(2)
     for (int part = 0; part < S::kSize / 8; part += S::kThreads) {
       const int chunk = part + static_cast<int>(threadIdx.x);
       const int i = chunk / (N / 8), j = chunk % (N / 8) * 8;
       unit::Quad quad = {{0, 0, 0, 0}};
-      if (row + i < task_.rows && column + j < task_.columns)
-        quad = read_chunk(from, kind, first, row + i, column + j);
+      if (row + i < task_.rows && column + j < task_.columns) {
+        const long long at = place(row + i, column + j);
+        const int size = task_.columns - column - j;
+        quad = first ? read_x(at, size) : read_work(at, size);
+      }
       *reinterpret_cast<unit::Quad*>(to + S::Layout::at(i, j)) = quad;
     }
   }
 
-  // Returns the 8 entries of X from (row, column) on, with zeros beyond the end of the row.
-  unit::Quad read_chunk(const void* from, Kind kind, bool first, int row, int column) const {
-    const long long at = begin_of_matrix() + static_cast<long long>(row) * task_.columns + column;
-    const bool whole = task_.vectors && column + 8 <= task_.columns;
-    if (!first && whole) return *reinterpret_cast<const unit::Quad*>(task_.work + at);
-    unit::Quad quad;
-    if (!first) {
-      STEEPEST_UNROLL
-      for (int j = 0; j < 4; ++j) {
-        const unsigned low = column + 2 * j < task_.columns ? task_.work[at + 2 * j] : 0;
-        const unsigned high = column + 2 * j + 1 < task_.columns ? task_.work[at + 2 * j + 1] : 0;
-        quad.r[j] = low | high << 16;
-      }
-      return quad;
-    }
+  // Returns where entry (row, column) of X lies in x, y and `work`.
+  long long place(int row, int column) const {
+    return begin_of_matrix() + static_cast<long long>(row) * task_.columns + column;
+  }
+
+  // Returns the 8 entries of X_0 from `at` on, of which the row has `size`, with zeros behind them.
+  unit::Quad read_x(long long at, int size) const {
     float x[8];
-    if (whole) {
-      load_eight(from, at, kind, x);
+    if (task_.vectors && size >= 8) {
+      load_eight(task_.x, at, task_.kind, x);
     } else {
       STEEPEST_UNROLL
-      for (int j = 0; j < 8; ++j) x[j] = column + j < task_.columns ? load(from, at + j, kind) : 0;
+      for (int j = 0; j < 8; ++j) x[j] = j < size ? load(task_.x, at + j, task_.kind) : 0;
     }
     const float power = scale()[0], inverse_norm = scale()[1];
+    unit::Quad quad;
     STEEPEST_UNROLL
     for (int j = 0; j < 4; ++j)
       quad.r[j] =
           Number::pack(x[2 * j] * power * inverse_norm, x[2 * j + 1] * power * inverse_norm);
+    return quad;
+  }
+
+  // Returns the same of `work`.
+  unit::Quad read_work(long long at, int size) const {
+    if (task_.vectors && size >= 8) return *reinterpret_cast<const unit::Quad*>(task_.work + at);
+    unit::Quad quad;
+    STEEPEST_UNROLL
+    for (int j = 0; j < 4; ++j) {
+      const unsigned low = 2 * j < size ? task_.work[at + 2 * j] : 0;
+      const unsigned high = 2 * j + 1 < size ? task_.work[at + 2 * j + 1] : 0;
+      quad.r[j] = low | high << 16;
+    }
     return quad;
   }
 
@@ -214,26 +221,29 @@ class OneBlock {
       else
         S::template multiply<false, true>(sums, x, r());
       combine(sums, 1, shift, x);
-      if (last)
-        write(sums, p, task_.y, task_.kind);
-      else if (task_.resident)
+      if (task_.resident && !last)
         put(sums, x);
       else
-        write(sums, p, task_.work, Kind::float16);
+        write(sums, p, last);
     }
     __syncthreads();
   }
 
-  // Writes panel number p of X to global memory.
-  void write(Sums& sums, int p, void* to, Kind kind) const {
+  // Writes panel number p of X to y after the last step, else to `work`.
+  void write(Sums& sums, int p, bool last) const {
     const int row_of = is_wide() ? 0 : p * N, column_of = is_wide() ? p * N : 0;
     S::each(sums, [&](int i, int j, float x, float y) {
       const int row = row_of + i, column = column_of + j;
       if (row >= task_.rows || column >= task_.columns) return;
-      const long long at = begin_of_matrix() + static_cast<long long>(row) * task_.columns + column;
-      store(to, at, kind, x);
-      if (column + 1 < task_.columns) store(to, at + 1, kind, y);
+      write_one(place(row, column), x, last);
+      if (column + 1 < task_.columns) write_one(place(row, column) + 1, y, last);
     });
+  }
+  void write_one(long long at, float x, bool last) const {
+    if (last)
+      store(task_.y, at, task_.kind, x);
+    else
+      task_.work[at] = static_cast<unsigned short>(Number::pack(x, 0));
   }
 
   // What follows from the task is computed where it is used: registers are scarce.
