@@ -182,8 +182,7 @@ class Groups(Optimizer):
     def _canonical(self, group: Group) -> Group:
         """Returns a group under SteepestDescent's keys, of which the engine's options are made.
 
-        Here it is the group itself. Classes whose groups keep torch's keys (ns_steps, betas ..)
-        override this, and return a translated copy.
+        Here it is the group itself; classes whose groups keep torch's keys return a translation.
         """
         return group
 
