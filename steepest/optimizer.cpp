@@ -7,6 +7,8 @@
 #include <unordered_set>
 
 #include "steepest/base/text.h"
+#include "steepest/distributed/process_group.h"
+#include "steepest/distributed/sharing.h"
 #include "steepest/engine/check.h"
 #include "steepest/engine/step.h"
 #include "steepest/optimizer_groups.h"
@@ -23,6 +25,14 @@ Groups single_group(const std::vector<at::Tensor>& params) {
   return {group};
 }
 
+// Returns the plan shared among the processes of the group, each of which holds all of every
+// parameter.
+Plan replicated(Plan plan, const ProcessGroup& group) {
+  Layout layout{{group.size()}, {}};
+  layout.placements.assign(plan.params.size(), {Placement{}});
+  return share_plan(std::move(plan), {"", group.rank(), std::move(layout)});
+}
+
 }  // namespace
 
 struct Optimizer::Planned {
@@ -35,7 +45,8 @@ struct Optimizer::Planned {
   std::vector<size_t> owners;                    // of each plan group: the param group
   std::vector<std::vector<at::Tensor>> tensors;  // the param groups' tensors in the plan
   engine::ParamRegistry registry;
-  size_t registered = 0;  // param groups in it
+  size_t registered = 0;                // param groups in it
+  std::shared_ptr<ProcessGroup> group;  // null: this process takes its steps alone
 };
 
 Optimizer::Optimizer(Optimizer&&) = default;
@@ -115,6 +126,7 @@ void Optimizer::refresh() {
     layout.add(options_in(param_groups_[g]).group, named(param_groups_[g], g), g);
   }
   planned_->plan = make_plan(recipe_, std::move(layout.params), std::move(layout.groups));
+  if (planned_->group) planned_->plan = replicated(std::move(planned_->plan), *planned_->group);
   planned_->owners = std::move(layout.owners);
   planned_->made = true;
   planned_->tensors.clear();
@@ -184,6 +196,30 @@ std::vector<Rates> Optimizer::current_rates() const {
   return rates;
 }
 
+void Optimizer::share(std::shared_ptr<ProcessGroup> group) {
+  planned_->group = std::move(group);
+  planned_->made = false;
+  refresh();
+}
+
+// Returns the loss that this step is told: the mean of the observed ones, else the closure's,
+// averaged over the processes that share the step; undefined where there is none. Collective where
+// there are such.
+at::Tensor Optimizer::mean_loss(const at::Tensor& of_closure) const {
+  const auto alone = observed_weight_ > 0 ? observed_ / observed_weight_ : of_closure;
+  if (!planned_->group) return alone;
+  at::NoGradGuard no_grad;
+  auto pair = at::zeros({2}, at::kDouble);  // loss times weight, and weight
+  if (alone.defined()) {
+    const double weight = observed_weight_ > 0 ? observed_weight_ : 1;
+    pair.select(0, 0).copy_(alone.detach().reshape({})), pair.select(0, 0).mul_(weight);
+    pair.select(0, 1).fill_(weight);
+  }
+  pair = planned_->group->sum(pair);
+  const double weight = pair.select(0, 1).item<double>();
+  return weight > 0 ? pair.select(0, 0) / weight : at::Tensor();
+}
+
 void Optimizer::observe(const at::Tensor& loss, double weight) {
   TORCH_CHECK_VALUE(loss.defined() && loss.numel() == 1, "observe: loss: received shape ",
                     loss.defined() ? loss.sizes() : at::IntArrayRef(), ", allowed one number");
@@ -211,9 +247,9 @@ at::Tensor Optimizer::step(LossClosure closure) {
   // Momo needs the loss; where steps with NaN or Inf are refused, it is looked at as well.
   const bool wanted = momo || recipe_.nonfinite == Nonfinite::skip;
   at::Tensor used;
-  if (wanted) used = observed_weight_ > 0 ? observed_ / observed_weight_ : loss;
-  const auto result =
-      engine::step(planned_->plan, params, global_, current_rates(), used, measure_duals_);
+  if (wanted) used = mean_loss(loss);
+  const auto result = engine::step(planned_->plan, params, global_, current_rates(), used,
+                                   measure_duals_, planned_->group.get());
   warn_once(params, momo ? used : at::Tensor());
   stats_ = result;
   skipped_ += result.skipped;

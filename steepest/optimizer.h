@@ -15,7 +15,8 @@
 
 namespace STEEPEST_API steepest {
 
-struct Plan;  // plan.h, for the library's own parts
+struct Plan;         // plan.h, for the library's own parts
+class ProcessGroup;  // distributed/process_group.h
 
 struct BlockState : public torch::optim::OptimizerCloneableParamState<BlockState> {
   ParamState value;
@@ -39,6 +40,11 @@ class Optimizer : public torch::optim::Optimizer {
   // Adds a group, or throws c10::ValueError and changes nothing. One that is added through a
   // torch::optim::Optimizer& is taken as bare tensors with the recipe's choices.
   void add_param_group(const Group& group);
+
+  // Shares the steps from here on among the processes of the group: each holds all parameters,
+  // has the same gradients, calls step() when the others do, and measures the directions of its
+  // part of the matrices. observe()'s losses are averaged over them.
+  void share(std::shared_ptr<ProcessGroup> group);
 
   // Adds the loss of a micro-batch, unscaled and undivided, to the weighted mean that the next
   // step() uses (Momo). Throws c10::ValueError unless it is one real number, and weight above 0.
@@ -71,6 +77,7 @@ class Optimizer : public torch::optim::Optimizer {
   void warn_once(const std::vector<Param>& params, const at::Tensor& loss);
   std::vector<Param> collect_params();
   std::vector<Rates> current_rates() const;
+  at::Tensor mean_loss(const at::Tensor& of_closure) const;
   ParamState& state_of(const at::Tensor& param);
 
   struct Planned;  // the plan, and the tensors that it was made of
