@@ -39,6 +39,9 @@ target_include_directories(steepest_trainer SYSTEM PUBLIC "${TOMLPLUSPLUS_INCLUD
 target_link_libraries(steepest_trainer PRIVATE steepest_flags
   PUBLIC steepest_inside CLI11::CLI11 nlohmann_json::nlohmann_json ZLIB::ZLIB)
 steepest_precompile(steepest_trainer)
+set_source_files_properties("${PROJECT_SOURCE_DIR}/trainer/distributed/connect.cpp" PROPERTIES
+  INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/trainer/distributed/gloo_names"
+  COMPILE_DEFINITIONS USE_C10D_GLOO SKIP_PRECOMPILE_HEADERS ON)
 set_source_files_properties("${PROJECT_SOURCE_DIR}/trainer/config/config_sources.cpp" PROPERTIES
   SKIP_UNITY_BUILD_INCLUSION ON)  # its helpers have names of config_read.cpp's
 steepest_unity(steepest_trainer trainer+trainer/run trainer/config trainer/data trainer/models)

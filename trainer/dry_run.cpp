@@ -21,8 +21,10 @@
 #include "steepest/polar/polar.h"
 #include "trainer/config/config.h"
 #include "trainer/data/images.h"
+#include "trainer/distributed/shares.h"
 #include "trainer/models/cost.h"
 #include "trainer/session.h"
+#include "trainer/units.h"
 
 namespace steepest::trainer {
 namespace {
@@ -159,16 +161,6 @@ std::string solvers_text(const Plan& plan) {
   return text;
 }
 
-// A number of so many units, scaled so that one to three digits stand before the point: "1.3 GB".
-std::string with_unit(double number, const std::string& unit) {
-  const char* prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
-  size_t i = 0;
-  for (; number >= 999.5 && i + 1 < std::size(prefixes); ++i) number /= 1000;
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g ", number);
-  return text + (prefixes[i] + unit);
-}
-
 // A share as "0.873 %".
 std::string percent(double share) {
   char text[32];
@@ -222,7 +214,7 @@ std::string cost_text(const RunSpec& spec, const RunCost& c) {
 
 RunCost cost_of(const RunSpec& spec) { return count(spec, Shapes(spec)); }
 
-std::string dry_run_text(const RunSpec& spec) {
+std::string dry_run_text(const RunSpec& spec, int64_t processes) {
   const Shapes shapes(spec);
   std::ostringstream text;
   text << resolved_toml(spec) << "\n"
@@ -232,6 +224,7 @@ std::string dry_run_text(const RunSpec& spec) {
        << solvers_text(shapes.plan) << "\n"
        << print_plan(shapes.plan) << "\n"
        << cost_text(spec, count(spec, shapes));
+  if (processes > 1) text << "\n" << shares_text(shapes.plan, processes);
   return text.str();
 }
 

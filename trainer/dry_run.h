@@ -29,7 +29,7 @@ RunCost cost_of(const RunSpec& spec);
 
 // The whole text of `steepest train --dry-run`: the resolved run file, the model, every parameter's
 // group, rates, solvers, plan, memory, FLOPs, and the hours at the speed of this machine's
-// products.
-std::string dry_run_text(const RunSpec& spec);
+// products. Of several processes, also what each of them does and sends.
+std::string dry_run_text(const RunSpec& spec, int64_t processes = 1);
 
 }  // namespace steepest::trainer

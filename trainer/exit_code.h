@@ -11,6 +11,7 @@ enum ExitCode {
   kData = 3,        // a data file, or data that changed
   kCheckpoint = 4,  // a checkpoint, the run folder, the disk
   kNumeric = 5,     // NaN or Inf: too many steps in a row refused, or in weights or validation loss
+  kLost = 6,        // another process of the run was lost; the last checkpoint is there
   kSignal = 128     // and the signal's number (130 SIGINT, 143 SIGTERM, ..): the step was finished
                     // and saved
 };

@@ -10,6 +10,8 @@
 
 #include "trainer/begin.h"
 #include "trainer/config/config.h"
+#include "trainer/distributed/connect.h"
+#include "trainer/distributed/follow.h"
 #include "trainer/exit_code.h"
 #include "trainer/record/recorder.h"
 #include "trainer/resume.h"
@@ -31,12 +33,18 @@ struct Diverged : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// The session of a run. A resumed one has what it took from other runs in its checkpoint.
-Session new_session(const RunSpec& spec, bool resumed) {
-  Session session(spec);
+// The session of a run; a resumed one has in its checkpoint what it took from other runs.
+Session new_session(const RunSpec& spec, bool resumed, const Team& team) {
+  Session session(spec, DataUse::read, team);
   require_matches(spec.record, session.optimizer());
   if (!resumed) begin_run(session);
   return session;
+}
+
+// The signal that this process has received since, else the one that all have heard of; 0: none.
+int stop_signal(const Team::Heard& heard) {
+  const int own = StopSignals::received();
+  return own != 0 ? own : heard.signal;
 }
 
 // One run between its folder, its session and the people who watch.
@@ -44,11 +52,12 @@ class Loop {
  public:
   // Builds the session, then makes the run's folder, or with options.resume goes to the latest
   // checkpoint of the one that is there; then opens the files of the folder. Throws where the spec
-  // or the folder cannot be taken, before anything of an earlier run is overwritten.
-  Loop(const RunSpec& spec, const LoopOptions& options)
+  // or the folder cannot be taken, before anything of an earlier run is overwritten. Last, it tells
+  // the other processes of the team from which step it goes on.
+  Loop(const RunSpec& spec, const LoopOptions& options, const Team& team)
       : spec_(require_round_trip(spec)),
-        session_(
-            new_session(spec, options.resume)),  // first: what it refuses leaves no folder behind
+        session_(new_session(spec, options.resume,
+                             team)),  // first: what it refuses leaves no folder behind
         folder_(options.resume ? RunFolder::resume(spec.out) : RunFolder::create(spec.out)),
         progress_(STDERR_FILENO, detect_progress(STDERR_FILENO, spec.log_every)),
         quiet_(options.quiet) {
@@ -64,7 +73,8 @@ class Loop {
                                                 : Metrics::create(metrics));
     recorder_ =
         std::make_unique<Recorder>(spec_.record, folder_ / "records.jsonl", session_.step());
-    folder_.add_environment({kVersion, spec.device});
+    folder_.add_environment({kVersion, spec.device, team.size()});
+    team.hear(session_.step());
   }
 
   // Trains to the end of the run, with signals caught; returns the exit code, kNumeric where NaN or
@@ -82,8 +92,7 @@ class Loop {
  private:
   // Whether something that is done every `every` steps is due after the last step; never for 0.
   bool due(int64_t every) const { return every > 0 && session_.step() % every == 0; }
-  // Whether the last step is one of those in a row that were refused, or trained on, with NaN or
-  // Inf.
+  // Whether the last step is one of those in a row that were refused, or had NaN or Inf.
   bool in_streak() const { return session_.skipped_in_a_row() > 0; }
   // Whether this step was validated and meets the target of the run.
   bool is_done() const { return meets_target(spec_, counters_, session_.step()); }
@@ -95,6 +104,7 @@ class Loop {
   int train() {
     while (session_.step() < spec_.steps && !is_done()) {
       if (!in_streak()) before_streak_ = counters_, streak_loses_ = false;
+      const auto heard = session_.team().hear(kGoOn);
       recorder_->before_step(session_.optimizer(), session_.step() + 1);
       const auto result = session_.train_step();
       recorder_->after_step(session_.optimizer(), session_.step(), result.refused);
@@ -103,13 +113,14 @@ class Loop {
       if (due(spec_.eval_every)) evaluate();
       if (session_.skipped_in_a_row() >= spec_.max_skipped) {
         save_before_streak();
-        throw Diverged(streak_message(result));
+        throw Diverged(streak_message(result, session_.skipped_in_a_row()));
       }
-      if (const int signal = StopSignals::received()) return stop(signal);
+      if (const int signal = stop_signal(heard)) return stop(signal);
       save_due_ |= due(spec_.checkpoint_every);
       if (save_due_ && session_.step() < spec_.steps && is_good()) save();
     }
     if (is_done()) note("the target is met after step " + std::to_string(session_.step()));
+    session_.team().hear(kEnd);
     return finish();
   }
 
@@ -207,6 +218,7 @@ class Loop {
   // Ends the run at a signal, with a checkpoint where the step is a good one; returns the exit
   // code.
   int stop(int signal) {
+    session_.team().hear(kEnd);
     const std::string step = std::to_string(session_.step());
     if (is_good()) {
       save();
@@ -223,13 +235,6 @@ class Loop {
   std::string last_good_message() const {
     return last_good_.empty() ? "no good checkpoint was saved before"
                               : "last good checkpoint: " + last_good_;
-  }
-
-  // Why the run stops after too many steps in a row with NaN or Inf, the last of which gave `r`.
-  std::string streak_message(const StepResult& r) const {
-    return std::to_string(session_.skipped_in_a_row()) + " steps in a row " +
-           (r.refused ? "refused: " : "trained with ") + "NaN or Inf in " +
-           first_names(r.nonfinite);
   }
 
   // Ends a run that NaN or Inf has stopped, prints `why`, and returns the exit code. Nothing is
@@ -287,7 +292,9 @@ class Loop {
 
 int run_training(const RunSpec& spec, const LoopOptions& options) {
   if (spec.threads > 0) at::set_num_threads(static_cast<int>(spec.threads));
-  return Loop(spec, options).run();
+  const Team team = options.world ? Team(connect(*options.world)) : Team();
+  if (team.rank() > 0) return follow(spec, options.resume, team);
+  return Loop(spec, options, team).run();
 }
 
 }  // namespace steepest::trainer

@@ -13,6 +13,8 @@
 #include "trainer/commands/unknown_words.h"
 #include "trainer/config/config.h"
 #include "trainer/data/dataset.h"
+#include "trainer/distributed/connect.h"
+#include "trainer/distributed/launch.h"
 #include "trainer/exit_code.h"
 #include "trainer/run/cpu_guard.h"
 #include "trainer/run/manifest.h"
@@ -96,6 +98,8 @@ int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
     return fail(error.what(), kCheckpoint);
   } catch (const steepest::FileError& error) {
     return fail(error.what(), kCheckpoint);
+  } catch (const LostProcess& error) {
+    return is_told_of() ? kLost : fail(error.what(), kLost);
   } catch (const std::exception&) {
     return fail_for_library_error();
   }
@@ -104,9 +108,10 @@ int run(CLI::App& app, int argc, char** argv, const int& exit_code) {
 constexpr char kExitCodes[] =
     "Exit codes: 0 done; 1 failed (memory, a result that cannot be printed); 2 usage, run file or\n"
     "recipe; 3 data; 4 checkpoint, run folder or disk; 5 NaN or Inf: too many steps in a row, the\n"
-    "weights or the last validation loss (the last good checkpoint is kept and named); 128 + n\n"
-    "stopped by signal n (130 SIGINT, 143 SIGTERM, 129 SIGHUP, ..): the step was finished and "
-    "saved.";
+    "weights or the last validation loss (the last good checkpoint is kept and named); 6 a "
+    "process\n"
+    "of the run was lost (the last checkpoint is kept); 128 + n stopped by signal n (130 SIGINT,\n"
+    "143 SIGTERM, 129 SIGHUP, ..): the step was finished and saved.";
 
 // Loads torch's CUDA library, which registers the "cuda" device, in a build that is linked to no
 // certain torch; does nothing where this torch has none. Other builds link the library.

@@ -61,6 +61,12 @@ const RunSpec& require_memory(const RunSpec& spec) {
   return spec;
 }
 
+// The number of the first group of matrices, whose lr a step reports; 0 where there is none.
+size_t reported_group(const Groups& groups) {
+  const auto matrices = std::ranges::find(groups, std::optional(Role::matrix), &Group::role);
+  return matrices == groups.end() ? 0 : static_cast<size_t>(matrices - groups.begin());
+}
+
 // Whether the groups of both lists, one by one, take their weights as the same matrices.
 bool same_views(const Groups& a, const Groups& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -69,8 +75,9 @@ bool same_views(const Groups& a, const Groups& b) {
 
 }  // namespace
 
-Session::Session(const RunSpec& spec, DataUse use)
+Session::Session(const RunSpec& spec, DataUse use, Team team)
     : spec_(require_memory(spec)),
+      team_(std::move(team)),
       data_(use == DataUse::none ? nullptr : make_dataset(spec.data)),
       model_(make_model(spec.model, spec.seed, at::Device(spec.device))),
       rates_(spec.schedule, spec.steps) {
@@ -82,14 +89,13 @@ Session::Session(const RunSpec& spec, DataUse use)
 }
 
 // Routes the model's parameters to groups_ and makes a new optimizer over them, whose rates rates_
-// starts from. Keeps in rate_group_ the group whose rate steps report.
+// starts from.
 void Session::make_optimizer() {
   groups_ = make_groups(*model_, spec_.groups, fused_);
   optimizer_ = std::make_unique<Optimizer>(groups_, recipe(spec_.recipe, spec_.optimizer));
   optimizer_->measure_duals(spec_.measure_duals);
+  if (team_.group()) optimizer_->share(team_.group());
   rates_.start_from(*optimizer_, schedule_steps(groups_, spec_.groups, spec_.steps));
-  const auto matrices = std::ranges::find(groups_, std::optional(Role::matrix), &Group::role);
-  rate_group_ = matrices == groups_.end() ? 0 : static_cast<size_t>(matrices - groups_.begin());
 }
 
 bool Session::route_as(const Checkpoint& checkpoint) {
@@ -113,23 +119,43 @@ Outcome Session::outcome_of(const Batch& batch) {
   return model_->outcome(here);
 }
 
-// Adds the gradients of the step's micro-batches to the parameters' and shows their losses to the
-// optimizer, for Momo. Sets result.loss to the mean over the whole batch, and result.accuracy, NaN
-// where a row has no one target.
+// Adds the gradients of this process' rows of the step's micro-batches, each over the number of all
+// parts, to the parameters' and shows their losses to the optimizer, for Momo. Sets result.loss to
+// their part of the mean over the whole batch, and result.accuracy to theirs, NaN where a row has
+// no one target. A part is what a micro-batch of a run with so many more of them is.
 void Session::forward_backward(StepResult& result) {
-  const int64_t rows = spec_.data.batch / spec_.accumulate;
-  const double weight = 1 / static_cast<double>(spec_.accumulate);
+  const int64_t parts = spec_.accumulate * team_.size(), rows = spec_.data.batch / parts;
+  const double weight = 1 / static_cast<double>(parts);
   result.loss = 0;
   double right = 0;
   for (int64_t micro = 0; micro < spec_.accumulate; ++micro) {
-    const auto outcome = outcome_of(data_->batch(Split::train, step_, micro * rows, rows));
+    const int64_t part = micro * team_.size() + team_.rank();
+    const auto outcome = outcome_of(data_->batch(Split::train, step_, part * rows, rows));
     const auto& loss = outcome.loss;
-    (spec_.accumulate == 1 ? loss : loss * weight).backward();
+    (parts == 1 ? loss : loss * weight).backward();
     optimizer_->observe(loss);
     result.loss += loss.item<double>() * weight;
     right += number_or_nan(outcome.right);
   }
   result.accuracy = right / static_cast<double>(spec_.data.batch);
+}
+
+// Replaces gradients, result.loss and result.accuracy by their sums over the processes, and the
+// change of the model's buffers since these copies of them by its mean.
+void Session::add_up(StepResult& result, const NamedTensors& buffers) {
+  if (!team_.group()) return;
+  const at::NoGradGuard no_grad;
+  std::vector<at::Tensor> sums;
+  for (const auto& p : model_->parameters())
+    if (p.tensor.grad().defined()) sums.push_back(p.tensor.grad());
+  auto own = model_->buffers();
+  for (auto& [name, buffer] : own)
+    sums.push_back(buffer.sub_(*find_tensor(buffers, name)).div_(team_.size()));
+  const auto found = at::tensor({result.loss, result.accuracy}, at::kDouble);
+  sums.push_back(found);
+  team_.sum(sums);
+  for (auto& [name, buffer] : own) buffer.add_(*find_tensor(buffers, name));
+  result.loss = found[0].item<double>(), result.accuracy = found[1].item<double>();
 }
 
 // Scales the gradients in place down to the largest global norm that the spec allows, if any, and
@@ -193,6 +219,7 @@ StepResult Session::train_step() {
   rates_.set(*optimizer_, step_);
   optimizer_->zero_grad();
   forward_backward(result);
+  add_up(result, buffers);
   clip_gradients(result);
   const double before = seconds_now();
   optimizer_->step();
@@ -200,7 +227,7 @@ StepResult Session::train_step() {
   result.q = number_or_nan(stats.q), result.dual = number_or_nan(stats.dual);
   result.gap = number_or_nan(stats.model), result.f_star = number_or_nan(optimizer_->f_star());
   result.optimizer_seconds = seconds_now() - before;
-  result.lr = optimizer_->param_groups()[rate_group_].options().get_lr();
+  result.lr = optimizer_->param_groups()[reported_group(groups_)].options().get_lr();
   note_nonfinite(result);
   if (result.refused) restore_buffers(buffers);
   result.spike_z = losses_.add(result.loss);

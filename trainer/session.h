@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "steepest/optimizer.h"
+#include "trainer/distributed/team.h"
 #include "trainer/group_rates.h"
 #include "trainer/models/model.h"
 #include "trainer/run/checkpoint.h"
@@ -53,8 +54,10 @@ class Session {
  public:
   // Builds data, model and optimizer from the spec. Throws DataError for the data, and
   // std::invalid_argument or c10::ValueError for a model, optimizer, device, size or number of
-  // micro-batches that cannot be had. Without data nothing can be trained or evaluated.
-  explicit Session(const RunSpec& spec, DataUse use = DataUse::read);
+  // micro-batches that cannot be had. Without data nothing can be trained or evaluated. The
+  // processes of the team share each step: each takes its part of the rows of every micro-batch,
+  // and all find the same.
+  explicit Session(const RunSpec& spec, DataUse use = DataUse::read, Team team = {});
 
   // Takes one optimizer step on the next batch; clips and schedules as the spec says. Returns what
   // it measured. A step that is refused for NaN or Inf is counted, too: the next one has the next
@@ -84,6 +87,8 @@ class Session {
   const Groups& groups() const { return groups_; }
   // The rates that the groups have at each step.
   GroupRates& rates() { return rates_; }
+  // The processes that share the steps.
+  const Team& team() const { return team_; }
   // The spec that the session was built from.
   const RunSpec& spec() const { return spec_; }
 
@@ -119,6 +124,7 @@ class Session {
 
   void make_optimizer();
   void forward_backward(StepResult& result);
+  void add_up(StepResult& result, const NamedTensors& buffers);
   void clip_gradients(StepResult& result);
   void note_nonfinite(StepResult& result);
   void restore_buffers(const NamedTensors& copies);
@@ -126,13 +132,13 @@ class Session {
   double answered_right();
 
   RunSpec spec_;
+  Team team_;
   std::unique_ptr<Dataset> data_;
   std::unique_ptr<Model> model_;
   Fused fused_ = Fused::parts;
   Groups groups_;
   std::unique_ptr<Optimizer> optimizer_;
   GroupRates rates_;
-  size_t rate_group_ = 0;  // the first group of matrices, whose lr a step reports
   int64_t step_ = 0, skipped_in_a_row_ = 0;
   LossWindow losses_;
   Counters before_streak_;

@@ -18,6 +18,12 @@ std::string first_names(const std::vector<std::string>& names) {
   return join(few) + (more > 0 ? " and " + std::to_string(more) + " more" : "");
 }
 
+std::string streak_message(const StepResult& result, int64_t steps) {
+  return std::to_string(steps) + " steps in a row " +
+         (result.refused ? "refused: " : "trained with ") + "NaN or Inf in " +
+         first_names(result.nonfinite);
+}
+
 nlohmann::ordered_json step_record(const StepResult& result, int64_t step,
                                    const Counters& counters) {
   nlohmann::ordered_json line{{"step", step}, {"loss", result.loss}};

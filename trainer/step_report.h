@@ -15,6 +15,9 @@ namespace steepest::trainer {
 // Up to three of the names, and how many more there are, for a message.
 std::string first_names(const std::vector<std::string>& names);
 
+// Why a run stops after so many steps in a row with NaN or Inf, the last of which gave `result`.
+std::string streak_message(const StepResult& result, int64_t steps);
+
 // The line of metrics.jsonl for a step after which `step` are taken, with the seconds that all of
 // them took as the counters have them. A value that is NaN, as the run has none, is left out.
 nlohmann::ordered_json step_record(const StepResult& result, int64_t step,

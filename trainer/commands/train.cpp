@@ -9,6 +9,8 @@
 #include "trainer/commands/commands.h"
 #include "trainer/config/config.h"
 #include "trainer/config/presets.h"
+#include "trainer/distributed/launch.h"
+#include "trainer/distributed/world.h"
 #include "trainer/dry_run.h"
 #include "trainer/exit_code.h"
 #include "trainer/loop.h"
@@ -23,6 +25,7 @@ namespace {
 struct Options {
   std::optional<std::string> config, preset, resume;
   std::vector<std::string> set, allow_change;
+  std::optional<int64_t> nproc;
   bool dry_run = false, quiet = false, help_config = false;
 };
 
@@ -62,6 +65,29 @@ void require_out(const RunSpec& spec, const Options& o) {
                       " is not UTF-8, allowed a name that config.toml can hold");
 }
 
+// Throws ConfigError unless the number of --nproc is one or more, and that of the world where
+// something else, such as torchrun, has started the processes.
+void require_nproc(const Options& o, const std::optional<World>& world) {
+  if (!o.nproc) return;
+  const std::string received = "--nproc: received " + std::to_string(*o.nproc);
+  if (*o.nproc < 1) throw ConfigError(received + ", allowed 1 or more");
+  if (world && *o.nproc != world->size)
+    throw ConfigError(received + " where WORLD_SIZE is " + std::to_string(world->size) +
+                      ", allowed the same");
+}
+
+// Trains, in this process and those of its world, or in as many new ones as --nproc says; returns
+// the exit code.
+int start_training(const Options& o, const RunSpec& spec, const AllowedChanges& allowed) {
+  const auto world = world_of_environment();
+  require_nproc(o, world);
+  const int64_t processes = world ? world->size : o.nproc.value_or(1);
+  require_shareable(spec, processes);
+  if (!world && processes > 1) return run_processes(processes, spec.out);
+  return run_training(
+      spec, {.resume = o.resume.has_value(), .quiet = o.quiet, .allowed = allowed, .world = world});
+}
+
 // Does what the options of `steepest train` say: prints the help or a dry run, or trains; returns
 // the exit code.
 int train(const Options& o) {
@@ -78,12 +104,14 @@ int train(const Options& o) {
   const AllowedChanges allowed(o.allow_change);
   const auto spec = with_absolute_data(spec_of(o));
   if (o.dry_run) {
-    print_out(dry_run_text(spec));
+    require_nproc(o, std::nullopt);
+    require_shareable(spec, o.nproc.value_or(1));
+    print_out(dry_run_text(spec, o.nproc.value_or(1)));
     return kDone;
   }
   require_out(spec, o);
   refuse_own_output(spec);
-  return run_training(spec, {.resume = o.resume.has_value(), .quiet = o.quiet, .allowed = allowed});
+  return start_training(o, spec, allowed);
 }
 
 }  // namespace
@@ -115,6 +143,10 @@ void add_train(CLI::App& app, int& exit_code) {
       ->take_all();
   command->add_flag("--dry-run", o->dry_run,
                     "Print config, model, routing, memory and FLOPs; read and write nothing");
+  command
+      ->add_option("--nproc", o->nproc,
+                   "Share the steps among so many processes on this machine; they divide the batch")
+      ->type_name("N");
   command->add_flag("--quiet", o->quiet, "No progress on stderr");
   command->add_flag("--help-config", o->help_config, "Every key of a run file, with its default");
   command->callback([o, &exit_code] { exit_code = train(*o); });

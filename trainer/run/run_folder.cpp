@@ -213,6 +213,7 @@ void RunFolder::add_environment(const Environment& environment) const {
                     {"device", environment.device},
                     {"threads", at::get_num_threads()},
                     {"cpu", at::get_cpu_capability()}});
+  if (environment.processes > 1) starts.back()["processes"] = environment.processes;
   write_file(*this / kEnvironment, starts.dump(2) + "\n", Links::refuse);
 }
 

@@ -18,6 +18,7 @@ struct RunError : std::runtime_error {
 struct Environment {
   std::string steepest;  // version
   std::string device;
+  int64_t processes = 1;  // that share the steps
 };
 
 // Holds config.toml (the resolved options), env.json (one entry for each start), metrics.jsonl and
