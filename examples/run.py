@@ -3,8 +3,9 @@
 """Runs the Python examples: seconds, first and last loss, and how many lines steepest changes.
 
 Usage: run.py [--quick] [PROGRAM...]; exit status 1 where a program fails, does not learn, or
-differs from its original by more lines than allowed. A program whose packages are missing is
-skipped with a line that says how to install them.
+differs from its original by more lines than allowed. Programs whose processes share weights run on
+one process too, whose losses must be the same. A program whose packages are missing is skipped with
+a line that says how to install them.
 """
 
 from __future__ import annotations
@@ -33,7 +34,14 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], int]] = {
     "lightning": (("lightning",), 40),
     "timm_resnet": (("timm",), 25),
     "peft_lora": (("peft", "transformers"), 60),
+    "fsdp2": (("transformers",), 10),
+    "accelerate_fsdp2": (("accelerate",), 10),
+    "parallelize": ((), 10),
 }
+PROCESSES = {"fsdp2": 2, "accelerate_fsdp2": 2, "parallelize": 4}  # that share the weights
+# Relative, to the losses of one process: gradients are summed in another order, and directions of
+# half precision make more of the last bits than float32 does.
+ALIKE = 1e-3
 
 
 def changed_lines(original: str, variant: str) -> int:
@@ -60,10 +68,19 @@ def missing(packages: tuple[str, ...]) -> list[str]:
     return [name for name, spec in specs.items() if spec is None or spec.origin is None]
 
 
-def execute(path: Path, steps: int | None) -> tuple[float, tuple[float, float] | None, str]:
-    """Seconds, (first, last) loss or None where the program fails, and what it wrote to stderr."""
-    command = [sys.executable, str(path)] + (["--steps", str(steps)] if steps else [])
+def execute(
+    path: Path, steps: int | None, processes: int = 0
+) -> tuple[float, tuple[float, float] | None, str]:
+    """Seconds, (first, last) loss or None where the program fails, and what it wrote to stderr.
+
+    ``processes``: how many torchrun starts; 0: the program is started without it.
+    """
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [sys.executable, *(torchrun if processes else []), str(path)]
+    command += ["--steps", str(steps)] if steps else []
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    if processes and sys.platform == "linux":  # whose name may belong to no device
+        environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -85,21 +102,31 @@ def execute(path: Path, steps: int | None) -> tuple[float, tuple[float, float] |
     return seconds, (float(found[1]), float(found[2])), done.stderr
 
 
+def alike(path: Path, steps: int | None, losses: tuple[float, float]) -> bool:
+    """Whether one process has these losses, too."""
+    alone = execute(path, steps, 1)[1]
+    return alone is not None and all(abs(a - b) <= ALIKE * b for a, b in zip(losses, alone))
+
+
 def report(path: Path, steps: int | None) -> bool:
     """Runs one program and prints its line; False where something is wrong."""
-    seconds, losses, errors = execute(path, steps)
+    processes = PROCESSES.get(path.parent.name, 0)
+    seconds, losses, errors = execute(path, steps, processes)
     lines, limit = diff_size(path), LIMITS.get(path.stem, 0)
     name = f"{path.parent.name}/{path.stem}"
     if losses is None:
         print(f"{name:<36} {seconds:5.1f} s  FAILED: {errors.splitlines()[-1]}", flush=True)
         return False
     learnt = losses[1] < LEARNT * losses[0]
+    same = not processes or alike(path, steps, losses)
     words = [f"{lines} lines changed" if limit else "", "" if learnt else "DID NOT LEARN"]
+    shared = "as one" if same else "DIFFER FROM ONE"
+    words.append(f"{processes} processes {shared}" if processes else "")
     words.append(f"LIMIT {limit}" if lines > limit else "")
     result = f"loss {losses[0]:.4f} -> {losses[1]:.4f}"
     words = [f"{name:<36} {seconds:5.1f} s", result, *filter(None, words)]
     print("  ".join(words), flush=True)
-    return learnt and lines <= limit
+    return learnt and same and lines <= limit
 
 
 def run_folder(folder: str, quick: bool) -> bool:

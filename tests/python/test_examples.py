@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python examples: how short their diffs are; and the one that needs torch alone, run."""
+"""The Python examples: how short their diffs are; and those that need no more than is here, run."""
 
 import importlib.util
 import re
@@ -54,6 +54,23 @@ def test_nanogpt_with_momo_resumes(tmp_path):
     assert last < 0.9 * first
     again, later = nanogpt("with_momo", "--steps", 20, "--out", tmp_path, "--resume")
     assert again == pytest.approx(first, abs=1e-4) and later < last
+
+
+@pytest.mark.parametrize("folder", run.PROCESSES)
+def test_processes_have_the_losses_of_one(folder):
+    packages, _ = run.PROGRAMS[folder]
+    if lacking := run.missing(packages):
+        pytest.skip(f"needs {', '.join(lacking)}: pip install -r examples/requirements.txt")
+    program = EXAMPLES / folder / "with_momo.py"
+    _, losses, errors = run.execute(program, 5, run.PROCESSES[folder])
+    assert losses is not None, errors
+    assert losses[1] < losses[0] and run.alike(program, 5, losses)
+    assert not run.alike(program, 5, (losses[0], 1.01 * losses[1]))
+
+
+def test_the_diff_of_fsdp2_is_of_three_lines():
+    for program in ("with_steepest", "with_momo"):
+        assert run.diff_size(EXAMPLES / "fsdp2" / f"{program}.py") <= 3
 
 
 def test_missing_packages_are_named(capsys, monkeypatch):
