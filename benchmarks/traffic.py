@@ -6,8 +6,7 @@
 The processes of this machine talk by Gloo in a network of their own (`unshare -rn`), so that the
 bytes of its loopback device are theirs alone: whoever sends, by whatever call, is counted, headers
 too. Collectives are torch's `c10d::` operators in a profile, those of C++ included. Both counters
-are tried on collectives of known size first. --dion: a checkout of github.com/microsoft/dion,
-which is on no package index.
+are tried on collectives of known size first. --dion: a checkout of github.com/microsoft/dion.
 """
 
 from __future__ import annotations
@@ -88,8 +87,7 @@ CONTENDERS: dict[str, tuple[int, Callable[[list[nn.Parameter]], Callable[[], Non
     "full_tensor() loop": (4, full_tensor_muon),
     "dion.Muon": (2, _dion),
 }
-# Without what has nothing to do there: a loop of full_tensor() gathers nothing from replicas.
-LAYOUTS = {"FSDP2": set(), "DDP": {"full_tensor() loop"}}
+LAYOUTS = {"FSDP2": set(), "DDP": {"full_tensor() loop"}}  # without what gathers nothing there
 
 
 def least(shapes: list[tuple[int, int]], layout: str, processes: int, number: int) -> float:
@@ -125,8 +123,8 @@ def bytes_of(call: Callable[[], object], times: int = STEPS) -> float:
         dist.barrier()
         return after - before
 
-    total = window(call, times) - window(lambda: None, 0)
-    mean = torch.tensor(float(total)) / (times * dist.get_world_size())
+    total = float(window(call, times) - window(call, 0))
+    mean = torch.tensor(total / (times * dist.get_world_size()))
     dist.broadcast(mean, 0)
     return float(mean)
 
@@ -270,7 +268,7 @@ def import_as_written(module: str, folder: str) -> None:
 def inside(given: argparse.Namespace) -> None:
     raise_loopback()
     names = given.only or [n for n in CONTENDERS if n != "dion.Muon" or given.dion]
-    if given.dion:
+    if given.dion:  # which is on no package index
         import_as_written("dion", given.dion)
     checks, parts = zip(*[measured(processes, names) for processes in given.processes])
     rows = sum(parts, [])
