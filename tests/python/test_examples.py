@@ -65,7 +65,14 @@ def test_processes_have_the_losses_of_one(folder):
     _, losses, errors = run.execute(program, 5, run.PROCESSES[folder])
     assert losses is not None, errors
     assert losses[1] < losses[0] and run.alike(program, 5, losses)
-    assert not run.alike(program, 5, (losses[0], 1.01 * losses[1]))
+
+
+def test_losses_are_alike_within_the_tolerance(monkeypatch):
+    monkeypatch.setattr(run, "execute", lambda *_: (1.0, (5.0, 4.0), ""))
+    assert run.alike(Path("any"), 1, (5.0, 4.0 * (1 + 0.9 * run.ALIKE)))
+    assert not run.alike(Path("any"), 1, (5.0, 4.0 * (1 + 1.1 * run.ALIKE)))
+    monkeypatch.setattr(run, "execute", lambda *_: (1.0, None, "failed"))
+    assert not run.alike(Path("any"), 1, (5.0, 4.0))
 
 
 def test_the_diff_of_fsdp2_is_of_three_lines():
