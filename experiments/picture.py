@@ -3,8 +3,8 @@
 
 Left: every contrast with its interval, what was expected of it, and the paper's number where it
 fits; differences and ratios apart. Right: mean training loss of each arm, or, where the experiment
-has them, curves of rates; what was measured of each row, where that is no loss. Writes picture.png
-beside it; all numbers drawn are in verdict.json.
+has them, curves of rates; what was measured of each row, where that is no loss or where some arms
+have more steps. Writes picture.png beside it; all numbers drawn are in verdict.json.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from evidence.measures import measure_named  # noqa: E402
@@ -65,6 +66,7 @@ def draw_contrasts(axes: Axes, contrasts: list[dict[str, Any]]) -> None:
             axes.plot(entry["paper"], place, "x", color="black", ms=5)
     names = [name_of(entry) for entry in reversed(contrasts)]
     axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.set_xlim(-reach if any(x is None or x < 0 for x in numbers[::4]) else 0, reach)
 
 
@@ -87,6 +89,12 @@ def draw_curves(axes: Axes, curves: list[dict[str, Any]]) -> None:
     axes.set_ylim(top=axes.get_ylim()[0] + 0.35 * (axes.get_ylim()[1] - axes.get_ylim()[0]))
     axes.set_xlabel("step")
     axes.set_ylabel("training loss, mean over rows and seeds")
+
+
+def can_be_compared(verdict: dict[str, Any]) -> bool:
+    """Whether curves of training losses tell arms apart: all of them have as many steps."""
+    lengths = {curve["points"][-1][0] for curve in verdict["curves"]}
+    return verdict["measure"] == "val_loss" and len(lengths) == 1
 
 
 def draw_rows(axes: Axes, rows: list[dict[str, Any]], label: str) -> None:
@@ -132,7 +140,7 @@ def draw(folder: Path) -> Path:
     right = figure.add_subplot(grid[:, 1])
     if verdict["rates"]:
         draw_rates(right, verdict["rates"])
-    elif verdict["curves"] and verdict["measure"] == "val_loss":
+    elif can_be_compared(verdict):
         draw_curves(right, verdict["curves"])
     else:
         draw_rows(right, verdict["rows"], measure_named(verdict["measure"]).label)
