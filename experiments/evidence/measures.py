@@ -62,6 +62,7 @@ def plain(name: str) -> Callable[[Line, Sequence[Line]], float]:
 MEASURES = {
     "val_loss": Measure("last validation loss", plain("val_loss"), first_loss),
     "val_accuracy": Measure("last validation accuracy", plain("val_accuracy"), none_right),
+    "first_text_loss": Measure("loss on the first text", plain("first_text_loss")),
     # Of runs with a target: one that never meets it has all of its steps.
     "steps": Measure("steps", plain("steps")),
     "log_steps": Measure("ln of steps", lambda line, _: math.log(line["steps"])),
