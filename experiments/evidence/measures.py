@@ -79,6 +79,12 @@ MEASURES = {
         lambda line, lines: math.log(seconds_to_accuracy(line, lines)),
         reads=("accuracies",),
     ),
+    "log_steps_to_loss": Measure(
+        "ln of steps to AdamW's last loss", lambda line, _: math.log(line["steps_to_loss"])
+    ),
+    "log_seconds_to_loss": Measure(
+        "ln of CPU seconds to AdamW's last loss", lambda line, _: math.log(line["seconds_to_loss"])
+    ),
     "rank_share": Measure(
         "stable rank of the momentum over its full rank",
         plain("rank_share"),
