@@ -30,7 +30,7 @@ def smoothed(curve: list[list[float]]) -> list[tuple[float, float]]:
 
 
 def first_step(curve: list[list[float]], level: float) -> float:
-    """The first step at which the smoothed curve is at the level; the last one where it never is."""
+    """The first step at which the smoothed curve is at the level; the last one where none is."""
     return next((step for step, loss in smoothed(curve) if loss <= level), curve[-1][0])
 
 
