@@ -105,6 +105,7 @@ def draw_rows(axes: Axes, rows: list[dict[str, Any]], label: str) -> None:
         axes.plot(row["mean"], place, "o", color=CYCLE[0], ms=5)
     names = [" ".join([row["arm"], *map(str, row["row"].values())]) for row in reversed(rows)]
     axes.set_yticks(range(len(rows)), names, fontsize=7)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.grid(axis="x", color="#DDDDDD", lw=0.6)
     axes.set_xlabel(label)
 
