@@ -3,6 +3,7 @@
 
 import importlib
 import json
+import math
 import re
 from pathlib import Path
 
@@ -15,9 +16,11 @@ PAPERS = ["variants", "muon", "neon"]
 # What docs/report.md and docs/report/experiments.md say in words. Where one of these changes, read
 # the sentence beside it again.
 SAID = {
-    "confirmed": "L1 L2 L3 L4 L5 L6 L7 N1 N2 Q3a Q3c Q3d Q3e".split(),
-    "contradicted": "N6a Q3f Q3i".split(),
-    "not resolved": "N6b Q3b C1".split(),
+    "confirmed": """L1 L2 L3 L4 L5 L6 L7 N1 N2 N5 N9a N9b N9c N9d Q3a Q3c Q3d Q3e
+        M1a M1c M1d M2 M3 M4 M5a M8a M9c M9d Q5a Q5g Q5h""".split(),
+    "contradicted": "N4 N6a N10a N10b Q3f Q3i M7a M7b M7c M8d M9b Q5c Q5d".split(),
+    "absent at this scale": "M7d M7e".split(),
+    "not resolved": "N6b Q3b C1 M5b M6 G1 Q5b".split(),
 }
 
 
@@ -84,6 +87,12 @@ def test_the_sentences_rest_on_verdicts_that_stand():
         share in page.read_text() for page in REPORT if page.stem in ("report", "experiments")
     )
     assert all(e > 0 for e in known["C1"]["seeds"].values())  # "in all five seeds"
+    assert known["N5"]["estimate"] == pytest.approx(0.6, abs=0.005)
+    assert max(abs(known[n]["estimate"]) for n in ("N9b", "N9c", "N9d")) < known["N9a"]["estimate"]
+    assert math.exp(known["M1c"]["estimate"]) == pytest.approx(2.1, abs=0.05)
+    assert math.exp(known["M1d"]["estimate"]) == pytest.approx(2.1, abs=0.05)
+    assert math.exp(known["G1"]["estimate"]) == pytest.approx(0.68, abs=0.005)
+    assert {round(known[n]["estimate"], 2) for n in ("M7a", "M7b", "M7c")} <= {0.28, 0.29}
     assert 0.4 < known["L5"]["estimate"] / -known["L1"]["estimate"] < 0.6  # "mends half of it"
     assert known["L4"]["low"] > 0  # "small and not 0"
     assert known["N1"]["estimate"] == pytest.approx(known["N1"]["paper"] / 2, rel=0.2)
