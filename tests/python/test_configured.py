@@ -92,6 +92,21 @@ def test_the_first_steps_run(file, data, tmp_path):
     assert ("val_accuracy" in result) == (file.stem in IMAGES)
 
 
+def test_tinystories_starts_from_the_weights_of_a_run(data, tmp_path):
+    """As the published runs start from a trained GPT-2: the model of a run with such weights."""
+    file = CONFIGURED / "tinystories.toml"
+    sets = ["--set", "run.steps=3", *narrow(file, data)]
+    first = {}
+    for name, more in (("before", []), ("after", ["--set", f"run.start_from={tmp_path}/before"])):
+        done = steepest("train", file, "--set", f"run.out={tmp_path}/{name}", *sets, *more)
+        assert done.returncode == 0, done.stderr
+        losses_of = [row["loss"] for row in losses(tmp_path / name) if "loss" in row]
+        assert len(losses_of) == 3
+        first[name] = losses_of[0]
+    # The same batch, by weights that have seen it.
+    assert first["after"] < first["before"] - 0.05, first
+
+
 @pytest.mark.parametrize("file", SWEEPS, ids=lambda file: file.stem)
 def test_a_sweep_can_begin(file, data, tmp_path):
     copy = tmp_path / file.name
