@@ -3,9 +3,10 @@
 
 import json
 import math
+import re
 
 import pytest
-from claims import SEEDS, contrast, line, write
+from claims import EXPERIMENTS, SEEDS, contrast, line, write
 from evidence.experiment import Experiment, judge_all
 from evidence.measures import MEASURES, measure_named, seconds_to_accuracy
 from evidence.rates import Window
@@ -20,6 +21,9 @@ OF_A_LINE |= {
     "update_rank_share": 0.2,
     "overhead": 0.7,
     "slope": -0.5,
+    "first_text_loss": 2.5,
+    "steps_to_loss": 60,
+    "seconds_to_loss": 12.0,
     "accuracies": [[50, 0.4]],
 }
 
@@ -35,6 +39,9 @@ def test_every_measure_of_a_line():
         "log_step_seconds": math.log(0.2),
         "log_optimizer_seconds": math.log(0.05),
         "log_seconds_to_accuracy": math.log(10),  # 50 steps
+        "first_text_loss": 2.5,
+        "log_steps_to_loss": math.log(60),
+        "log_seconds_to_loss": math.log(12),
         "rank_share": 0.1,
         "update_rank_share": 0.2,
         "overhead": 0.7,
@@ -120,3 +127,9 @@ def test_a_window_is_of_factors():
     with pytest.raises(ValueError, match=r"received 0.01, 0.1, allowed factors of the best rate"):
         Window("optimizer.lr", places, 0.05)
     assert Window("scale", [("a", (("scale", x),)) for x in (0.1, 1.0)], 0.05).axis == "scale"
+
+
+def test_the_report_has_a_unit_of_each_measure():
+    table = EXPERIMENTS.parent / "trainer/report/claim_text.cpp"
+    known = re.findall(r'^ +\{"(\w+)", "', table.read_text(), re.MULTILINE)
+    assert sorted(known) == sorted(MEASURES)
