@@ -107,6 +107,7 @@ def draw_rows(axes: Axes, rows: list[dict[str, Any]], label: str) -> None:
     axes.set_yticks(range(len(rows)), names, fontsize=7)
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.grid(axis="x", color="#DDDDDD", lw=0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.set_xlabel(label)
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import claims
 import pytest
 import reproduce
+from evidence.tables import Sweep, read_lines, row_of
 
 
 def test_reproduce_runs_and_judges_what_is_asked_for(monkeypatch, capsys):
@@ -96,3 +97,21 @@ def test_a_vocabulary_is_made_before_its_sweep():
         *("--jobs", "1"),
     ]
     assert verdict[2:] == [str(folder), "--store"]
+
+
+def test_the_minutes_are_those_that_the_stored_runs_took():
+    """Of a run that several experiments share, those of the first one. Grids grow and machines are
+    shared, so a third more or less is no error."""
+    seen = set()
+    for each in reproduce.chosen(None):
+        folder, seconds = claims.EXPERIMENTS / each["folder"], 0.0
+        place = Sweep(folder).table.resolve()
+        for line in read_lines(folder / "table.jsonl"):
+            # What another run ended with is rounded, and a key changes with the trainer.
+            values = {k: round(x, 4) if k == "train_loss" else x for k, x in line["values"].items()}
+            name = (line["arm"], line["stage"], line["seed"], row_of(line["row"]), row_of(values))
+            seconds += 0 if (place, name) in seen else line.get("cpu_seconds", 0)
+            seen.add((place, name))
+        if seconds:
+            minutes = pytest.approx(seconds / 60, rel=0.33, abs=1)
+            assert each["minutes"] == minutes, each["name"]
