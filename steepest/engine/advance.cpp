@@ -72,10 +72,13 @@ at::Tensor memory_for(at::IntArrayRef sizes, const at::TensorOptions& options, b
 // Whether all blocks of the bucket, more than one, lie on an accelerator, where every launch costs
 // time, and their momenta, if any, go on alike, so that lists of tensors can be given to each.
 bool advances_as_list(const StepInput& in, const Bucket& bucket) {
+  const auto goes_on_as = [](const MomentumMap& a, const MomentumMap& b) {
+    return a.keep == b.keep && a.take == b.take && a.carry == b.carry && a.look == b.look;
+  };
   const auto& map = in.map(bucket.first());
   return !bucket.in_memory && bucket.blocks.size() > 1 &&
          std::all_of(bucket.blocks.begin(), bucket.blocks.end(), [&](const Block* block) {
-           return &in.map(*block) == &map && block->has_contiguous_matrices();
+           return goes_on_as(in.map(*block), map) && block->has_contiguous_matrices();
          });
 }
 

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "steepest/engine/auto_rate.h"
+#include "steepest/engine/groups_alike.h"
 #include "steepest/kernels/kernels.h"
 
 namespace steepest::engine {
@@ -52,38 +53,6 @@ bool lies_alike(const StepInput& in, const Block& block) {
          std::all_of(others.begin(), others.end(), [&](const at::Tensor& t) {
            return t.scalar_type() == w.scalar_type() && t.strides() == w.strides();
          });
-}
-
-// Whether two groups step alike by their choices; those of triplets play no part for these norms.
-bool same_choices(const Choices& a, const Choices& b) {
-  const auto key = [](const Choices& c) {
-    return std::tie(c.norm, c.form, c.dampening, c.nesterov, c.start, c.place, c.beta2, c.eps,
-                    c.decoupled, c.decay, c.nesterov_momentum);
-  };
-  const auto polar = [](const PolarOptions& o) {
-    return std::tie(o.method, o.steps, o.dtype, o.coefficients, o.restarts, o.tol, o.low);
-  };
-  return key(a) == key(b) && polar(a.solvers.polar) == polar(b.solvers.polar);
-}
-
-// Returns, for each of the plan's groups, the first one that steps alike, at the same rates: those
-// of the host, and the same row of the device's.
-std::vector<int64_t> first_alike(const StepInput& in, const std::vector<int64_t>& rows) {
-  const auto rates = [&](int64_t g) {
-    const auto& own = in.numbers[g];
-    const bool backup = in.plan.groups[g].role == Role::backup;
-    const int64_t row = rows.empty() ? 0 : rows[g];
-    return std::tuple(own.lr, own.weight_decay, own.momentum, in.found_rate[backup], row);
-  };
-  std::vector<int64_t> firsts;
-  for (int64_t g = 0; g < std::ssize(in.plan.groups); ++g) {
-    int64_t first = 0;
-    while (first < g && !(rates(first) == rates(g) &&
-                          same_choices(in.plan.groups[first].choices, in.plan.groups[g].choices)))
-      ++first;
-    firsts.push_back(first);
-  }
-  return firsts;
 }
 
 // Whether the norm takes the block in a list, for what the step asks of it.
@@ -139,7 +108,7 @@ std::vector<Alike> take_alike(const StepInput& in, std::vector<const Block*>& bl
   if (!takes_plain_steps(in)) return lists;
   using Key = std::tuple<int64_t, int64_t, int, int, double>;
   std::map<Key, size_t> open;
-  const auto groups = first_alike(in, rows);
+  const auto groups = groups_alike(in, Roles::any, rows);
   std::erase_if(blocks, [&](const Block* block) {
     if (!serves(in, *block, !rows.empty())) return false;
     const auto& param = in.param(*block);

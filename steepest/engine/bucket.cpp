@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "steepest/base/tensor.h"
+#include "steepest/engine/groups_alike.h"
 
 namespace steepest::engine {
 namespace {
@@ -19,18 +20,20 @@ constexpr int64_t kMinAloneBytes = int64_t{1} << 16;
 // Blocks of one key may share a bucket: see key_of().
 using Key = std::tuple<int64_t, int64_t, int64_t, int, int, int, int64_t, int64_t>;
 
-// Returns what the blocks of a bucket have in common: group, matrix shape, dtype and device. Blocks
-// that have seen different numbers of gradients (one missed some) cannot share a call where that
-// number matters: to a bias correction, to the state of a norm or a transform. With batched = false
-// the block's first leaf, which no other block has, keeps it alone.
-Key key_of(const StepInput& in, const Block& block) {
+// Returns what the blocks of a bucket have in common: group, or one like it, matrix shape, dtype
+// and device. Blocks that have seen different numbers of gradients (one missed some) cannot share a
+// call where that number matters: to a bias correction, to the state of a norm or a transform. With
+// batched = false the block's first leaf, which no other block has, keeps it alone. On an
+// accelerator, where another bucket is as many launches again, `groups` has the group that stands
+// for the block's.
+Key key_of(const StepInput& in, const Block& block, const std::vector<int64_t>& groups) {
   const auto& c = in.choices(block);
   const auto& rules = in.plan.rules_of(block);
   const auto& param = in.param(block);
   const auto device = param.value.device();
   const bool counts =
       c.start == MomentumStart::corrected || rules.traits.adaptive || !rules.transforms.empty();
-  return {block.group,
+  return {is_in_memory(param.value) ? block.group : groups[block.group],
           block.rows,
           block.cols,
           static_cast<int>(param.value.scalar_type()),
@@ -74,12 +77,13 @@ std::vector<int64_t> leaves_of(const Bucket& bucket) {
 std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Block*>& blocks) {
   std::vector<Bucket> buckets;
   std::map<Key, size_t> open;
+  const auto groups = groups_alike(in, Roles::same);
   for (const auto* block : blocks) {
     const auto& value = in.param(*block).value;
     const auto& norm = in.plan.rules_of(*block).traits;
     const int64_t bytes = block->rows * block->cols * value.element_size();
     const int64_t most = value.is_cpu() ? kCacheBytes : kDeviceBytes;
-    const auto [found, fresh] = open.try_emplace(key_of(in, *block), buckets.size());
+    const auto [found, fresh] = open.try_emplace(key_of(in, *block, groups), buckets.size());
     // Of large blocks that are computed entry by entry a stack would only be a copy.
     const bool alone = bytes > kMinAloneBytes && norm.elementwise;
     const bool full =

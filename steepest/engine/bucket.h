@@ -15,8 +15,8 @@ struct Bucket {
   bool in_memory = true;             // this process', not an accelerator's: see is_in_memory
   const Kernels* kernels = nullptr;  // of the blocks' device
 
-  // Returns the block that stands for all: they have group, matrix shape, dtype and device in
-  // common.
+  // Returns the block that stands for all: they have matrix shape, dtype and device in common, and
+  // one group, or groups with the same choices and numbers.
   const Block& first() const { return *blocks[0]; }
 };
 

@@ -58,9 +58,10 @@ class ByShape final : public PolarSolver, public JointSolver {
     const bool gram = dtype_for(x.matrices) == at::kFloat && is_long(x.matrices);
     return (gram ? gram_ : standard_)->polar(x);
   }
-  // Returns the iteration in the dtype of polar(), unless the device has kernels of its own.
+  // Returns the iteration in the dtype of polar(), unless the device has kernels of its own, or no
+  // float64 for the norms.
   std::optional<JointIteration> joint_iteration(const at::Tensor& x) const override {
-    if (kernels_of(x).iterate != nullptr) return {};
+    if (kernels_of(x).iterate != nullptr || !has_float64(x)) return {};
     return JointIteration{iteration_, dtype_for(x)};
   }
   // Returns max |1 - sigma'| over the singular values sigma in [l, 1], which become sigma'; it is

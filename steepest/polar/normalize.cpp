@@ -40,6 +40,8 @@ at::Tensor scaled_by_power_of_two(const at::Tensor& x) {
 
 at::Tensor wide_view(const at::Tensor& x) { return x.size(1) > x.size(2) ? x.mT() : x; }
 
+bool has_float64(const at::Tensor& x) { return !x.is_mps(); }
+
 void matrix_norms_out(const at::Tensor& norms, const at::Tensor& x) {
   at::Tensor out = norms.view({-1, 1, 1});
   at::linalg_vector_norm_out(out, x, 2, at::IntArrayRef{1, 2}, /*keepdim=*/true, at::kDouble);
@@ -59,7 +61,7 @@ at::Tensor normalized_start(const at::Tensor& x, at::ScalarType dtype, double sa
     const auto normalized = try_kernel(kernels_of(x).normalize, x, safety);
     if (normalized.defined()) return wide_view(normalized);
   }
-  if (!x.is_cpu()) return wide_view(divided_by_norm(x, dtype, safety));
+  if (!x.is_cpu() && has_float64(x)) return wide_view(divided_by_norm(x, dtype, safety));
   at::Tensor y = wide_view(scaled_by_power_of_two(x).to(dtype));
   at::Tensor norm = at::linalg_vector_norm(y, 2, at::IntArrayRef{1, 2}, /*keepdim=*/true);
   if (safety != 1) norm.mul_(safety);

@@ -21,6 +21,9 @@ at::Tensor scaled_by_power_of_two(const at::Tensor& x);
 // Returns a view of x [B, r, c] with at least as many columns as rows: the transpose where r > c.
 at::Tensor wide_view(const at::Tensor& x);
 
+// Whether the device of x computes in float64: Apple's does not.
+bool has_float64(const at::Tensor& x);
+
 // Writes the Frobenius norm of each matrix of x [B, r, c] into norms [B] float64, in one launch on
 // an accelerator.
 void matrix_norms_out(const at::Tensor& norms, const at::Tensor& x);
