@@ -33,13 +33,6 @@ class Kernel:
     mma: int  # tensor-core instructions, all of them
     loop: dict[str, int]  # of the loop with most of them: mma, ldmatrix, all instructions
 
-    def row(self) -> str:
-        loop = f"{self.loop['mma']} / {self.loop['ldmatrix']} / {self.loop['all']}"
-        return (
-            f"| {self.name} | {self.architecture} | {self.registers} | {self.spills} "
-            f"| {loop if self.mma else ''} |"
-        )
-
 
 class Missing(Exception):
     """A tool that these numbers need is not there."""
@@ -150,13 +143,27 @@ def paper() -> list[str]:
     return lines
 
 
-def main() -> None:
+def summary(found: list[Kernel]) -> list[str]:
+    """A table with one row a kernel; the architectures in the order of ``found``."""
+    architectures = list(dict.fromkeys(kernel.architecture for kernel in found))
     lines = [
-        "| kernel | architecture | registers | spills | inner loop: mma, ldmatrix, all |",
-        "|---|---|---|---|---|",
+        f"| kernel | registers: {', '.join(architectures)} | spills "
+        f"| loop on {architectures[0]}: mma, ldmatrix, all |",
+        "|---|---|---|---|",
     ]
-    lines += [kernel.row() for kernel in kernels(*(sys.argv[1:] or ARCHITECTURES))]
-    print("\n".join([*lines, "", *paper()]))
+    for name in sorted({kernel.name for kernel in found}):
+        own = [kernel for kernel in found if kernel.name == name]
+        registers = ", ".join(str(kernel.registers) for kernel in own)
+        loop = ", ".join(str(own[0].loop[kind]) for kind in ("mma", "ldmatrix", "all"))
+        spills = sum(kernel.spills for kernel in own)
+        lines.append(f"| {name} | {registers} | {spills} | {loop if own[0].mma else ''} |")
+    return lines
+
+
+def main() -> None:
+    architectures = sys.argv[1:] or list(ARCHITECTURES)
+    found = sorted(kernels(*architectures), key=lambda k: architectures.index(k.architecture))
+    print("\n".join([*summary(found), "", *paper()]))
 
 
 if __name__ == "__main__":
