@@ -216,15 +216,16 @@ RunCost cost_of(const RunSpec& spec) { return count(spec, Shapes(spec)); }
 
 std::string dry_run_text(const RunSpec& spec, int64_t processes) {
   const Shapes shapes(spec);
+  const Plan plan = shared_plan(shapes.plan, processes);
   std::ostringstream text;
   text << resolved_toml(spec) << "\n"
        << describe(*shapes.model) << "\n"
        << shapes.groups << "\n"
        << rates_text(shapes) << "\n"
        << solvers_text(shapes.plan) << "\n"
-       << print_plan(shapes.plan) << "\n"
+       << print_plan(plan) << "\n"
        << cost_text(spec, count(spec, shapes));
-  if (processes > 1) text << "\n" << shares_text(shapes.plan, processes);
+  if (processes > 1) text << "\n" << shares_text(plan);
   return text.str();
 }
 

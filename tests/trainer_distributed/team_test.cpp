@@ -92,7 +92,7 @@ Plan plan_of_matrices(const char* name, int64_t matrices, int64_t side) {
 }
 
 TEST(Shares, EveryMatrixIsOneProcessAndGoesToTheOthers) {
-  const auto shares = shares_of(plan_of_matrices("muon", 6, 10), 3);
+  const auto shares = shares_of(shared_plan(plan_of_matrices("muon", 6, 10), 3));
   ASSERT_EQ(shares.size(), 3u);
   for (const auto& share : shares) {
     EXPECT_EQ(share.matrices, 2);
@@ -102,14 +102,14 @@ TEST(Shares, EveryMatrixIsOneProcessAndGoesToTheOthers) {
 }
 
 TEST(Shares, WhatIsElementwiseEachProcessDoesItself) {
-  for (const auto& share : shares_of(plan_of_matrices("adamw", 6, 10), 3)) {
+  for (const auto& share : shares_of(shared_plan(plan_of_matrices("adamw", 6, 10), 3))) {
     EXPECT_EQ(share.matrices, 0);
     EXPECT_EQ(share.directions, 0);
   }
 }
 
 TEST(Shares, TextOfManyProcessesNamesTheBusiestAndTheIdlest) {
-  const auto text = shares_text(plan_of_matrices("muon", 3, 10), 64);
+  const auto text = shares_text(shared_plan(plan_of_matrices("muon", 3, 10), 64));
   EXPECT_NE(text.find("64 processes"), std::string::npos);
   EXPECT_NE(text.find("directions of 1 matrix ("), std::string::npos) << text;
   EXPECT_NE(text.find("directions of 0 matrices"), std::string::npos) << text;

@@ -2,8 +2,6 @@
 #include "trainer/distributed/shares.h"
 
 #include <algorithm>
-#include <iomanip>
-#include <sstream>
 
 #include "steepest/distributed/sharing.h"
 #include "steepest/engine/parcels.h"
@@ -12,14 +10,7 @@
 namespace steepest::trainer {
 namespace {
 
-constexpr int64_t kListed = 16;  // processes that get a line each
-
-// Returns the plan, and who owns what of it, as process 0 has it.
-Plan shared(const Plan& plan, int64_t processes) {
-  Layout layout{{processes}, {}};
-  layout.placements.assign(plan.params.size(), {Placement{}});
-  return share_plan(plan, {"", 0, std::move(layout)});
-}
+constexpr size_t kListed = 16;  // processes that get a line each
 
 // The bytes of what travels, of weights in float32.
 double bytes_of(const Plan& plan, const engine::Parcel& parcel) {
@@ -44,16 +35,22 @@ std::string line_of(const std::vector<Share>& shares, size_t process) {
 
 }  // namespace
 
-std::vector<Share> shares_of(const Plan& plan, int64_t processes) {
-  const Plan local = shared(plan, processes);
-  const Sharing& sharing = *local.sharing;
+Plan shared_plan(const Plan& plan, int64_t processes) {
+  if (processes == 1) return plan;
+  Layout layout{{processes}, {}};
+  layout.placements.assign(plan.params.size(), {Placement{}});
+  return share_plan(plan, {"", 0, std::move(layout)});
+}
+
+std::vector<Share> shares_of(const Plan& plan) {
+  const Sharing& sharing = *plan.sharing;
   double numbers = 0;
   for (const auto& param : plan.params)
     numbers += static_cast<double>(whole_box(param.shape).numel());
-  const auto count = static_cast<double>(processes);
-  std::vector<Share> shares(static_cast<size_t>(processes));
+  const auto count = static_cast<double>(sharing.processes());
+  std::vector<Share> shares(static_cast<size_t>(sharing.processes()));
   for (auto& share : shares)
-    share.gradients = 2 * (count - 1) / count * numbers * sizeof(float);  // a ring's
+    share.gradients = 2 * (count - 1) / count * numbers * sizeof(float);  // a part there, sums back
   for (size_t i = 0; i < sharing.owners.size(); ++i) {
     const int64_t owner = sharing.owners[i];
     if (owner == kWhereItLies) continue;
@@ -63,33 +60,24 @@ std::vector<Share> shares_of(const Plan& plan, int64_t processes) {
     share.entries += static_cast<double>(block.batch * block.rows * block.cols);
     // Every process has the update of all blocks, so that nothing goes to the owner; and all get
     // the same of it.
-    const int64_t another = owner == 0 ? processes - 1 : 0;
+    const int64_t another = owner == 0 ? sharing.processes() - 1 : 0;
     for (const auto& parcel : engine::Parcels(sharing, {i}).back(owner, another))
       share.directions += (count - 1) * bytes_of(sharing.whole, parcel);
   }
   return shares;
 }
 
-std::string shares_text(const Plan& plan, int64_t processes) {
-  const auto shares = shares_of(plan, processes);
-  std::ostringstream text;
-  text << processes << " processes, each with all weights and all state\n";
-  if (processes <= kListed) {
-    for (size_t r = 0; r < shares.size(); ++r) text << line_of(shares, r);
-  } else {
+std::string shares_text(const Plan& plan) {
+  const auto shares = shares_of(plan);
+  std::string text =
+      std::to_string(shares.size()) + " processes, each with all weights and all state\n";
+  if (shares.size() > kListed) {
     const auto [idle, busy] = std::ranges::minmax_element(shares, {}, &Share::entries);
-    text << line_of(shares, static_cast<size_t>(busy - shares.begin()))
-         << line_of(shares, static_cast<size_t>(idle - shares.begin()));
+    return text + line_of(shares, static_cast<size_t>(busy - shares.begin())) +
+           line_of(shares, static_cast<size_t>(idle - shares.begin()));
   }
-  const Plan local = shared(plan, processes);
-  text << std::left << std::setw(44) << "parameter"
-       << "directions by process\n";
-  for (size_t i = 0; i < local.sharing->owners.size(); ++i) {
-    const int64_t owner = local.sharing->owners[i];
-    text << std::setw(44) << plan.params[local.sharing->whole.blocks[i].param].name
-         << (owner == kWhereItLies ? "each" : std::to_string(owner)) << "\n";
-  }
-  return text.str();
+  for (size_t r = 0; r < shares.size(); ++r) text += line_of(shares, r);
+  return text;
 }
 
 }  // namespace steepest::trainer

@@ -17,12 +17,14 @@ struct Share {
   double directions = 0;  // bytes that it sends of directions, and of state that goes with them
 };
 
-// Returns the shares of so many processes that hold all parameters each. Throws c10::ValueError
-// where the recipe cannot be shared.
-std::vector<Share> shares_of(const Plan& plan, int64_t processes);
+// Returns the plan as process 0 of so many has it, where each holds all parameters; of one, the
+// plan itself. Throws c10::ValueError where the recipe cannot be shared.
+Plan shared_plan(const Plan& plan, int64_t processes);
 
-// Returns the shares as lines for a person to read (of more than 16 processes those of the busiest
-// and the idlest), and which process computes which parameter's directions.
-std::string shares_text(const Plan& plan, int64_t processes);
+// Returns the shares of the processes of a plan that is shared so.
+std::vector<Share> shares_of(const Plan& plan);
+// Returns them as lines for a person to read: of more than 16 processes, those of the busiest and
+// the idlest.
+std::string shares_text(const Plan& plan);
 
 }  // namespace steepest::trainer
