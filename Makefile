@@ -12,7 +12,7 @@ CONFIGURE = cmake -S . -G Ninja -DPython3_EXECUTABLE=$(PYTHON_VENV)
 FROM_BUILD = STEEPEST_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsteepest.so PYTHONPATH=$(CURDIR)/python
 CXX_FILES = git ls-files -co --exclude-standard '*.h' '*.cpp' '*.cu' '*.cuh'
 
-.PHONY: help train build test test-asan test-faults test-torch test-install test-families setup examples bench measure reproduce \
+.PHONY: help train build test test-asan test-faults test-distributed test-torch test-install test-families setup examples bench measure reproduce \
         docs wheel wheels format lint install clean
 
 help:           ## This list
@@ -40,6 +40,10 @@ test-asan: setup ## The tests again under the address and undefined-behaviour sa
 test-faults: build ## Kills, full disks, damage, bad input: a table of what held; LONG=1: hours, with fuzzing
 	@cmake --build $(BUILD) -j $(JOBS) --target faults_probe faults_probe_asan
 	@STEEPEST_BUILD=$(CURDIR)/$(BUILD) $(PYTHON_VENV) tests/faults/run.py $(if $(LONG),--long)
+
+test-distributed: build ## Shared steps and checkpoints on up to eight processes, every row of the catalog
+	@LONG=1 $(BUILD)/tests/test_distributed
+	@LONG=1 STEEPEST_TOOLS=$(CURDIR)/$(BUILD)/tests $(FROM_BUILD) $(PYTHON_VENV) -m pytest -q -p no:cacheprovider tests/python/test_shared.py
 
 test-torch: build ## PyTorch's own optimizer tests over every Python class (fetches 27 MB of source)
 	@scripts/torch_suite.sh

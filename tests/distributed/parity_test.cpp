@@ -3,6 +3,8 @@
 // them, steps as one process does.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "steepest/optimizers/optimizers.h"
 #include "tests/distributed/shared_run.h"
 
@@ -11,11 +13,17 @@ namespace {
 
 const Placement kCopy{}, kRows{0}, kStrided{0, true};
 
+// With LONG in the environment (make test-distributed) eight processes, too.
 std::vector<NamedLayout> layouts() {
-  return {same_everywhere("replicated on 2", {2}, {kCopy}),
-          same_everywhere("rows on 3", {3}, {kRows}),
-          same_everywhere("rows on 4", {4}, {kRows}),
-          same_everywhere("replicas of rows", {2, 2}, {kCopy, kRows})};
+  std::vector<NamedLayout> all = {same_everywhere("replicated on 2", {2}, {kCopy}),
+                                  same_everywhere("rows on 3", {3}, {kRows}),
+                                  same_everywhere("rows on 4", {4}, {kRows}),
+                                  same_everywhere("replicas of rows", {2, 2}, {kCopy, kRows})};
+  if (std::getenv("LONG") == nullptr) return all;
+  all.push_back(same_everywhere("replicated on 8", {8}, {kCopy}));
+  all.push_back(same_everywhere("rows on 8", {8}, {kRows}));
+  all.push_back(same_everywhere("replicas of rows on 8", {2, 4}, {kCopy, kRows}));
+  return all;
 }
 
 class Parity : public testing::TestWithParam<std::string> {};
