@@ -3,8 +3,8 @@
 
 Left: every contrast with its interval, what was expected of it, and the paper's number where it
 fits; differences and ratios apart. Right: mean training loss of each arm, or, where the experiment
-has them, curves of rates; what was measured of each row, where that is no loss or where some arms
-have more steps. Writes picture.png beside it; all numbers drawn are in verdict.json.
+has them, curves of rates; what was measured of each row, where that is no loss or where mean curves
+of arms cannot be compared. Writes picture.png beside it; all numbers drawn are in verdict.json.
 """
 
 from __future__ import annotations
@@ -92,9 +92,26 @@ def draw_curves(axes: Axes, curves: list[dict[str, Any]]) -> None:
 
 
 def can_be_compared(verdict: dict[str, Any]) -> bool:
-    """Whether curves of training losses tell arms apart: all of them have as many steps."""
+    """Whether curves of training losses tell arms apart: all of them have as many steps, and those
+    with several rows the same ones, or there are too many rows to draw each."""
     lengths = {curve["points"][-1][0] for curve in verdict["curves"]}
-    return verdict["measure"] == "val_loss" and len(lengths) == 1
+    rows: dict[str, list[str]] = {}
+    for curve in verdict["curves"]:
+        rows.setdefault(curve["arm"], []).append(str(sorted(curve["row"].items())))
+    means = {tuple(sorted(each)) for each in rows.values() if len(each) > 1}
+    is_fair = len(means) < 2 or len(verdict["curves"]) > 20
+    return verdict["measure"] == "val_loss" and len(lengths) == 1 and is_fair
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows by arm, and within one by the number that they go through, where it is one."""
+    arms = list(dict.fromkeys(row["arm"] for row in rows))
+
+    def place(row: dict[str, Any]) -> tuple[int, list[float]]:
+        numbers = [x for x in row["row"].values() if isinstance(x, (int, float))]
+        return arms.index(row["arm"]), numbers
+
+    return sorted(rows, key=place)
 
 
 def draw_rows(axes: Axes, rows: list[dict[str, Any]], label: str) -> None:
@@ -145,7 +162,7 @@ def draw(folder: Path) -> Path:
     elif can_be_compared(verdict):
         draw_curves(right, verdict["curves"])
     else:
-        draw_rows(right, verdict["rows"], measure_named(verdict["measure"]).label)
+        draw_rows(right, in_order(verdict["rows"]), measure_named(verdict["measure"]).label)
     if right.get_legend_handles_labels()[0]:
         right.legend(fontsize=7)
     figure.suptitle(verdict["question"], fontsize=10)

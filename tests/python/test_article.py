@@ -18,10 +18,12 @@ PAPERS = ["variants", "muon", "neon"]
 SAID = {
     "confirmed": """L1 L2 L3 L4 L5 L6 L7 N1 N2 N5 N9a N9b N9c N9d Q3a Q3c Q3d Q3e
         M1a M1c M1d M2 M3 M4 M5a M8a M9c M9d Q5a Q5g Q5h
-        K1a K6a K6b K6d K6e K6f K7b K7c K7d K7e K7f K7g K7h""".split(),
-    "contradicted": "N4 N6a N10a N10b Q3f Q3i M7a M7b M7c M8d M9b Q5c Q5d K1b K1c K7a".split(),
+        K1a K6a K6b K6d K6e K6f K7b K7c K7d K7e K7f K7g K7h
+        K4a K4b Q4b Q4c Q4e M6c M6e M6f""".split(),
+    "contradicted": """N4 N6a N10a N10b Q3f Q3i M6d M7a M7b M7c M8d M9b Q5c Q5d
+        K1b K1c K7a Q4a""".split(),
     "absent at this scale": "M7d M7e".split(),
-    "not resolved": "N6b Q3b C1 M5b M6 G1 Q5b K6c".split(),
+    "not resolved": "N6b Q3b C1 M5b M6 G1 Q5b K6c M6a M6b".split(),
 }
 
 
@@ -88,6 +90,8 @@ def test_the_sentences_rest_on_verdicts_that_stand():
         share in page.read_text() for page in REPORT if page.stem in ("report", "experiments")
     )
     assert all(e > 0 for e in known["C1"]["seeds"].values())  # "in all five seeds"
+    assert known["K4a"]["estimate"] == pytest.approx(1 / 3, abs=0.02)
+    assert known["K4b"]["estimate"] == pytest.approx(1 / 5, abs=0.03)
     for name in ("K6a", "K6b", "K6d", "K6e"):  # "within 3 %"
         assert known[name]["estimate"] == pytest.approx(known[name]["paper"], rel=0.03)
     assert known["N5"]["estimate"] == pytest.approx(0.6, abs=0.005)
