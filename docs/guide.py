@@ -38,9 +38,14 @@ def advices() -> list[dict[str, Any]]:
     return rows
 
 
+def plain(text: str) -> str:
+    """A text whose asterisks Markdown shows: f* begins no emphasis."""
+    return text.replace("*", "\\*")
+
+
 def evidence(contrast: dict[str, Any]) -> str:
     """A contrast in a cell: its id, claim, effect with its interval, and verdict."""
-    return f"`{contrast['id']}` {contrast['claim']}: {finding(contrast)}"
+    return f"`{contrast['id']}` {plain(contrast['claim'])}: {finding(contrast)}"
 
 
 def finding(contrast: dict[str, Any]) -> str:
@@ -70,19 +75,22 @@ def results(paper: str) -> str:
     for folder in dict.fromkeys(c["folder"] for c in decided):
         here = [c for c in decided if c["folder"] == folder]
         runs = here[0]["runs"]
-        lines += [f"**{here[0]['question']}** `{folder}`, {runs['report']} reported runs.", ""]
+        lines += [
+            f"**{plain(here[0]['question'])}** `{folder}`, {runs['report']} reported runs.",
+            "",
+        ]
         lines += [
             "| id | claim | found | verdict | expected | paper |",
             "|---|---|---|---|---|---|",
         ]
         for c in here:
-            cells = [c["id"], c["claim"], effect(c), outcome(c), wanted(c), told(c)]
+            cells = [c["id"], plain(c["claim"]), effect(c), outcome(c), wanted(c), told(c)]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     left = [c for c in own if c["verdict"] == "not tested"]
     if left:
         lines += ["Not tested:", "", "| id | claim | paper | experiment |", "|---|---|---|---|"]
-    lines += [f"| {c['id']} | {c['claim']} | {told(c)} | `{c['folder']}` |" for c in left]
+    lines += [f"| {c['id']} | {plain(c['claim'])} | {told(c)} | `{c['folder']}` |" for c in left]
     return "\n".join(lines) + "\n"
 
 

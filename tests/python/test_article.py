@@ -110,7 +110,7 @@ def test_a_claim_that_was_not_run_is_shown_as_not_tested(guide, tmp_path, monkey
     folder = tmp_path / "experiments/neon/made"
     folder.mkdir(parents=True)
     claims = [
-        {"id": "Z1", "claim": "it holds", "paper": None},
+        {"id": "Z1", "claim": "f* and F* hold", "paper": None},
         {"id": "Z2", "claim": "so", "paper": 1},
     ]
     (folder / "expected.json").write_text(json.dumps({"question": "?", "contrasts": claims}))
@@ -119,7 +119,7 @@ def test_a_claim_that_was_not_run_is_shown_as_not_tested(guide, tmp_path, monkey
     assert guide.results("neon").splitlines()[2:] == [
         "| id | claim | paper | experiment |",
         "|---|---|---|---|",
-        "| Z1 | it holds | - | `experiments/neon/made` |",
+        r"| Z1 | f\* and F\* hold | - | `experiments/neon/made` |",
         "| Z2 | so | +1.000 | `experiments/neon/made` |",
     ]
     assert guide.finding(guide.contrasts()["Z1"]) == "not tested"
