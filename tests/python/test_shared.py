@@ -27,6 +27,15 @@ if LONG:
     LAYOUTS += [(8, "ddp"), (8, "fsdp"), (8, "hsdp")]
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """The one process sums its forward pass as each of several does: with one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def _mesh(*sizes: int, names: tuple[str, ...] = ()):
     from torch.distributed.device_mesh import init_device_mesh
 
