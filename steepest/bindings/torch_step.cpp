@@ -168,12 +168,14 @@ at::Tensor survey_(Tensors params, const OptionalTensors& grads, Tensors steps, 
                    const std::string& text, at::IntArrayRef live, c10::ArrayRef<double> lr) {
   const at::NoGradGuard no_grad;
   const auto kept = plan_of(text);
-  TORCH_CHECK_VALUE(!kept->sharing,
-                    "stats: received parameters that processes share, allowed those "
-                    "of one process");
+  const auto* sharing = kept->sharing.get();
+  TORCH_CHECK_VALUE(!sharing || sharing->holds_everything(),
+                    "stats: received sharded parameters, allowed whole ones, as of one process or "
+                    "of replicas");
   const StepLists lists{params, grads, steps, state, live};
   BoundState bound(*kept, lists, "survey");
-  return engine::survey(*kept, bound.params(), read_rates(*kept, lr, lr));
+  const Plan& plan = sharing ? sharing->whole : *kept;
+  return engine::survey(plan, bound.params(), read_rates(plan, lr, lr));
 }
 
 }  // namespace

@@ -166,6 +166,12 @@ int64_t Sharing::source(size_t param, int64_t process, int64_t owner) const {
   return process;
 }
 
+bool Sharing::holds_everything() const {
+  for (size_t i = 0; i < holders.size(); ++i)
+    if (box(i, member.rank) != whole_box(whole.params[i].shape)) return false;
+  return true;
+}
+
 bool Sharing::counts(size_t param) const {
   return holders[param]->firsts[member.rank] == member.rank;
 }

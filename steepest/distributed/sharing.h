@@ -51,6 +51,8 @@ struct Sharing {
   // Returns which process the owner of a block takes a box from: itself, where it holds the same;
   // else the next one behind it that does.
   int64_t source(size_t param, int64_t process, int64_t owner) const;
+  // Whether this process holds all of every parameter, as replicas do.
+  bool holds_everything() const;
   // Whether this process counts for what it holds of a parameter, where sums go over all processes:
   // it is the first of those that hold the same.
   bool counts(size_t param) const;

@@ -186,6 +186,20 @@ def miss_a_gradient(folder: str) -> None:
     assert same(whole(net), before)
 
 
+def look(folder: str) -> None:
+    """Replicas have stats, the same on each; shards have none yet, which is said."""
+    net, options = ddp(make_net())
+    optimizer = steepest.make("muonmax-momo", net, **options)
+    train(net, optimizer, range(2))
+    told = optimizer.stats()["parameters"]["module.0.weight"]
+    assert told["dual_norm"] > 0 and told["spectral_norm"] > 0
+    shards, _ = fsdp(make_net())
+    optimizer = steepest.make("muon", shards)
+    train(shards, optimizer, range(1))
+    with pytest.raises(ValueError, match="stats: received sharded parameters"):
+        optimizer.stats()
+
+
 def differ(folder: str) -> None:
     net, _ = fsdp(make_net())
     with pytest.raises(ValueError, match="different parameters or options on different processes"):
@@ -207,8 +221,8 @@ def lose_a_process(folder: str) -> None:
     os._exit(0)  # the group is gone
 
 
-@pytest.mark.parametrize("work", [miss_a_gradient, differ, lose_a_process])
-def test_faults_are_raised_and_change_nothing(tmp_path, work):
+@pytest.mark.parametrize("work", [miss_a_gradient, look, differ, lose_a_process])
+def test_what_is_refused_changes_nothing(tmp_path, work):
     on_processes(2, tmp_path, work)
 
 
