@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import shared_nets
 import torch
 import torch.distributed as dist
 from networks import furthest, loss_of, make_net, same, train, weights
-from torch import Tensor, nn
+from shared_nets import ddp, fsdp, hsdp, on_processes, whole
 
 import steepest
 
@@ -36,70 +36,6 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def _mesh(*sizes: int, names: tuple[str, ...] = ()):
-    from torch.distributed.device_mesh import init_device_mesh
-
-    return init_device_mesh("cpu", sizes, mesh_dim_names=names or None)
-
-
-def _fully_shard(net: nn.Module, mesh) -> None:
-    from torch.distributed.fsdp import fully_shard
-
-    for layer in (net[0], net[2], net):
-        fully_shard(layer, mesh=mesh)
-
-
-def ddp(net: nn.Module) -> tuple[nn.Module, dict]:
-    return nn.parallel.DistributedDataParallel(net), {"process_group": dist.group.WORLD}
-
-
-def fsdp(net: nn.Module) -> tuple[nn.Module, dict]:
-    _fully_shard(net, _mesh(dist.get_world_size()))
-    return net, {}
-
-
-def hsdp(net: nn.Module) -> tuple[nn.Module, dict]:
-    _fully_shard(net, _mesh(2, dist.get_world_size() // 2, names=("replicate", "shard")))
-    return net, {}
-
-
-def fsdp_tp(net: nn.Module) -> tuple[nn.Module, dict]:
-    from torch.distributed.tensor.parallel import (
-        ColwiseParallel,
-        RowwiseParallel,
-        parallelize_module,
-    )
-
-    mesh = _mesh(2, dist.get_world_size() // 2, names=("dp", "tp"))
-    parallelize_module(net, mesh["tp"], {"0": ColwiseParallel(), "2": RowwiseParallel()})
-    _fully_shard(net, mesh["dp"])
-    return net, {}
-
-
-def whole(net: nn.Module) -> list[Tensor]:
-    """The weights, gathered where they are sharded."""
-    values = [p.detach() for p in net.parameters()]
-    return [(v.full_tensor() if hasattr(v, "full_tensor") else v).clone() for v in values]
-
-
-def _enter(rank: int, folder: str, world: int, work: Callable, *args) -> None:
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
-    store = f"file://{folder}/store-{world}-{work.__name__}"
-    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=world)
-    work(folder, *args)
-    dist.barrier()
-    dist.destroy_process_group()
-
-
-def on_processes(world: int, folder: Path, work: Callable, *args) -> None:
-    """Calls work(folder, ..) on that many processes; raises what one of them raises."""
-    torch.multiprocessing.start_processes(
-        _enter, (str(folder), world, work, *args), nprocs=world, start_method="fork"
-    )
-
-
 def train_all(folder: str, share: Callable) -> None:
     found = {}
     for name in NAMES:
@@ -111,7 +47,7 @@ def train_all(folder: str, share: Callable) -> None:
 
 @pytest.mark.parametrize(("world", "share"), LAYOUTS)
 def test_every_layout_trains_as_one_process(tmp_path, world, share):
-    on_processes(world, tmp_path, train_all, globals()[share])
+    on_processes(world, tmp_path, train_all, getattr(shared_nets, share))
     found = torch.load(tmp_path / "found.pt")
     for name in NAMES:
         net = make_net()
