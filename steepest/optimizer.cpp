@@ -25,14 +25,6 @@ Groups single_group(const std::vector<at::Tensor>& params) {
   return {group};
 }
 
-// Returns the plan shared among the processes of the group, each of which holds all of every
-// parameter.
-Plan replicated(Plan plan, const ProcessGroup& group) {
-  Layout layout{{group.size()}, {}};
-  layout.placements.assign(plan.params.size(), {Placement{}});
-  return share_plan(std::move(plan), {"", group.rank(), std::move(layout)});
-}
-
 }  // namespace
 
 struct Optimizer::Planned {
@@ -126,7 +118,8 @@ void Optimizer::refresh() {
     layout.add(options_in(param_groups_[g]).group, named(param_groups_[g], g), g);
   }
   planned_->plan = make_plan(recipe_, std::move(layout.params), std::move(layout.groups));
-  if (planned_->group) planned_->plan = replicated(std::move(planned_->plan), *planned_->group);
+  if (const auto* group = planned_->group.get())
+    planned_->plan = share_replicas(std::move(planned_->plan), group->rank(), group->size());
   planned_->owners = std::move(layout.owners);
   planned_->made = true;
   planned_->tensors.clear();

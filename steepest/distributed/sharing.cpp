@@ -12,6 +12,7 @@
 
 #include "steepest/base/text.h"
 #include "steepest/distributed/local_blocks.h"
+#include "steepest/norm_cost.h"
 #include "steepest/transforms/transform.h"
 
 namespace steepest {
@@ -74,9 +75,8 @@ bool lies_in_whole_matrices(const Sharing& sharing, size_t index) {
 
 // Estimates what the block's norm costs: products on the short side, and passes over the entries.
 Cost cost_of(const Block& block) {
-  constexpr double kPasses = 16;
-  const auto entries = static_cast<double>(block.batch * block.rows * block.cols);
-  return {entries * (kPasses + static_cast<double>(std::min(block.rows, block.cols))), entries};
+  return {estimated_flops(block, std::min(block.rows, block.cols)),
+          static_cast<double>(block.batch * block.rows * block.cols)};
 }
 
 // Throws c10::ValueError where the recipe or a layout is one that processes cannot share.
@@ -239,6 +239,12 @@ Plan share_plan(Plan whole, Membership member) {
   for (size_t b = 0; b < sharing->whole.blocks.size(); ++b) add_local_blocks(local, *sharing, b);
   local.sharing = std::move(sharing);
   return local;
+}
+
+Plan share_replicas(Plan whole, int64_t rank, int64_t processes) {
+  Layout layout{{processes}, {}};
+  layout.placements.assign(whole.params.size(), {Placement{}});
+  return share_plan(std::move(whole), {"", rank, std::move(layout)});
 }
 
 }  // namespace steepest

@@ -71,6 +71,9 @@ std::vector<Load> loads_of(const Sharing& sharing);
 // and rules are those of the whole. Throws c10::ValueError, which names the parameter, where the
 // layout does not fit or the recipe cannot be shared.
 Plan share_plan(Plan whole, Membership member);
+// Does so where each process holds all of every parameter, with a group that has no name: the step
+// is to be given it.
+Plan share_replicas(Plan whole, int64_t rank, int64_t processes);
 
 // Returns the owners of blocks that cost so much, numbers of processes below `processes`: the
 // dearest block first, each to the process with the least to do so far ("longest processing time",

@@ -9,6 +9,7 @@
 
 #include "steepest/base/tensor.h"
 #include "steepest/engine/groups_alike.h"
+#include "steepest/norm_cost.h"
 
 namespace steepest::engine {
 namespace {
@@ -43,20 +44,16 @@ Key key_of(const StepInput& in, const Block& block, const std::vector<int64_t>& 
           c.batched ? -1 : block.leaf};
 }
 
-// Estimates the work of the block's norm in multiplications: an entry costs as many as the short
-// side, in a product of matrices, and kPasses more for passing through the caches a few times.
-double flops_of(const Block& block, const NormTraits& norm) {
-  constexpr int64_t kPasses = 16;
-  const int64_t short_side = norm.elementwise ? 0 : std::min(block.rows, block.cols);
-  return static_cast<double>(block.batch * block.rows * block.cols) *
-         static_cast<double>(kPasses + short_side);
+// Returns the short side of the block's matrices, 0 of a norm that multiplies none.
+int64_t short_side_of(const Block& block, const NormTraits& norm) {
+  return norm.elementwise ? 0 : std::min(block.rows, block.cols);
 }
 
 // Estimates the bytes that the block's norm works in, as if in float32: what it is given, [B, r,
 // c], and beside it four squares of the short side, since the polar factor's Gram form takes the
 // most.
 double workspace_of(const Block& block, const NormTraits& norm) {
-  const int64_t short_side = norm.elementwise ? 0 : std::min(block.rows, block.cols);
+  const int64_t short_side = short_side_of(block, norm);
   const int64_t elements = block.batch * block.rows * block.cols + 4 * short_side * short_side;
   return static_cast<double>(elements) * sizeof(float);
 }
@@ -77,7 +74,10 @@ std::vector<int64_t> leaves_of(const Bucket& bucket) {
 std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Block*>& blocks) {
   std::vector<Bucket> buckets;
   std::map<Key, size_t> open;
-  const auto groups = groups_alike(in, Roles::same);
+  const bool in_memory = std::all_of(blocks.begin(), blocks.end(), [&](const Block* block) {
+    return is_in_memory(in.param(*block).value);
+  });
+  const auto groups = in_memory ? std::vector<int64_t>() : groups_alike(in, Roles::same);
   for (const auto* block : blocks) {
     const auto& value = in.param(*block).value;
     const auto& norm = in.plan.rules_of(*block).traits;
@@ -94,7 +94,7 @@ std::vector<Bucket> make_buckets(const StepInput& in, const std::vector<const Bl
     auto& bucket = buckets[found->second];
     bucket.blocks.push_back(block);
     bucket.batch += block->batch;
-    bucket.estimated_flops += flops_of(*block, norm);
+    bucket.estimated_flops += estimated_flops(*block, short_side_of(*block, norm));
     bucket.workspace_bytes += workspace_of(*block, norm);
     bucket.single_threaded = block->rows * block->cols <= norm.single_thread_max_elements;
   }

@@ -30,7 +30,10 @@ class Stepper {
   // the group of processes that share the model, null where there is one.
   Stepper(const StepInput& in, GlobalState& global, ProcessGroup* group)
       : in_(in),
-        whole_(group ? StepInput(in, in.plan.sharing->whole, in.params) : in),
+        of_whole_(
+            group ? std::optional<StepInput>(std::in_place, in, in.plan.sharing->whole, in.params)
+                  : std::nullopt),
+        whole_(of_whole_ ? *of_whole_ : in),
         global_(global),
         group_(group),
         scales_(whole_),
@@ -159,7 +162,8 @@ class Stepper {
   }
 
   const StepInput& in_;
-  const StepInput whole_;  // of the whole parameters, where processes share them
+  const std::optional<StepInput> of_whole_;  // of the whole parameters, where processes share them
+  const StepInput& whole_;                   // that, or in_
   GlobalState& global_;
   ProcessGroup* group_;
   StepScales scales_;

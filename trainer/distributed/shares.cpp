@@ -36,10 +36,7 @@ std::string line_of(const std::vector<Share>& shares, size_t process) {
 }  // namespace
 
 Plan shared_plan(const Plan& plan, int64_t processes) {
-  if (processes == 1) return plan;
-  Layout layout{{processes}, {}};
-  layout.placements.assign(plan.params.size(), {Placement{}});
-  return share_plan(plan, {"", 0, std::move(layout)});
+  return processes == 1 ? plan : share_replicas(plan, 0, processes);
 }
 
 std::vector<Share> shares_of(const Plan& plan) {
